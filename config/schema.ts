@@ -1,0 +1,131 @@
+// Owns: every setting there is, with its default and its words. docs/config.md and gateway.example.yaml are made from
+// this. May import: zod.
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65535);
+const milliseconds = z.int().positive();
+
+const http = z.strictObject({
+  host: z.string().default('0.0.0.0').describe('Address to listen on; "::" for IPv6 and IPv4.'),
+  port: port.default(8080).describe('API, console, signalling, WHIP and WHEP. 0 picks a free port.'),
+  isEnabled: z.boolean().default(true).describe('Turns plain HTTP off; HTTPS stays.'),
+  publicUrl: z.url().optional().describe('How the world reaches this server, for links: https://meet.example.org'),
+  maxBodyBytes: z.int().positive().default(1_048_576).describe('Longest request body.'),
+  trustedProxies: z.array(z.string()).default([]).describe('Addresses whose X-Forwarded-For is believed.'),
+  corsOrigins: z
+    .array(z.string())
+    .default(['*'])
+    .describe('Origins that browsers may call the API and WHIP/WHEP from.'),
+});
+
+const https = z.strictObject({
+  port: port.default(8443).describe('The same over TLS. Browsers give cameras to HTTPS pages and localhost only.'),
+  isEnabled: z.boolean().default(true).describe('Turns HTTPS off.'),
+  certificateFile: z.string().optional().describe('PEM chain; a self-signed one is made at first start if absent.'),
+  privateKeyFile: z.string().optional().describe('PEM key of that certificate.'),
+});
+
+const metrics = z.strictObject({
+  port: port.default(9090).describe('/metrics alone, without a credential, for the scraper.'),
+  host: z.string().default('127.0.0.1').describe('Address for it; loopback unless you open it.'),
+  isEnabled: z.boolean().default(true).describe('Turns that port off; /metrics on HTTP stays and asks for a key.'),
+});
+
+const auth = z.strictObject({
+  adminKey: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Admin key to use instead of making one. Better set by environment.'),
+  tokenTtlMs: milliseconds.default(6 * 3_600_000).describe('How long a join token is good for unless it says.'),
+  sessionTtlMs: milliseconds.default(12 * 3_600_000).describe('How long the console stays signed in.'),
+});
+
+const limits = z.strictObject({
+  requestsPerMinute: z.int().positive().default(600).describe('API requests per address.'),
+  failedLoginsPerMinute: z.int().positive().default(10).describe('Wrong credentials per address, then 429.'),
+  joinsPerMinute: z.int().positive().default(300).describe('Room joins per address: WebSocket, WHIP and WHEP.'),
+  messagesPerSecond: z.int().positive().default(50).describe('Signalling messages per connection, on average.'),
+  maxMessageBytes: z.int().positive().default(262_144).describe('Longest signalling message or SDP.'),
+  maxConnections: z.int().positive().default(10_000).describe('Signalling connections at once.'),
+});
+
+const rooms = z.strictObject({
+  initial: z.array(z.string()).default(['demo']).describe('Rooms made at first start.'),
+  maxParticipants: z.int().min(-1).default(-1).describe('Default for new rooms; -1 is no limit.'),
+  inputLimit: z.int().min(-1).default(-1).describe('Default for new rooms: streams published at once.'),
+  lastN: z.int().min(-1).default(-1).describe('Default for new rooms: camera videos a receiver gets; -1 is all.'),
+  emptyTimeoutMs: milliseconds
+    .default(30_000)
+    .describe('Default for new rooms: closes so long after the last one left.'),
+  resumeGraceMs: milliseconds.default(60_000).describe('Keeps the place and media of whoever lost its connection.'),
+});
+
+const announced = z.strictObject({
+  ip: z.string().describe('Address of this machine to listen on, or 0.0.0.0.'),
+  announcedAddress: z.string().optional().describe('Public address or name that clients are told, behind NAT.'),
+});
+
+const sfu = z.strictObject({
+  workers: z.int().min(0).max(256).default(0).describe('mediasoup workers; 0 is one per core.'),
+  firstPort: port.default(44_400).describe('One port per worker from here, UDP and TCP. 0 picks free ones.'),
+  listen: z
+    .array(announced)
+    .default([])
+    .describe('Addresses for media. Empty: every address of this machine, loopback included.'),
+  hasUdp: z.boolean().default(true).describe('Media by UDP.'),
+  hasTcp: z.boolean().default(true).describe('Media by ICE-TCP for clients that UDP does not reach.'),
+  initialOutgoingBps: z.int().positive().default(1_000_000).describe('Bandwidth estimate to begin with, bit/s.'),
+  maxIncomingBps: z.int().positive().default(10_000_000).describe('Most that one sender is asked to send, bit/s.'),
+  maxConsumersPerRouter: z.int().positive().default(400).describe('A room that has more spreads to another worker.'),
+  logLevel: z.enum(['debug', 'warn', 'error', 'none']).default('warn').describe('Of the mediasoup workers.'),
+  workerBin: z.string().optional().describe('mediasoup-worker to run; the set-up passes the one it keeps.'),
+});
+
+const iceServer = z.strictObject({
+  urls: z
+    .array(z.string().regex(/^(stun|stuns|turn|turns):/))
+    .min(1)
+    .describe('turn:turn.example.org:3478?transport=udp'),
+  username: z.string().optional().describe('Static user.'),
+  credential: z.string().optional().describe('Static password.'),
+  secret: z.string().optional().describe('Shared secret of a TURN server with time-limited credentials (TURN REST).'),
+  ttlMs: milliseconds.default(86_400_000).describe('How long those are good for.'),
+});
+
+const ice = z.strictObject({
+  servers: z.array(iceServer).default([]).describe('STUN and TURN servers handed to clients.'),
+});
+
+const log = z.strictObject({
+  level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least that is written.'),
+  format: z.enum(['auto', 'pretty', 'json']).default('auto').describe('auto: pretty on a terminal, JSON otherwise.'),
+});
+
+const shutdown = z.strictObject({
+  drainTimeoutMs: milliseconds.default(10_000).describe('SIGTERM: ends what is left after this. SIGINT ends at once.'),
+});
+
+export const configSchema = z.strictObject({
+  data: z.string().default('./data').describe('Folder for everything that is written.'),
+  http: http.prefault({}).describe('HTTP server.'),
+  https: https.prefault({}).describe('HTTPS server.'),
+  metrics: metrics.prefault({}).describe('Prometheus metrics.'),
+  auth: auth.prefault({}).describe('Keys and tokens.'),
+  limits: limits.prefault({}).describe('What one address or connection may do.'),
+  rooms: rooms.prefault({}).describe('Rooms.'),
+  sfu: sfu.prefault({}).describe('WebRTC media.'),
+  ice: ice.prefault({}).describe('STUN and TURN.'),
+  log: log.prefault({}).describe('Logging.'),
+  shutdown: shutdown.prefault({}).describe('Ending.'),
+});
+
+export type Config = z.output<typeof configSchema>;
+export type HttpConfig = Config['http'];
+export type HttpsConfig = Config['https'];
+export type SfuConfig = Config['sfu'];
+export type IceConfig = Config['ice'];
+export type LimitsConfig = Config['limits'];
+export type RoomsConfig = Config['rooms'];
+export type AuthConfig = Config['auth'];
+export type LogConfig = Config['log'];

@@ -1,0 +1,76 @@
+// Owns: who may do what. Pure.
+import { GatewayError } from './errors.ts';
+
+/** What a role may do in a room (OWT's roles, with moderation and chat said openly). */
+export interface RolePermissions {
+  readonly publish: { readonly audio: boolean; readonly video: boolean; readonly data: boolean };
+  readonly subscribe: { readonly audio: boolean; readonly video: boolean; readonly data: boolean };
+  readonly chat: boolean;
+  /** Mute, kick and change roles of others. */
+  readonly moderate: boolean;
+}
+
+export interface RoleDefinition extends RolePermissions {
+  readonly role: string;
+}
+
+const all = { audio: true, video: true, data: true };
+const none = { audio: false, video: false, data: false };
+
+/** The roles that a room has unless it names others. */
+export const defaultRoles: readonly RoleDefinition[] = [
+  { role: 'moderator', publish: all, subscribe: all, chat: true, moderate: true },
+  { role: 'presenter', publish: all, subscribe: all, chat: true, moderate: false },
+  { role: 'viewer', publish: none, subscribe: all, chat: true, moderate: false },
+  {
+    role: 'audio_only_presenter',
+    publish: { ...none, audio: true },
+    subscribe: { ...all, video: false },
+    chat: true,
+    moderate: false,
+  },
+  { role: 'video_only_viewer', publish: none, subscribe: { ...all, audio: false }, chat: true, moderate: false },
+  { role: 'sip', publish: all, subscribe: all, chat: true, moderate: false },
+];
+
+/** @throws GatewayError `forbidden` when the room has no such role */
+export function permissionsOf(roles: readonly RoleDefinition[], role: string): RolePermissions {
+  const found = roles.find((definition) => definition.role === role);
+  if (!found) {
+    const names = roles.map((definition) => definition.role).join(', ');
+    throw new GatewayError('forbidden', `This room has no role "${role}"; it has ${names}.`);
+  }
+  return { publish: found.publish, subscribe: found.subscribe, chat: found.chat, moderate: found.moderate };
+}
+
+/** Leave to be in one room, taken from a join token or made for an administrator. */
+export interface JoinGrant {
+  /** Name or id of the room that it is for. */
+  readonly room: string;
+  /** The application's name for the user; several participants may share it. */
+  readonly user: string;
+  /** What others see. */
+  readonly displayName: string;
+  readonly role: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Epoch milliseconds after which no new join is allowed with it. */
+  readonly expiresAtMs: number;
+  /** An administrator's grant may create the room it names. */
+  readonly mayCreateRoom: boolean;
+}
+
+export type Scope = 'rooms:read' | 'rooms:write' | 'tokens:write' | 'metrics:read' | 'admin';
+
+export const scopes: readonly Scope[] = ['rooms:read', 'rooms:write', 'tokens:write', 'metrics:read', 'admin'];
+
+/** Who stands behind an API request. */
+export type Principal =
+  | { readonly kind: 'key'; readonly keyId: string; readonly name: string; readonly scopes: readonly Scope[] }
+  | { readonly kind: 'session'; readonly keyId: string; readonly name: string; readonly scopes: readonly Scope[] }
+  | { readonly kind: 'participant'; readonly grant: JoinGrant };
+
+/** `admin` holds every other scope. */
+export function hasScope(principal: Principal, scope: Scope): boolean {
+  if (principal.kind === 'participant') return false;
+  return principal.scopes.includes(scope) || principal.scopes.includes('admin');
+}

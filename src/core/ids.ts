@@ -1,0 +1,34 @@
+// Owns: identifiers that carry their kind, so that a room's id cannot be passed for a participant's.
+import { randomBytes } from 'node:crypto';
+
+declare const brand: unique symbol;
+type Branded<Kind extends string> = string & { readonly [brand]: Kind };
+
+export type RoomId = Branded<'room'>;
+export type ParticipantId = Branded<'participant'>;
+export type PublicationId = Branded<'publication'>;
+export type SubscriptionId = Branded<'subscription'>;
+export type NodeId = Branded<'node'>;
+
+const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+
+/** Random text of `length` characters without look-alikes (no I, O, l); about 5.8 bits each. */
+export function randomText(length: number): string {
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length - text.length)) {
+      // 59 letters do not divide 256: bytes past the last whole multiple are dropped, so that no letter is likelier.
+      if (byte < 236 && text.length < length) text += alphabet[byte % alphabet.length];
+    }
+  }
+  return text;
+}
+
+export const newRoomId = (): RoomId => `RM_${randomText(12)}` as RoomId;
+export const newParticipantId = (): ParticipantId => `PA_${randomText(12)}` as ParticipantId;
+export const newPublicationId = (): PublicationId => `TR_${randomText(12)}` as PublicationId;
+export const newSubscriptionId = (): SubscriptionId => `SU_${randomText(12)}` as SubscriptionId;
+export const newNodeId = (): NodeId => `ND_${randomText(12)}` as NodeId;
+
+/** Room names are addresses too (`/r/{name}`, `sip:{name}@host`), so they keep to unreserved characters. */
+export const roomNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;

@@ -1,0 +1,74 @@
+// Owns: how things end. May import: node:events only, like all of core.
+
+/**
+ * Why something ended. `requested` is the owner or its user asking for it; `parent_closed` that the owner went first;
+ * the rest say what happened, so that nobody has to guess from a log.
+ */
+export type CloseReason =
+  | 'requested'
+  | 'parent_closed'
+  | 'peer_left'
+  | 'kicked'
+  | 'replaced'
+  | 'drained'
+  | 'timeout'
+  | 'idle'
+  | 'failed';
+
+/**
+ * A node of the ownership tree: closes its children first, then itself, once, with a reason.
+ *
+ * `close()` may be called any number of times and from anywhere; all callers get the promise of the one teardown.
+ * A child must not await its owner's `done`.
+ */
+export abstract class Owned {
+  readonly #abort = new AbortController();
+  readonly #done = Promise.withResolvers<CloseReason>();
+  readonly #children = new Set<Owned>();
+
+  /** Aborts when `close()` begins; give it to timers, fetches and jobs. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get isClosed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** Settles with the reason after teardown; never rejects. */
+  get done(): Promise<CloseReason> {
+    return this.#done.promise;
+  }
+
+  close(reason: CloseReason = 'requested'): Promise<CloseReason> {
+    if (!this.signal.aborted) {
+      this.#abort.abort(reason);
+      void this.#teardown(reason);
+    }
+    return this.done;
+  }
+
+  protected own<T extends Owned>(child: T): T {
+    this.#children.add(child);
+    void child.done.then(() => this.#children.delete(child));
+    if (this.signal.aborted) void child.close('parent_closed');
+    return child;
+  }
+
+  /** Releases own resources: runs once, after the children are gone. */
+  protected abstract onClose(reason: CloseReason): void | Promise<void>;
+
+  async #teardown(reason: CloseReason): Promise<void> {
+    await Promise.all([...this.#children].map((child) => child.close('parent_closed')));
+    try {
+      await this.onClose(reason);
+    } catch (cause) {
+      // Teardown goes on whatever one part of it does; the bug still has to be seen.
+      process.emitWarning(
+        `teardown failed: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`,
+      );
+    } finally {
+      this.#done.resolve(reason);
+    }
+  }
+}

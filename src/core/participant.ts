@@ -1,0 +1,310 @@
+// Owns: one party in a room, whatever protocol brought it. May import: core only.
+import { EventEmitter } from 'node:events';
+import { GatewayError } from './errors.ts';
+import { permissionsOf, type RolePermissions } from './grants.ts';
+import { newParticipantId, type ParticipantId, type PublicationId, type SubscriptionId } from './ids.ts';
+import { type CloseReason, Owned } from './lifecycle.ts';
+import type { SfuDataProducer, SfuWebRtcTransport, VideoLayers, WebRtcTransportOptions } from './ports.ts';
+import type { Room } from './room.ts';
+import type { RtpCapabilities, SctpStreamParameters } from './rtp.ts';
+import {
+  type CanConsume,
+  type CanProduce,
+  DataPublication,
+  DataSubscription,
+  Publication,
+  type PublicationOptions,
+  Subscription,
+} from './track.ts';
+
+export type ParticipantKind = 'webrtc' | 'sip' | 'ingress' | 'egress' | 'bot';
+export type ConnectionQuality = 'good' | 'fair' | 'poor' | 'lost';
+
+export interface ParticipantOptions {
+  readonly kind: ParticipantKind;
+  /** The application's name for the user; need not be unique. */
+  readonly user: string;
+  readonly displayName: string;
+  readonly role: string;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
+  /** Egress and bots that nobody is to see in lists. */
+  readonly isHidden?: boolean | undefined;
+}
+
+export type ParticipantEvents = {
+  /** Name, role, hand, attributes, presence or quality. */
+  updated: [];
+  /** The SFU worker died and the room has a new one: transports, publications and subscriptions must be made again. */
+  mediaRestarted: [];
+  closed: [reason: CloseReason];
+};
+
+/** At most so many of each, whatever the room allows: a client that leaks them is stopped here. */
+const maxTransports = 8;
+const maxPublications = 64;
+const maxSubscriptions = 2_000;
+
+export class Participant extends Owned {
+  readonly id: ParticipantId = newParticipantId();
+  readonly room: Room;
+  readonly kind: ParticipantKind;
+  readonly user: string;
+  readonly isHidden: boolean;
+  readonly joinedAtMs = Date.now();
+  readonly events = new EventEmitter<ParticipantEvents>();
+  readonly publications = new Map<PublicationId, Publication>();
+  readonly subscriptions = new Map<SubscriptionId, Subscription>();
+  readonly dataPublications = new Map<PublicationId, DataPublication>();
+  readonly dataSubscriptions = new Map<SubscriptionId, DataSubscription>();
+  readonly transports = new Map<string, SfuWebRtcTransport>();
+  readonly #pastPublicationIds = new Set<PublicationId>();
+  #displayName: string;
+  #role: string;
+  #permissions: RolePermissions;
+  #attributes: Readonly<Record<string, string>>;
+  #isHandRaised = false;
+  #isConnected = true;
+  #quality: ConnectionQuality = 'good';
+
+  /** Made by `room.join()`, which has checked the limits. */
+  constructor(room: Room, options: ParticipantOptions) {
+    super();
+    this.room = room;
+    this.kind = options.kind;
+    this.user = options.user;
+    this.isHidden = options.isHidden ?? false;
+    this.#displayName = options.displayName;
+    this.#role = options.role;
+    this.#permissions = permissionsOf(room.record.roles, options.role);
+    this.#attributes = options.attributes ?? {};
+  }
+
+  get displayName(): string {
+    return this.#displayName;
+  }
+  get role(): string {
+    return this.#role;
+  }
+  get permissions(): RolePermissions {
+    return this.#permissions;
+  }
+  get attributes(): Readonly<Record<string, string>> {
+    return this.#attributes;
+  }
+  get isHandRaised(): boolean {
+    return this.#isHandRaised;
+  }
+  /** False while its signalling is away and its place is kept. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+  get quality(): ConnectionQuality {
+    return this.#isConnected ? this.#quality : 'lost';
+  }
+
+  update(change: {
+    displayName?: string | undefined;
+    role?: string | undefined;
+    attributes?: Readonly<Record<string, string>> | undefined;
+    isHandRaised?: boolean | undefined;
+    isConnected?: boolean | undefined;
+  }): void {
+    this.#assertOpen();
+    if (change.role !== undefined && change.role !== this.#role) {
+      this.#permissions = permissionsOf(this.room.record.roles, change.role);
+      this.#role = change.role;
+      this.#endWhatIsNoLongerAllowed();
+    }
+    if (change.displayName !== undefined) this.#displayName = change.displayName;
+    if (change.attributes !== undefined) this.#attributes = change.attributes;
+    if (change.isHandRaised !== undefined) this.#isHandRaised = change.isHandRaised;
+    if (change.isConnected !== undefined) this.#isConnected = change.isConnected;
+    this.events.emit('updated');
+  }
+
+  /** @param permissions replaces what the role gives, for this participant alone */
+  setPermissions(permissions: RolePermissions): void {
+    this.#assertOpen();
+    this.#permissions = permissions;
+    this.#endWhatIsNoLongerAllowed();
+    this.events.emit('updated');
+  }
+
+  /** @throws GatewayError `limit_reached`, `media_lost` */
+  async createTransport(options?: WebRtcTransportOptions): Promise<SfuWebRtcTransport> {
+    this.#assertOpen();
+    this.#assertBelow(this.transports.size, maxTransports, 'transports');
+    const transport = await this.room.media.createWebRtcTransport(options);
+    if (this.isClosed) {
+      transport.close();
+      throw new GatewayError('closed', 'You have left the room.');
+    }
+    this.transports.set(transport.id, transport);
+    transport.events.on('closed', () => this.transports.delete(transport.id));
+    return transport;
+  }
+
+  /** @throws GatewayError `forbidden`, `limit_reached`, `no_common_codec`, `media_lost` */
+  async publish(transport: CanProduce, options: PublicationOptions): Promise<Publication> {
+    this.#assertOpen();
+    if (!this.#permissions.publish[options.kind]) {
+      throw new GatewayError('forbidden', `Your role "${this.#role}" may not publish ${options.kind}.`);
+    }
+    this.#assertBelow(this.publications.size, maxPublications, 'publications');
+    this.room.assertInputAllowed();
+    const { id } = options;
+    if (id !== undefined && !(this.#pastPublicationIds.has(id) && !this.publications.has(id))) {
+      throw new GatewayError('conflict', 'That publication id is not yours to take up again.');
+    }
+    const producer = await transport.produce({
+      kind: options.kind,
+      rtpParameters: options.rtpParameters,
+      isPaused: options.isMuted ?? false,
+    });
+    if (this.isClosed) {
+      producer.close();
+      throw new GatewayError('closed', 'You have left the room.');
+    }
+    const publication = this.own(new Publication(this, producer, options));
+    this.publications.set(publication.id, publication);
+    this.#pastPublicationIds.add(publication.id);
+    publication.events.on('updated', () => this.#reviewQuality());
+    publication.events.on('closed', () => {
+      this.publications.delete(publication.id);
+      this.#reviewQuality();
+    });
+    this.room.admitPublication(publication);
+    return publication;
+  }
+
+  /** @throws GatewayError `forbidden`, `closed`, `no_common_codec`, `media_lost` */
+  async subscribe(
+    transport: CanConsume,
+    publication: Publication,
+    options: { rtpCapabilities: RtpCapabilities; preferredLayers?: VideoLayers | undefined; mid?: string | undefined },
+  ): Promise<Subscription> {
+    this.#assertOpen();
+    if (!this.#permissions.subscribe[publication.kind]) {
+      throw new GatewayError('forbidden', `Your role "${this.#role}" may not receive ${publication.kind}.`);
+    }
+    this.#assertBelow(this.subscriptions.size, maxSubscriptions, 'subscriptions');
+    if (publication.isClosed) throw new GatewayError('closed', 'That publication has ended.');
+    const consumer = await transport.consume({ producer: publication.producer, ...options });
+    if (this.isClosed || publication.isClosed) {
+      consumer.close();
+      throw new GatewayError('closed', 'That publication has ended.');
+    }
+    const subscription = this.own(new Subscription(this, publication, consumer));
+    this.subscriptions.set(subscription.id, subscription);
+    subscription.events.on('updated', () => this.#reviewQuality());
+    subscription.events.on('closed', () => {
+      this.subscriptions.delete(subscription.id);
+      this.#reviewQuality();
+    });
+    this.room.reviewLastN();
+    return subscription;
+  }
+
+  /** @throws GatewayError `forbidden`, `limit_reached` */
+  async publishData(
+    transport: SfuWebRtcTransport,
+    options: { sctpStreamParameters: SctpStreamParameters; label: string; protocol: string },
+  ): Promise<DataPublication> {
+    this.#assertOpen();
+    if (!this.#permissions.publish.data) {
+      throw new GatewayError('forbidden', `Your role "${this.#role}" may not publish data.`);
+    }
+    this.#assertBelow(this.dataPublications.size, maxPublications, 'data publications');
+    const dataProducer: SfuDataProducer = await transport.produceData(options);
+    if (this.isClosed) {
+      dataProducer.close();
+      throw new GatewayError('closed', 'You have left the room.');
+    }
+    const publication = this.own(new DataPublication(this, dataProducer));
+    this.dataPublications.set(publication.id, publication);
+    void publication.done.then(() => this.dataPublications.delete(publication.id));
+    this.room.admitDataPublication(publication);
+    return publication;
+  }
+
+  /** @throws GatewayError `forbidden`, `limit_reached`, `closed` */
+  async subscribeData(transport: SfuWebRtcTransport, publication: DataPublication): Promise<DataSubscription> {
+    this.#assertOpen();
+    if (!this.#permissions.subscribe.data) {
+      throw new GatewayError('forbidden', `Your role "${this.#role}" may not receive data.`);
+    }
+    this.#assertBelow(this.dataSubscriptions.size, maxSubscriptions, 'data subscriptions');
+    if (publication.isClosed) throw new GatewayError('closed', 'That data publication has ended.');
+    const dataConsumer = await transport.consumeData({ dataProducer: publication.dataProducer });
+    if (this.isClosed || publication.isClosed) {
+      dataConsumer.close();
+      throw new GatewayError('closed', 'That data publication has ended.');
+    }
+    const subscription = this.own(new DataSubscription(publication, dataConsumer));
+    this.dataSubscriptions.set(subscription.id, subscription);
+    void subscription.done.then(() => this.dataSubscriptions.delete(subscription.id));
+    return subscription;
+  }
+
+  /** Ends all media but keeps the participant, for a room whose SFU worker died. */
+  async dropMedia(): Promise<void> {
+    for (const transport of [...this.transports.values()]) transport.close();
+    this.transports.clear();
+    await Promise.all(
+      [
+        ...this.publications.values(),
+        ...this.subscriptions.values(),
+        ...this.dataPublications.values(),
+        ...this.dataSubscriptions.values(),
+      ].map((track) => track.close('failed')),
+    );
+  }
+
+  #endWhatIsNoLongerAllowed(): void {
+    const { publish, subscribe } = this.#permissions;
+    for (const publication of this.publications.values()) {
+      if (!publish[publication.kind]) void publication.close('kicked');
+    }
+    for (const subscription of this.subscriptions.values()) {
+      if (!subscribe[subscription.publication.kind]) void subscription.close('kicked');
+    }
+    for (const publication of this.dataPublications.values()) {
+      if (!publish.data) void publication.close('kicked');
+    }
+    for (const subscription of this.dataSubscriptions.values()) {
+      if (!subscribe.data) void subscription.close('kicked');
+    }
+  }
+
+  /** The worst of what arrives from it and what it gets: scores of mediasoup, 0..10. */
+  #reviewQuality(): void {
+    const scores: number[] = [];
+    for (const publication of this.publications.values()) {
+      // What is muted or unwatched sends nothing, and its score says nothing about the line.
+      if (publication.score !== undefined && !publication.isMuted && publication.isWatched)
+        scores.push(publication.score);
+    }
+    for (const subscription of this.subscriptions.values()) {
+      if (subscription.score !== undefined && subscription.isFlowing) scores.push(subscription.score);
+    }
+    const worst = scores.length > 0 ? Math.min(...scores) : 10;
+    const quality: ConnectionQuality = worst >= 7 ? 'good' : worst >= 4 ? 'fair' : 'poor';
+    if (quality === this.#quality || this.isClosed) return;
+    this.#quality = quality;
+    this.events.emit('updated');
+  }
+
+  #assertOpen(): void {
+    if (this.isClosed) throw new GatewayError('closed', 'You have left the room.');
+  }
+
+  #assertBelow(count: number, limit: number, what: string): void {
+    if (count >= limit) throw new GatewayError('limit_reached', `A participant has at most ${limit} ${what}.`);
+  }
+
+  protected override onClose(reason: CloseReason): void {
+    for (const transport of [...this.transports.values()]) transport.close();
+    this.transports.clear();
+    this.events.emit('closed', reason);
+  }
+}

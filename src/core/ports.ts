@@ -1,0 +1,328 @@
+// Owns: what the domain asks of the world. Implementations live in src/sfu, src/store, src/telemetry and gateways/;
+// src/app.ts joins them. May import: core only.
+import type { EventEmitter } from 'node:events';
+import type { JoinGrant, Principal } from './grants.ts';
+import type { CloseReason } from './lifecycle.ts';
+import type {
+  DtlsParameters,
+  IceCandidate,
+  IceParameters,
+  IceServer,
+  MediaKind,
+  RtpCapabilities,
+  RtpParameters,
+  SctpParameters,
+  SctpStreamParameters,
+} from './rtp.ts';
+
+export type LogFields = Record<string, unknown>;
+
+/** Message constant, facts as fields. Never credentials, PINs or key material. */
+export interface Logger {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+  child(fields: LogFields): Logger;
+}
+
+// ── SFU ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Counters of one RTP stream, cumulative where they count and current where they measure. */
+export interface StreamStats {
+  /** Layer of a simulcast publication; absent elsewhere. */
+  readonly rid?: string | undefined;
+  readonly ssrc: number;
+  readonly mimeType: string;
+  readonly bitrateBps: number;
+  readonly byteCount: number;
+  readonly packetCount: number;
+  readonly packetsLost: number;
+  /** 0..1, over the last report. */
+  readonly fractionLost: number;
+  readonly jitterMs: number;
+  readonly roundTripTimeMs: number | undefined;
+  readonly nackCount: number;
+  readonly pliCount: number;
+  readonly firCount: number;
+  /** 0..10, mediasoup's estimate. */
+  readonly score: number;
+}
+
+export interface VideoLayers {
+  readonly spatialLayer: number;
+  readonly temporalLayer?: number | undefined;
+}
+
+export type SfuProducerEvents = {
+  closed: [];
+  /** 0..10 for each encoding, in the order of the encodings. */
+  scored: [scores: readonly number[]];
+  /** A publisher turned its camera (CVO) or changed its size. */
+  orientationChanged: [{ rotation: number; flip: boolean }];
+};
+
+/** One stream that enters a room. */
+export interface SfuProducer {
+  readonly id: string;
+  readonly kind: MediaKind;
+  readonly type: 'simple' | 'simulcast' | 'svc';
+  readonly rtpParameters: RtpParameters;
+  readonly isPaused: boolean;
+  readonly isClosed: boolean;
+  readonly events: EventEmitter<SfuProducerEvents>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  getStats(): Promise<readonly StreamStats[]>;
+  close(): void;
+}
+
+export type SfuConsumerEvents = {
+  closed: [];
+  /** What is being sent now; null while nothing can be. */
+  layersChanged: [layers: VideoLayers | null];
+  /** 0..10: of this consumer, and of the producer behind it. */
+  scored: [{ score: number; producerScore: number }];
+};
+
+/** One stream that leaves a room towards one receiver. Always made paused. */
+export interface SfuConsumer {
+  readonly id: string;
+  readonly producerId: string;
+  readonly kind: MediaKind;
+  readonly type: 'simple' | 'simulcast' | 'svc';
+  readonly rtpParameters: RtpParameters;
+  readonly isPaused: boolean;
+  readonly isClosed: boolean;
+  readonly currentLayers: VideoLayers | null;
+  readonly events: EventEmitter<SfuConsumerEvents>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Highest layer to send; bandwidth may still choose a lower one. */
+  setPreferredLayers(layers: VideoLayers): Promise<void>;
+  /** 1..255; a receiver's bandwidth goes to the higher ones first. */
+  setPriority(priority: number): Promise<void>;
+  requestKeyFrame(): Promise<void>;
+  getStats(): Promise<readonly StreamStats[]>;
+  close(): void;
+}
+
+export interface SfuDataProducer {
+  readonly id: string;
+  readonly label: string;
+  readonly protocol: string;
+  readonly isClosed: boolean;
+  readonly events: EventEmitter<{ closed: [] }>;
+  close(): void;
+}
+
+export interface SfuDataConsumer {
+  readonly id: string;
+  readonly dataProducerId: string;
+  readonly label: string;
+  readonly protocol: string;
+  readonly sctpStreamParameters: SctpStreamParameters | undefined;
+  readonly isClosed: boolean;
+  readonly events: EventEmitter<{ closed: [] }>;
+  close(): void;
+}
+
+export type SfuTransportEvents = {
+  closed: [];
+  iceStateChanged: ['new' | 'connected' | 'completed' | 'disconnected' | 'closed'];
+  dtlsStateChanged: ['new' | 'connecting' | 'connected' | 'failed' | 'closed'];
+  /** Estimate of what the receiver can take, bit/s. */
+  bandwidthEstimated: [availableOutgoingBps: number];
+};
+
+export interface TransportStats {
+  readonly sentBitrateBps: number;
+  readonly receivedBitrateBps: number;
+  readonly byteCountSent: number;
+  readonly byteCountReceived: number;
+  readonly availableOutgoingBps: number | undefined;
+  /** `udp 192.0.2.1:4321` of the selected pair. */
+  readonly remoteAddress: string | undefined;
+  readonly protocol: 'udp' | 'tcp' | undefined;
+}
+
+/**
+ * How the receiving end numbers its codecs, where it does not take ours (WHEP, plain SDP): payload types of the offer,
+ * by codec. Streams consumed on such a transport carry these payload types and no header extensions.
+ */
+export interface PayloadTypeLayout {
+  readonly codecs: readonly {
+    readonly kind: MediaKind;
+    readonly mimeType: string;
+    readonly clockRate: number;
+    readonly channels?: number | undefined;
+    readonly parameters?: Record<string, unknown> | undefined;
+    readonly payloadType: number;
+  }[];
+}
+
+export interface ConsumeOptions {
+  readonly producer: SfuProducer;
+  /** What the receiver can decode; for a transport with a layout, its `consumeCapabilities`. */
+  readonly rtpCapabilities: RtpCapabilities;
+  readonly preferredLayers?: VideoLayers | undefined;
+  /** mid of the receiver's m-line, when it is known before (plain SDP, WHEP). */
+  readonly mid?: string | undefined;
+}
+
+/** One ICE+DTLS association with a browser or another WebRTC peer. Carries both directions. */
+export interface SfuWebRtcTransport {
+  readonly id: string;
+  readonly iceParameters: IceParameters;
+  readonly iceCandidates: readonly IceCandidate[];
+  readonly dtlsParameters: DtlsParameters;
+  readonly sctpParameters: SctpParameters | undefined;
+  /** Give this to `consume()` on a transport that was made with a layout; the room's capabilities otherwise. */
+  readonly consumeCapabilities: RtpCapabilities;
+  readonly isClosed: boolean;
+  readonly events: EventEmitter<SfuTransportEvents>;
+  /** `role` is the peer's DTLS role: a peer that answers `active` is a `client`. */
+  connect(options: { dtlsParameters: DtlsParameters }): Promise<void>;
+  restartIce(): Promise<IceParameters>;
+  /** bit/s; caps what the peer is asked to send. */
+  setMaxIncomingBitrate(bitrateBps: number): Promise<void>;
+  /** bit/s; caps what is sent to the peer. */
+  setMaxOutgoingBitrate(bitrateBps: number): Promise<void>;
+  /** @throws GatewayError `no_common_codec`, `invalid_request` */
+  produce(options: { kind: MediaKind; rtpParameters: RtpParameters; isPaused?: boolean }): Promise<SfuProducer>;
+  /** @throws GatewayError `no_common_codec`, `media_lost` */
+  consume(options: ConsumeOptions): Promise<SfuConsumer>;
+  produceData(options: {
+    sctpStreamParameters: SctpStreamParameters;
+    label: string;
+    protocol: string;
+  }): Promise<SfuDataProducer>;
+  consumeData(options: { dataProducer: SfuDataProducer }): Promise<SfuDataConsumer>;
+  getStats(): Promise<TransportStats>;
+  close(): void;
+}
+
+export interface WebRtcTransportOptions {
+  /** SCTP for data channels. */
+  readonly hasData?: boolean | undefined;
+  readonly layout?: PayloadTypeLayout | undefined;
+  /** bit/s to begin with, before the estimate knows better. */
+  readonly initialOutgoingBps?: number | undefined;
+}
+
+/** RTP over plain UDP to a media worker on this machine; carries any number of streams both ways, told apart by SSRC. */
+export interface SfuPlainTransport {
+  readonly id: string;
+  /** Where the SFU listens. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly isClosed: boolean;
+  readonly events: EventEmitter<{ closed: [] }>;
+  connect(options: { ip: string; port: number }): Promise<void>;
+  produce(options: { kind: MediaKind; rtpParameters: RtpParameters; isPaused?: boolean }): Promise<SfuProducer>;
+  consume(options: ConsumeOptions): Promise<SfuConsumer>;
+  close(): void;
+}
+
+export type SfuRoomEvents = {
+  /** The process behind this room died: every transport of it is gone. Make a new SfuRoom. */
+  failed: [];
+  closed: [];
+  /** Producer of who is speaking most, null in silence. */
+  dominantSpeakerChanged: [producerId: string | null];
+  /** dBov, -127..0, of the producers that are above the threshold, loudest first; empty when all fall silent. */
+  levelsMeasured: [readonly { readonly producerId: string; readonly levelDbov: number }[]];
+};
+
+/** The media side of one room: one Router, and more where layouts or load ask for them. */
+export interface SfuRoom {
+  readonly rtpCapabilities: RtpCapabilities;
+  readonly isClosed: boolean;
+  readonly events: EventEmitter<SfuRoomEvents>;
+  createWebRtcTransport(options?: WebRtcTransportOptions): Promise<SfuWebRtcTransport>;
+  createPlainTransport(): Promise<SfuPlainTransport>;
+  /** Lets audio of this producer count for levels and the dominant speaker. */
+  observeAudio(producer: SfuProducer): Promise<void>;
+  close(): void;
+}
+
+export interface SfuWorkerInfo {
+  readonly pid: number;
+  readonly rooms: number;
+  readonly consumers: number;
+  /** User and system time since its start, milliseconds. */
+  readonly cpuMs: number;
+  readonly maxRssBytes: number;
+  readonly restarts: number;
+}
+
+export interface SfuPort {
+  /** @throws GatewayError `overloaded` when no SFU worker is up and none comes back within the bound */
+  createRoom(options: { log: Logger }): Promise<SfuRoom>;
+  /** Codecs and extensions every room has; known before any room is. */
+  readonly rtpCapabilities: RtpCapabilities;
+  describeWorkers(): Promise<readonly SfuWorkerInfo[]>;
+  /** Reasons why it is not ready; empty when it is. */
+  problems(): readonly string[];
+}
+
+// ── Storage ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface StoredDocument<T = unknown> {
+  readonly id: string;
+  readonly value: T;
+  /** Grows with each write of this document; 1 for the first. */
+  readonly revision: number;
+  readonly updatedAtMs: number;
+}
+
+/**
+ * Documents in named collections, by id. The same shape over SQLite and over JetStream KV, so it offers no more than
+ * both can: single-document writes guarded by revision.
+ */
+export interface StorePort {
+  get<T>(collection: string, id: string): Promise<StoredDocument<T> | undefined>;
+  /**
+   * @param expectedRevision 0: must not exist; n: must be at n; absent: whatever there is
+   * @throws GatewayError `conflict` when the revision is another
+   */
+  put<T>(collection: string, id: string, value: T, expectedRevision?: number): Promise<StoredDocument<T>>;
+  /** @returns whether there was one */
+  delete(collection: string, id: string): Promise<boolean>;
+  /** In order of id, those after `after`, `limit` at the most. */
+  list<T>(collection: string, page?: { after?: string; limit?: number }): Promise<readonly StoredDocument<T>[]>;
+  count(collection: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+// ── Who may ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface AuthPort {
+  /**
+   * A join token for one room, or an API key or admin session, which may join any.
+   * @throws GatewayError `unauthorized` (absent, expired, forged), `forbidden` (another room)
+   */
+  authorizeJoin(credential: string | undefined, roomNameOrId: string): Promise<JoinGrant>;
+  /** @throws GatewayError `unauthorized` */
+  authenticate(credential: string | undefined): Promise<Principal>;
+}
+
+export interface IceServerPort {
+  /** STUN and TURN servers for one participant; time-limited credentials are made for it. */
+  iceServersFor(participant: string): readonly IceServer[];
+}
+
+// ── Gateways ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** One protocol at the edge. `drain` refuses new work and lets the rest end; `close` ends it. */
+export interface Gateway {
+  readonly name: string;
+  drain(): void;
+  close(reason?: CloseReason): Promise<CloseReason>;
+}
+
+/** Slows down one address that asks too often. */
+export interface RateLimiter {
+  /** @throws GatewayError `rate_limited` with `retryAfterMs` */
+  consume(key: string, points?: number): void;
+}

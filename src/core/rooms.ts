@@ -1,0 +1,224 @@
+// Owns: which rooms there are, and which of them are in use. May import: core only.
+import { EventEmitter } from 'node:events';
+import { GatewayError } from './errors.ts';
+import { defaultRoles } from './grants.ts';
+import { newRoomId, type RoomId, roomNamePattern } from './ids.ts';
+import { type CloseReason, Owned } from './lifecycle.ts';
+import type { Logger, SfuPort, StoredDocument, StorePort } from './ports.ts';
+import { Room, type RoomRecord, type RoomSettings } from './room.ts';
+
+export interface RoomsOptions {
+  readonly store: StorePort;
+  readonly sfu: SfuPort;
+  readonly log: Logger;
+  readonly defaults: Pick<RoomSettings, 'maxParticipants' | 'inputLimit' | 'lastN' | 'emptyTimeoutMs'>;
+}
+
+export type RoomInput = Partial<RoomSettings> & { readonly name: string };
+export type RoomPatch = Partial<RoomSettings> & { readonly name?: string | undefined };
+
+/** A record and the revision that an update of it must name. */
+export interface RoomEntry {
+  readonly record: RoomRecord;
+  readonly revision: number;
+}
+
+export type RoomsEvents = {
+  created: [record: RoomRecord];
+  updated: [record: RoomRecord];
+  deleted: [record: RoomRecord];
+  opened: [room: Room];
+  closed: [room: Room, reason: CloseReason];
+};
+
+const recordsCollection = 'rooms';
+/** Claims on names, so that two creations at once cannot both get one: name in lower case to `{roomId}`. */
+const namesCollection = 'room-names';
+
+/**
+ * Records live in the store, rooms in use in memory. A room opens with its first participant and closes by itself some
+ * time after the last; its record stays until it is deleted.
+ */
+export class Rooms extends Owned {
+  readonly events = new EventEmitter<RoomsEvents>();
+  readonly #options: RoomsOptions;
+  readonly #live = new Map<RoomId, Room>();
+  readonly #opening = new Map<RoomId, Promise<Room>>();
+  #isDraining = false;
+
+  constructor(options: RoomsOptions) {
+    super();
+    this.#options = options;
+  }
+
+  /** @throws GatewayError `invalid_request` (name), `conflict` (name taken) */
+  async create(input: RoomInput): Promise<RoomEntry> {
+    assertName(input.name);
+    const { defaults, store } = this.#options;
+    const record: RoomRecord = {
+      displayName: input.name,
+      metadata: {},
+      roles: defaultRoles,
+      ...defaults,
+      ...defined(input),
+      id: newRoomId(),
+      name: input.name,
+      createdAtMs: Date.now(),
+    };
+    await this.#claimName(record.name, record.id);
+    const stored = await store.put(recordsCollection, record.id, record, 0);
+    this.events.emit('created', record);
+    return { record, revision: stored.revision };
+  }
+
+  /** @param nameOrId names are compared without case @throws GatewayError `not_found` */
+  async get(nameOrId: string): Promise<RoomEntry> {
+    const found = await this.find(nameOrId);
+    if (!found) throw new GatewayError('not_found', `There is no room "${nameOrId.slice(0, 64)}".`);
+    return found;
+  }
+
+  async find(nameOrId: string): Promise<RoomEntry | undefined> {
+    const { store } = this.#options;
+    const byId = await store.get<RoomRecord>(recordsCollection, nameOrId);
+    if (byId) return entry(byId);
+    const name = await store.get<{ roomId: RoomId }>(namesCollection, nameOrId.toLowerCase());
+    const byName = name && (await store.get<RoomRecord>(recordsCollection, name.value.roomId));
+    return byName && entry(byName);
+  }
+
+  async list(page: { after?: string; limit?: number } = {}): Promise<readonly RoomEntry[]> {
+    return (await this.#options.store.list<RoomRecord>(recordsCollection, page)).map(entry);
+  }
+
+  /** @throws GatewayError `not_found`, `conflict` (revision, or the new name is taken), `invalid_request` */
+  async update(nameOrId: string, patch: RoomPatch, expectedRevision?: number): Promise<RoomEntry> {
+    const { store } = this.#options;
+    const { record, revision } = await this.get(nameOrId);
+    if (expectedRevision !== undefined && expectedRevision !== revision) {
+      throw new GatewayError('precondition_failed', 'The room has changed since you read it; read it again.');
+    }
+    const next: RoomRecord = { ...record, ...defined(patch) };
+    const isRenamed = next.name.toLowerCase() !== record.name.toLowerCase();
+    if (isRenamed) {
+      assertName(next.name);
+      await this.#claimName(next.name, record.id);
+    }
+    let stored: StoredDocument<RoomRecord>;
+    try {
+      stored = await store.put(recordsCollection, record.id, next, revision);
+    } catch (thrown) {
+      if (isRenamed) await store.delete(namesCollection, next.name.toLowerCase());
+      throw thrown;
+    }
+    if (isRenamed) await store.delete(namesCollection, record.name.toLowerCase());
+    this.#live.get(record.id)?.applyRecord(next);
+    this.events.emit('updated', next);
+    return entry(stored);
+  }
+
+  /** Ends the room if it is in use. @throws GatewayError `not_found` */
+  async delete(nameOrId: string): Promise<void> {
+    const { record } = await this.get(nameOrId);
+    await this.#options.store.delete(recordsCollection, record.id);
+    await this.#options.store.delete(namesCollection, record.name.toLowerCase());
+    await this.#live.get(record.id)?.close('requested');
+    this.events.emit('deleted', record);
+  }
+
+  /** The room if somebody is in it, or was a moment ago. */
+  live(id: RoomId): Room | undefined {
+    return this.#live.get(id);
+  }
+
+  liveRooms(): Iterable<Room> {
+    return this.#live.values();
+  }
+
+  /**
+   * The live room, opened now if it is not in use.
+   * @param options.mayCreate makes a record for a name that has none
+   * @throws GatewayError `not_found`, `draining`, `overloaded`, `invalid_request`
+   */
+  async open(nameOrId: string, options: { mayCreate?: boolean } = {}): Promise<Room> {
+    if (this.#isDraining || this.isClosed) {
+      throw new GatewayError('draining', 'This server is shutting down and takes no new participants.', {
+        retryAfterMs: 5_000,
+      });
+    }
+    let found = await this.find(nameOrId);
+    if (!found && options.mayCreate) found = await this.#createOrFind(nameOrId);
+    if (!found) throw new GatewayError('not_found', `There is no room "${nameOrId.slice(0, 64)}".`);
+    const { record } = found;
+    const live = this.#live.get(record.id);
+    if (live && !live.isClosed) return live;
+    const opening = this.#opening.get(record.id) ?? this.#openRecord(record);
+    this.#opening.set(record.id, opening);
+    return opening;
+  }
+
+  /** Refuses rooms and participants from now on; those that are in stay. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  async #createOrFind(name: string): Promise<RoomEntry | undefined> {
+    try {
+      return await this.create({ name });
+    } catch (thrown) {
+      // Two first participants at once: the other one has made it.
+      if (thrown instanceof GatewayError && thrown.code === 'conflict') return this.find(name);
+      throw thrown;
+    }
+  }
+
+  async #openRecord(record: RoomRecord): Promise<Room> {
+    try {
+      const room = this.own(await Room.create(record, this.#options.sfu, this.#options.log));
+      this.#live.set(record.id, room);
+      room.events.on('closed', (reason) => {
+        if (this.#live.get(record.id) === room) this.#live.delete(record.id);
+        this.events.emit('closed', room, reason);
+      });
+      this.events.emit('opened', room);
+      return room;
+    } finally {
+      this.#opening.delete(record.id);
+    }
+  }
+
+  async #claimName(name: string, roomId: RoomId): Promise<void> {
+    try {
+      await this.#options.store.put(namesCollection, name.toLowerCase(), { roomId }, 0);
+    } catch (thrown) {
+      if (!(thrown instanceof GatewayError && thrown.code === 'conflict')) throw thrown;
+      throw new GatewayError('conflict', `There is a room "${name}" already.`, { cause: thrown });
+    }
+  }
+
+  protected override onClose(): void {
+    this.#live.clear();
+  }
+}
+
+function entry(document: StoredDocument<RoomRecord>): RoomEntry {
+  return { record: document.value, revision: document.revision };
+}
+
+function assertName(name: string): void {
+  if (roomNamePattern.test(name)) return;
+  throw new GatewayError(
+    'invalid_request',
+    'A room name has 1 to 64 letters, digits or . _ ~ - and starts with a letter or digit.',
+    {
+      fields: [{ path: 'name', message: `does not match ${roomNamePattern.source}` }],
+    },
+  );
+}
+
+/** Without the keys that are undefined, so that spreading it over defaults keeps the defaults. */
+function defined<T extends object>(input: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
