@@ -1,0 +1,415 @@
+// Owns: every message between a browser and the room, version 1. May import: zod and core types; web/ imports this file.
+//
+// One WebSocket at `/ws`, text frames of JSON, after `join` or `resume`:
+//   client  {id, method, data}          -> server  {id, ok: true, data} | {id, ok: false, error}
+//   server  {event, seq?, data}         events that can be replayed after a lost socket carry `seq`, from 1, without gaps
+import { z } from 'zod';
+import type { ErrorCode, FieldError } from '#core/errors.ts';
+import type { RolePermissions } from '#core/grants.ts';
+import type { CloseReason } from '#core/lifecycle.ts';
+import type { ConnectionQuality, ParticipantKind } from '#core/participant.ts';
+import type { VideoLayers } from '#core/ports.ts';
+import type {
+  DtlsParameters,
+  IceCandidate,
+  IceParameters,
+  IceServer,
+  MediaKind,
+  RtpCapabilities,
+  RtpParameters,
+  SctpParameters,
+  SctpStreamParameters,
+} from '#core/rtp.ts';
+import { type TrackSource, trackSources } from '#core/track.ts';
+
+export const protocolVersion = 1;
+
+// ── Pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const id = z.string().min(1).max(64);
+const shortText = z.string().max(256);
+const kind = z.enum(['audio', 'video']);
+const layers = z.strictObject({
+  spatialLayer: z.int().min(0).max(7),
+  temporalLayer: z.int().min(0).max(7).optional(),
+});
+const parameterBag = z.record(z.string().max(64), z.unknown());
+const rtcpFeedback = z.array(z.object({ type: shortText, parameter: shortText.optional() })).max(16);
+
+/** Shapes only: mediasoup decides what the numbers mean, and refuses what does not fit. */
+const rtpParameters = z.object({
+  mid: z.string().max(32).optional(),
+  codecs: z
+    .array(
+      z.object({
+        mimeType: shortText,
+        payloadType: z.int().min(0).max(127),
+        clockRate: z.int().positive(),
+        channels: z.int().positive().max(255).optional(),
+        parameters: parameterBag.optional(),
+        rtcpFeedback: rtcpFeedback.optional(),
+      }),
+    )
+    .min(1)
+    .max(32),
+  headerExtensions: z
+    .array(
+      z.object({
+        uri: shortText,
+        id: z.int().min(1).max(255),
+        encrypt: z.boolean().optional(),
+        parameters: parameterBag.optional(),
+      }),
+    )
+    .max(32)
+    .optional(),
+  encodings: z
+    .array(
+      z.object({
+        ssrc: z.int().min(0).max(0xffffffff).optional(),
+        rid: z.string().max(16).optional(),
+        codecPayloadType: z.int().min(0).max(127).optional(),
+        rtx: z.object({ ssrc: z.int().min(0).max(0xffffffff) }).optional(),
+        dtx: z.boolean().optional(),
+        scalabilityMode: z.string().max(16).optional(),
+        maxBitrate: z.int().positive().optional(),
+      }),
+    )
+    .max(8)
+    .optional(),
+  rtcp: z.object({ cname: shortText.optional(), reducedSize: z.boolean().optional() }).optional(),
+  msid: shortText.optional(),
+});
+
+const rtpCapabilities = z.object({
+  codecs: z
+    .array(
+      z.object({
+        kind,
+        mimeType: shortText,
+        preferredPayloadType: z.int().min(0).max(127),
+        clockRate: z.int().positive(),
+        channels: z.int().positive().max(255).optional(),
+        parameters: parameterBag.optional(),
+        rtcpFeedback: rtcpFeedback.optional(),
+      }),
+    )
+    .max(128)
+    .optional(),
+  headerExtensions: z
+    .array(
+      z.object({
+        kind,
+        uri: shortText,
+        preferredId: z.int().min(1).max(255),
+        preferredEncrypt: z.boolean().optional(),
+        direction: z.enum(['sendrecv', 'sendonly', 'recvonly', 'inactive']).optional(),
+      }),
+    )
+    .max(64)
+    .optional(),
+});
+
+const dtlsParameters = z.object({
+  role: z.enum(['auto', 'client', 'server']).optional(),
+  fingerprints: z
+    .array(z.object({ algorithm: z.string().max(16), value: z.string().max(256) }))
+    .min(1)
+    .max(8),
+});
+
+const ids = z.array(id).min(1).max(500);
+
+// ── What a client may ask ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** `data` of each method. */
+export const requestSchemas = {
+  /** First message of a new session. */
+  join: z.strictObject({
+    protocol: z.literal(protocolVersion),
+    room: z.string().min(1).max(64),
+    token: z.string().min(1).max(8192),
+    /** What others see; the token's name if absent. */
+    displayName: z.string().trim().min(1).max(128).optional(),
+  }),
+  /** First message on a new socket of a session that lost its own. */
+  resume: z.strictObject({ ticket: z.string().min(1).max(128), lastSeq: z.int().min(0) }),
+  leave: z.strictObject({}),
+  /** `rtpCapabilities`: what this browser decodes; needed before the first `subscribe`. */
+  createTransport: z.strictObject({
+    direction: z.enum(['send', 'recv']),
+    rtpCapabilities: rtpCapabilities.optional(),
+    hasData: z.boolean().optional(),
+  }),
+  connectTransport: z.strictObject({ transportId: id, dtlsParameters }),
+  restartIce: z.strictObject({ transportId: id }),
+  closeTransport: z.strictObject({ transportId: id }),
+  publish: z.strictObject({
+    transportId: id,
+    kind,
+    source: z.enum(trackSources),
+    label: z.string().max(128).optional(),
+    isMuted: z.boolean().optional(),
+    rtpParameters,
+    /** After `restart`: the id that the publication had, to keep it. */
+    publicationId: id.optional(),
+  }),
+  unpublish: z.strictObject({ publicationId: id }),
+  /** The owner's own mute. */
+  setMuted: z.strictObject({ publicationId: id, isMuted: z.boolean() }),
+  /** Many at once, in one round trip. They start paused: resume them once the browser can decode. */
+  subscribe: z.strictObject({ transportId: id, publicationIds: ids }),
+  unsubscribe: z.strictObject({ subscriptionIds: ids }),
+  resumeSubscriptions: z.strictObject({ subscriptionIds: ids }),
+  pauseSubscriptions: z.strictObject({ subscriptionIds: ids }),
+  setLayers: z.strictObject({ subscriptionId: id, layers }),
+  /** 1..255; bandwidth goes to the higher ones first. */
+  setPriority: z.strictObject({ subscriptionId: id, priority: z.int().min(1).max(255) }),
+  /** Pinned videos are not held back by last-N. */
+  setPinned: z.strictObject({ subscriptionId: id, isPinned: z.boolean() }),
+  requestKeyFrame: z.strictObject({ subscriptionId: id }),
+  publishData: z.strictObject({
+    transportId: id,
+    label: z.string().max(128),
+    protocol: z.string().max(128),
+    sctpStreamParameters: z.strictObject({
+      streamId: z.int().min(0).max(65534),
+      ordered: z.boolean().optional(),
+      maxPacketLifeTime: z.int().min(0).max(60_000).optional(),
+      maxRetransmits: z.int().min(0).max(1_000).optional(),
+    }),
+  }),
+  unpublishData: z.strictObject({ publicationId: id }),
+  subscribeData: z.strictObject({ transportId: id, publicationId: id }),
+  unsubscribeData: z.strictObject({ subscriptionId: id }),
+  chat: z.strictObject({ to: z.union([z.literal('all'), id]), text: z.string().max(4_000) }),
+  raiseHand: z.strictObject({ isRaised: z.boolean() }),
+  setDisplayName: z.strictObject({ displayName: z.string().trim().min(1).max(128) }),
+  setAttributes: z.strictObject({
+    attributes: z
+      .record(z.string().max(64), z.string().max(1_024))
+      .refine((bag) => Object.keys(bag).length <= 32, 'at most 32 attributes'),
+  }),
+  /** Moderators: mutes or unmutes all publications of that source, or all audio when no source is given. */
+  muteParticipant: z.strictObject({ participantId: id, isMuted: z.boolean(), source: z.enum(trackSources).optional() }),
+  kickParticipant: z.strictObject({ participantId: id }),
+  setRole: z.strictObject({ participantId: id, role: z.string().min(1).max(64) }),
+  lowerHand: z.strictObject({ participantId: id }),
+  ping: z.strictObject({}),
+} as const satisfies Record<string, z.ZodType>;
+
+export type Method = keyof typeof requestSchemas;
+export type RequestData<M extends Method> = z.input<(typeof requestSchemas)[M]>;
+
+export const requestEnvelope = z.strictObject({
+  id: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  method: z.string().max(64),
+  data: z.unknown(),
+});
+
+// ── What it gets ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface PublicationInfo {
+  readonly id: string;
+  readonly participantId: string;
+  readonly kind: MediaKind;
+  readonly source: TrackSource;
+  readonly label: string;
+  readonly isMuted: boolean;
+  readonly isMutedByModerator: boolean;
+  readonly mimeType: string;
+  /** Simulcast encodings, 1 for none. */
+  readonly encodingCount: number;
+}
+
+export interface DataPublicationInfo {
+  readonly id: string;
+  readonly participantId: string;
+  readonly label: string;
+  readonly protocol: string;
+}
+
+export interface ParticipantInfo {
+  readonly id: string;
+  readonly kind: ParticipantKind;
+  readonly user: string;
+  readonly displayName: string;
+  readonly role: string;
+  readonly permissions: RolePermissions;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly isHandRaised: boolean;
+  readonly isConnected: boolean;
+  readonly quality: ConnectionQuality;
+  readonly joinedAtMs: number;
+  readonly publications: readonly PublicationInfo[];
+  readonly dataPublications: readonly DataPublicationInfo[];
+}
+
+export interface SubscriptionInfo {
+  readonly id: string;
+  readonly publicationId: string;
+  readonly participantId: string;
+  readonly kind: MediaKind;
+  readonly type: 'simple' | 'simulcast' | 'svc';
+  readonly rtpParameters: RtpParameters;
+  readonly consumerId: string;
+  readonly producerId: string;
+}
+
+export interface RoomInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly displayName: string;
+  readonly lastN: number;
+  readonly maxParticipants: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ChatInfo {
+  readonly id: string;
+  /** Absent for what the server says. */
+  readonly from: { readonly id: string; readonly displayName: string } | undefined;
+  readonly to: string;
+  readonly text: string;
+  readonly sentAtMs: number;
+}
+
+export interface ErrorInfo {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly fields?: readonly FieldError[];
+  readonly retryAfterMs?: number | undefined;
+}
+
+export interface JoinResult {
+  readonly protocol: typeof protocolVersion;
+  readonly participantId: string;
+  /** Show it to `resume` on a new socket; every resume gives a new one. */
+  readonly ticket: string;
+  /** The place and media are kept so long after the socket is lost. */
+  readonly resumeGraceMs: number;
+  readonly room: RoomInfo;
+  /** Everybody, oneself included. */
+  readonly participants: readonly ParticipantInfo[];
+  readonly activeSpeaker: string | null;
+  readonly chat: readonly ChatInfo[];
+  readonly rtpCapabilities: RtpCapabilities;
+  readonly iceServers: readonly IceServer[];
+}
+
+/** `data` of a successful response. */
+export interface ResultMap {
+  join: JoinResult;
+  /** Missed events follow right after. `hasMedia`: the transports are still there; make all media again otherwise. */
+  resume: { readonly ticket: string; readonly missed: number; readonly hasMedia: boolean };
+  leave: Record<string, never>;
+  createTransport: {
+    readonly id: string;
+    readonly iceParameters: IceParameters;
+    readonly iceCandidates: readonly IceCandidate[];
+    readonly dtlsParameters: DtlsParameters;
+    readonly sctpParameters: SctpParameters | undefined;
+    readonly iceServers: readonly IceServer[];
+  };
+  connectTransport: Record<string, never>;
+  restartIce: { readonly iceParameters: IceParameters };
+  closeTransport: Record<string, never>;
+  publish: { readonly publicationId: string; readonly producerId: string };
+  unpublish: Record<string, never>;
+  setMuted: Record<string, never>;
+  subscribe: {
+    readonly subscriptions: readonly SubscriptionInfo[];
+    readonly failed: readonly { readonly publicationId: string; readonly error: ErrorInfo }[];
+  };
+  unsubscribe: Record<string, never>;
+  resumeSubscriptions: Record<string, never>;
+  pauseSubscriptions: Record<string, never>;
+  setLayers: Record<string, never>;
+  setPriority: Record<string, never>;
+  setPinned: Record<string, never>;
+  requestKeyFrame: Record<string, never>;
+  publishData: { readonly publicationId: string; readonly dataProducerId: string };
+  unpublishData: Record<string, never>;
+  subscribeData: {
+    readonly subscriptionId: string;
+    readonly publicationId: string;
+    readonly dataProducerId: string;
+    readonly dataConsumerId: string;
+    readonly label: string;
+    readonly protocol: string;
+    readonly sctpStreamParameters: SctpStreamParameters | undefined;
+  };
+  unsubscribeData: Record<string, never>;
+  chat: { readonly messageId: string };
+  raiseHand: Record<string, never>;
+  setDisplayName: Record<string, never>;
+  setAttributes: Record<string, never>;
+  muteParticipant: { readonly changed: number };
+  kickParticipant: Record<string, never>;
+  setRole: Record<string, never>;
+  lowerHand: Record<string, never>;
+  ping: { readonly serverTimeMs: number };
+}
+
+// ── What it is told ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface EventMap {
+  participantJoined: { readonly participant: ParticipantInfo };
+  participantUpdated: { readonly participant: ParticipantInfo };
+  participantLeft: { readonly participantId: string; readonly reason: CloseReason };
+  publicationAdded: { readonly publication: PublicationInfo };
+  publicationUpdated: { readonly publication: PublicationInfo };
+  publicationRemoved: { readonly publicationId: string; readonly participantId: string; readonly reason: CloseReason };
+  dataPublicationAdded: { readonly publication: DataPublicationInfo };
+  dataPublicationRemoved: { readonly publicationId: string; readonly participantId: string };
+  /** To the publisher: stop sending while nobody watches, start again when somebody does. */
+  publicationWatched: { readonly publicationId: string; readonly isWatched: boolean };
+  /** To the subscriber. `isHeldBack`: last-N has put it aside. */
+  subscriptionUpdated: {
+    readonly subscriptionId: string;
+    readonly isHeldBack: boolean;
+    readonly currentLayers: VideoLayers | null;
+    readonly score: number | undefined;
+  };
+  subscriptionEnded: { readonly subscriptionId: string; readonly reason: CloseReason };
+  dataSubscriptionEnded: { readonly subscriptionId: string };
+  activeSpeaker: { readonly participantId: string | null };
+  chat: ChatInfo;
+  roomUpdated: { readonly room: RoomInfo };
+  /** The media worker died: make transports, publications and subscriptions again, now. */
+  restart: Record<string, never>;
+  /** The server is going away and will close this session at the latest then. */
+  draining: { readonly closesInMs: number };
+  /** Last message of a session; the socket closes after it. */
+  closed: { readonly reason: CloseReason; readonly message: string };
+  /** Transient, without `seq`: dBov -127..0, loudest first; empty when all fall silent. */
+  levels: {
+    readonly levels: readonly {
+      readonly participantId: string;
+      readonly publicationId: string;
+      readonly levelDbov: number;
+    }[];
+  };
+  /** Transient: what the server believes this client can receive, bit/s. */
+  bandwidth: { readonly availableOutgoingBps: number };
+}
+
+export type EventName = keyof EventMap;
+
+export type ServerMessage =
+  | { readonly id: number; readonly ok: true; readonly data: unknown }
+  | { readonly id: number | null; readonly ok: false; readonly error: ErrorInfo }
+  | { [E in EventName]: { readonly event: E; readonly seq?: number; readonly data: EventMap[E] } }[EventName];
+
+/** WebSocket close codes (RFC 6455 §7.4.2, private range). */
+export const closeCodes = {
+  /** Left, kicked, room closed: do not come back by yourself. */
+  ended: 4000,
+  /** The first message was wrong, late or refused. */
+  notJoined: 4001,
+  tooManyMessages: 4002,
+  /** Another socket resumed this session. */
+  replaced: 4003,
+  serverClosing: 4004,
+  tooManyConnections: 4005,
+} as const;
