@@ -21,8 +21,7 @@ import type {
   SctpStreamParameters,
 } from '#core/rtp.ts';
 import { type TrackSource, trackSources } from '#core/track.ts';
-
-export const protocolVersion = 1;
+import { protocolVersion } from './protocol-constants.ts';
 
 // ── Pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -400,16 +399,3 @@ export type ServerMessage =
   | { readonly id: number; readonly ok: true; readonly data: unknown }
   | { readonly id: number | null; readonly ok: false; readonly error: ErrorInfo }
   | { [E in EventName]: { readonly event: E; readonly seq?: number; readonly data: EventMap[E] } }[EventName];
-
-/** WebSocket close codes (RFC 6455 §7.4.2, private range). */
-export const closeCodes = {
-  /** Left, kicked, room closed: do not come back by yourself. */
-  ended: 4000,
-  /** The first message was wrong, late or refused. */
-  notJoined: 4001,
-  tooManyMessages: 4002,
-  /** Another socket resumed this session. */
-  replaced: 4003,
-  serverClosing: 4004,
-  tooManyConnections: 4005,
-} as const;
