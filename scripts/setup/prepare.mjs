@@ -1,0 +1,29 @@
+/** Puts the pieces of set-up together for what is about to be run. */
+import { ensureDependencies } from './dependencies.mjs';
+import { ensureMediasoupWorker } from './mediasoup-worker.mjs';
+import { ensureRuntime, runtimeEnvironment } from './runtime.mjs';
+import { ensureSystemPackages } from './system-packages.mjs';
+import { ensureWebBuild } from './web-build.mjs';
+
+/**
+ * @typedef {object} Needs
+ * @property {boolean} [worker] a mediasoup worker
+ * @property {boolean} [web] the built pages
+ * @property {boolean} [testPackages] browsers and peers for the tests
+ * @property {boolean} [isQuiet] says nothing when everything is there
+ */
+
+/**
+ * Brings what is missing of the runtime, the dependencies and whatever else is needed.
+ * @param {Needs} needs
+ * @returns {Promise<{ node: string, env: NodeJS.ProcessEnv }>} what to run our code with
+ */
+export async function prepare({ worker = false, web = false, testPackages = false, isQuiet = false }) {
+  const node = await ensureRuntime();
+  const plain = runtimeEnvironment({ node });
+  await ensureDependencies(plain);
+  const mediasoupWorker = worker ? await ensureMediasoupWorker({ isQuiet }) : undefined;
+  if (testPackages) await ensureSystemPackages('test');
+  if (web) await ensureWebBuild(plain);
+  return { node, env: runtimeEnvironment({ node, mediasoupWorker }) };
+}
