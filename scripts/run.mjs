@@ -16,7 +16,7 @@ const typescriptProjects = ['.', 'web', 'scripts'].filter((dir) => existsSync(jo
 /** @type {Record<string, string[][]>} */
 const tasks = {
   typecheck: typescriptProjects.map((dir) => ['tsc', '-p', dir]),
-  lint: [['biome', 'check', '--error-on-warnings']],
+  lint: [['biome', 'check']],
   format: [['biome', 'check', '--write']],
   knip: [['knip']],
   'build:web': [['vite', 'build', 'web']],

@@ -6,9 +6,13 @@ import { runInstead } from './setup/child-process.mjs';
 import { prepare } from './setup/prepare.mjs';
 import { reportFailure } from './setup/progress.mjs';
 
+const followParent = new URL('./setup/follow-parent.mjs', import.meta.url).href;
+
 try {
   const { node, env } = await prepare({ worker: true, web: true });
-  process.exitCode = await runInstead(node, [join(projectDir, 'src', 'main.ts'), ...process.argv.slice(2)], { env });
+  const main = join(projectDir, 'src', 'main.ts');
+  const args = ['--import', followParent, main, ...process.argv.slice(2)];
+  process.exitCode = await runInstead(node, args, { env, isService: true });
 } catch (error) {
   process.exitCode = reportFailure(error);
 }

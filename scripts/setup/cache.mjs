@@ -3,7 +3,7 @@
  * it; how it tells whether something is up to date; and the lock that keeps two set-ups from doing the same work at once.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { dirname, join, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,8 @@ export const projectDir = dirname(dirname(dirname(fileURLToPath(import.meta.url)
 const lockPollMs = 500;
 /** No step of ours takes this long; a lock this old was left by a machine that is gone. */
 const lockExpiresMs = 60 * 60 * 1000;
+/** Longer than anybody takes to write one line. */
+const halfWrittenMs = 5_000;
 
 export function cacheDir() {
   const { SWITCHYARD_CACHE, XDG_CACHE_HOME } = process.env;
@@ -101,17 +103,21 @@ function tryLock(path) {
     return true;
   } catch (error) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
-    if (isAbandoned(readIfThere(path))) rmSync(path, { force: true });
+    if (isAbandoned(path)) rmSync(path, { force: true });
     return false;
   }
 }
 
-/** @param {string | undefined} content */
-function isAbandoned(content) {
-  if (!content) return false; // released or being written this moment
-  const { pid, host, at } = JSON.parse(content);
-  if (Date.now() - at > lockExpiresMs) return true;
-  return host === hostname() && !isRunning(pid);
+/** @param {string} path */
+function isAbandoned(path) {
+  const content = readIfThere(path);
+  if (content === undefined) return false; // released this moment
+  try {
+    const { pid, host, at } = JSON.parse(content);
+    return Date.now() - at > lockExpiresMs || (host === hostname() && !isRunning(pid));
+  } catch {
+    return Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > halfWrittenMs;
+  }
 }
 
 /** @param {number} pid */

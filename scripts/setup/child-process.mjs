@@ -1,6 +1,7 @@
 /** How set-up runs other programs: quietly, with their output kept for the day they fail, or in its own place. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { cacheDir } from './cache.mjs';
 import { SetupError } from './progress.mjs';
@@ -77,16 +78,21 @@ export function exitCodeOf(command, args, env = process.env) {
 }
 
 /**
- * Runs a program in place of this one: it has the terminal, gets each signal once, and its exit code is handed back.
- * It leads its own process group, so that a Ctrl-C reaches it through us only, however many ways it reached us.
+ * Runs a program in place of this one: it has the terminal, gets our signals, and its exit code is handed back.
  * @param {string} command
  * @param {string[]} args
- * @param {{ env: NodeJS.ProcessEnv, cwd?: string }} options
+ * @param {object} options
+ * @param {NodeJS.ProcessEnv} options.env
+ * @param {string} [options.cwd]
+ * @param {boolean} [options.isService] the program leads its own process group, so that a Ctrl-C reaches it through us
+ *   only and once, however many ways it reached us; and it has a channel to us, whose end tells it that we are gone
  * @returns {Promise<number>} 128 + n for a program that a signal ended, as shells have it
  */
-export function runInstead(command, args, { env, cwd }) {
+export function runInstead(command, args, { env, cwd, isService = false }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env, cwd, stdio: 'inherit', detached: true });
+    /** @type {import('node:child_process').StdioOptions} */
+    const stdio = isService ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit';
+    const child = spawn(command, args, { env, cwd, stdio, detached: isService });
     const stopForwarding = forwardSignals((signal) => child.kill(signal));
     child.once('error', (error) => {
       stopForwarding();
@@ -94,7 +100,7 @@ export function runInstead(command, args, { env, cwd }) {
     });
     child.once('exit', (code, signal) => {
       stopForwarding();
-      resolve(code ?? 128 + (signal === 'SIGINT' ? 2 : signal === 'SIGKILL' ? 9 : 15));
+      resolve(code ?? 128 + constants.signals[signal ?? 'SIGTERM']);
     });
   });
 }

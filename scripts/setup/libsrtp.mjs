@@ -25,7 +25,9 @@ export async function ensureLibsrtp(dir) {
     return await step('Building libsrtp with OpenSSL', () => buildFromSource(join(dir, 'libsrtp')));
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    say(`warning: libsrtp cannot be built with OpenSSL (${error.message}); using Debian's, which encrypts at about half the speed`);
+    say(
+      `warning: libsrtp cannot be built with OpenSSL (${error.message}); using Debian's, which encrypts at about half the speed`,
+    );
     return distributionLibsrtp();
   }
 }
@@ -55,7 +57,7 @@ async function buildFromSource(dir) {
   };
   const flags = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
   await runQuietly('cmake', ['-S', sources, '-B', join(dir, 'out'), '-G', 'Ninja', ...flags]);
-  await runQuietly('cmake', ['--build', join(dir, 'out')]);
+  await runQuietly('ninja', ['-C', join(dir, 'out')]);
   await runQuietly('cmake', ['--install', join(dir, 'out')]);
   return libsrtp;
 }
@@ -82,7 +84,9 @@ async function fetchDebianSource(dir) {
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   await runQuietly('apt-get', [...flags, 'update', '-q']);
   await runQuietly('apt-get', [...flags, 'source', '-q', 'libsrtp2'], { cwd: dir });
-  const unpacked = readdirSync(dir, { withFileTypes: true }).find((e) => e.isDirectory() && e.name.startsWith('libsrtp2-'));
+  const unpacked = readdirSync(dir, { withFileTypes: true }).find(
+    (e) => e.isDirectory() && e.name.startsWith('libsrtp2-'),
+  );
   if (!unpacked) throw new SetupError('apt-get source libsrtp2 left no folder');
   return join(dir, unpacked.name);
 }
@@ -101,7 +105,11 @@ async function debSourceLines() {
   const targets = await runQuietly('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
   const lines = targets.split('\n').filter((line) => {
     const [, suite = '', component = ''] = line.split(' ');
-    return codename && [codename, `${codename}-updates`, `${codename}-security`].includes(suite) && /^(main|universe)$/.test(component);
+    return (
+      codename &&
+      [codename, `${codename}-updates`, `${codename}-security`].includes(suite) &&
+      /^(main|universe)$/.test(component)
+    );
   });
   if (lines.length === 0) throw new SetupError(`apt names no mirror of ${field('ID') || 'Debian'} ${codename}`);
   return [...new Set(lines)].map((line) => `deb-src ${signedBy}${line}\n`).join('');

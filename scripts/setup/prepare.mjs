@@ -1,9 +1,13 @@
 /** Puts the pieces of set-up together for what is about to be run. */
+import { constants } from 'node:os';
 import { ensureDependencies } from './dependencies.mjs';
 import { ensureMediasoupWorker } from './mediasoup-worker.mjs';
 import { ensureRuntime, runtimeEnvironment } from './runtime.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
 import { ensureWebBuild } from './web-build.mjs';
+
+/** @type {NodeJS.Signals[]} */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * @typedef {object} Needs
@@ -18,7 +22,17 @@ import { ensureWebBuild } from './web-build.mjs';
  * @param {Needs} needs
  * @returns {Promise<{ node: string, env: NodeJS.ProcessEnv }>} what to run our code with
  */
-export async function prepare({ worker = false, web = false, testPackages = false, isQuiet = false }) {
+export async function prepare(needs) {
+  for (const signal of stopSignals) process.on(signal, stop);
+  try {
+    return await bring(needs);
+  } finally {
+    for (const signal of stopSignals) process.off(signal, stop);
+  }
+}
+
+/** @param {Needs} needs */
+async function bring({ worker = false, web = false, testPackages = false, isQuiet = false }) {
   const node = await ensureRuntime();
   const plain = runtimeEnvironment({ node });
   await ensureDependencies(plain);
@@ -26,4 +40,12 @@ export async function prepare({ worker = false, web = false, testPackages = fals
   if (testPackages) await ensureSystemPackages('test');
   if (web) await ensureWebBuild(plain);
   return { node, env: runtimeEnvironment({ node, mediasoupWorker }) };
+}
+
+/**
+ * Leaves in good order in the middle of set-up: what runs is ended and locks are released by their exit listeners.
+ * @param {NodeJS.Signals} signal
+ */
+function stop(signal) {
+  process.exit(128 + constants.signals[signal]);
 }

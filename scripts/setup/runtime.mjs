@@ -39,7 +39,16 @@ async function bring(packageName, home, node) {
   mkdirSync(fresh, { recursive: true });
   const whatToDo = `Node.js ${process.versions.node} is too old for Switchyard, and ${packageName}@${version} could not be had from the npm registry.
 Install Node.js ${oldestMajor} or newer yourself, or let this machine reach the registry, then run the command again.`;
-  const args = ['install', '--prefix', fresh, '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const args = [
+    'install',
+    '--prefix',
+    fresh,
+    '--no-save',
+    '--no-package-lock',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+  ];
   await step(`Bringing Node.js ${version} (this machine has ${process.versions.node})`, () =>
     runQuietly('npm', [...args, `${packageName}@${version}`], { cwd: fresh, whatToDo }),
   );

@@ -57,8 +57,15 @@ export async function ensureSystemPackages(role) {
  * @returns {string[]}
  */
 function missingOf(names) {
-  const { stdout } = spawnSync('dpkg-query', ['-W', '-f=${db:Status-Status} ${Package}\\n', ...names], { encoding: 'utf8' });
-  const installed = new Set((stdout ?? '').split('\n').filter((line) => line.startsWith('installed ')).map((line) => line.slice(10)));
+  const { stdout } = spawnSync('dpkg-query', ['-W', `-f=\${db:Status-Status} \${Package}\\n`, ...names], {
+    encoding: 'utf8',
+  });
+  const installed = new Set(
+    (stdout ?? '')
+      .split('\n')
+      .filter((line) => line.startsWith('installed '))
+      .map((line) => line.slice(10)),
+  );
   return names.filter((name) => !installed.has(name));
 }
 
@@ -95,7 +102,8 @@ async function install(missing) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const wait = ['-q', '-o', 'DPkg::Lock::Timeout=600'];
   const update = () => runQuietly('apt-get', [...wait, 'update'], { env });
-  const installAll = () => runQuietly('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...missing], { env });
+  const installAll = () =>
+    runQuietly('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...missing], { env });
   if (areListsOld()) {
     await update();
     await installAll();

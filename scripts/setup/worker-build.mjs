@@ -50,7 +50,7 @@ export async function buildWorker(version) {
   const settings = ['-DCMAKE_BUILD_TYPE=Release', `-DSRTP_LIB=${srtp.library}`, `-DSRTP_INC=${srtp.includeDir}`];
   await step(`Building mediasoup-worker ${version} (some minutes, once)`, async (tell) => {
     await runQuietly('cmake', ['-S', sources, '-B', out, '-G', 'Ninja', ...settings]);
-    await runQuietly('cmake', ['--build', out, '--parallel', String(cpus().length)], {
+    await runQuietly('ninja', ['-C', out, '-j', String(cpus().length)], {
       onLine: (line) => tell(/^\[\d+\/\d+\]/.exec(line)?.[0] ?? ''),
       whatToDo: `The build lies in ${dir}; delete it to begin afresh.`,
     });

@@ -32,7 +32,8 @@ export async function downloadWorker(version, runsHere) {
     if (!runsHere(path)) throw new Error('it does not run on this machine (another libc?)');
     return { path, origin: { by: 'published', text: 'published by the mediasoup project' } };
   } catch (error) {
-    const reason = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : error;
+    const reason =
+      error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : error;
     say(`no published mediasoup-worker: ${reason}; building one here instead`);
     return undefined;
   }
@@ -48,13 +49,18 @@ function prebuiltUrl(version) {
 
 function repositoryUrl() {
   const manifest = JSON.parse(readIfThere(join(projectDir, 'node_modules', 'mediasoup', 'package.json')) ?? '{}');
-  return String(manifest.repository?.url).replace(/^git\+/, '').replace(/\.git$/, '');
+  return String(manifest.repository?.url)
+    .replace(/^git\+/, '')
+    .replace(/\.git$/, '');
 }
 
 /** @param {string} url */
 async function download(url) {
   const abort = new AbortController();
-  const unanswered = setTimeout(() => abort.abort(new Error(`no answer in ${answerTimeoutMs / 1000} s`)), answerTimeoutMs);
+  const unanswered = setTimeout(
+    () => abort.abort(new Error(`no answer in ${answerTimeoutMs / 1000} s`)),
+    answerTimeoutMs,
+  );
   const unfinished = setTimeout(() => abort.abort(new Error('the download is too slow')), downloadTimeoutMs);
   try {
     const response = await fetch(url, { signal: abort.signal });
