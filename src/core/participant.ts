@@ -36,6 +36,10 @@ export type ParticipantEvents = {
   updated: [];
   /** The SFU worker died and the room has a new one: transports, publications and subscriptions must be made again. */
   mediaRestarted: [];
+  /** What the SFU believes it can receive. */
+  bandwidthEstimated: [availableOutgoingBps: number];
+  subscribed: [subscription: Subscription];
+  dataSubscriptionEnded: [subscription: DataSubscription];
   closed: [reason: CloseReason];
 };
 
@@ -168,7 +172,7 @@ export class Participant extends Owned {
     const publication = this.own(new Publication(this, producer, options));
     this.publications.set(publication.id, publication);
     this.#pastPublicationIds.add(publication.id);
-    publication.events.on('updated', () => this.#reviewQuality());
+    publication.events.on('scored', () => this.#reviewQuality());
     publication.events.on('closed', () => {
       this.publications.delete(publication.id);
       this.#reviewQuality();
@@ -201,6 +205,7 @@ export class Participant extends Owned {
       this.subscriptions.delete(subscription.id);
       this.#reviewQuality();
     });
+    this.events.emit('subscribed', subscription);
     this.room.reviewLastN();
     return subscription;
   }
@@ -242,7 +247,10 @@ export class Participant extends Owned {
     }
     const subscription = this.own(new DataSubscription(publication, dataConsumer));
     this.dataSubscriptions.set(subscription.id, subscription);
-    void subscription.done.then(() => this.dataSubscriptions.delete(subscription.id));
+    void subscription.done.then(() => {
+      this.dataSubscriptions.delete(subscription.id);
+      this.events.emit('dataSubscriptionEnded', subscription);
+    });
     return subscription;
   }
 

@@ -39,8 +39,10 @@ export interface PublicationOptions {
 }
 
 export type PublicationEvents = {
-  /** Muted, unmuted, score or orientation. */
+  /** Muted or unmuted. */
   updated: [];
+  /** How well it arrives has changed. */
+  scored: [];
   /** Whether anybody receives it now; nobody watching lets the publisher stop sending. */
   watchedChanged: [isWatched: boolean];
   closed: [reason: CloseReason];
@@ -78,7 +80,7 @@ export class Publication extends Owned {
     producer.events.on('closed', () => void this.close('failed'));
     producer.events.on('scored', (scores) => {
       this.#scores = scores;
-      this.events.emit('updated');
+      this.events.emit('scored');
     });
     this.reviewWatched();
   }
