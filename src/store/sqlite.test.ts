@@ -50,7 +50,7 @@ test('a store of a newer version is refused with both versions and left as it is
   raw.close();
   assert.throws(() => openSqliteStore(file, log), failsWith('conflict', /version 999.*knows up to \d+/));
   const after = new DatabaseSync(file);
-  assert.equal(after.prepare('PRAGMA user_version').get()?.['user_version'], 999);
+  assert.equal(after.prepare('PRAGMA user_version').get()?.user_version, 999);
   after.close();
 });
 

@@ -45,7 +45,7 @@ function migrate(database: DatabaseSync, file: string, log: Logger): void {
   // IMMEDIATE takes the write lock before the version is read, so that two starts at once do not both migrate.
   database.exec('BEGIN IMMEDIATE');
   try {
-    const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+    const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
     if (version > migrations.length) {
       throw new GatewayError(
         'conflict',
@@ -139,7 +139,7 @@ class SqliteStore implements StorePort {
 
   async count(collection: string): Promise<number> {
     this.#assertOpen();
-    return Number(this.#count.get(collection)?.['documents']);
+    return Number(this.#count.get(collection)?.documents);
   }
 
   /** Folds the write-ahead log into the file. Closing twice is fine. */
@@ -154,9 +154,9 @@ class SqliteStore implements StorePort {
 
 function document<T>(row: Row): StoredDocument<T> {
   return {
-    id: String(row['id']),
-    value: JSON.parse(String(row['value'])) as T,
-    revision: Number(row['revision']),
-    updatedAtMs: Number(row['updated_at']),
+    id: String(row.id),
+    value: JSON.parse(String(row.value)) as T,
+    revision: Number(row.revision),
+    updatedAtMs: Number(row.updated_at),
   };
 }
