@@ -9,6 +9,8 @@ export type ParticipantId = Branded<'participant'>;
 export type PublicationId = Branded<'publication'>;
 export type SubscriptionId = Branded<'subscription'>;
 export type NodeId = Branded<'node'>;
+export type JobId = Branded<'job'>;
+export type IngressId = Branded<'ingress'>;
 
 const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
@@ -29,6 +31,8 @@ export const newParticipantId = (): ParticipantId => `PA_${randomText(12)}` as P
 export const newPublicationId = (): PublicationId => `TR_${randomText(12)}` as PublicationId;
 export const newSubscriptionId = (): SubscriptionId => `SU_${randomText(12)}` as SubscriptionId;
 export const newNodeId = (): NodeId => `ND_${randomText(12)}` as NodeId;
+export const newJobId = (): JobId => `JB_${randomText(12)}` as JobId;
+export const newIngressId = (): IngressId => `IN_${randomText(12)}` as IngressId;
 
 /** Room names are addresses too (`/r/{name}`, `sip:{name}@host`), so they keep to unreserved characters. */
 export const roomNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
