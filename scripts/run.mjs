@@ -19,7 +19,7 @@ const tasks = {
   lint: [['biome', 'check']],
   format: [['biome', 'check', '--write']],
   knip: [['knip']],
-  'build:web': [['vite', 'build', 'web']],
+  'build:web': existsSync(join(projectDir, 'web', 'vite.config.ts')) ? [['vite', 'build', 'web']] : [],
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -1,0 +1,39 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Unit tests lie beside the code and run side by side. What starts gateways, browsers and other peers runs afterwards, one
+ * file at a time, so that a slow machine measures the code and not the crowd.
+ */
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    retry: 0,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: [
+            '{src,gateways,media,config,web,bench}/**/*.test.{ts,tsx}',
+            'test/{arch,support}/**/*.test.ts',
+            'scripts/**/*.test.mjs',
+          ],
+          testTimeout: 10_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'peers',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/{arch,support}/**'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
