@@ -2,7 +2,10 @@
 // src/app.ts joins them. May import: core only.
 import type { EventEmitter } from 'node:events';
 import type { JoinGrant, Principal } from './grants.ts';
+import type { JobId } from './ids.ts';
+import type { Job, JobHost, JobSpec } from './job.ts';
 import type { CloseReason } from './lifecycle.ts';
+import type { MediaSource } from './media-source.ts';
 import type {
   DtlsParameters,
   IceCandidate,
@@ -262,6 +265,45 @@ export interface SfuPort {
   /** Codecs and extensions every room has; known before any room is. */
   readonly rtpCapabilities: RtpCapabilities;
   describeWorkers(): Promise<readonly SfuWorkerInfo[]>;
+  /** Reasons why it is not ready; empty when it is. */
+  problems(): readonly string[];
+}
+
+// ── Media work ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface StartJobOptions {
+  readonly spec: JobSpec;
+  readonly host: JobHost;
+  readonly log: Logger;
+  /** For a source that is `fed`: made for each attempt, in this process. */
+  readonly openSource?: (() => MediaSource) | undefined;
+}
+
+export interface MediaWorkerInfo {
+  readonly pid: number;
+  readonly state: 'starting' | 'ready' | 'spare';
+  readonly jobs: number;
+  /** Sum of what placement reckons for its jobs, CPU milliseconds per second. */
+  readonly costMsPerS: number;
+  /** User and system time since its start, milliseconds. */
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+  readonly eventLoopDelayP99Ms: number;
+  /** Loopback UDP port of its RTP. */
+  readonly rtpPort: number;
+}
+
+/** Runs jobs in media workers. */
+export interface MediaPort {
+  readonly jobs: ReadonlyMap<JobId, Job>;
+  /**
+   * Finds a worker for the job and hands it over. The job is `starting` when this returns; close it to stop it.
+   * @throws GatewayError `overloaded` with what is missing, `draining`
+   */
+  startJob(options: StartJobOptions): Promise<Job>;
+  /** The room of a job has a new SFU side: plumb the job to it and publish its tracks again. */
+  relinkJob(job: Job): Promise<void>;
+  describeWorkers(): readonly MediaWorkerInfo[];
   /** Reasons why it is not ready; empty when it is. */
   problems(): readonly string[];
 }
