@@ -1,0 +1,101 @@
+// Owns: whether this node is alive and may be given work. May import: core.
+import { statfs } from 'node:fs/promises';
+import type { SfuPort, StorePort } from '#core/ports.ts';
+
+/** Reasons why something is not ready, for the operator to read; empty when it is. */
+export type ReadinessCheck = () => readonly string[] | Promise<readonly string[]>;
+
+export interface HealthOptions {
+  readonly sfu: Pick<SfuPort, 'problems'>;
+  readonly store: Pick<StorePort, 'count'>;
+  /** Folder whose disk must not fill up. */
+  readonly dataFolder: string;
+  readonly minFreeBytes?: number;
+  /** A check that has not answered by then is a problem itself. */
+  readonly checkTimeoutMs?: number;
+}
+
+export interface Readiness {
+  readonly isReady: boolean;
+  readonly problems: readonly { readonly part: string; readonly message: string }[];
+}
+
+const answersAreGoodForMs = 1_000;
+
+export class Health {
+  readonly startedAtMs = Date.now();
+  readonly #checks = new Map<string, ReadinessCheck>();
+  readonly #checkTimeoutMs: number;
+  #isDraining = false;
+  #last: { readonly atMs: number; readonly readiness: Promise<Readiness> } | undefined;
+
+  constructor(options: HealthOptions) {
+    const { sfu, store, dataFolder, minFreeBytes = 200_000_000 } = options;
+    this.#checkTimeoutMs = options.checkTimeoutMs ?? 2_000;
+    this.addCheck('server', () => (this.#isDraining ? ['Draining: takes no new participants.'] : []));
+    this.addCheck('sfu', () => sfu.problems());
+    this.addCheck('store', async () => {
+      await store.count('rooms');
+      return [];
+    });
+    this.addCheck('disk', () => checkDisk(dataFolder, minFreeBytes));
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** For parts that come later: NATS, a SIP registrar, media workers. */
+  addCheck(part: string, check: ReadinessCheck): void {
+    this.#checks.set(part, check);
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    this.#last = undefined;
+  }
+
+  /** Alive is who can answer: it depends on nothing outside, so that no outage elsewhere gets this process killed. */
+  live(): { status: 'ok'; uptimeMs: number } {
+    return { status: 'ok', uptimeMs: Date.now() - this.startedAtMs };
+  }
+
+  /** Kept for a second, so that nobody loads the node by asking. */
+  ready(): Promise<Readiness> {
+    const now = performance.now();
+    if (!this.#last || now - this.#last.atMs > answersAreGoodForMs) {
+      this.#last = { atMs: now, readiness: this.#check() };
+    }
+    return this.#last.readiness;
+  }
+
+  async #check(): Promise<Readiness> {
+    const parts = await Promise.all(
+      [...this.#checks].map(async ([part, check]) => (await this.#run(check)).map((message) => ({ part, message }))),
+    );
+    const problems = parts.flat();
+    return { isReady: problems.length === 0, problems };
+  }
+
+  async #run(check: ReadinessCheck): Promise<readonly string[]> {
+    const { promise: late, resolve } = Promise.withResolvers<readonly string[]>();
+    const timer = setTimeout(() => resolve(['Did not answer in time.']), this.#checkTimeoutMs);
+    try {
+      return await Promise.race([check(), late]);
+    } catch (thrown) {
+      return [thrown instanceof Error ? thrown.message : 'Failed.'];
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+async function checkDisk(folder: string, minFreeBytes: number): Promise<readonly string[]> {
+  const { bavail, bsize } = await statfs(folder);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= minFreeBytes) return [];
+  const megabytes = (bytes: number) => `${Math.floor(bytes / 1e6)} MB`;
+  return [
+    `Disk nearly full: ${megabytes(freeBytes)} free, less than ${megabytes(minFreeBytes)}. Make room in the data folder.`,
+  ];
+}
