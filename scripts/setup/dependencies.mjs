@@ -1,4 +1,8 @@
-/** Packages of package-lock.json in node_modules. No package's install script runs (.npmrc): mediasoup's would download. */
+/**
+ * Packages of package-lock.json in node_modules, exactly those. `npm ci` would be the word for it, but it refuses a lock
+ * without the binaries for foreign platforms, and a registry that mirrors only some of them can make no other.
+ * No package's install script runs (.npmrc): mediasoup's would download.
+ */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -64,12 +68,17 @@ function parsedLock(path) {
 /** @param {NodeJS.ProcessEnv} env */
 async function install(env) {
   await step('Installing the dependencies of package-lock.json', () =>
-    runQuietly('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    runQuietly('npm', ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'], {
       cwd: projectDir,
       // Said twice, because mediasoup's install script would fetch and then fail on a closed network: scripts are off,
       // and with this set that one does nothing.
       env: { ...env, MEDIASOUP_WORKER_BIN: env.MEDIASOUP_WORKER_BIN ?? 'brought-by-switchyard' },
       whatToDo: 'If the npm registry was out of reach, run the command again; set-up goes on where it stopped.',
     }),
+  );
+  if (isInstalledAsLocked()) return;
+  throw new SetupError(
+    'node_modules does not hold what package-lock.json names',
+    'package.json and package-lock.json may disagree: run "npm install" and look at what it changes in the lock.',
   );
 }

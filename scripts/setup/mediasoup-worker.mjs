@@ -54,7 +54,7 @@ export async function ensureMediasoupWorker({ isQuiet = false } = {}) {
 
 function mediasoupVersion() {
   const text = readIfThere(join(projectDir, 'node_modules', 'mediasoup', 'package.json'));
-  if (!text) throw new SetupError('the package mediasoup is not in node_modules', 'Run: npm ci');
+  if (!text) throw new SetupError('the package mediasoup is not in node_modules', 'Run: npm run setup');
   return JSON.parse(text).version;
 }
 
