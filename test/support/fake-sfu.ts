@@ -173,8 +173,14 @@ class FakeTransport implements SfuWebRtcTransport {
   async restartIce() {
     return { ...this.iceParameters, usernameFragment: randomText(4) };
   }
-  async setMaxIncomingBitrate() {}
-  async setMaxOutgoingBitrate() {}
+  maxIncomingBps: number | undefined;
+  maxOutgoingBps: number | undefined;
+  async setMaxIncomingBitrate(bitrateBps: number) {
+    this.maxIncomingBps = bitrateBps;
+  }
+  async setMaxOutgoingBitrate(bitrateBps: number) {
+    this.maxOutgoingBps = bitrateBps;
+  }
   async produce(options: { kind: MediaKind; rtpParameters: RtpParameters; isPaused?: boolean }) {
     this.#assertOpen();
     if (options.rtpParameters.codecs.some(({ mimeType }) => mimeType.endsWith('/unheard-of'))) {
