@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { configSchema } from '#config/schema.ts';
-import { AddressLimiter } from '#core/address-limiter.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { AuthPort } from '#core/ports.ts';
 import { Rooms } from '#core/rooms.ts';
@@ -47,7 +47,7 @@ async function start(limits: Partial<typeof configSchema._output.limits> = {}, r
     rooms,
     auth,
     ice: { iceServersFor: () => [{ urls: ['stun:stun.example.org'] }] },
-    limiter: new AddressLimiter(config.limits.joinsPerMinute),
+    limiter: new MemoryRateLimiter({ points: config.limits.joinsPerMinute, windowMs: 60_000, what: 'joins' }),
     limits: config.limits,
     resumeGraceMs,
     log,
