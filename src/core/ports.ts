@@ -342,11 +342,12 @@ export interface StorePort {
 export interface AuthPort {
   /**
    * A join token for one room, or an API key or admin session, which may join any.
-   * @throws GatewayError `unauthorized` (absent, expired, forged), `forbidden` (another room)
+   * @param address of who asks, so that one that keeps guessing can be stopped
+   * @throws GatewayError `unauthorized` (absent, expired, forged), `forbidden` (another room), `rate_limited`
    */
-  authorizeJoin(credential: string | undefined, roomNameOrId: string): Promise<JoinGrant>;
-  /** @throws GatewayError `unauthorized` */
-  authenticate(credential: string | undefined): Promise<Principal>;
+  authorizeJoin(credential: string | undefined, roomNameOrId: string, address?: string): Promise<JoinGrant>;
+  /** @throws GatewayError `unauthorized`, `rate_limited` */
+  authenticate(credential: string | undefined, address?: string): Promise<Principal>;
 }
 
 export interface IceServerPort {
