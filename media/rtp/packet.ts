@@ -1,0 +1,73 @@
+// Owns: the RTP packet, RFC 3550 §5.1 and RFC 8285.
+
+export interface RtpPacket {
+  readonly payloadType: number;
+  readonly marker: boolean;
+  readonly sequenceNumber: number;
+  readonly timestamp: number;
+  readonly ssrc: number;
+  /** View into the packet, without padding. */
+  readonly payload: Uint8Array;
+}
+
+export const rtpHeaderLength = 12;
+
+/** @returns undefined for what is not a whole RTP packet; the payload is a view, not a copy */
+export function parseRtp(data: Uint8Array): RtpPacket | undefined {
+  if (data.length < rtpHeaderLength || (data[0] ?? 0) >> 6 !== 2) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const first = view.getUint8(0);
+  const second = view.getUint8(1);
+  let offset = rtpHeaderLength + (first & 0x0f) * 4;
+  if (first & 0x10) {
+    if (offset + 4 > data.length) return undefined;
+    offset += 4 + view.getUint16(offset + 2) * 4;
+  }
+  let end = data.length;
+  if (first & 0x20) {
+    const padding = view.getUint8(end - 1);
+    if (padding === 0) return undefined;
+    end -= padding;
+  }
+  if (offset > end) return undefined;
+  return {
+    payloadType: second & 0x7f,
+    marker: second >> 7 === 1,
+    sequenceNumber: view.getUint16(2),
+    timestamp: view.getUint32(4),
+    ssrc: view.getUint32(8),
+    payload: data.subarray(offset, end),
+  };
+}
+
+/** Whether a packet on a port shared by both is RTCP, RFC 5761 §4. */
+export function isRtcp(data: Uint8Array): boolean {
+  const type = data[1] ?? 0;
+  return data.length >= 8 && (data[0] ?? 0) >> 6 === 2 && type >= 192 && type <= 223;
+}
+
+export interface RtpHeader {
+  readonly payloadType: number;
+  readonly marker: boolean;
+  readonly sequenceNumber: number;
+  readonly timestamp: number;
+  readonly ssrc: number;
+}
+
+/** @returns a packet of its own memory, without extensions */
+export function buildRtp(header: RtpHeader, ...payload: readonly Uint8Array[]): Buffer {
+  let length = rtpHeaderLength;
+  for (const part of payload) length += part.length;
+  const packet = Buffer.allocUnsafe(length);
+  packet[0] = 0x80;
+  packet[1] = (header.marker ? 0x80 : 0) | header.payloadType;
+  packet.writeUInt16BE(header.sequenceNumber & 0xffff, 2);
+  packet.writeUInt32BE(header.timestamp >>> 0, 4);
+  packet.writeUInt32BE(header.ssrc >>> 0, 8);
+  let offset = rtpHeaderLength;
+  for (const part of payload) {
+    packet.set(part, offset);
+    offset += part.length;
+  }
+  return packet;
+}
