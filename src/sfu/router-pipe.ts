@@ -1,0 +1,111 @@
+// Owns: how a stream gets from one router of a room to another.
+//
+// mediasoup's own pipeToRouter() keeps a broken pair for ever and pauses the far end without a handler for its failure,
+// which would end our process when a worker dies in that moment; hence the same thing here, with both seen to.
+import type { types } from 'mediasoup';
+
+type PipePair = ReadonlyMap<types.Router, types.PipeTransport>;
+
+/** Two PipeTransports that face each other over loopback UDP; made when the first stream crosses, in either direction. */
+export class RouterPipe {
+  readonly #ends: readonly [types.Router, types.Router];
+  readonly #listen: readonly [types.TransportListenInfo, types.TransportListenInfo];
+  /** Media and data apart, so that a room without data channels has no SCTP association. */
+  #media: Promise<PipePair> | undefined;
+  #data: Promise<PipePair> | undefined;
+
+  constructor(ends: readonly [types.Router, types.Router], loopback: types.TransportListenInfo) {
+    this.#ends = ends;
+    this.#listen = [loopback, loopback];
+  }
+
+  /** @returns the stream as the far router's producer; it pauses, resumes and ends with the one that is carried */
+  async carry(from: types.Router, producer: types.Producer): Promise<types.Producer> {
+    this.#media ??= this.#connect({ enableSctp: false }).catch((thrown: unknown) => {
+      this.#media = undefined;
+      throw thrown;
+    });
+    const { near, far } = this.#endsSeenFrom(from, await this.#media);
+    const consumer = await near.consume({ producerId: producer.id });
+    try {
+      const carried = await far.produce({
+        kind: consumer.kind,
+        rtpParameters: consumer.rtpParameters,
+        paused: consumer.producerPaused,
+      });
+      this.#follow(consumer, carried);
+      return carried;
+    } catch (thrown) {
+      consumer.close();
+      throw thrown;
+    }
+  }
+
+  async carryData(from: types.Router, dataProducer: types.DataProducer): Promise<types.DataProducer> {
+    this.#data ??= this.#connect({ enableSctp: true }).catch((thrown: unknown) => {
+      this.#data = undefined;
+      throw thrown;
+    });
+    const { near, far } = this.#endsSeenFrom(from, await this.#data);
+    const consumer = await near.consumeData({ dataProducerId: dataProducer.id });
+    try {
+      const { sctpStreamParameters, label, protocol } = consumer;
+      const carried = await far.produceData({ sctpStreamParameters, label, protocol });
+      consumer.observer.on('close', () => carried.close());
+      carried.observer.on('close', () => consumer.close());
+      if (consumer.closed) carried.close();
+      return carried;
+    } catch (thrown) {
+      consumer.close();
+      throw thrown;
+    }
+  }
+
+  #follow(consumer: types.Consumer, carried: types.Producer): void {
+    const setPaused = (isPaused: boolean): void => {
+      // It fails only when the far router has gone, and then there is nothing left to pause.
+      (isPaused ? carried.pause() : carried.resume()).catch(() => undefined);
+    };
+    consumer.observer.on('close', () => carried.close());
+    consumer.observer.on('pause', () => setPaused(true));
+    consumer.observer.on('resume', () => setPaused(false));
+    carried.observer.on('close', () => consumer.close());
+    // What happened while the far producer was made.
+    if (consumer.closed) carried.close();
+    else if (consumer.producerPaused !== carried.paused) setPaused(consumer.producerPaused);
+  }
+
+  #endsSeenFrom(from: types.Router, pair: PipePair): { near: types.PipeTransport; far: types.PipeTransport } {
+    const [a, b] = this.#ends;
+    const near = pair.get(from);
+    const far = pair.get(from === a ? b : a);
+    if (!near || !far) throw new TypeError('that router is not an end of this pipe');
+    return { near, far };
+  }
+
+  async #connect({ enableSctp }: { enableSctp: boolean }): Promise<PipePair> {
+    const options = { enableSctp, enableRtx: true }; // a burst can overrun the socket's buffer even on loopback
+    const made = await Promise.allSettled(
+      this.#ends.map((router, i) =>
+        router.createPipeTransport({ ...options, listenInfo: this.#listen[i] ?? this.#listen[0] }),
+      ),
+    );
+    const transports = made.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    try {
+      const failure = made.find((result) => result.status === 'rejected');
+      if (failure) throw failure.reason;
+      const [a, b] = transports as [types.PipeTransport, types.PipeTransport];
+      await Promise.all([
+        a.connect({ ip: b.tuple.localAddress, port: b.tuple.localPort }),
+        b.connect({ ip: a.tuple.localAddress, port: a.tuple.localPort }),
+      ]);
+      return new Map([
+        [this.#ends[0], a],
+        [this.#ends[1], b],
+      ]);
+    } catch (thrown) {
+      for (const transport of transports) transport.close();
+      throw thrown;
+    }
+  }
+}

@@ -1,0 +1,149 @@
+// Owns: one running mediasoup-worker and its WebRtcServer, from start to exit.
+import { once } from 'node:events';
+import { createWorker, type types, workerBin } from 'mediasoup';
+import type { SfuConfig } from '#config/schema.ts';
+import { GatewayError } from '#core/errors.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Logger } from '#core/ports.ts';
+import { explainListenFailure, listenInfosFor, loopbackPortRange, resolveListenAddresses } from './listen-addresses.ts';
+
+const startTimeoutMs = 10_000;
+const exitTimeoutMs = 2_000;
+const heartbeatIntervalMs = 5_000;
+/** A worker that has not answered for so long is stuck, and everybody who waits for it with it. */
+const heartbeatTimeoutMs = 10_000;
+
+/** Who has routers in a process. */
+export interface SfuProcessUser {
+  /** The process has gone with all that was in it: `failed` when it died, anything else when it was closed. */
+  onProcessGone(reason: CloseReason): void;
+}
+
+export class SfuProcess extends Owned {
+  readonly index: number;
+  readonly worker: types.Worker;
+  readonly webRtcServer: types.WebRtcServer;
+  /** For PlainTransports and PipeTransports. */
+  readonly loopback: types.TransportListenInfo;
+  readonly users = new Set<SfuProcessUser>();
+  /** Consumers and producers that it carries now. */
+  streamCount = 0;
+  consumerCount = 0;
+  readonly #log: Logger;
+  readonly #heartbeat: NodeJS.Timeout;
+
+  private constructor(
+    index: number,
+    worker: types.Worker,
+    webRtcServer: types.WebRtcServer,
+    loopback: types.TransportListenInfo,
+    log: Logger,
+  ) {
+    super();
+    this.index = index;
+    this.worker = worker;
+    this.webRtcServer = webRtcServer;
+    this.loopback = loopback;
+    this.#log = log;
+    this.#heartbeat = setInterval(() => void this.#checkAlive(), heartbeatIntervalMs).unref();
+    worker.on('died', () => void this.close('failed'));
+  }
+
+  /**
+   * @param workerCount how many there are in all, for the ports that they take
+   * @throws GatewayError `conflict` (port in use, no such address), `internal` (the binary does not run)
+   */
+  static async start(index: number, workerCount: number, config: SfuConfig, log: Logger): Promise<SfuProcess> {
+    const worker = await startWorker(config);
+    const port = config.firstPort === 0 ? 0 : config.firstPort + index;
+    const listenInfos = listenInfosFor(await resolveListenAddresses(config.listen), port, config);
+    try {
+      if (listenInfos.length === 0) {
+        throw new GatewayError('conflict', 'Media has nowhere to listen: turn on sfu.hasUdp or sfu.hasTcp.');
+      }
+      const webRtcServer = await worker.createWebRtcServer({ listenInfos }).catch(async (cause: unknown) => {
+        throw await explainListenFailure(listenInfos, cause);
+      });
+      const portRange = loopbackPortRange(config.firstPort, workerCount);
+      const loopback: types.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1', portRange };
+      log.info({ worker: index, pid: worker.pid, port, addresses: listenInfos.length }, 'sfu worker started');
+      return new SfuProcess(index, worker, webRtcServer, loopback, log);
+    } catch (thrown) {
+      await endWorker(worker, log);
+      throw thrown;
+    }
+  }
+
+  get pid(): number {
+    return this.worker.pid;
+  }
+
+  async #checkAlive(): Promise<void> {
+    const timeout = AbortSignal.timeout(heartbeatTimeoutMs);
+    const silence = once(timeout, 'abort').then(() => 'silent' as const);
+    // A worker that dies meanwhile says so by 'died'.
+    const answer = this.worker.getResourceUsage().then(
+      () => 'alive' as const,
+      () => 'gone' as const,
+    );
+    if ((await Promise.race([answer, silence])) !== 'silent' || this.isClosed) return;
+    this.#log.error({ worker: this.index, pid: this.pid }, 'sfu worker does not answer, killing it');
+    killProcess(this.pid);
+  }
+
+  protected override async onClose(reason: CloseReason): Promise<void> {
+    clearInterval(this.#heartbeat);
+    for (const user of [...this.users]) user.onProcessGone(reason);
+    this.users.clear();
+    await endWorker(this.worker, this.#log);
+  }
+}
+
+async function startWorker(config: SfuConfig): Promise<types.Worker> {
+  const binary = config.workerBin ?? workerBin;
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const before = signals.map((signal) => new Set(process.listeners(signal)));
+  const starting = createWorker({ workerBin: binary, logLevel: config.logLevel });
+  // mediasoup ends its workers at once on these signals; ours drain first, so the application alone listens to them.
+  for (const [i, signal] of signals.entries()) {
+    for (const listener of process.listeners(signal)) {
+      if (!before[i]?.has(listener)) process.removeListener(signal, listener);
+    }
+  }
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('it does not answer')), startTimeoutMs);
+  try {
+    return await Promise.race([starting, late.promise]);
+  } catch (cause) {
+    void starting.then(
+      (worker) => worker.close(),
+      () => undefined,
+    );
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const advice = 'Run "npm run setup", or name another with sfu.workerBin.';
+    throw new GatewayError('internal', `The SFU worker ${binary} does not start (${reason}). ${advice}`, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asks the process to go and waits until it has; kills it when it does not. */
+async function endWorker(worker: types.Worker, log: Logger): Promise<void> {
+  if (worker.subprocessClosed) return;
+  const gone = new Promise<void>((resolve) => worker.once('subprocessclose', resolve));
+  worker.close();
+  const timer = setTimeout(() => {
+    log.warn({ pid: worker.pid }, 'sfu worker does not end, killing it');
+    killProcess(worker.pid);
+  }, exitTimeoutMs);
+  await gone;
+  clearTimeout(timer);
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // ESRCH: it has ended meanwhile, which is what was wanted.
+  }
+}

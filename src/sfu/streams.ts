@@ -1,0 +1,182 @@
+// Owns: SfuProducer and SfuConsumer on mediasoup's, with their events, units and errors.
+import { EventEmitter } from 'node:events';
+import type { types } from 'mediasoup';
+import { GatewayError } from '#core/errors.ts';
+import type {
+  SfuConsumer,
+  SfuConsumerEvents,
+  SfuProducer,
+  SfuProducerEvents,
+  StreamStats,
+  VideoLayers,
+} from '#core/ports.ts';
+import type { MediaKind, RtpParameters } from '#core/rtp.ts';
+import type { toSfuError } from './sfu-errors.ts';
+import { toStreamStats } from './stats.ts';
+import { checkVideoLayers } from './transport-params.ts';
+import { integer } from './untrusted.ts';
+
+/** Says why something of the room failed, with what the room knows of itself. */
+export interface Explainer {
+  explain(...args: Parameters<typeof toSfuError>): GatewayError;
+}
+
+export class Producer implements SfuProducer {
+  readonly events = new EventEmitter<SfuProducerEvents>();
+  readonly id: string;
+  readonly kind: MediaKind;
+  readonly type: 'simple' | 'simulcast' | 'svc';
+  readonly rtpParameters: RtpParameters;
+  readonly #native: types.Producer;
+  readonly #room: Explainer;
+
+  constructor(native: types.Producer, room: Explainer) {
+    this.#native = native;
+    this.#room = room;
+    this.id = native.id;
+    this.kind = native.kind;
+    this.type = native.type;
+    this.rtpParameters = native.rtpParameters;
+    native.on('score', (scores) => this.events.emit('scored', scoresInOrder(scores, this.#encodingCount)));
+    native.on('videoorientationchange', ({ rotation, flip }) =>
+      this.events.emit('orientationChanged', { rotation, flip }),
+    );
+    native.observer.once('close', () => this.events.emit('closed'));
+  }
+
+  get isPaused(): boolean {
+    return this.#native.paused;
+  }
+
+  get isClosed(): boolean {
+    return this.#native.closed;
+  }
+
+  get #encodingCount(): number {
+    return this.rtpParameters.encodings?.length ?? 1;
+  }
+
+  pause(): Promise<void> {
+    return this.#run(() => this.#native.pause());
+  }
+
+  resume(): Promise<void> {
+    return this.#run(() => this.#native.resume());
+  }
+
+  async getStats(): Promise<readonly StreamStats[]> {
+    const stats = await this.#run(() => this.#native.getStats());
+    return stats.map((entry) => toStreamStats(entry, this.rtpParameters.codecs));
+  }
+
+  close(): void {
+    this.#native.close();
+  }
+
+  #run<T>(action: () => Promise<T>): Promise<T> {
+    return runOpen(this.#native, this.#room, 'this stream', action);
+  }
+}
+
+/** mediasoup tells the encodings that it has seen, in the order it saw them; the others have no score yet. */
+function scoresInOrder(scores: readonly types.ProducerScore[], encodingCount: number): readonly number[] {
+  const ordered = new Array<number>(Math.max(encodingCount, 1)).fill(0);
+  for (const { encodingIdx, score } of scores) ordered[encodingIdx] = score;
+  return ordered;
+}
+
+export class Consumer implements SfuConsumer {
+  readonly events = new EventEmitter<SfuConsumerEvents>();
+  readonly id: string;
+  readonly producerId: string;
+  readonly kind: MediaKind;
+  readonly type: 'simple' | 'simulcast' | 'svc';
+  readonly rtpParameters: RtpParameters;
+  readonly #native: types.Consumer;
+  readonly #room: Explainer;
+
+  /**
+   * @param producerId of the stream where it entered the room, which for `native` may be one that was piped
+   * @param mid of the receiver's m-line, where it was given
+   */
+  constructor(native: types.Consumer, room: Explainer, producerId: string, mid: string | undefined) {
+    this.#native = native;
+    this.#room = room;
+    this.id = native.id;
+    this.producerId = producerId;
+    this.kind = native.kind;
+    // `pipe` is for consumers of PipeTransports, which stay inside this part.
+    this.type = native.type === 'pipe' ? 'simple' : native.type;
+    const { rtpParameters } = native;
+    this.rtpParameters = mid === undefined ? rtpParameters : { ...rtpParameters, mid };
+    native.on('layerschange', (layers) => this.events.emit('layersChanged', layers ?? null));
+    native.on('score', ({ score, producerScore }) => this.events.emit('scored', { score, producerScore }));
+    native.observer.once('close', () => this.events.emit('closed'));
+  }
+
+  get isPaused(): boolean {
+    return this.#native.paused;
+  }
+
+  get isClosed(): boolean {
+    return this.#native.closed;
+  }
+
+  get currentLayers(): VideoLayers | null {
+    return this.#native.currentLayers ?? null;
+  }
+
+  pause(): Promise<void> {
+    return this.#run(() => this.#native.pause());
+  }
+
+  resume(): Promise<void> {
+    return this.#run(() => this.#native.resume());
+  }
+
+  setPreferredLayers(layers: VideoLayers): Promise<void> {
+    return this.#run(() => this.#native.setPreferredLayers(checkVideoLayers(layers)));
+  }
+
+  setPriority(priority: number): Promise<void> {
+    return this.#run(() => this.#native.setPriority(integer(priority, 'priority', 1, 255)));
+  }
+
+  requestKeyFrame(): Promise<void> {
+    return this.#run(() => this.#native.requestKeyFrame());
+  }
+
+  async getStats(): Promise<readonly StreamStats[]> {
+    const stats = await this.#run(() => this.#native.getStats());
+    // The producer's own are there too, and can be asked of it.
+    return stats
+      .filter(({ type }) => type === 'outbound-rtp')
+      .map((entry) => toStreamStats(entry, this.rtpParameters.codecs));
+  }
+
+  close(): void {
+    this.#native.close();
+  }
+
+  #run<T>(action: () => Promise<T>): Promise<T> {
+    return runOpen(this.#native, this.#room, 'this stream', action);
+  }
+}
+
+/** @throws GatewayError `closed` when it has ended, before or meanwhile; `media_lost`; `invalid_request` */
+export async function runOpen<T>(
+  native: { readonly closed: boolean },
+  room: Explainer,
+  what: string,
+  action: () => Promise<T>,
+): Promise<T> {
+  const ended = (cause?: unknown) =>
+    room.explain(new GatewayError('closed', `It has ended: ${what}.`, { cause }), 'closed', what);
+  if (native.closed) throw ended();
+  try {
+    return await action();
+  } catch (thrown) {
+    if (native.closed && !(thrown instanceof GatewayError)) throw ended(thrown);
+    throw room.explain(thrown, 'invalid_request', what);
+  }
+}

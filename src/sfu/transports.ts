@@ -1,0 +1,95 @@
+// Owns: what every kind of transport does: streams in, streams out, both ended with it.
+import type { types } from 'mediasoup';
+import type { SfuConfig } from '#config/schema.ts';
+import type { ConsumeOptions, SfuConsumer, SfuDataProducer, SfuProducer } from '#core/ports.ts';
+import type { MediaKind, RtpParameters } from '#core/rtp.ts';
+import type { Lease, RoomNode } from './room-node.ts';
+import { checkRtpCapabilities, checkRtpParameters } from './rtp-params.ts';
+import { Consumer, type Explainer, Producer, runOpen } from './streams.ts';
+import { checkVideoLayers } from './transport-params.ts';
+import { refuse, text } from './untrusted.ts';
+
+/** What a transport wants of its room. */
+export interface RoomMedia extends Explainer {
+  readonly config: SfuConfig;
+  assertOpen(): void;
+  admitProducer(native: types.Producer, node: RoomNode): void;
+  admitConsumer(native: types.Consumer, node: RoomNode): void;
+  admitDataProducer(native: types.DataProducer, node: RoomNode): void;
+  leaseProducer(producer: Pick<SfuProducer, 'id'>, node: RoomNode): Promise<Lease<types.Producer>>;
+  leaseDataProducer(producer: Pick<SfuDataProducer, 'id'>, node: RoomNode): Promise<Lease<types.DataProducer>>;
+}
+
+/** Longest mid that fits the header extension in which the worker writes it. */
+const maxMidLength = 8;
+
+export abstract class MediaTransport<Native extends types.Transport> {
+  readonly id: string;
+  protected readonly native: Native;
+  protected readonly room: RoomMedia;
+  protected readonly node: RoomNode;
+
+  protected constructor(native: Native, room: RoomMedia, node: RoomNode) {
+    this.id = native.id;
+    this.native = native;
+    this.room = room;
+    this.node = node;
+  }
+
+  get isClosed(): boolean {
+    return this.native.closed;
+  }
+
+  produce(options: { kind: MediaKind; rtpParameters: RtpParameters; isPaused?: boolean }): Promise<SfuProducer> {
+    return this.run('this stream', async () => {
+      const { kind, isPaused: paused = false } = options;
+      const rtpParameters = checkRtpParameters(kind, options.rtpParameters);
+      const native = await this.native.produce({ kind, rtpParameters, paused });
+      this.room.admitProducer(native, this.node);
+      return new Producer(native, this.room);
+    });
+  }
+
+  consume({ producer, rtpCapabilities, preferredLayers, mid }: ConsumeOptions): Promise<SfuConsumer> {
+    return this.run('this stream', async () => {
+      const capabilities = checkRtpCapabilities(rtpCapabilities);
+      const options: Pick<types.ConsumerOptions, 'mid' | 'preferredLayers'> = {};
+      if (preferredLayers) options.preferredLayers = checkVideoLayers(preferredLayers);
+      if (mid !== undefined && this.#isMidSent(mid, capabilities)) options.mid = mid;
+      const lease = await this.room.leaseProducer(producer, this.node);
+      try {
+        const native = await this.native.consume({
+          ...options,
+          producerId: lease.native.id,
+          rtpCapabilities: capabilities,
+          paused: true,
+          // Also for Opus, and for receivers without RTX: NACK is then answered by plain retransmission.
+          enableRtx: true,
+        });
+        native.observer.once('close', lease.release);
+        this.room.admitConsumer(native, this.node);
+        return new Consumer(native, this.room, producer.id, mid);
+      } catch (thrown) {
+        lease.release();
+        throw thrown;
+      }
+    });
+  }
+
+  close(): void {
+    this.native.close();
+  }
+
+  /** @throws GatewayError `closed`, `media_lost`, `invalid_request` and what `action` throws */
+  protected run<T>(what: string, action: () => Promise<T>): Promise<T> {
+    return runOpen(this.native, this.room, what, action);
+  }
+
+  /** A long mid is fine where it stands in SDP alone; where the packets are to carry it, it has to fit. */
+  #isMidSent(mid: string, { headerExtensions = [] }: types.RtpCapabilities): boolean {
+    text(mid, 'mid', 1, 255);
+    const isInPackets = headerExtensions.some(({ uri }) => uri === 'urn:ietf:params:rtp-hdrext:sdes:mid');
+    if (isInPackets && Buffer.byteLength(mid) > maxMidLength) refuse('mid', `may have ${maxMidLength} bytes`);
+    return isInPackets;
+  }
+}
