@@ -73,7 +73,7 @@ async function fetchDebianSource(dir) {
   const archives = join(dir, 'apt', 'cache', 'archives');
   for (const folder of [lists, archives]) mkdirSync(join(folder, 'partial'), { recursive: true });
   const sourcesList = join(dir, 'apt', 'sources.list');
-  writeFileSync(sourcesList, await debSourceLines());
+  writeFileSync(sourcesList, (await debSourceLines()) || (await debSourceLinesAfterUpdate(lists)));
   const options = {
     'Dir::Etc::sourcelist': sourcesList,
     'Dir::Etc::sourceparts': '-',
@@ -94,25 +94,35 @@ async function fetchDebianSource(dir) {
 /**
  * Asks apt itself which mirrors this machine uses, so that both forms of its settings (.list, .sources) are understood.
  * Third-party entries are left out: they have no source packages.
+ * @param {string[]} [aptFlags]
+ * @returns {Promise<string>} '' where apt names none: it only names those whose lists it has
  */
-async function debSourceLines() {
+async function debSourceLines(aptFlags = []) {
   const osRelease = readIfThere('/etc/os-release') ?? '';
   const field = (/** @type {string} */ name) => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(osRelease)?.[1] ?? '';
   const codename = field('VERSION_CODENAME');
+  const suites = [codename, `${codename}-updates`, `${codename}-security`];
   const keyring = `/usr/share/keyrings/${field('ID')}-archive-keyring.gpg`;
   const signedBy = existsSync(keyring) ? `[signed-by=${keyring}] ` : '';
-  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
-  const targets = await runQuietly('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
+  const format = ['--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)', 'Created-By: Packages'];
+  const targets = await runQuietly('apt-get', [...aptFlags, 'indextargets', ...format]);
   const lines = targets.split('\n').filter((line) => {
     const [, suite = '', component = ''] = line.split(' ');
-    return (
-      codename &&
-      [codename, `${codename}-updates`, `${codename}-security`].includes(suite) &&
-      /^(main|universe)$/.test(component)
-    );
+    return codename !== '' && suites.includes(suite) && /^(main|universe)$/.test(component);
   });
-  if (lines.length === 0) throw new SetupError(`apt names no mirror of ${field('ID') || 'Debian'} ${codename}`);
   return [...new Set(lines)].map((line) => `deb-src ${signedBy}${line}\n`).join('');
+}
+
+/**
+ * Small images throw apt's lists away. They are fetched again into a folder of ours.
+ * @param {string} lists
+ */
+async function debSourceLinesAfterUpdate(lists) {
+  const flags = ['-o', `Dir::State::lists=${lists}`, '-o', 'APT::Sandbox::User=root'];
+  await runQuietly('apt-get', [...flags, 'update', '-q']);
+  const lines = await debSourceLines(flags);
+  if (!lines) throw new SetupError('apt names no mirror of this distribution');
+  return lines;
 }
 
 /** @returns {Promise<Libsrtp>} */

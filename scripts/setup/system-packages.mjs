@@ -49,7 +49,7 @@ export async function ensureSystemPackages(role) {
   const missing = missingOf(systemPackages.filter((p) => p.role === role).map((p) => p.name));
   if (missing.length === 0) return;
   if (!hasCommand('apt-get') || process.getuid?.() !== 0) throw missingPackages(role, missing);
-  await step(`Installing ${missing.length} Debian packages (${shortened(missing)})`, () => install(missing));
+  await step(`Installing Debian packages (${shortened(missing)})`, () => install(missing));
 }
 
 /**
@@ -94,7 +94,7 @@ function hasCommand(name) {
 
 /** @param {string[]} names */
 function shortened(names) {
-  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')}, …`;
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
 }
 
 /** @param {string[]} missing */
