@@ -1,0 +1,216 @@
+// Owns: the HTTP API as typed calls. May import: types of the API contract.
+import type {
+  KeyInput,
+  KeyResource,
+  LoginResult,
+  Me,
+  MessageInput,
+  MessageResource,
+  NewKeyResource,
+  ParticipantPatch,
+  ParticipantResource,
+  Problem,
+  RoomInput,
+  RoomPatch,
+  RoomResource,
+  RoomStats,
+  ServerInfo,
+  StreamPatch,
+  StreamResource,
+  TokenInput,
+  TokenResource,
+} from '#api/contract.ts';
+
+export interface ApiClientOptions {
+  /** `https://host`; the server that this page came from if absent. */
+  readonly url?: string;
+  /** API key, or the JWT that `login` gives; asked anew for each call. */
+  readonly credential: () => string | undefined;
+  readonly timeoutMs?: number;
+}
+
+/** A refusal (RFC 9457), or no answer at all: `code` is `unreachable` then and `status` 0. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly code: string;
+  readonly fields: NonNullable<Problem['errors']>;
+  readonly requestId: string | undefined;
+
+  constructor(problem: Pick<Problem, 'status' | 'code' | 'detail' | 'errors' | 'requestId'>, options?: ErrorOptions) {
+    super(problem.detail, options);
+    this.status = problem.status;
+    this.code = problem.code;
+    this.fields = problem.errors ?? [];
+    this.requestId = problem.requestId;
+  }
+}
+
+interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+type Verb = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+/** Everything a list may hold in a page's table; more is the business of a program with a cursor. */
+const maxListed = 2_000;
+const pageLength = 500;
+
+/** Each call throws ApiError. Rooms are named by name or id. */
+export class ApiClient {
+  readonly #options: ApiClientOptions;
+
+  constructor(options: ApiClientOptions) {
+    this.#options = options;
+  }
+
+  // ── Who am I ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param code of the one-time link */
+  login(code: string): Promise<LoginResult> {
+    return this.#call('POST', 'login', { code });
+  }
+
+  me(): Promise<Me> {
+    return this.#call('GET', 'me');
+  }
+
+  server(): Promise<ServerInfo> {
+    return this.#call('GET', 'server');
+  }
+
+  // ── Rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  rooms(): Promise<RoomResource[]> {
+    return this.#list('rooms');
+  }
+
+  room(room: string): Promise<RoomResource> {
+    return this.#call('GET', `rooms/${part(room)}`);
+  }
+
+  createRoom(input: RoomInput): Promise<RoomResource> {
+    return this.#call('POST', 'rooms', input);
+  }
+
+  patchRoom(room: string, patch: RoomPatch): Promise<RoomResource> {
+    return this.#call('PATCH', `rooms/${part(room)}`, patch);
+  }
+
+  /** Ends it for everybody who is in it. */
+  deleteRoom(room: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}`);
+  }
+
+  stats(room: string): Promise<RoomStats> {
+    return this.#call('GET', `rooms/${part(room)}/stats`);
+  }
+
+  createToken(room: string, input: TokenInput): Promise<TokenResource> {
+    return this.#call('POST', `rooms/${part(room)}/tokens`, input);
+  }
+
+  sendMessage(room: string, input: MessageInput): Promise<MessageResource> {
+    return this.#call('POST', `rooms/${part(room)}/messages`, input);
+  }
+
+  // ── Who and what is in a room ────────────────────────────────────────────────────────────────────────────────────
+
+  participants(room: string): Promise<ParticipantResource[]> {
+    return this.#list(`rooms/${part(room)}/participants`);
+  }
+
+  patchParticipant(room: string, participant: string, patch: ParticipantPatch): Promise<ParticipantResource> {
+    return this.#call('PATCH', `rooms/${part(room)}/participants/${part(participant)}`, patch);
+  }
+
+  /** A kick. */
+  deleteParticipant(room: string, participant: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/participants/${part(participant)}`);
+  }
+
+  streams(room: string): Promise<StreamResource[]> {
+    return this.#list(`rooms/${part(room)}/streams`);
+  }
+
+  patchStream(room: string, stream: string, patch: StreamPatch): Promise<StreamResource> {
+    return this.#call('PATCH', `rooms/${part(room)}/streams/${part(stream)}`, patch);
+  }
+
+  deleteStream(room: string, stream: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/streams/${part(stream)}`);
+  }
+
+  // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  keys(): Promise<KeyResource[]> {
+    return this.#list('keys');
+  }
+
+  createKey(input: KeyInput): Promise<NewKeyResource> {
+    return this.#call('POST', 'keys', input);
+  }
+
+  deleteKey(key: string): Promise<void> {
+    return this.#call('DELETE', `keys/${part(key)}`);
+  }
+
+  // ── How ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #list<T>(path: string): Promise<T[]> {
+    const items: T[] = [];
+    let after: string | null = '';
+    while (after !== null && items.length < maxListed) {
+      const query = new URLSearchParams({ limit: String(pageLength), ...(after && { after }) });
+      const page: Page<T> = await this.#call('GET', `${path}?${query}`);
+      items.push(...page.items);
+      after = page.next;
+    }
+    return items;
+  }
+
+  async #call<T>(method: Verb, path: string, body?: unknown): Promise<T> {
+    const { url = '', timeoutMs = 15_000 } = this.#options;
+    const credential = this.#options.credential();
+    let response: Response;
+    try {
+      response = await fetch(`${url}/api/${path}`, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(credential && { authorization: `Bearer ${credential}` }),
+          ...(body !== undefined && { 'content-type': contentType(method) }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+    } catch (cause) {
+      throw new ApiError({ status: 0, code: 'unreachable', detail: 'The server cannot be reached.' }, { cause });
+    }
+    if (!response.ok) throw new ApiError(await problemOf(response));
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+}
+
+/** @see RFC 7396 */
+function contentType(method: Verb): string {
+  return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+}
+
+function part(text: string): string {
+  return encodeURIComponent(text);
+}
+
+/** A proxy in between answers in its own words. */
+async function problemOf(response: Response): Promise<Problem> {
+  const problem: Partial<Problem> = await response.json().catch(() => ({}));
+  return {
+    type: 'about:blank',
+    title: response.statusText,
+    status: response.status,
+    code: 'internal',
+    detail: `The server answered ${response.status} ${response.statusText}.`,
+    ...problem,
+  };
+}

@@ -1,0 +1,24 @@
+// Owns: the door of the client library. May import: its siblings.
+export { ApiClient, ApiError } from './api-client.ts';
+export type { DataMessage, LocalData, PublishDataOptions } from './data-hub.ts';
+export type { VideoCodec } from './encodings.ts';
+export { ClientError, type ClientErrorCode } from './errors.ts';
+export { openCamera, openMicrophone, openScreen, type ScreenTracks } from './local-media.ts';
+export type { LocalPublication, PublishOptions } from './local-publication.ts';
+export {
+  RoomConnection,
+  type RoomConnectionEvents,
+  type RoomConnectionOptions,
+  type VideoView,
+} from './room-connection.ts';
+export type {
+  EndInfo,
+  LocalPublicationView,
+  MediaState,
+  Phase,
+  ReconnectInfo,
+  RoomState,
+  SubscriptionView,
+} from './room-state.ts';
+export type { ConnectionStats, StreamSample } from './stats.ts';
+export { Store } from './store.ts';

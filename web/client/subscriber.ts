@@ -1,0 +1,335 @@
+// Owns: all that this client receives. May import: mediasoup-client (types) and its siblings.
+import type { Consumer } from 'mediasoup-client/types';
+import type { EventMap, PublicationInfo, ResultMap, SubscriptionInfo } from '#signalling/protocol.ts';
+import { spatialLayersOf } from './encodings.ts';
+import { type ClientError, isPassing, toClientError } from './errors.ts';
+import type { MediaSession } from './media-session.ts';
+import { asRtpParameters } from './mediasoup-shapes.ts';
+import type { SubscriptionView } from './room-state.ts';
+import type { Requester } from './signalling-socket.ts';
+import { defaultWish, difference, type Told, toldAtStart, type Wish } from './subscription-wishes.ts';
+
+export interface SubscriberOptions {
+  readonly requester: Requester;
+  /** Publications of others that are to be received. */
+  readonly wanted: () => readonly PublicationInfo[];
+  readonly onChanged: (views: ReadonlyMap<string, SubscriptionView>, failed: ReadonlyMap<string, string>) => void;
+  readonly onAdded: (view: SubscriptionView) => void;
+  readonly onRemoved: (view: SubscriptionView) => void;
+}
+
+interface Active {
+  readonly publication: PublicationInfo;
+  readonly subscriptionId: string;
+  readonly consumer: Consumer;
+  readonly layerCount: number;
+  readonly told: Told;
+  isHeldBack: boolean;
+  currentLayers: SubscriptionView['currentLayers'];
+  score: number | undefined;
+}
+
+type Update = EventMap['subscriptionUpdated'];
+
+/** Changes that come together (a join, a new layout) are asked together. */
+const batchDelayMs = 20;
+const maxPerRequest = 200;
+const retryDelayMs = 1_000;
+/** Updates about subscriptions whose answer is still on its way. */
+const maxEarlyUpdates = 500;
+
+export class Subscriber {
+  readonly #options: SubscriberOptions;
+  readonly #wishes = new Map<string, Wish>();
+  readonly #active = new Map<string, Active>();
+  readonly #failed = new Map<string, string>();
+  readonly #early = new Map<string, Update>();
+  #media: MediaSession | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isFlushing = false;
+  #isDirty = false;
+
+  constructor(options: SubscriberOptions) {
+    this.#options = options;
+  }
+
+  get subscriptions(): Iterable<{ publication: PublicationInfo; consumer: Consumer }> {
+    return this.#active.values();
+  }
+
+  attach(media: MediaSession): void {
+    this.#media = media;
+    this.#failed.clear();
+    this.review();
+  }
+
+  /** The transport is gone, and every subscription on it; what was wanted of them stays. */
+  detach(): void {
+    this.#media = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#early.clear();
+    for (const active of [...this.#active.values()]) this.#drop(active);
+  }
+
+  wish(publicationId: string): Wish {
+    return this.#wishes.get(publicationId) ?? defaultWish;
+  }
+
+  change(publicationId: string, change: Partial<Wish>): void {
+    const before = this.wish(publicationId);
+    const keys = Object.keys(change) as (keyof Wish)[];
+    if (keys.every((key) => before[key] === change[key])) return;
+    this.#wishes.set(publicationId, { ...before, ...change });
+    this.review();
+  }
+
+  /** The socket is back: what was asked last may not have been done. */
+  forgetTold(): void {
+    for (const { told } of this.#active.values()) {
+      told.isPaused = undefined;
+      told.isPinned = undefined;
+      told.priority = undefined;
+      told.layers = undefined;
+    }
+    this.review();
+  }
+
+  /** Something changed: who publishes what, or what is wanted. */
+  review(): void {
+    this.#isDirty = true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#flush();
+    }, batchDelayMs);
+  }
+
+  updated(update: Update): void {
+    const active = this.#bySubscription(update.subscriptionId);
+    if (active) {
+      Object.assign(active, pick(update));
+      this.#tell();
+    } else if (this.#early.size < maxEarlyUpdates) this.#early.set(update.subscriptionId, update);
+  }
+
+  ended({ subscriptionId, reason }: EventMap['subscriptionEnded']): void {
+    this.#early.delete(subscriptionId);
+    const active = this.#bySubscription(subscriptionId);
+    if (!active) return;
+    this.#drop(active);
+    // Its publication may still be there, where the stream alone was lost.
+    if (reason === 'failed') setTimeout(() => this.review(), retryDelayMs);
+  }
+
+  // ── Bringing the server to what is wanted ────────────────────────────────────────────────────────────────────────
+
+  async #flush(): Promise<void> {
+    // One at a time: the next one starts from what this one has reached.
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    try {
+      while (this.#isDirty && this.#media && !this.#media.isClosed) {
+        this.#isDirty = false;
+        await this.#step(this.#media);
+      }
+    } catch (thrown) {
+      this.#settle(toClientError(thrown));
+    } finally {
+      this.#isFlushing = false;
+      // New transports may have come while this one still spoke of the old.
+      if (this.#isDirty && this.#media && !this.#media.isClosed) this.review();
+    }
+  }
+
+  async #step(media: MediaSession): Promise<void> {
+    const { recvTransport } = media;
+    if (!recvTransport) return;
+    const wanted = new Map(this.#options.wanted().map((publication) => [publication.id, publication]));
+    const surplus = [...this.#active.values()].filter(({ publication }) => !wanted.has(publication.id));
+    for (const active of surplus) this.#drop(active);
+    if (surplus.length > 0) {
+      await this.#request('unsubscribe', { subscriptionIds: surplus.map(({ subscriptionId }) => subscriptionId) });
+    }
+    const missing = [...wanted.values()].filter(({ id }) => !this.#active.has(id) && !this.#failed.has(id));
+    for (let start = 0; start < missing.length; start += maxPerRequest) {
+      await this.#subscribe(media, missing.slice(start, start + maxPerRequest));
+    }
+    await this.#tellWishes(media);
+  }
+
+  async #subscribe(media: MediaSession, publications: readonly PublicationInfo[]): Promise<void> {
+    const transportId = media.recvTransport?.id;
+    if (transportId === undefined) return;
+    const result = await this.#request('subscribe', { transportId, publicationIds: publications.map(({ id }) => id) });
+    if (media.isClosed) return;
+    const byId = new Map(publications.map((publication) => [publication.id, publication]));
+    for (const { publicationId, error } of result.failed) this.#refused(media, publicationId, error);
+    await Promise.all(
+      result.subscriptions.map(async (info) => {
+        const publication = byId.get(info.publicationId);
+        if (publication) await this.#consume(media, publication, info);
+      }),
+    );
+    this.#tell();
+  }
+
+  async #consume(media: MediaSession, publication: PublicationInfo, info: SubscriptionInfo): Promise<void> {
+    const { recvTransport } = media;
+    if (!recvTransport) return;
+    try {
+      const consumer = await recvTransport.consume({
+        id: info.consumerId,
+        producerId: info.producerId,
+        kind: info.kind,
+        rtpParameters: asRtpParameters(info.rtpParameters),
+        // One stream per participant and pair of sources: the browser keeps lips and voice together within it.
+        streamId: `${info.participantId}-${publication.source.startsWith('screen') ? 'screen' : 'main'}`,
+      });
+      if (media.isClosed) return;
+      const active: Active = {
+        publication,
+        subscriptionId: info.id,
+        consumer,
+        layerCount: layerCountOf(publication, info),
+        told: { ...toldAtStart },
+        isHeldBack: false,
+        currentLayers: null,
+        score: undefined,
+        ...pick(this.#early.get(info.id)),
+      };
+      this.#early.delete(info.id);
+      this.#active.set(publication.id, active);
+      this.#options.onAdded(this.#view(active));
+    } catch (thrown) {
+      if (media.isClosed) return;
+      this.#failed.set(publication.id, toClientError(thrown).message);
+      await this.#request('unsubscribe', { subscriptionIds: [info.id] });
+    }
+  }
+
+  #refused(media: MediaSession, publicationId: string, error: { code: ClientError['code']; message: string }): void {
+    switch (error.code) {
+      // Ended between its announcement and our request.
+      case 'closed':
+      case 'not_found':
+        break;
+      // The answer to an earlier request was lost with its socket, and the id with it: begin with new transports.
+      case 'conflict':
+        media.fail(error.message);
+        break;
+      case 'media_lost':
+      case 'overloaded':
+      case 'internal':
+      case 'timeout':
+        setTimeout(() => this.review(), retryDelayMs);
+        break;
+      default:
+        this.#failed.set(publicationId, error.message);
+    }
+  }
+
+  async #tellWishes(media: MediaSession): Promise<void> {
+    const byId = new Map([...this.#active.values()].map((active) => [active.subscriptionId, active]));
+    const requests = difference(
+      [...byId.values()].map(({ subscriptionId, layerCount, told, publication }) => ({
+        subscriptionId,
+        layerCount,
+        fullPx: publication.source === 'screen' ? 1_080 : 720,
+        told,
+        wish: this.wish(publication.id),
+      })),
+    );
+    const told = (id: string, change: Partial<Told>) => Object.assign(byId.get(id)?.told ?? {}, change);
+    // Layers first: what is resumed then starts with the right one.
+    await Promise.all([
+      ...requests.layers.map(async ({ subscriptionId, layers }) => {
+        await this.#request('setLayers', { subscriptionId, layers }).catch(unlessEnded);
+        told(subscriptionId, { layers });
+      }),
+      ...requests.priority.map(async ({ subscriptionId, priority }) => {
+        await this.#request('setPriority', { subscriptionId, priority }).catch(unlessEnded);
+        told(subscriptionId, { priority });
+      }),
+      ...requests.pinned.map(async ({ subscriptionId, isPinned }) => {
+        await this.#request('setPinned', { subscriptionId, isPinned }).catch(unlessEnded);
+        told(subscriptionId, { isPinned });
+      }),
+      ...chunks(requests.resume).map(async (subscriptionIds) => {
+        await this.#request('resumeSubscriptions', { subscriptionIds });
+        for (const id of subscriptionIds) told(id, { isPaused: false });
+      }),
+      ...chunks(requests.pause).map(async (subscriptionIds) => {
+        await this.#request('pauseSubscriptions', { subscriptionIds });
+        for (const id of subscriptionIds) told(id, { isPaused: true });
+      }),
+    ]);
+    if (!media.isClosed) this.#tell();
+  }
+
+  #settle(error: ClientError): void {
+    const media = this.#media;
+    if (!media || media.isClosed || error.code === 'disconnected') return;
+    if (isPassing(error.code)) setTimeout(() => this.review(), error.retryAfterMs ?? retryDelayMs);
+    // The transport is not what the server has: start over with new ones.
+    else media.fail(error.message);
+  }
+
+  #request: Requester['request'] = (method, data) => this.#options.requester.request(method, data);
+
+  #drop(active: Active): void {
+    this.#active.delete(active.publication.id);
+    active.consumer.close();
+    this.#options.onRemoved(this.#view(active));
+    this.#tell();
+  }
+
+  #bySubscription(subscriptionId: string): Active | undefined {
+    return [...this.#active.values()].find((active) => active.subscriptionId === subscriptionId);
+  }
+
+  #view(active: Active): SubscriptionView {
+    const { publication, subscriptionId, consumer, isHeldBack, currentLayers, score } = active;
+    const { isPaused, isPinned } = this.wish(publication.id);
+    return {
+      publicationId: publication.id,
+      participantId: publication.participantId,
+      kind: publication.kind,
+      source: publication.source,
+      subscriptionId,
+      track: consumer.track,
+      isPaused,
+      isHeldBack,
+      isPinned,
+      currentLayers,
+      score,
+    };
+  }
+
+  #tell(): void {
+    const views = [...this.#active.values()].map((active) => [active.publication.id, this.#view(active)] as const);
+    this.#options.onChanged(new Map(views), new Map(this.#failed));
+  }
+}
+
+/** A subscription that has just ended cannot be changed any more; its event is on the way. */
+function unlessEnded(thrown: unknown): void {
+  const { code } = toClientError(thrown);
+  if (code !== 'not_found' && code !== 'closed' && code !== 'unprocessable') throw thrown;
+}
+
+function pick(update: Update | undefined): Partial<Pick<Active, 'isHeldBack' | 'currentLayers' | 'score'>> {
+  if (!update) return {};
+  const { isHeldBack, currentLayers, score } = update;
+  return { isHeldBack, currentLayers, score };
+}
+
+function layerCountOf(publication: PublicationInfo, info: ResultMap['subscribe']['subscriptions'][number]): number {
+  if (info.type === 'simulcast') return publication.encodingCount;
+  if (info.type === 'svc') return spatialLayersOf(info.rtpParameters.encodings?.[0]?.scalabilityMode);
+  return 1;
+}
+
+function chunks(ids: readonly string[]): string[][] {
+  const count = Math.ceil(ids.length / maxPerRequest);
+  return Array.from({ length: count }, (_, index) => ids.slice(index * maxPerRequest, (index + 1) * maxPerRequest));
+}
