@@ -93,7 +93,10 @@ export function runInstead(command, args, { env, cwd, isService = false }) {
     /** @type {import('node:child_process').StdioOptions} */
     const stdio = isService ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit';
     const child = spawn(command, args, { env, cwd, stdio, detached: isService });
-    const stopForwarding = forwardSignals((signal) => child.kill(signal));
+    const stopForwarding = forwardSignals((signal) => {
+      const hasItFromTerminal = !isService && signal === 'SIGINT' && process.stdin.isTTY;
+      if (!hasItFromTerminal) child.kill(signal);
+    });
     child.once('error', (error) => {
       stopForwarding();
       reject(new SetupError(`${command} cannot be run (${error.message})`, '', { cause: error }));
