@@ -30,6 +30,8 @@ export const errorTable = {
   no_common_codec: { http: 422, sip: 488, blame: 'client' },
   precondition_required: { http: 428, sip: 428, blame: 'client' },
   rate_limited: { http: 429, sip: 503, blame: 'client', retryable: true },
+  upstream_refused: { http: 502, sip: 502, blame: 'upstream' },
+  upstream_failed: { http: 502, sip: 502, blame: 'upstream', retryable: true },
   internal: { http: 500, sip: 500, blame: 'server' },
   media_lost: { http: 503, sip: 503, blame: 'server', retryable: true },
   overloaded: { http: 503, sip: 503, blame: 'server', retryable: true },
