@@ -97,6 +97,21 @@ const ice = z.strictObject({
   servers: z.array(iceServer).default([]).describe('STUN and TURN servers handed to clients.'),
 });
 
+const media = z.strictObject({
+  workers: z.int().min(0).max(256).default(0).describe('Most media workers (transcoding, mixing); 0 is one per core.'),
+  maxLoadPercent: z
+    .int()
+    .min(10)
+    .max(100)
+    .default(80)
+    .describe('Of a core: a media worker takes no more jobs past it.'),
+  maxWorkerBytes: z
+    .int()
+    .positive()
+    .default(1_500_000_000)
+    .describe('Memory: a media worker takes no more jobs past it.'),
+});
+
 const log = z.strictObject({
   level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least that is written.'),
   format: z.enum(['auto', 'pretty', 'json']).default('auto').describe('auto: pretty on a terminal, JSON otherwise.'),
@@ -116,6 +131,7 @@ export const configSchema = z.strictObject({
   rooms: rooms.prefault({}).describe('Rooms.'),
   sfu: sfu.prefault({}).describe('WebRTC media.'),
   ice: ice.prefault({}).describe('STUN and TURN.'),
+  media: media.prefault({}).describe('Work on media: ingress, transcoding.'),
   log: log.prefault({}).describe('Logging.'),
   shutdown: shutdown.prefault({}).describe('Ending.'),
 });
@@ -124,6 +140,7 @@ export type Config = z.output<typeof configSchema>;
 export type HttpConfig = Config['http'];
 export type HttpsConfig = Config['https'];
 export type SfuConfig = Config['sfu'];
+export type MediaConfig = Config['media'];
 export type IceConfig = Config['ice'];
 export type LimitsConfig = Config['limits'];
 export type RoomsConfig = Config['rooms'];

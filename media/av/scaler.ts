@@ -1,0 +1,75 @@
+// Owns: a scaling context: any picture into an I420 picture of one size.
+import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
+import { AvError, assertOk, av, NativeOwner } from './library.ts';
+import { isPictureSide, Picture } from './picture.ts';
+
+/**
+ * Brings pictures of changing size and format to one size, keeping the aspect ratio of none: who wants bars asks for a
+ * size that fits. swscale does not check sizes, so everything goes by whole frames whose own fields it reads.
+ */
+export class Scaler extends NativeOwner {
+  readonly width: number;
+  readonly height: number;
+  #context: av.SoftwareScaleContext | undefined;
+  #source = '';
+  #output: Picture | undefined;
+
+  constructor(width: number, height: number) {
+    super();
+    if (!isPictureSide(width) || !isPictureSide(height)) throw new AvError('scaler', 0, `no size: ${width}x${height}`);
+    this.width = width;
+    this.height = height;
+  }
+
+  /** Lends `use` the scaled picture, or the picture itself where it fits already. */
+  scale(picture: Picture, use: (scaled: Picture) => void): void {
+    this.exclusively(() => {
+      if (picture.width === this.width && picture.height === this.height && picture.format === AV_PIX_FMT_YUV420P) {
+        use(picture);
+        return;
+      }
+      const output = this.#writableOutput();
+      const context = this.#contextFor(picture);
+      assertOk(
+        context.scaleSync(
+          [...picture.planes],
+          [...picture.strides],
+          0,
+          picture.height,
+          [...output.planes],
+          [...output.strides],
+        ),
+        'scaling',
+      );
+      use(output);
+    });
+  }
+
+  /** An encoder may hold the last one; then this gets other memory. */
+  #writableOutput(): Picture {
+    this.#output ??= Picture.blank(this.width, this.height);
+    this.#output.makeWritable();
+    return this.#output;
+  }
+
+  #contextFor(picture: Picture): av.SoftwareScaleContext {
+    const source = `${picture.width}x${picture.height}:${picture.format}`;
+    if (this.#context && source === this.#source) return this.#context;
+    if (!isPictureSide(picture.width) || !isPictureSide(picture.height)) {
+      throw new AvError('scaler', 0, `cannot scale ${picture.width}x${picture.height}`);
+    }
+    this.#context?.freeContext();
+    this.#context = new av.SoftwareScaleContext();
+    this.#source = source;
+    // The J formats are the same bytes in full range; swscale warns about them on every open.
+    const format: AVPixelFormat = picture.format === AV_PIX_FMT_YUVJ420P ? AV_PIX_FMT_YUV420P : picture.format;
+    const { width, height } = picture;
+    this.#context.getContext(width, height, format, this.width, this.height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR);
+    return this.#context;
+  }
+
+  protected override free(): void {
+    this.#context?.freeContext();
+    this.#output?.[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,127 @@
+// Owns: a video decoder context.
+import { AV_CODEC_FLAG_LOW_DELAY, AVERROR_EAGAIN } from 'node-av/constants';
+import type { VideoCodec } from '#core/media-source.ts';
+import { av, findDecoder, isDrained, NativeOwner, openCodec } from './library.ts';
+import { isPictureSide, Picture } from './picture.ts';
+
+const decoderNames: Readonly<Record<VideoCodec, readonly string[]>> = {
+  h264: ['h264'],
+  h265: ['hevc'],
+  vp8: ['vp8'],
+  vp9: ['vp9'],
+  av1: ['libdav1d'],
+  mpeg4: ['mpeg4'],
+  mjpeg: ['mjpeg'],
+  h263: ['flv'],
+  vp6: ['vp6f'],
+};
+
+/** Largest access unit that is taken; a 4K intra picture is some megabytes. */
+const maxUnitBytes = 16 * 1024 * 1024;
+
+export interface VideoDecoderOptions {
+  readonly codec: VideoCodec;
+  /** Decoder configuration record; without it H264 and H265 are taken as Annex B. */
+  readonly config?: Uint8Array | undefined;
+  /** Frames come out as they go in. Off for streams with B-frames, which would come out of order or not at all. */
+  readonly hasLowDelay?: boolean | undefined;
+  readonly threads?: number | undefined;
+}
+
+export class VideoDecoder extends NativeOwner {
+  readonly codec: VideoCodec;
+  readonly #context: av.CodecContext;
+  readonly #packet = new av.Packet();
+  readonly #frame = new av.Frame();
+  #corruptUnits = 0;
+
+  /** @throws AvError when the configuration is not one */
+  constructor(options: VideoDecoderOptions) {
+    super();
+    this.codec = options.codec;
+    const codec = findDecoder(...decoderNames[options.codec]);
+    this.#context = new av.CodecContext();
+    this.#context.allocContext3(codec);
+    this.#packet.alloc();
+    this.#frame.alloc();
+    try {
+      this.#context.pktTimebase = new av.Rational(1, 1_000_000);
+      this.#context.threadCount = options.threads ?? 1;
+      if (options.hasLowDelay ?? true) this.#context.setFlags(AV_CODEC_FLAG_LOW_DELAY);
+      if (options.config && options.config.length > 0) this.#context.extraData = Buffer.from(options.config);
+      openCodec(this.#context, codec, {});
+    } catch (error) {
+      this.free();
+      throw error;
+    }
+  }
+
+  /** Units that it could not make anything of. */
+  get corruptUnits(): number {
+    return this.#corruptUnits;
+  }
+
+  /**
+   * @param data one access unit; copied
+   * @param onPicture gets pictures in order of presentation, lent for the length of the call
+   * @returns false when the unit was broken; the decoder goes on with the next
+   */
+  decode(data: Uint8Array, ptsUs: number, onPicture: (picture: Picture, ptsUs: number) => void): boolean {
+    return this.exclusively(() => {
+      // An empty packet means "drain" and would end the decoder.
+      if (data.length === 0 || data.length > maxUnitBytes) {
+        this.#corruptUnits += 1;
+        return false;
+      }
+      this.#packet.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+      const pts = BigInt(Math.round(ptsUs));
+      this.#packet.pts = pts;
+      this.#packet.dts = pts;
+      let code = this.#context.sendPacketSync(this.#packet);
+      if (code === AVERROR_EAGAIN) {
+        this.#receive(onPicture);
+        code = this.#context.sendPacketSync(this.#packet);
+      }
+      this.#packet.unref();
+      this.#receive(onPicture);
+      if (code < 0) this.#corruptUnits += 1;
+      return code >= 0;
+    });
+  }
+
+  /** Gets out what it holds back; afterwards it begins anew. */
+  flush(onPicture: (picture: Picture, ptsUs: number) => void): void {
+    this.exclusively(() => {
+      this.#context.sendPacketSync(null);
+      this.#receive(onPicture);
+      this.#context.flushBuffers();
+    });
+  }
+
+  #receive(onPicture: (picture: Picture, ptsUs: number) => void): void {
+    for (;;) {
+      const code = this.#context.receiveFrameSync(this.#frame);
+      if (code < 0) {
+        if (!isDrained(code)) this.#corruptUnits += 1;
+        return;
+      }
+      // Damaged headers say any size; what no picture has is not shown to anybody.
+      if (!isPictureSide(this.#frame.width) || !isPictureSide(this.#frame.height)) {
+        this.#frame.unref();
+        this.#corruptUnits += 1;
+        continue;
+      }
+      try {
+        Picture.lend(this.#frame, (picture) => onPicture(picture, Number(this.#frame.bestEffortTimestamp)));
+      } finally {
+        this.#frame.unref();
+      }
+    }
+  }
+
+  protected override free(): void {
+    this.#context.freeContext();
+    this.#packet.free();
+    this.#frame.free();
+  }
+}

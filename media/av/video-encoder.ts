@@ -1,0 +1,201 @@
+// Owns: a video encoder context for real time: no look-ahead, no B-frames, key frames on demand.
+import {
+  AV_PICTURE_TYPE_I,
+  AV_PICTURE_TYPE_NONE,
+  AV_PIX_FMT_NV12,
+  AV_PIX_FMT_YUV420P,
+  AV_PKT_FLAG_KEY,
+  type AVPixelFormat,
+} from 'node-av/constants';
+import { AvError, assertOk, av, findEncoder, isDrained, NativeOwner, openCodec } from './library.ts';
+import { isPictureSide, type Picture } from './picture.ts';
+
+export interface VideoEncoderOptions {
+  readonly codec: 'h264' | 'vp8';
+  readonly width: number;
+  readonly height: number;
+  readonly framerateHz: number;
+  readonly bitrateBps: number;
+  /** Tried first; software when it cannot be opened here. */
+  readonly hardware?: 'nvenc' | 'qsv' | 'vaapi' | undefined;
+  /** x264 preset; `superfast` looks better, `ultrafast` costs half. */
+  readonly preset?: 'ultrafast' | 'superfast' | 'veryfast' | undefined;
+  readonly threads?: number | undefined;
+}
+
+export interface EncodedUnit {
+  /** A copy: the receiver's own. H264 as Annex B with parameter sets before each key frame. */
+  readonly data: Buffer;
+  readonly ptsUs: number;
+  readonly isKey: boolean;
+}
+
+/** Key frames come when asked for: an interval of its own would only cost bits. */
+const endlessGop = 100_000;
+
+export class VideoEncoder extends NativeOwner {
+  readonly codec: 'h264' | 'vp8';
+  readonly width: number;
+  readonly height: number;
+  /** FFmpeg's name of the encoder in use. */
+  readonly encoderName: string;
+  readonly #options: VideoEncoderOptions;
+  #context: av.CodecContext;
+  readonly #packet = new av.Packet();
+  #lastPts = -1n;
+  #bitrateBps: number;
+  #mustKey = false;
+
+  /** @throws AvError */
+  constructor(options: VideoEncoderOptions) {
+    super();
+    if (!isPictureSide(options.width) || !isPictureSide(options.height) || options.width % 2 || options.height % 2) {
+      throw new AvError('video encoder', 0, `cannot encode ${options.width}x${options.height}`);
+    }
+    this.#options = options;
+    this.codec = options.codec;
+    this.width = options.width;
+    this.height = options.height;
+    this.#bitrateBps = options.bitrateBps;
+    const { context, name } = openFirst(options, options.bitrateBps);
+    this.#context = context;
+    this.encoderName = name;
+    this.#packet.alloc();
+  }
+
+  get bitrateBps(): number {
+    return this.#bitrateBps;
+  }
+
+  /** x264 follows at once; libvpx is opened anew, which costs a key frame and tens of milliseconds. */
+  setBitrate(bitrateBps: number): void {
+    this.exclusively(() => {
+      this.#bitrateBps = bitrateBps;
+      if (this.encoderName === 'libx264') {
+        applyBitrate(this.#context, bitrateBps);
+        return;
+      }
+      const { context } = openFirst(this.#options, bitrateBps);
+      this.#context.freeContext();
+      this.#context = context;
+    });
+  }
+
+  /** The next picture becomes a key frame. */
+  requestKeyFrame(): void {
+    this.#mustKey = true;
+  }
+
+  /**
+   * @param picture I420 of the encoder's own size: a libvpx given another size reads past its end
+   * @param ptsUs later than that of the last picture; what is not gets the next possible time
+   */
+  encode(picture: Picture, ptsUs: number, onUnit: (unit: EncodedUnit) => void): void {
+    this.exclusively(() => {
+      if (picture.width !== this.width || picture.height !== this.height || picture.format !== AV_PIX_FMT_YUV420P) {
+        throw new AvError(
+          'video encoder',
+          0,
+          `got ${picture.width}x${picture.height} for ${this.width}x${this.height}`,
+        );
+      }
+      const wanted = BigInt(Math.round(ptsUs));
+      const pts = wanted > this.#lastPts ? wanted : this.#lastPts + 1n;
+      this.#lastPts = pts;
+      const frame = picture.prepareForEncoding(pts, this.#mustKey ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE);
+      this.#mustKey = false;
+      assertOk(this.#context.sendFrameSync(frame), 'encoding');
+      this.#receive(onUnit);
+    });
+  }
+
+  #receive(onUnit: (unit: EncodedUnit) => void): void {
+    for (;;) {
+      const code = this.#context.receivePacketSync(this.#packet);
+      if (code < 0) {
+        if (!isDrained(code)) throw new AvError('encoding', code);
+        return;
+      }
+      const unit = {
+        data: Buffer.from(this.#packet.data ?? []),
+        ptsUs: Number(this.#packet.pts),
+        isKey: (this.#packet.flags & AV_PKT_FLAG_KEY) !== 0,
+      };
+      this.#packet.unref();
+      onUnit(unit);
+    }
+  }
+
+  protected override free(): void {
+    this.#context.freeContext();
+    this.#packet.free();
+  }
+}
+
+interface Candidate {
+  readonly name: string;
+  readonly pixelFormat: AVPixelFormat;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+function candidates({ codec, hardware, preset }: VideoEncoderOptions): Candidate[] {
+  if (codec === 'vp8') {
+    return [
+      {
+        name: 'libvpx',
+        pixelFormat: AV_PIX_FMT_YUV420P,
+        // Negative speeds are fixed; positive ones adapt to the clock and eat the whole core.
+        options: { deadline: 'realtime', 'cpu-used': '-12', 'lag-in-frames': '0', 'error-resilient': '1' },
+      },
+    ];
+  }
+  const software: Candidate = {
+    name: 'libx264',
+    pixelFormat: AV_PIX_FMT_YUV420P,
+    options: { preset: preset ?? 'superfast', tune: 'zerolatency', profile: 'baseline', forced_idr: '1' },
+  };
+  const hardwareOptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    nvenc: { preset: 'p3', tune: 'ull', zerolatency: '1', 'forced-idr': '1' },
+    qsv: { preset: 'veryfast', async_depth: '1', forced_idr: '1' },
+    vaapi: { async_depth: '1' },
+  };
+  if (!hardware) return [software];
+  const pixelFormat = hardware === 'nvenc' ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_NV12;
+  return [{ name: `h264_${hardware}`, pixelFormat, options: hardwareOptions[hardware] ?? {} }, software];
+}
+
+function openFirst(options: VideoEncoderOptions, bitrateBps: number): { context: av.CodecContext; name: string } {
+  let lastError: unknown = new AvError('video encoder', 0, `there is none for ${options.codec}`);
+  for (const candidate of candidates(options)) {
+    // Pictures come as I420; a device that wants them otherwise would need an upload that is not here.
+    if (candidate.pixelFormat !== AV_PIX_FMT_YUV420P) continue;
+    const codec = findEncoder(candidate.name);
+    if (!codec) continue;
+    const context = new av.CodecContext();
+    try {
+      context.allocContext3(codec);
+      context.width = options.width;
+      context.height = options.height;
+      context.pixelFormat = candidate.pixelFormat;
+      context.timeBase = new av.Rational(1, 1_000_000);
+      context.framerate = new av.Rational(Math.max(1, Math.round(options.framerateHz)), 1);
+      context.gopSize = endlessGop;
+      context.maxBFrames = 0;
+      context.threadCount = options.threads ?? 1;
+      applyBitrate(context, bitrateBps);
+      openCodec(context, codec, candidate.options);
+      return { context, name: candidate.name };
+    } catch (error) {
+      context.freeContext();
+      lastError = error;
+    }
+  }
+  throw lastError;
+}
+
+/** Half a second of buffer: a key frame may be larger than its share, a scene change may not flood a viewer. */
+function applyBitrate(context: av.CodecContext, bitrateBps: number): void {
+  context.bitRate = BigInt(Math.round(bitrateBps));
+  context.rcMaxRate = BigInt(Math.round(bitrateBps));
+  context.rcBufferSize = Math.round(bitrateBps / 2);
+}

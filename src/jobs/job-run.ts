@@ -1,0 +1,105 @@
+// Owns: what the pool keeps for one job: where it runs, its tracks, its source.
+import { toGatewayError } from '#core/errors.ts';
+import type { Job, JobHost } from '#core/job.ts';
+import type { MediaSource } from '#core/media-source.ts';
+import type { Logger } from '#core/ports.ts';
+import type { FromWorkerMessage, MessageOf, TrackResume } from '#media/protocol.ts';
+import type { MediaWorker } from './media-worker.ts';
+import type { RoomLink } from './room-link.ts';
+import { SourceFeed } from './source-feed.ts';
+
+interface RunTrack {
+  resume: TrackResume;
+  /** Where it was published; another link means publishing again. */
+  publishedOn: RoomLink | undefined;
+}
+
+export class JobRun {
+  readonly job: Job;
+  readonly host: JobHost;
+  readonly log: Logger;
+  readonly feed: SourceFeed | undefined;
+  readonly #tracks = new Map<number, RunTrack>();
+  #worker: MediaWorker | undefined;
+  #link: RoomLink | undefined;
+
+  constructor(job: Job, host: JobHost, log: Logger, openSource: (() => MediaSource) | undefined) {
+    this.job = job;
+    this.host = host;
+    this.log = log;
+    this.feed = openSource ? new SourceFeed(job.id, openSource, log) : undefined;
+  }
+
+  get link(): RoomLink | undefined {
+    return this.#link;
+  }
+
+  /** Hands the job to a worker, which may be the one after the one that died. */
+  startOn(worker: MediaWorker, link: RoomLink): void {
+    this.#worker = worker;
+    this.#link = link;
+    this.job.workerPid = worker.pid;
+    this.feed?.setWorker(worker);
+    // Only streams that the SFU still knows on this link can be gone on with.
+    const resume = [...this.#tracks.values()]
+      .filter((track) => track.publishedOn === link)
+      .map((track) => track.resume);
+    worker.send({ type: 'startJob', jobId: this.job.id, linkId: link.id, spec: this.job.spec, resume });
+  }
+
+  /** Its worker died. */
+  detach(): void {
+    this.#worker = undefined;
+    this.job.workerPid = undefined;
+    this.feed?.setWorker(undefined);
+  }
+
+  relink(link: RoomLink): void {
+    this.#link = link;
+    this.#worker?.send({ type: 'relinkJob', jobId: this.job.id, linkId: link.id });
+  }
+
+  stop(): void {
+    this.#worker?.send({ type: 'stopJob', jobId: this.job.id });
+    this.feed?.close();
+    this.detach();
+  }
+
+  noteTracks(tracks: readonly TrackResume[]): void {
+    for (const resume of tracks) {
+      const track = this.#tracks.get(resume.id);
+      if (track) track.resume = resume;
+    }
+  }
+
+  /** A stream is ready in the worker: lets the host publish it, unless it goes on where the last worker left it. */
+  async publish(message: MessageOf<FromWorkerMessage, 'trackReady'>): Promise<void> {
+    const { worker, link } = { worker: this.#worker, link: this.#link };
+    if (!worker || !link) return;
+    const { jobId, trackId } = message;
+    const known = this.#tracks.get(trackId);
+    if (known?.publishedOn === link && known.resume.ssrc === message.resume.ssrc && !link.isClosed) {
+      known.resume = message.resume;
+      worker.send({ type: 'trackPublished', jobId, trackId });
+      return;
+    }
+    const track: RunTrack = { resume: message.resume, publishedOn: undefined };
+    this.#tracks.set(trackId, track);
+    try {
+      await this.host.publishTrack(link.transport, {
+        id: trackId,
+        kind: message.kind,
+        rtpParameters: message.rtpParameters,
+      });
+      track.publishedOn = link;
+      worker.send({ type: 'trackPublished', jobId, trackId });
+    } catch (error) {
+      this.log.warn({ err: error, trackId }, 'track of a job not published');
+      worker.send({ type: 'trackRefused', jobId, trackId, message: toGatewayError(error).message });
+    }
+  }
+
+  unpublish(trackId: number): void {
+    if (this.#tracks.delete(trackId)) this.host.unpublishTrack(trackId);
+  }
+}

@@ -1,0 +1,225 @@
+// Owns: one forked media worker: its start, its silence, its end.
+import { type ChildProcess, fork } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { GatewayError } from '#core/errors.ts';
+import { Owned } from '#core/lifecycle.ts';
+import type { Logger } from '#core/ports.ts';
+import {
+  type FromWorkerMessage,
+  fromWorkerMessage,
+  heartbeatIntervalMs,
+  type MessageOf,
+  protocolVersion,
+  silenceLimitMs,
+  type ToWorkerMessage,
+} from '#media/protocol.ts';
+
+const workerFile = fileURLToPath(import.meta.resolve('#media/main.ts'));
+
+/** A fork that loads codecs takes 70-200 ms; on a machine that swaps, much longer. */
+const startTimeoutMs = 10_000;
+/** A worker that was asked to end and has not is killed. */
+const stopTimeoutMs = 2_000;
+/** Bytes waiting in the pipe to the worker, above which media is dropped instead of queued. */
+const maxQueuedBytes = 16 * 1024 * 1024;
+
+export type Heartbeat = MessageOf<FromWorkerMessage, 'heartbeat'>;
+
+export type MediaWorkerEvents = {
+  message: [message: FromWorkerMessage];
+  /** It is gone; jobs that it had are nowhere now. */
+  died: [cause: string];
+};
+
+export interface MediaWorkerOptions {
+  readonly id: number;
+  readonly log: Logger;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** For tests: another program in its place. */
+  readonly file?: string | undefined;
+}
+
+/**
+ * `starting` until it says hello, `spare` until it is given a port, `ready` after. It never comes back: whoever owns it
+ * makes another.
+ */
+export class MediaWorker extends Owned {
+  readonly id: number;
+  readonly events = new EventEmitter<MediaWorkerEvents>();
+  readonly #log: Logger;
+  readonly #logLevel: MediaWorkerOptions['logLevel'];
+  readonly #child: ChildProcess;
+  readonly #hello = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<void>();
+  #ready = Promise.withResolvers<void>();
+  #state: 'starting' | 'spare' | 'ready' = 'starting';
+  #watchdog: NodeJS.Timeout;
+  #heartbeat: Heartbeat | undefined;
+  #measuredMsPerS = 0;
+  #rtpPort = 0;
+  #queuedBytes = 0;
+  #hasDied = false;
+
+  constructor(options: MediaWorkerOptions) {
+    super();
+    this.id = options.id;
+    this.#logLevel = options.logLevel;
+    this.#child = fork(options.file ?? workerFile, [], {
+      serialization: 'advanced',
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Only what it needs: the parent's environment holds keys. The pool serves file writes of muxers; the threshold
+      // keeps freed frames from fragmenting the heap.
+      env: { UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072', PATH: process.env.PATH },
+    });
+    this.#log = options.log.child({ mediaWorker: this.#child.pid });
+    this.#watchdog = setTimeout(() => this.#die('did not start in time'), startTimeoutMs);
+    // Nobody may be waiting when it dies early.
+    this.#hello.promise.catch(() => undefined);
+    this.#ready.promise.catch(() => undefined);
+    this.#child.on('message', (message) => this.#receive(message));
+    this.#child.on('error', (error) => {
+      // Without a pid it never was, and no exit will be told.
+      if (this.#child.pid === undefined) this.#exited.resolve();
+      this.#die(`cannot be reached: ${error.message}`);
+    });
+    this.#child.on('exit', (code, signal) => {
+      this.#exited.resolve();
+      process.off('exit', this.#killNow);
+      this.#die(signal ? `was ended by ${signal}` : `exited with ${code}`);
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#log.warn({ text: text.slice(0, 2_000).trimEnd() }, 'media worker wrote to stderr');
+    });
+    process.on('exit', this.#killNow);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+  get state(): 'starting' | 'spare' | 'ready' {
+    return this.#state;
+  }
+  get rtpPort(): number {
+    return this.#rtpPort;
+  }
+  get heartbeat(): Heartbeat | undefined {
+    return this.#heartbeat;
+  }
+  /** CPU milliseconds per second between the last two heartbeats. */
+  get measuredMsPerS(): number {
+    return this.#measuredMsPerS;
+  }
+
+  /** @throws GatewayError `media_lost` when it dies first */
+  whenUp(): Promise<void> {
+    return this.#hello.promise;
+  }
+
+  /**
+   * Lets it bind its RTP port and take jobs.
+   * @param rtpPort that of a worker whose streams it is to go on with; 0 for any
+   * @throws GatewayError `media_lost`
+   */
+  async configure(rtpPort: number): Promise<void> {
+    await this.whenUp();
+    this.send({ type: 'configure', version: protocolVersion, rtpPort, logLevel: this.#logLevel });
+    await this.#ready.promise;
+  }
+
+  /** A message to one that is gone is dropped: its death is told by an event. */
+  send(message: ToWorkerMessage): void {
+    if (this.#hasDied || !this.#child.connected) return;
+    this.#child.send(message, (error) => {
+      if (error && !this.#hasDied) this.#log.debug({ err: error }, 'message to media worker lost');
+    });
+  }
+
+  /**
+   * Media, which is dropped rather than queued without end.
+   * @returns false when it was dropped
+   */
+  sendMedia(message: ToWorkerMessage, sizeBytes: number): boolean {
+    if (this.#hasDied || !this.#child.connected || this.#queuedBytes + sizeBytes > maxQueuedBytes) return false;
+    this.#queuedBytes += sizeBytes;
+    this.#child.send(message, () => {
+      this.#queuedBytes -= sizeBytes;
+    });
+    return true;
+  }
+
+  /** How full the pipe to it is, 0..1. */
+  get backlog(): number {
+    return this.#queuedBytes / maxQueuedBytes;
+  }
+
+  readonly #killNow = () => {
+    this.#child.kill('SIGKILL');
+  };
+
+  #receive(raw: unknown): void {
+    const parsed = fromWorkerMessage.safeParse(raw);
+    if (!parsed.success) {
+      // Both ends are ours: this is a bug or a worker of another release, and nothing good can come of it.
+      this.#log.error({ issues: parsed.error.issues.slice(0, 3) }, 'media worker speaks another protocol');
+      this.#die('speaks another protocol');
+      return;
+    }
+    const message = parsed.data;
+    this.#watchdog.refresh();
+    switch (message.type) {
+      case 'hello':
+        clearTimeout(this.#watchdog);
+        this.#watchdog = setTimeout(() => this.#die('fell silent'), silenceLimitMs);
+        this.#state = 'spare';
+        this.#hello.resolve();
+        return;
+      case 'ready':
+        this.#rtpPort = message.rtpPort;
+        this.#state = 'ready';
+        this.#ready.resolve();
+        return;
+      case 'heartbeat':
+        this.#measuredMsPerS = this.#heartbeat
+          ? ((message.cpuMs - this.#heartbeat.cpuMs) * 1_000) / heartbeatIntervalMs
+          : 0;
+        this.#heartbeat = message;
+        break;
+      case 'log':
+        this.#log[message.level](message.fields, message.message);
+        return;
+    }
+    this.events.emit('message', message);
+  }
+
+  #die(cause: string): void {
+    if (this.#hasDied) return;
+    this.#hasDied = true;
+    clearTimeout(this.#watchdog);
+    const error = new GatewayError('media_lost', `The media worker ${cause}.`);
+    this.#hello.reject(error);
+    this.#ready.reject(error);
+    this.#killNow();
+    if (this.isClosed) return;
+    this.#log.warn({ cause }, 'media worker died');
+    // Its port is free only when the process is gone, and the next one wants it.
+    void this.#exited.promise.then(() => {
+      this.events.emit('died', cause);
+      void this.close('failed');
+    });
+  }
+
+  protected override async onClose(): Promise<void> {
+    this.#hello.reject(new GatewayError('closed', 'The media worker was stopped.'));
+    this.#ready.reject(new GatewayError('closed', 'The media worker was stopped.'));
+    // Without its channel it ends by itself.
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(this.#killNow, stopTimeoutMs);
+    if (this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null)
+      await this.#exited.promise;
+    clearTimeout(timer);
+    clearTimeout(this.#watchdog);
+    process.off('exit', this.#killNow);
+  }
+}
