@@ -43,7 +43,7 @@ const constrainedBaselineDecoders: readonly Profile[] = [
 export function planLayout(layout: PayloadTypeLayout): LayoutPlan {
   const offered = list(layout.codecs, 'layout.codecs', 0, 128) as readonly LayoutCodec[];
   for (const codec of offered) integer(codec.payloadType, 'layout.payloadType', 0, 127);
-  const { arranged, left } = arrangeAroundRtx(numberCodecs(offered));
+  const arranged = arrangeAroundRtx(numberCodecs(offered));
   const payloadTypes = new Set(arranged.map((codec) => codec.preferredPayloadType));
   const isRoomNumbering = arranged.every((codec) => codec.preferredPayloadType === roomPayloadType(codec));
   if (isRoomNumbering) return { key: 'room', mediaCodecs: roomCodecs, payloadTypes };
@@ -51,7 +51,7 @@ export function planLayout(layout: PayloadTypeLayout): LayoutPlan {
   return {
     key: arranged.map((codec) => `${codec.preferredPayloadType}=${roomPayloadType(codec)}`).join(' '),
     // Codecs that the layout lacks stay, so that whatever the room carries can be piped and produced there.
-    mediaCodecs: [...arranged, ...others.filter((codec) => !payloadTypes.has(staticPayloadType(codec))), ...left],
+    mediaCodecs: [...arranged, ...others.filter((codec) => !payloadTypes.has(staticPayloadType(codec)))],
     payloadTypes,
   };
 }
@@ -129,26 +129,20 @@ function staticPayloadType(codec: RouterCodec): number {
 /**
  * Orders codecs so that no RTX takes the number of one that comes later. Audio first, as it takes none; then whichever
  * codec stands at the front of the pool. Two video codecs side by side at the front cannot both stay: the second is left
- * to mediasoup's numbering, and so not served.
+ * out, and so not served.
  */
-function arrangeAroundRtx(codecs: readonly NumberedCodec[]): { arranged: NumberedCodec[]; left: RouterCodec[] } {
+function arrangeAroundRtx(codecs: readonly NumberedCodec[]): NumberedCodec[] {
   const arranged = codecs.filter(({ kind }) => kind === 'audio');
   let waiting = codecs.filter(({ kind }) => kind === 'video');
-  const left: RouterCodec[] = [];
   let pool = rtxPool.filter((number) => !arranged.some((codec) => codec.preferredPayloadType === number));
   for (let next = chooseNext(waiting, pool); next !== undefined; next = chooseNext(waiting, pool)) {
     const { preferredPayloadType } = next;
     const [rtx, ...rest] = pool.filter((number) => number !== preferredPayloadType);
     pool = rest;
     arranged.push(next);
-    waiting = waiting.filter((codec) => codec !== next);
-    const robbed = waiting.find((codec) => codec.preferredPayloadType === rtx);
-    if (!robbed) continue;
-    waiting = waiting.filter((codec) => codec !== robbed);
-    const { preferredPayloadType: _, ...unnumbered } = robbed;
-    left.push(unnumbered);
+    waiting = waiting.filter((codec) => codec !== next && codec.preferredPayloadType !== rtx);
   }
-  return { arranged, left };
+  return arranged;
 }
 
 const chooseNext = (waiting: readonly NumberedCodec[], pool: readonly number[]): NumberedCodec | undefined =>

@@ -26,6 +26,8 @@ export class SfuProcess extends Owned {
   /** For PlainTransports and PipeTransports. */
   readonly loopback: types.TransportListenInfo;
   readonly users = new Set<SfuProcessUser>();
+  /** Rooms that are being made in it. */
+  expectedUsers = 0;
   /** Consumers and producers that it carries now. */
   streamCount = 0;
   consumerCount = 0;
@@ -47,6 +49,11 @@ export class SfuProcess extends Owned {
     this.#log = log;
     this.#heartbeat = setInterval(() => void this.#checkAlive(), heartbeatIntervalMs).unref();
     worker.on('died', () => void this.close('failed'));
+    // At once, so that whoever is refused by the closed worker learns why from its room.
+    this.signal.addEventListener('abort', () => {
+      for (const user of [...this.users]) user.onProcessGone(this.signal.reason as CloseReason);
+      this.users.clear();
+    });
   }
 
   /**
@@ -91,10 +98,8 @@ export class SfuProcess extends Owned {
     killProcess(this.pid);
   }
 
-  protected override async onClose(reason: CloseReason): Promise<void> {
+  protected override async onClose(): Promise<void> {
     clearInterval(this.#heartbeat);
-    for (const user of [...this.users]) user.onProcessGone(reason);
-    this.users.clear();
     await endWorker(this.worker, this.#log);
   }
 }

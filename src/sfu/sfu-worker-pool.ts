@@ -75,12 +75,17 @@ class SfuWorkerPool extends Owned implements Sfu {
   async createRoom({ log }: { log: Logger }): Promise<RoomRouter> {
     const deadlineMs = performance.now() + workerWaitMs;
     for (;;) {
-      const process = await this.#waitForProcess(deadlineMs - performance.now());
+      if (this.isClosed) throw new GatewayError('closed', 'The SFU has been closed.');
+      // Chosen and counted in one go, so that a burst of new rooms spreads.
+      const process = this.chooseProcess() ?? (await this.#waitForProcess(deadlineMs - performance.now()));
+      process.expectedUsers++;
       try {
         return await RoomRouter.create(this, process, this.#config, log);
       } catch (thrown) {
         // It died while the room was made on it: another may do.
         if (!process.isClosed) throw thrown;
+      } finally {
+        process.expectedUsers--;
       }
     }
   }
@@ -89,7 +94,7 @@ class SfuWorkerPool extends Owned implements Sfu {
   chooseProcess(avoid: ReadonlySet<SfuProcess> = new Set()): SfuProcess | undefined {
     const running = this.#slots.flatMap(({ process }) => (process && !avoid.has(process) ? [process] : []));
     // An empty room counts too, or a burst of new rooms would all go to one worker.
-    const loadOf = (process: SfuProcess): number => process.streamCount + process.users.size;
+    const loadOf = (process: SfuProcess): number => process.streamCount + process.users.size + process.expectedUsers;
     return running.reduce<SfuProcess | undefined>(
       (least, process) => (least && loadOf(least) <= loadOf(process) ? least : process),
       undefined,
@@ -173,11 +178,8 @@ class SfuWorkerPool extends Owned implements Sfu {
     }
   }
 
-  /** @throws GatewayError `overloaded`, `closed` */
+  /** @throws GatewayError `overloaded` */
   async #waitForProcess(timeoutMs: number): Promise<SfuProcess> {
-    if (this.isClosed) throw new GatewayError('closed', 'The SFU has been closed.');
-    const process = this.chooseProcess();
-    if (process) return process;
     const woken = Promise.withResolvers<void>();
     const timer = setTimeout(woken.resolve, Math.max(0, timeoutMs));
     this.#waiters.add(woken.resolve);

@@ -1,7 +1,7 @@
 // Owns: SfuProducer and SfuConsumer on mediasoup's, with their events, units and errors.
 import { EventEmitter } from 'node:events';
-import type { types } from 'mediasoup';
-import { GatewayError } from '#core/errors.ts';
+import { errors, type types } from 'mediasoup';
+import type { GatewayError } from '#core/errors.ts';
 import type {
   SfuConsumer,
   SfuConsumerEvents,
@@ -16,8 +16,11 @@ import { toStreamStats } from './stats.ts';
 import { checkVideoLayers } from './transport-params.ts';
 import { integer } from './untrusted.ts';
 
-/** Says why something of the room failed, with what the room knows of itself. */
-export interface Explainer {
+/** What a stream wants to know of its room. */
+export interface RoomState {
+  /** @throws GatewayError `media_lost`, `closed` */
+  assertOpen(): void;
+  /** Says why something failed, with what the room knows of itself. */
   explain(...args: Parameters<typeof toSfuError>): GatewayError;
 }
 
@@ -28,9 +31,9 @@ export class Producer implements SfuProducer {
   readonly type: 'simple' | 'simulcast' | 'svc';
   readonly rtpParameters: RtpParameters;
   readonly #native: types.Producer;
-  readonly #room: Explainer;
+  readonly #room: RoomState;
 
-  constructor(native: types.Producer, room: Explainer) {
+  constructor(native: types.Producer, room: RoomState) {
     this.#native = native;
     this.#room = room;
     this.id = native.id;
@@ -93,13 +96,13 @@ export class Consumer implements SfuConsumer {
   readonly type: 'simple' | 'simulcast' | 'svc';
   readonly rtpParameters: RtpParameters;
   readonly #native: types.Consumer;
-  readonly #room: Explainer;
+  readonly #room: RoomState;
 
   /**
    * @param producerId of the stream where it entered the room, which for `native` may be one that was piped
    * @param mid of the receiver's m-line, where it was given
    */
-  constructor(native: types.Consumer, room: Explainer, producerId: string, mid: string | undefined) {
+  constructor(native: types.Consumer, room: RoomState, producerId: string, mid: string | undefined) {
     this.#native = native;
     this.#room = room;
     this.id = native.id;
@@ -166,17 +169,15 @@ export class Consumer implements SfuConsumer {
 /** @throws GatewayError `closed` when it has ended, before or meanwhile; `media_lost`; `invalid_request` */
 export async function runOpen<T>(
   native: { readonly closed: boolean },
-  room: Explainer,
+  room: RoomState,
   what: string,
   action: () => Promise<T>,
 ): Promise<T> {
-  const ended = (cause?: unknown) =>
-    room.explain(new GatewayError('closed', `It has ended: ${what}.`, { cause }), 'closed', what);
-  if (native.closed) throw ended();
+  room.assertOpen();
   try {
+    if (native.closed) throw new errors.NotFoundError(what);
     return await action();
   } catch (thrown) {
-    if (native.closed && !(thrown instanceof GatewayError)) throw ended(thrown);
-    throw room.explain(thrown, 'invalid_request', what);
+    throw room.explain(thrown, native.closed ? 'closed' : 'invalid_request', what);
   }
 }

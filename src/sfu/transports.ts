@@ -5,14 +5,13 @@ import type { ConsumeOptions, SfuConsumer, SfuDataProducer, SfuProducer } from '
 import type { MediaKind, RtpParameters } from '#core/rtp.ts';
 import type { Lease, RoomNode } from './room-node.ts';
 import { checkRtpCapabilities, checkRtpParameters } from './rtp-params.ts';
-import { Consumer, type Explainer, Producer, runOpen } from './streams.ts';
+import { Consumer, Producer, type RoomState, runOpen } from './streams.ts';
 import { checkVideoLayers } from './transport-params.ts';
 import { refuse, text } from './untrusted.ts';
 
 /** What a transport wants of its room. */
-export interface RoomMedia extends Explainer {
+export interface RoomMedia extends RoomState {
   readonly config: SfuConfig;
-  assertOpen(): void;
   admitProducer(native: types.Producer, node: RoomNode): void;
   admitConsumer(native: types.Consumer, node: RoomNode): void;
   admitDataProducer(native: types.DataProducer, node: RoomNode): void;
