@@ -9,7 +9,7 @@ const core = 'src/core/';
 const config = 'config/';
 /** The vocabulary of the core and its way of closing things, but no rooms: a media worker knows none. */
 const forMedia = [
-  ...['errors.ts', 'ids.ts', 'codecs.ts', 'media-source.ts', 'lifecycle.ts'].map((file) => `${core}${file}`),
+  ...['errors.ts', 'ids.ts', 'codecs.ts', 'media-source.ts', 'job.ts', 'lifecycle.ts'].map((file) => `${core}${file}`),
   'src/telemetry/',
 ];
 
@@ -38,13 +38,13 @@ const table: PartTable = {
     ],
   },
   'src/signalling': { mayImport: [core, config], packages: ['zod', 'ws', 'node:*'] },
-  'src/jobs': { mayImport: [core, 'media/protocol.ts'], packages: ['zod', 'node:*'] },
+  'src/jobs': { mayImport: [core, config, 'media/protocol.ts'], packages: ['zod', 'node:*'] },
   // sdp-transform is shared by the gateways that speak SDP; each protocol's own library has its own line.
   'gateways/*': {
     mayImport: [core, config],
     packages: ['zod', 'hono', 'ws', 'sdp-transform', 'h264-profile-level-id', 'node:*'],
   },
-  'gateways/sip': { mayImport: [core, config], packages: ['zod', 'sdp-transform', 'drachtio-srf', 'node:*'] },
+  'gateways/sip': { mayImport: [core, config], packages: ['zod', 'ws', 'sdp-transform', 'drachtio-srf', 'node:*'] },
   media: { mayImport: forMedia, packages: ['zod', 'node:*'] },
   // The one importer of node-av: everybody else goes through the owners it exports.
   'media/av': { mayImport: [...forMedia, 'media/'], packages: ['node-av', 'node:*'] },
