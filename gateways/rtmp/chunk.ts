@@ -48,7 +48,7 @@ interface ChunkStream {
 
 /** Puts messages together again. Feed with `write`, then `read` until it has no more: reading may stop in between. */
 export class ChunkReader {
-  readonly #limits: ChunkLimits;
+  #limits: ChunkLimits;
   readonly #streams = new Map<number, ChunkStream>();
   #input: Buffer = Buffer.alloc(0);
   #offset = 0;
@@ -58,6 +58,11 @@ export class ChunkReader {
   #current: { stream: ChunkStream; id: number; missing: number } | undefined;
 
   constructor(limits: ChunkLimits = defaultChunkLimits) {
+    this.#limits = limits;
+  }
+
+  /** For what comes from now on: a peer that has proved itself may send more. */
+  setLimits(limits: ChunkLimits): void {
     this.#limits = limits;
   }
 

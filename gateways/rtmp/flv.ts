@@ -1,21 +1,10 @@
 // Owns: the bodies of FLV audio and video tags, which RTMP messages carry: legacy (FLV 10.1 annex E) and Enhanced RTMP
-// v2 (fourcc, multitrack, ModEx). Pure. May import: core/errors.
+// v2 (fourcc, multitrack, ModEx). Pure. May import: core/{errors,media-source}.
 import { GatewayError } from '#core/errors.ts';
+import type { AudioCodec, VideoCodec } from '#core/media-source.ts';
 
-export type FlvVideoCodec = 'h264' | 'h265' | 'av1' | 'vp8' | 'vp9' | 'h263' | 'vp6';
-export type FlvAudioCodec =
-  | 'aac'
-  | 'mp3'
-  | 'opus'
-  | 'flac'
-  | 'ac3'
-  | 'eac3'
-  | 'speex'
-  | 'nellymoser'
-  | 'pcma'
-  | 'pcmu'
-  | 'pcm_u8'
-  | 'pcm_s16le';
+export type FlvVideoCodec = Extract<VideoCodec, 'h264' | 'h265' | 'av1' | 'vp8' | 'vp9' | 'h263' | 'vp6'>;
+export type FlvAudioCodec = Exclude<AudioCodec, 'g722' | 'g726' | 'l16'>;
 
 export interface FlvVideoTag {
   readonly kind: 'video';
@@ -63,7 +52,6 @@ const videoByCodecId: Readonly<Record<number, FlvVideoCodec>> = { 2: 'h263', 4: 
 /** E.4.2.1. */
 const audioBySoundFormat: Readonly<Record<number, FlvAudioCodec>> = {
   2: 'mp3',
-  3: 'pcm_s16le',
   4: 'nellymoser',
   5: 'nellymoser',
   6: 'nellymoser',
@@ -126,8 +114,7 @@ export function parseAudioTag(body: Buffer): FlvAudioTag[] {
   const head = cursor.uint8();
   const soundFormat = head >> 4;
   if (soundFormat === 9) return parseEnhancedAudio(head, cursor);
-  const is16Bit = (head & 0x02) !== 0;
-  const codec = soundFormat === 0 ? (is16Bit ? 'pcm_s16le' : 'pcm_u8') : audioBySoundFormat[soundFormat];
+  const codec = audioBySoundFormat[soundFormat]; // linear PCM is not among them: no encoder sends it
   if (!codec) throw unknownCodec('audio', String(soundFormat));
   const type = codec === 'aac' && cursor.uint8() === 0 ? 'config' : 'frame';
   const sampleRateHz = codec === 'aac' ? undefined : legacySampleRateHz(soundFormat, codec, head);
@@ -286,7 +273,7 @@ function invert<V extends string>(table: Readonly<Record<string, V>>): ReadonlyM
 }
 
 /** The fourcc by which Enhanced RTMP knows a codec; undefined for legacy ones. */
-export function fourCcOf(codec: FlvVideoCodec | FlvAudioCodec): string | undefined {
+export function fourCcOf(codec: VideoCodec | AudioCodec): string | undefined {
   return fourCcOfVideo.get(codec as FlvVideoCodec) ?? fourCcOfAudio.get(codec as FlvAudioCodec);
 }
 

@@ -160,3 +160,8 @@ export function serverCapabilities(): AmfObject {
     capsEx: reconnect | multitrack | modEx | timestampNanoOffset,
   };
 }
+
+/** What our push may send, for the connect command; as OBS says it. */
+export function publishCapabilities(): AmfObject {
+  return { fourCcList: ['hvc1', 'av01', 'vp09', 'vp08', 'Opus'], capsEx: 0 };
+}
