@@ -1,0 +1,103 @@
+// Owns: who may publish by WHIP or play by WHEP, and the sessions that there are. May import: core and its siblings here.
+import { GatewayError } from '#core/errors.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { AuthPort, Logger } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
+import type { Rooms } from '#core/rooms.ts';
+import type { HttpSession } from './http-session.ts';
+import { parseSdp } from './sdp-parse.ts';
+import type { Endpoint, OpenRequest } from './server.ts';
+import { nothingToPlay, WhepSession, type WhepTimeouts } from './whep-session.ts';
+import type { PlayTarget } from './whep-target.ts';
+import { WhipSession } from './whip-session.ts';
+
+export interface EndpointOptions {
+  readonly rooms: Rooms;
+  readonly auth: AuthPort;
+  readonly timeouts: WhepTimeouts;
+  readonly maxSessions: number;
+  readonly log: Logger;
+}
+
+abstract class SessionEndpoint extends Owned implements Endpoint {
+  abstract readonly protocol: 'whip' | 'whep';
+  protected readonly options: EndpointOptions;
+  readonly #sessions = new Map<string, HttpSession>();
+  #opening = 0;
+
+  constructor(options: EndpointOptions) {
+    super();
+    this.options = options;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  find(sessionId: string): HttpSession | undefined {
+    return this.#sessions.get(sessionId);
+  }
+
+  async open(request: OpenRequest): Promise<HttpSession> {
+    if (this.#sessions.size + this.#opening >= this.options.maxSessions) {
+      throw new GatewayError('overloaded', `This server holds ${this.options.maxSessions} such sessions already.`, {
+        retryAfterMs: 10_000,
+      });
+    }
+    this.#opening += 1;
+    try {
+      const session = await this.start(request);
+      if (this.isClosed) await session.close('parent_closed');
+      if (session.isClosed) throw new GatewayError('closed', 'The session ended while it was set up.');
+      this.#sessions.set(session.id, session);
+      this.own(session);
+      // At once when it begins to end: DELETE twice answers 404 the second time.
+      session.signal.addEventListener('abort', () => this.#sessions.delete(session.id), { once: true });
+      return session;
+    } finally {
+      this.#opening -= 1;
+    }
+  }
+
+  protected abstract start(request: OpenRequest): Promise<HttpSession>;
+
+  protected override onClose(_reason: CloseReason): void {
+    this.#sessions.clear();
+  }
+}
+
+export class WhipEndpoint extends SessionEndpoint {
+  override readonly protocol = 'whip';
+
+  protected override async start(request: OpenRequest): Promise<WhipSession> {
+    const { rooms, auth, timeouts, log } = this.options;
+    const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
+    const offer = parseSdp(await request.readOffer());
+    const room = await rooms.open(request.room, { mayCreate: grant.mayCreateRoom });
+    const { user, displayName, role, attributes } = grant;
+    const participant = room.join({ kind: 'webrtc', user, displayName, role, attributes });
+    return WhipSession.create(participant, offer, timeouts, sessionLog(log, room, participant.id));
+  }
+}
+
+export class WhepEndpoint extends SessionEndpoint {
+  override readonly protocol = 'whep';
+
+  protected override async start(request: OpenRequest): Promise<WhepSession> {
+    const { rooms, auth, timeouts, log } = this.options;
+    const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
+    const target: PlayTarget =
+      request.stream === undefined ? { kind: 'room' } : { kind: 'named', name: request.stream };
+    const offer = parseSdp(await request.readOffer());
+    const { record } = await rooms.get(request.room);
+    // A room that is not open has nothing to play, and is not opened for players that wait.
+    if (!rooms.live(record.id)) throw nothingToPlay(record.name, target);
+    const room = await rooms.open(request.room);
+    const { user, displayName, role, attributes } = grant;
+    const participant = room.join({ kind: 'webrtc', user, displayName, role, attributes, isHidden: true });
+    return WhepSession.create(participant, offer, target, timeouts, sessionLog(log, room, participant.id));
+  }
+}
+
+const sessionLog = (log: Logger, room: Room, participant: string): Logger =>
+  log.child({ room: room.name, participant });

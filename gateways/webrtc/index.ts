@@ -1,0 +1,95 @@
+// Owns: the door of the WebRTC gateway: WHIP, WHEP and plain SDP sockets. May import: core, config and its siblings here.
+import type { IncomingMessage } from 'node:http';
+import type { Context, Hono } from 'hono';
+import { GatewayError } from '#core/errors.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { AuthPort, Gateway, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
+import type { Rooms } from '#core/rooms.ts';
+import { WhepEndpoint, WhipEndpoint } from './endpoints.ts';
+import { createHttpApp } from './server.ts';
+import type { WhepTimeouts } from './whep-session.ts';
+
+export interface WebRtcGatewayPorts {
+  readonly rooms: Rooms;
+  readonly auth: AuthPort;
+  readonly ice: IceServerPort;
+  /** Counts joins by address. */
+  readonly limiter: RateLimiter;
+  readonly log: Logger;
+  /** Client address, proxies taken into account. */
+  readonly addressOf: (request: IncomingMessage) => string;
+}
+
+export interface WebRtcGatewayOptions {
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** Longest SDP. */
+  readonly maxSdpBytes?: number | undefined;
+  /** Of WHIP and of WHEP, each. */
+  readonly maxSessions?: number | undefined;
+  readonly timeouts?: Partial<WhepTimeouts> | undefined;
+}
+
+const defaultTimeouts: WhepTimeouts = {
+  connectTimeoutMs: 15_000,
+  disconnectTimeoutMs: 15_000,
+  idleTimeoutMs: 60_000,
+};
+
+export class WebRtcGateway extends Owned implements Gateway {
+  readonly name = 'webrtc';
+  /** Serves `/whip/…` and `/whep/…`; needs the bindings of @hono/node-server. */
+  readonly app: Hono;
+  readonly #whip: WhipEndpoint;
+  readonly #whep: WhepEndpoint;
+  readonly #ports: WebRtcGatewayPorts;
+  #isDraining = false;
+
+  constructor(ports: WebRtcGatewayPorts, options: WebRtcGatewayOptions) {
+    super();
+    this.#ports = ports;
+    const { rooms, auth } = ports;
+    const timeouts = { ...defaultTimeouts, ...options.timeouts };
+    const maxSessions = options.maxSessions ?? 2_000;
+    const log = (protocol: string) => ports.log.child({ protocol });
+    this.#whip = this.own(new WhipEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whip') }));
+    this.#whep = this.own(new WhepEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whep') }));
+    this.app = createHttpApp([this.#whip, this.#whep], {
+      ice: ports.ice,
+      corsOrigins: options.corsOrigins ?? ['*'],
+      maxBodyBytes: options.maxSdpBytes ?? 65_536,
+      log: ports.log,
+      admit: (context) => this.#admit(context),
+    });
+  }
+
+  /** Sessions open now, for metrics. */
+  get sessionCounts(): { readonly whip: number; readonly whep: number } {
+    return { whip: this.#whip.sessionCount, whep: this.#whep.sessionCount };
+  }
+
+  /** Refuses new peers; those that are in stay. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  #admit(context: Context): string {
+    if (this.#isDraining || this.isClosed) {
+      throw new GatewayError('draining', 'This server is shutting down and takes no new streams.', {
+        retryAfterMs: 5_000,
+      });
+    }
+    const { incoming } = context.env as { incoming: IncomingMessage };
+    const address = this.#ports.addressOf(incoming);
+    this.#ports.limiter.consume(address);
+    return address;
+  }
+
+  protected override onClose(_reason: CloseReason): void {
+    // Sessions are children and have gone by now.
+  }
+}
+
+/** @returns not listening by itself: mount `app` on the HTTP server */
+export function createWebRtcGateway(ports: WebRtcGatewayPorts, options: WebRtcGatewayOptions = {}): WebRtcGateway {
+  return new WebRtcGateway(ports, options);
+}

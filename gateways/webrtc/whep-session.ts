@@ -1,0 +1,258 @@
+// Owns: one WHEP player: an offer that receives, answered with streams of the room. May import: core and its siblings.
+//
+// The answer names no SSRC. A player has one m-line of each kind, so its packets are told apart by payload type, and when
+// a publisher goes and comes back (OBS restarted) its new stream goes out on the same m-line under a new SSRC, without
+// renegotiation, which WHEP does not have. The old SSRC could not be kept: its SRTP sequence has no way back.
+import { GatewayError } from '#core/errors.ts';
+import type { CloseReason } from '#core/lifecycle.ts';
+import { listen } from '#core/listen.ts';
+import type { Participant } from '#core/participant.ts';
+import type { Logger, SfuWebRtcTransport } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
+import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
+import type { Publication, Subscription } from '#core/track.ts';
+import { type CodecMatch, chooseSent } from './codecs.ts';
+import { HttpSession } from './http-session.ts';
+import { LayerDriver } from './layer-driver.ts';
+import type { SdpDescription, SdpSection } from './sdp-parse.ts';
+import { type LocalSection, rejectedSection, sendingSection, sentCodec } from './sdp-write.ts';
+import type { SessionTimeouts } from './session.ts';
+import { isMedia, noCommonCodec, readLayout, receives, refusalOf } from './translate.ts';
+import { choosePlay, type PlayCandidate, type PlayChoice, type PlayMemory, type PlayTarget } from './whep-target.ts';
+
+export interface WhepTimeouts extends SessionTimeouts {
+  /** A player that has had nothing to play for so long is let go; it asks again if it still cares. */
+  readonly idleTimeoutMs: number;
+}
+
+interface Candidate extends PlayCandidate {
+  readonly publication: Publication;
+}
+
+type Slots = ReadonlyMap<MediaKind, SdpSection & { readonly kind: MediaKind }>;
+
+interface Feed {
+  readonly publication: Publication;
+  readonly subscription: Subscription;
+}
+
+export class WhepSession extends HttpSession {
+  readonly #target: PlayTarget;
+  readonly #idleTimeoutMs: number;
+  readonly #slots: Slots;
+  readonly #feeds = new Map<MediaKind, Feed>();
+  /** Streams that this player cannot decode; not tried again. */
+  readonly #undecodable = new WeakSet<Publication>();
+  #memory: PlayMemory | undefined;
+  #isReviewing = false;
+  #isReviewDue = false;
+  #idleTimer: NodeJS.Timeout | undefined;
+
+  private constructor(
+    participant: Participant,
+    transport: SfuWebRtcTransport,
+    offer: SdpDescription,
+    slots: Slots,
+    target: PlayTarget,
+    timeouts: WhepTimeouts,
+    log: Logger,
+  ) {
+    super(participant, transport, offer, timeouts, log);
+    this.#target = target;
+    this.#slots = slots;
+    this.#idleTimeoutMs = timeouts.idleTimeoutMs;
+    const unlisten = listen(participant.room.events, {
+      publicationAdded: () => void this.#review(),
+      publicationRemoved: () => void this.#review(),
+    });
+    this.signal.addEventListener('abort', unlisten, { once: true });
+  }
+
+  /**
+   * @param participant already in the room, hidden; ended when this fails
+   * @throws GatewayError `not_found` while there is nothing to play, `no_common_codec`, `unprocessable`, `forbidden`
+   */
+  static async create(
+    participant: Participant,
+    offer: SdpDescription,
+    target: PlayTarget,
+    timeouts: WhepTimeouts,
+    log: Logger,
+  ): Promise<WhepSession> {
+    try {
+      assertPlayable(participant.room, target);
+      const slots = findSlots(offer);
+      const room = participant.room.media.rtpCapabilities;
+      const layout = readLayout({ ...offer, sections: [...slots.values()] }, room, 'leave');
+      const transport = await participant.createTransport({ layout });
+      const session = new WhepSession(participant, transport, offer, slots, target, timeouts, log);
+      await session.#start(offer, room);
+      return session;
+    } catch (thrown) {
+      await participant.close('failed');
+      throw thrown;
+    }
+  }
+
+  async #start(offer: SdpDescription, room: RtpCapabilities): Promise<void> {
+    const { name } = this.participant.room;
+    const sections = offer.sections.map((section): LocalSection => {
+      if (!isMedia(section) || this.#slots.get(section.kind) !== section) return rejectedSection(section);
+      const matches = this.#servedMatches(section, room);
+      if (matches.length === 0) return rejectedSection(section);
+      const stream = { streamId: name, trackId: section.kind, cname: undefined, ssrc: undefined };
+      return sendingSection(section, section.kind, matches.map(sentCodec), stream);
+    });
+    if (sections.every(({ isRejected }) => isRejected)) {
+      const [section] = this.#slots.values();
+      throw section ? noCommonCodec(section, room.codecs ?? []) : new GatewayError('unprocessable', 'Nothing to play.');
+    }
+    const refusal = await this.#feed();
+    if (this.#feeds.size === 0 && refusal) throw refusal;
+    await this.answerOffer(sections);
+    // For what came and went meanwhile.
+    void this.#review();
+  }
+
+  /** Codecs that the transport really numbers as the player does. */
+  #servedMatches(section: SdpSection, room: RtpCapabilities): CodecMatch[] {
+    const served = this.transport.consumeCapabilities.codecs ?? [];
+    return chooseSent(section, room.codecs ?? []).filter(({ codec, roomCodec }) =>
+      served.some(
+        ({ preferredPayloadType, mimeType }) =>
+          preferredPayloadType === codec.payloadType && mimeType.toLowerCase() === roomCodec.mimeType.toLowerCase(),
+      ),
+    );
+  }
+
+  protected override onConnected(): void {
+    this.log.info({}, 'player connected');
+    for (const { subscription } of this.#feeds.values()) this.#resume(subscription);
+  }
+
+  /** The SFU asks for a key frame when a stream is resumed. */
+  #resume(subscription: Subscription): void {
+    subscription.resume().catch((cause: unknown) => {
+      this.log.debug({ err: cause, subscription: subscription.id }, 'stream ended before it was played');
+    });
+  }
+
+  /** One at a time: an event while it runs makes it run once more. */
+  async #review(): Promise<void> {
+    this.#isReviewDue = true;
+    if (this.#isReviewing || this.answer === '') return;
+    this.#isReviewing = true;
+    try {
+      while (this.#isReviewDue && !this.isClosed) {
+        this.#isReviewDue = false;
+        await this.#feed();
+      }
+    } catch (cause) {
+      this.log.error({ err: cause }, 'player not fed');
+      void this.close('failed');
+    } finally {
+      this.#isReviewing = false;
+    }
+  }
+
+  /** Makes what is played what should be. @returns why a stream could not be taken, if one could not */
+  async #feed(): Promise<GatewayError | undefined> {
+    const { room } = this.participant;
+    const choice = choosePlay(this.#target, candidatesOf(room, this.#undecodable), room.activeSpeaker, this.#memory);
+    this.#memory = choice.memory;
+    let refusal: GatewayError | undefined;
+    for (const kind of this.#slots.keys()) {
+      try {
+        await this.#play(kind, choice[kind]?.publication);
+      } catch (thrown) {
+        if (!(thrown instanceof GatewayError)) throw thrown;
+        this.log.info({ kind, code: thrown.code, detail: thrown.message }, 'stream not played');
+        refusal = thrown;
+      }
+    }
+    this.#reviewIdle();
+    return refusal;
+  }
+
+  async #play(kind: MediaKind, publication: Publication | undefined): Promise<void> {
+    const feed = this.#feeds.get(kind);
+    if (feed && feed.publication === publication && !feed.subscription.isClosed) return;
+    this.#feeds.delete(kind);
+    await feed?.subscription.close('replaced');
+    if (!publication) return;
+    try {
+      const subscription = await this.participant.subscribe(this.transport, publication, {
+        rtpCapabilities: this.transport.consumeCapabilities,
+        mid: this.#slots.get(kind)?.mid,
+      });
+      this.#feeds.set(kind, { publication, subscription });
+      new LayerDriver(subscription, Number.POSITIVE_INFINITY, this.log);
+      if (this.isConnected) this.#resume(subscription);
+      this.log.info({ kind, publication: publication.id, codec: publication.mimeType }, 'playing');
+    } catch (thrown) {
+      if (thrown instanceof GatewayError && thrown.code === 'no_common_codec') this.#undecodable.add(publication);
+      throw thrown;
+    }
+  }
+
+  #reviewIdle(): void {
+    if (this.#feeds.size > 0 || this.isClosed) {
+      clearTimeout(this.#idleTimer);
+      this.#idleTimer = undefined;
+    } else {
+      this.#idleTimer ??= setTimeout(() => void this.close('idle'), this.#idleTimeoutMs).unref();
+    }
+  }
+
+  protected override async onClose(reason: CloseReason): Promise<void> {
+    clearTimeout(this.#idleTimer);
+    await super.onClose(reason);
+  }
+}
+
+function candidatesOf(room: Room, without: WeakSet<Publication>): Candidate[] {
+  return [...room.publications()]
+    .filter((publication) => !without.has(publication) && !publication.isClosed)
+    .map((publication) => ({
+      publication,
+      publicationId: publication.id,
+      participantId: publication.participant.id,
+      user: publication.participant.user,
+      kind: publication.kind,
+      source: publication.source,
+      startedAtMs: publication.startedAtMs,
+    }));
+}
+
+/** @throws GatewayError `not_found`, to be tried again: players start before publishers */
+function assertPlayable(room: Room, target: PlayTarget): void {
+  const { audio, video }: PlayChoice<Candidate> = choosePlay(
+    target,
+    candidatesOf(room, new WeakSet()),
+    room.activeSpeaker,
+    undefined,
+  );
+  if (audio || video) return;
+  throw nothingToPlay(room.name, target);
+}
+
+export function nothingToPlay(roomName: string, target: PlayTarget): GatewayError {
+  const what = target.kind === 'named' ? `"${target.name.slice(0, 64)}" publishes nothing` : 'Nobody publishes';
+  return new GatewayError('not_found', `${what} in the room "${roomName}" at the moment; try again later.`, {
+    retryAfterMs: 2_000,
+  });
+}
+
+/** The first m-line of each kind that receives. @throws GatewayError `unprocessable` when there is none */
+function findSlots(offer: SdpDescription): Slots {
+  const slots = new Map<MediaKind, SdpSection & { readonly kind: MediaKind }>();
+  let refusal: GatewayError | undefined;
+  for (const section of offer.sections) {
+    if (section.isRejected || !receives(section)) continue;
+    refusal ??= refusalOf(section);
+    if (!isMedia(section) || refusalOf(section) || slots.has(section.kind)) continue;
+    slots.set(section.kind, section);
+  }
+  if (slots.size > 0) return slots;
+  throw refusal ?? new GatewayError('unprocessable', 'The offer receives nothing: no m-line is recvonly or sendrecv.');
+}

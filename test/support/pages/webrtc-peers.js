@@ -1,0 +1,344 @@
+// Bare WebRTC clients for tests: fetch, WebSocket and RTCPeerConnection, no library. Loaded by a page of the test's own
+// server; tests call what hangs on `globalThis.peers` by name.
+
+const all = new Map();
+let count = 0;
+
+const colors = { red: [220, 30, 30], green: [30, 180, 30], blue: [40, 40, 220], yellow: [220, 220, 30] };
+
+function keep(peer) {
+  count += 1;
+  const handle = `peer-${count}`;
+  all.set(handle, peer);
+  return handle;
+}
+
+function get(handle) {
+  const peer = all.get(handle);
+  if (!peer) throw new Error(`no ${handle}`);
+  return peer;
+}
+
+/** A canvas of one colour with a moving bar, so that every frame differs, and a tone. */
+function makeMedia({ color = 'red', hz = 440, width = 640, height = 360, hasAudio = true, hasVideo = true }) {
+  const stream = new MediaStream();
+  const media = { stream, color, stop: undefined };
+  const stops = [];
+  if (hasVideo) {
+    const canvas = document.createElement('canvas');
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext('2d');
+    let tick = 0;
+    const draw = () => {
+      tick += 1;
+      context.fillStyle = `rgb(${colors[media.color].join(',')})`;
+      context.fillRect(0, 0, width, height);
+      context.fillStyle = 'white';
+      context.fillRect((tick * 7) % width, 0, 8, height / 8);
+    };
+    draw();
+    const timer = setInterval(draw, 33);
+    stops.push(() => clearInterval(timer));
+    stream.addTrack(canvas.captureStream(30).getVideoTracks()[0]);
+  }
+  if (hasAudio) {
+    const context = new AudioContext();
+    const oscillator = new OscillatorNode(context, { frequency: hz });
+    const gain = new GainNode(context, { gain: 0.3 });
+    const destination = new MediaStreamAudioDestinationNode(context);
+    oscillator.connect(gain).connect(destination);
+    oscillator.start();
+    stops.push(() => void context.close());
+    stream.addTrack(destination.stream.getAudioTracks()[0]);
+  }
+  media.stop = () => {
+    for (const stop of stops) stop();
+    for (const track of stream.getTracks()) track.stop();
+  };
+  return media;
+}
+
+function prefer(transceiver, mimeType) {
+  if (!mimeType) return;
+  const { codecs } = RTCRtpReceiver.getCapabilities(mimeType.split('/')[0]);
+  const isWanted = (codec) => codec.mimeType.toLowerCase() === mimeType.toLowerCase();
+  transceiver.setCodecPreferences(codecs.filter((codec) => isWanted(codec) || /rtx/.test(codec.mimeType)));
+}
+
+async function post(url, token, sdp) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/sdp', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: sdp,
+  });
+  const header = (name) => response.headers.get(name);
+  return {
+    status: response.status,
+    body: await response.text(),
+    location: header('location') && new URL(header('location'), url).href,
+    etag: header('etag'),
+    link: header('link'),
+    acceptPatch: header('accept-patch'),
+    contentType: header('content-type'),
+    retryAfter: header('retry-after'),
+  };
+}
+
+/** @returns {Promise<{handle: string, status: number}>} resolved once connected, or refused */
+async function publish(options) {
+  const media = makeMedia(options);
+  const pc = new RTCPeerConnection();
+  for (const track of media.stream.getTracks()) {
+    const isVideo = track.kind === 'video';
+    const sendEncodings =
+      isVideo && options.rids
+        ? options.rids.map((rid, i) => ({ rid, scaleResolutionDownBy: 2 ** (options.rids.length - 1 - i) }))
+        : [{}];
+    const transceiver = pc.addTransceiver(track, { direction: 'sendonly', streams: [media.stream], sendEncodings });
+    if (isVideo) prefer(transceiver, options.videoCodec);
+    else prefer(transceiver, options.audioCodec);
+  }
+  await pc.setLocalDescription();
+  const result = await post(options.url, options.token, pc.localDescription.sdp);
+  if (result.status !== 201) {
+    pc.close();
+    media.stop();
+    return result;
+  }
+  await pc.setRemoteDescription({ type: 'answer', sdp: result.body });
+  await connected(pc);
+  return { ...result, handle: keep({ pc, media, result }) };
+}
+
+async function play(options) {
+  const pc = new RTCPeerConnection();
+  for (const kind of options.kinds ?? ['video', 'audio']) {
+    prefer(pc.addTransceiver(kind, { direction: 'recvonly' }), kind === 'video' && options.videoCodec);
+  }
+  const view = makeView();
+  pc.ontrack = ({ track }) => view.add(track);
+  await pc.setLocalDescription();
+  const result = await post(options.url, options.token, pc.localDescription.sdp);
+  if (result.status !== 201) {
+    pc.close();
+    return result;
+  }
+  await pc.setRemoteDescription({ type: 'answer', sdp: result.body });
+  await connected(pc);
+  return { ...result, handle: keep({ pc, view, result }) };
+}
+
+function connected(pc) {
+  if (pc.connectionState === 'connected') return undefined;
+  return new Promise((resolve, reject) => {
+    pc.addEventListener('connectionstatechange', () => {
+      if (pc.connectionState === 'connected') resolve();
+      if (pc.connectionState === 'failed') reject(new Error('connection failed'));
+    });
+  });
+}
+
+/** What a viewer sees and hears: a <video> whose pixels and spectrum can be read. */
+function makeView() {
+  const stream = new MediaStream();
+  const video = document.createElement('video');
+  video.muted = true;
+  video.autoplay = true;
+  video.playsInline = true;
+  video.width = 320;
+  document.body.append(video);
+  video.srcObject = stream;
+  const canvas = document.createElement('canvas');
+  canvas.width = 16;
+  canvas.height = 16;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  let analyser;
+  return {
+    stream,
+    video,
+    add(track) {
+      for (const old of stream.getTracks()) if (old.kind === track.kind) stream.removeTrack(old);
+      stream.addTrack(track);
+      // Rejected when another track follows at once; autoplay goes on.
+      video.play().catch(() => undefined);
+      if (track.kind !== 'audio') return;
+      const audio = new AudioContext();
+      analyser = new AnalyserNode(audio, { fftSize: 4096, smoothingTimeConstant: 0 });
+      new MediaStreamAudioSourceNode(audio, { mediaStream: new MediaStream([track]) }).connect(analyser);
+    },
+    color() {
+      if (video.videoWidth === 0) return undefined;
+      context.drawImage(video, 0, video.videoHeight / 2, video.videoWidth, video.videoHeight / 2, 0, 0, 16, 16);
+      const [r, g, b] = context.getImageData(8, 8, 1, 1).data;
+      const distance = (name) => Math.hypot(...colors[name].map((value, i) => value - [r, g, b][i]));
+      const [nearest] = Object.keys(colors).sort((a, z) => distance(a) - distance(z));
+      return distance(nearest) < 60 ? nearest : `rgb(${r},${g},${b})`;
+    },
+    /** Loudest frequency, undefined in silence. */
+    tone() {
+      if (!analyser) return undefined;
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      analyser.getFloatFrequencyData(bins);
+      const loudest = bins.reduce((best, level, i) => (level > bins[best] ? i : best), 0);
+      return bins[loudest] > -60 ? (loudest * analyser.context.sampleRate) / analyser.fftSize : undefined;
+    },
+    size: () => ({ width: video.videoWidth, height: video.videoHeight }),
+    remove: () => video.remove(),
+  };
+}
+
+/** Waits for a frame that satisfies; polls, since pixels and spectra tell nobody when they change. */
+async function until(what, probe, timeoutMs = 20_000) {
+  const deadline = performance.now() + timeoutMs;
+  let last;
+  while (performance.now() < deadline) {
+    last = probe();
+    if (last.ok) return last.value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`not seen: ${what}; last: ${JSON.stringify(last?.value)}`);
+}
+
+const viewOf = ({ handle, stream }) => {
+  const peer = get(handle);
+  return stream === undefined ? peer.view : peer.views.get(stream);
+};
+
+const sees = (options) =>
+  until(`colour ${options.color}`, () => {
+    const value = viewOf(options)?.color();
+    return { ok: value === options.color, value };
+  });
+
+const hears = (options) =>
+  until(`tone of ${options.hz} Hz`, () => {
+    const value = viewOf(options)?.tone();
+    return { ok: value !== undefined && Math.abs(value - options.hz) < 25, value };
+  });
+
+const seesHeight = (options) =>
+  until(
+    `height ${options.height}`,
+    () => {
+      const value = viewOf(options)?.size();
+      return { ok: value?.height === options.height, value };
+    },
+    options.timeoutMs,
+  );
+
+async function frames({ handle }) {
+  const stats = [...(await get(handle).pc.getStats()).values()];
+  const video = stats.filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
+  return video.reduce((sum, { framesDecoded = 0 }) => sum + framesDecoded, 0);
+}
+
+async function outbound({ handle }) {
+  const stats = [...(await get(handle).pc.getStats()).values()];
+  const codecs = new Map(stats.filter(({ type }) => type === 'codec').map((codec) => [codec.id, codec]));
+  return stats
+    .filter(({ type }) => type === 'outbound-rtp')
+    .map(({ kind, rid, codecId, framesEncoded, packetsSent, frameHeight }) => ({
+      kind,
+      rid,
+      mimeType: codecs.get(codecId)?.mimeType,
+      framesEncoded,
+      packetsSent,
+      frameHeight,
+    }));
+}
+
+/** Frames go on: more of them than there were. */
+async function keepsPlaying({ handle, frameCount = 10 }) {
+  const before = await frames({ handle });
+  for (let i = 0; i < 200; i++) {
+    if ((await frames({ handle })) >= before + frameCount) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`stood still at ${before} frames`);
+}
+
+/** ICE restart by RFC 9725 §4.3.3: new credentials there and back by PATCH. */
+async function restartIce({ handle, token }) {
+  const { pc, result } = get(handle);
+  const offer = await pc.createOffer({ iceRestart: true });
+  await pc.setLocalDescription(offer);
+  const own = (name) => new RegExp(`a=${name}:(.*)`).exec(offer.sdp)[0].trim();
+  const response = await fetch(result.location, {
+    method: 'PATCH',
+    headers: {
+      'content-type': 'application/trickle-ice-sdpfrag',
+      'if-match': '*',
+      authorization: `Bearer ${token}`,
+    },
+    body: `${own('ice-ufrag')}\r\n${own('ice-pwd')}\r\n`,
+  });
+  const body = await response.text();
+  if (response.status !== 200) return { status: response.status, body };
+  const theirs = (name) => new RegExp(`a=${name}:(.*)`).exec(body)[1].trim();
+  const sdp = result.body
+    .replaceAll(/a=ice-ufrag:.*/g, `a=ice-ufrag:${theirs('ice-ufrag')}`)
+    .replaceAll(/a=ice-pwd:.*/g, `a=ice-pwd:${theirs('ice-pwd')}`);
+  const isNew = !result.body.includes(theirs('ice-ufrag'));
+  await pc.setRemoteDescription({ type: 'answer', sdp });
+  const etag = response.headers.get('etag');
+  await until('ICE connected again', () => ({
+    ok: pc.iceConnectionState === 'connected',
+    value: pc.iceConnectionState,
+  }));
+  return { status: response.status, isNew, etag, remoteUfrag: theirs('ice-ufrag') };
+}
+
+/** ufrag of the pair in use, as the browser has it. */
+async function selectedUfrag({ handle }) {
+  const { pc } = get(handle);
+  const sender = [...pc.getSenders(), ...pc.getReceivers()].find(({ transport }) => transport);
+  const pair = sender.transport.iceTransport.getSelectedCandidatePair();
+  return pair?.remote.usernameFragment;
+}
+
+function recolor({ handle, color }) {
+  get(handle).media.color = color;
+}
+
+/** @param options.isRude closes the connection without telling the server */
+async function leave({ handle, isRude = false, token }) {
+  const peer = get(handle);
+  all.delete(handle);
+  peer.view?.remove();
+  for (const view of peer.views?.values() ?? []) view.remove();
+  peer.media?.stop();
+  peer.socket?.close();
+  const response =
+    isRude || !peer.result
+      ? undefined
+      : await fetch(peer.result.location, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } });
+  peer.pc?.close();
+  return response?.status;
+}
+
+const state = ({ handle }) => get(handle).pc.connectionState;
+
+const disconnected = ({ handle }) =>
+  until('end of the connection', () => {
+    const value = get(handle).pc.connectionState;
+    return { ok: value !== 'connected', value };
+  });
+
+const functions = {
+  publish,
+  play,
+  sees,
+  hears,
+  seesHeight,
+  frames,
+  outbound,
+  keepsPlaying,
+  restartIce,
+  selectedUfrag,
+  recolor,
+  leave,
+  state,
+  disconnected,
+};
+globalThis.peers = functions;
