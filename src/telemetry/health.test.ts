@@ -1,12 +1,11 @@
 import { strict as assert } from 'node:assert';
 import { tmpdir } from 'node:os';
 import { test } from 'vitest';
-import { openSqliteStore } from '#store/sqlite.ts';
-import { KeepingLog } from '#test/support/keeping-log.ts';
+import { someRooms } from '#test/support/some-room.ts';
 import { Health, type HealthOptions } from './health.ts';
 
 function someHealth(options: Partial<HealthOptions> = {}) {
-  const store = openSqliteStore(':memory:', new KeepingLog());
+  const { store } = someRooms();
   return new Health({ sfu: { problems: () => [] }, store, dataFolder: tmpdir(), minFreeBytes: 1, ...options });
 }
 
@@ -31,7 +30,7 @@ test('draining ends readiness at once, with its reason, and not liveness', async
 });
 
 test('each part says what is wrong with it', async () => {
-  const store = openSqliteStore(':memory:', new KeepingLog());
+  const { store } = someRooms();
   await store.close();
   const health = someHealth({
     sfu: { problems: () => ['Worker 1 is restarting.', 'Worker 2 is restarting.'] },

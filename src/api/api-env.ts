@@ -1,0 +1,59 @@
+// Owns: what every handler of the API can rely on. May import: core, config.
+import type { HttpBindings } from '@hono/node-server';
+import type { Config } from '#config/schema.ts';
+import type { ErrorCode } from '#core/errors.ts';
+import type { Principal } from '#core/grants.ts';
+import type { Logger, RateLimiter, SfuPort } from '#core/ports.ts';
+import type { Rooms } from '#core/rooms.ts';
+import type { Auth } from './auth.ts';
+
+/** The little that the API asks of telemetry; src/app.ts hands it in. */
+export interface ApiMetrics {
+  readonly contentType: string;
+  render(): Promise<string>;
+  readonly counters: {
+    failed(code: ErrorCode): void;
+    httpAnswered(request: { method: string; route: string; status: number; durationMs: number }): void;
+  };
+}
+
+export interface ApiHealth {
+  readonly startedAtMs: number;
+  readonly isDraining: boolean;
+  live(): { status: 'ok'; uptimeMs: number };
+  ready(): Promise<{ isReady: boolean; problems: readonly { readonly part: string; readonly message: string }[] }>;
+}
+
+export interface ApiOptions {
+  readonly rooms: Rooms;
+  readonly auth: Auth;
+  readonly sfu: SfuPort;
+  readonly log: Logger;
+  readonly metrics: ApiMetrics;
+  readonly health: ApiHealth;
+  /** Requests by address. */
+  readonly limiter: RateLimiter;
+  readonly config: Pick<Config, 'http' | 'auth' | 'rooms'>;
+  /** Folder of the built pages; `web/dist` of the project unless said. */
+  readonly webRoot?: string | undefined;
+}
+
+/** Set for each request, before any handler runs. */
+export interface ApiVariables {
+  requestId: string;
+  /** Of the client, seen through trusted proxies. */
+  address: string;
+  /** Scheme and host as the client wrote them, for links. */
+  origin: string;
+  log: Logger;
+  rooms: Rooms;
+  auth: Auth;
+  /** Of routes that ask for a credential. */
+  principal: Principal;
+  credential: string;
+}
+
+export interface ApiEnv {
+  Bindings: HttpBindings;
+  Variables: ApiVariables;
+}

@@ -1,0 +1,16 @@
+// Owns: the shape of every resource of the HTTP API. May import: ./contract; web/ imports its types.
+//
+// Times are RFC 3339 strings in UTC (`createdAt`), durations milliseconds (`ttlMs`). Objects that clients send refuse
+// unknown keys, so that a misspelt one is not silently without effect.
+
+export * from './contract/keys.ts';
+export * from './contract/messages.ts';
+export * from './contract/participants.ts';
+export * from './contract/pieces.ts';
+export * from './contract/problem.ts';
+export * from './contract/rooms.ts';
+export * from './contract/server.ts';
+export * from './contract/sessions.ts';
+export * from './contract/stats.ts';
+export * from './contract/streams.ts';
+export * from './contract/tokens.ts';

@@ -1,0 +1,49 @@
+// Owns: who is in a room. May import: zod, core, ./pieces.
+
+import { z } from 'zod';
+import { itemId, page, permissionShape, permissionsSchema, role, roomParams, shortText, time } from './pieces.ts';
+
+export const participantParams = z.object({ room: roomParams.shape.room, participant: itemId });
+
+const mutedFlags = z.object({
+  audio: z.boolean().meta({ description: 'No audio flows from it.' }),
+  video: z.boolean().meta({ description: 'No video flows from it.' }),
+});
+
+export const participantSchema = z
+  .object({
+    id: z.string(),
+    kind: z.enum(['webrtc', 'sip', 'ingress', 'egress', 'bot']),
+    user: z.string().meta({ description: 'The application’s name for the user; several participants may share it.' }),
+    displayName: z.string(),
+    role: z.string(),
+    permissions: permissionsSchema,
+    attributes: z.record(z.string(), z.string()),
+    isMuted: mutedFlags,
+    isHandRaised: z.boolean(),
+    isConnected: z.boolean().meta({ description: 'False while its connection is lost and its place is kept.' }),
+    isSpeaking: z.boolean().meta({ description: 'It is the active speaker.' }),
+    quality: z.enum(['good', 'fair', 'poor', 'lost']),
+    joinedAt: time,
+    streams: z.array(z.string()).readonly().meta({ description: 'Ids of what it publishes.' }),
+  })
+  .meta({ id: 'Participant' });
+
+export const participantList = page(participantSchema).meta({ id: 'ParticipantList' });
+
+export const participantPatch = z
+  .strictObject({
+    displayName: shortText.optional(),
+    role: role.optional().meta({ description: 'A role of this room; its permissions replace what there was.' }),
+    permissions: z.strictObject(permissionShape).optional().meta({ description: 'For this participant alone.' }),
+    isMuted: z
+      .strictObject({ audio: z.boolean().optional(), video: z.boolean().optional() })
+      .optional()
+      .meta({ description: 'true mutes until a moderator lifts it; false lifts it.' }),
+    isHandRaised: z.boolean().optional(),
+  })
+  .meta({ id: 'ParticipantPatch' });
+
+export type ParticipantResource = z.output<typeof participantSchema>;
+export type ParticipantList = z.output<typeof participantList>;
+export type ParticipantPatch = z.input<typeof participantPatch>;

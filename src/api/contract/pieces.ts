@@ -1,0 +1,46 @@
+// Owns: what the resources of the API have in common. May import: zod, core, ./pieces.
+import { z } from 'zod';
+
+export const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC.', examples: ['2030-01-31T12:00:00.000Z'] });
+export const count = z.int().min(0);
+export const shortText = z.string().min(1).max(128);
+export const role = z.string().min(1).max(64);
+
+/** -1 is no limit. */
+export const limit = (max: number, description: string) =>
+  z
+    .int()
+    .min(-1)
+    .max(max)
+    .meta({ description: `${description} -1: no limit.` });
+
+export const bag = (maxKeys: number) =>
+  z
+    .record(z.string().min(1).max(64), z.string().max(1_024))
+    .refine((value) => Object.keys(value).length <= maxKeys, `has at most ${maxKeys} keys`);
+
+const mediaFlags = z.strictObject({ audio: z.boolean(), video: z.boolean(), data: z.boolean() }).readonly();
+export const permissionShape = { publish: mediaFlags, subscribe: mediaFlags, chat: z.boolean(), moderate: z.boolean() };
+
+export const permissionsSchema = z.strictObject(permissionShape).meta({
+  id: 'Permissions',
+  description: 'What a participant may send, receive and do. `moderate`: mute, remove and change the roles of others.',
+});
+
+/** A page of a list: `next` is what `after` takes for the following one, null at the end. */
+export const page = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item).readonly(), next: z.string().nullable() });
+
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(500).default(50).meta({ description: 'Items on one page.' }),
+  after: z.string().max(128).optional().meta({ description: '`next` of the page before.' }),
+});
+
+export const roomParams = z.object({
+  room: z
+    .string()
+    .min(1)
+    .max(128)
+    .meta({ description: 'Name or id of the room.', examples: ['demo'] }),
+});
+export const itemId = z.string().min(1).max(128);

@@ -1,0 +1,39 @@
+// Owns: what is published in a room. May import: zod, core, ./pieces.
+
+import { z } from 'zod';
+import { trackSources } from '#core/track.ts';
+import { count, itemId, page, roomParams, time } from './pieces.ts';
+
+export const streamParams = z.object({ room: roomParams.shape.room, stream: itemId });
+
+export const streamSchema = z
+  .object({
+    id: z.string(),
+    participantId: z.string(),
+    user: z.string(),
+    displayName: z.string(),
+    kind: z.enum(['audio', 'video']),
+    source: z.enum(trackSources),
+    label: z.string(),
+    mimeType: z.string().meta({ description: 'Codec.', examples: ['video/VP8'] }),
+    encodingCount: count.meta({ description: 'Simulcast encodings, 1 for none.' }),
+    isMuted: z.boolean(),
+    isMutedByModerator: z.boolean(),
+    isWatched: z.boolean().meta({ description: 'Somebody receives it now.' }),
+    subscriptionCount: count,
+    score: z.number().min(0).max(10).nullable().meta({ description: '10 is best; null until measured.' }),
+    startedAt: time,
+  })
+  .meta({ id: 'Stream' });
+
+export const streamList = page(streamSchema).meta({ id: 'StreamList' });
+
+export const streamPatch = z
+  .strictObject({
+    isMuted: z.boolean().meta({ description: 'true mutes until a moderator lifts it; false lifts it.' }),
+  })
+  .meta({ id: 'StreamPatch' });
+
+export type StreamResource = z.output<typeof streamSchema>;
+export type StreamList = z.output<typeof streamList>;
+export type StreamPatch = z.input<typeof streamPatch>;

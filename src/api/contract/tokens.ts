@@ -1,0 +1,27 @@
+// Owns: join tokens. May import: zod, core, ./pieces.
+
+import { z } from 'zod';
+import { bag, role, shortText, time } from './pieces.ts';
+
+const maxTokenTtlMs = 30 * 86_400_000;
+
+export const tokenInput = z
+  .strictObject({
+    user: shortText.meta({ description: 'The application’s name for the user.' }),
+    name: shortText.optional().meta({ description: 'What others see; `user` if absent.' }),
+    role,
+    attributes: bag(32).optional(),
+    ttlMs: z.int().min(1_000).max(maxTokenTtlMs).optional().meta({ description: 'How long it may be used to join.' }),
+  })
+  .meta({ id: 'TokenInput' });
+
+export const tokenSchema = z
+  .object({
+    token: z.string(),
+    url: z.url().meta({ description: 'Page of the meeting with the token in its fragment.' }),
+    expiresAt: time,
+  })
+  .meta({ id: 'Token' });
+
+export type TokenInput = z.input<typeof tokenInput>;
+export type TokenResource = z.output<typeof tokenSchema>;

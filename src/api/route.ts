@@ -1,0 +1,80 @@
+// Owns: how a route is declared. Each file in routes/ uses it and nothing else to do so. May import: core, ./contract.
+import { createRoute, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
+import type { ZodType } from 'zod';
+import type { ErrorCode } from '#core/errors.ts';
+import { type Access, accessGate, describeAccess } from './access.ts';
+import type { ApiEnv } from './api-env.ts';
+import { problemSchema } from './contract.ts';
+import { invalidFields, problemMediaType, statusesOf, titleOf } from './problem.ts';
+
+type ApiRoute = Omit<RouteConfig, 'middleware' | 'security' | 'description'> & {
+  readonly access: Access;
+  /** Name of the call in generated clients. */
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Refusals of its own, besides those that every route can answer. */
+  readonly errors?: readonly ErrorCode[];
+};
+
+const everywhere: readonly ErrorCode[] = ['rate_limited', 'internal'];
+const withCredential: readonly ErrorCode[] = ['unauthorized', 'forbidden'];
+const withInput: readonly ErrorCode[] = ['invalid_request'];
+const withBody: readonly ErrorCode[] = ['invalid_request', 'too_large', 'unsupported_media_type'];
+
+/**
+ * A route with its access gate and all its refusals in the OpenAPI document. The type stays that of the declaration, so
+ * that a handler returns what it declared and throws everything else.
+ */
+export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(declared: R) {
+  const { access, errors = [], description, ...config } = declared;
+  const codes: ErrorCode[] = [...everywhere, ...errors];
+  if (!('to' in access && access.to === 'everybody')) codes.push(...withCredential);
+  if (config.request) codes.push(...withInput);
+  if (config.request?.body) codes.push(...withBody);
+  const route = {
+    ...config,
+    description: [description, describeAccess(access)].filter(Boolean).join('\n\n'),
+    middleware: accessGate(access),
+    ...('to' in access && access.to === 'everybody' ? { security: [] } : {}),
+    responses: { ...config.responses, ...refusals(codes) },
+  };
+  return createRoute(route) as unknown as Omit<R, 'middleware'> & { path: P; responses: R['responses'] };
+}
+
+/** @param codes those of one HTTP status share one entry */
+function refusals(codes: readonly ErrorCode[]): RouteConfig['responses'] {
+  return Object.fromEntries(
+    statusesOf(codes).map((status) => {
+      const names = [...new Set(codes)].filter((code) => statusesOf([code])[0] === status);
+      return [
+        status,
+        {
+          description: names.map((code) => `${titleOf(code)} (\`${code}\`)`).join(', '),
+          content: { [problemMediaType]: { schema: problemSchema } },
+        },
+      ];
+    }),
+  );
+}
+
+/** Where the routes of one resource are put; what does not fit its schema becomes a problem that names the fields. */
+export function newRouter(): OpenAPIHono<ApiEnv> {
+  return new OpenAPIHono<ApiEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalidFields(partNames[result.target] ?? 'request', result.error.issues);
+    },
+  });
+}
+
+const partNames: Readonly<Record<string, string>> = { json: 'body', query: 'query', param: 'path', header: 'header' };
+
+/** A response with a JSON body, for `responses`. */
+export function jsonBody<T extends ZodType>(schema: T, description: string) {
+  return { description, content: { 'application/json': { schema } } } as const;
+}
+
+/** A required JSON body, for `request`. */
+export function jsonInput<T extends ZodType>(schema: T) {
+  return { required: true, content: { 'application/json': { schema } } } as const;
+}

@@ -1,0 +1,25 @@
+// Owns: which resources there are. A new one is a file beside this and a line here. May import: the files beside it.
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { keyRoutes } from './keys.ts';
+import { messageRoutes } from './messages.ts';
+import { participantRoutes } from './participants.ts';
+import { roomRoutes } from './rooms.ts';
+import { healthRoutes, serverRoutes } from './server.ts';
+import { sessionRoutes } from './sessions.ts';
+import { statsRoutes } from './stats.ts';
+import { streamRoutes } from './streams.ts';
+import { tokenRoutes } from './tokens.ts';
+
+export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[] = [
+  roomRoutes,
+  participantRoutes,
+  streamRoutes,
+  tokenRoutes,
+  messageRoutes,
+  statsRoutes,
+  keyRoutes,
+  sessionRoutes,
+  serverRoutes,
+  healthRoutes,
+];

@@ -1,0 +1,107 @@
+// Owns: /api/rooms/{room}/participants, who is in a room. May import: core, ./.. of the API.
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import {
+  pageQuery,
+  participantList,
+  participantParams,
+  participantPatch,
+  participantSchema,
+  roomParams,
+} from '../contract.ts';
+import { invalidFields } from '../problem.ts';
+import { findParticipant, liveRoom } from '../room-lookup.ts';
+import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { pageOf, participantView } from '../views.ts';
+
+const tags = ['Participants'];
+
+const listRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}/participants',
+  operationId: 'listParticipants',
+  tags,
+  summary: 'List who is in a room',
+  access: { scope: 'rooms:read', participants: 'read' },
+  request: { params: roomParams, query: pageQuery },
+  responses: { 200: jsonBody(participantList, 'A page of participants; empty when nobody is there.') },
+  errors: ['not_found'],
+});
+
+const readRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}/participants/{participant}',
+  operationId: 'readParticipant',
+  tags,
+  summary: 'Read a participant',
+  access: { scope: 'rooms:read', participants: 'read' },
+  request: { params: participantParams },
+  responses: { 200: jsonBody(participantSchema, 'The participant.') },
+  errors: ['not_found'],
+});
+
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: '/api/rooms/{room}/participants/{participant}',
+  operationId: 'patchParticipant',
+  tags,
+  summary: 'Change a participant',
+  description: 'Its name, role, permissions or raised hand, and moderator’s mutes of what it publishes now.',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: participantParams, body: jsonInput(participantPatch) },
+  responses: { 200: jsonBody(participantSchema, 'The participant as it is now.') },
+  errors: ['not_found', 'closed'],
+});
+
+const deleteRoute = apiRoute({
+  method: 'delete',
+  path: '/api/rooms/{room}/participants/{participant}',
+  operationId: 'removeParticipant',
+  tags,
+  summary: 'Remove a participant',
+  description: 'It may come back as long as its join token is good.',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: participantParams },
+  responses: { 204: { description: 'Removed.' } },
+  errors: ['not_found'],
+});
+
+export function participantRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
+  const app = newRouter();
+
+  app.openapi(listRoute, async (c) => {
+    const room = await liveRoom(rooms, c.req.valid('param').room);
+    const page = pageOf(room?.visibleParticipants ?? [], c.req.valid('query'));
+    return c.json({ ...page, items: page.items.map(participantView) }, 200);
+  });
+
+  app.openapi(readRoute, async (c) => {
+    return c.json(participantView(await findParticipant(rooms, c.req.valid('param'))), 200);
+  });
+
+  app.openapi(patchRoute, async (c) => {
+    const { isMuted, permissions, ...change } = c.req.valid('json');
+    const participant = await findParticipant(rooms, c.req.valid('param'));
+    const { roles } = participant.room.record;
+    if (change.role !== undefined && !roles.some(({ role }) => role === change.role)) {
+      const message = `is none of this room; it has ${roles.map(({ role }) => role).join(', ')}`;
+      throw invalidFields('body', [{ path: ['role'], message }]);
+    }
+    if (Object.values(change).some((value) => value !== undefined)) participant.update(change);
+    if (permissions) participant.setPermissions(permissions);
+    for (const publication of [...participant.publications.values()]) {
+      const isKindMuted = isMuted?.[publication.kind];
+      // One that ended by the change above, or in the meantime, has nothing to mute.
+      if (isKindMuted !== undefined && !publication.isClosed) await publication.setMuted(isKindMuted, 'moderator');
+    }
+    return c.json(participantView(participant), 200);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    const participant = await findParticipant(rooms, c.req.valid('param'));
+    await participant.close('kicked');
+    return c.body(null, 204);
+  });
+
+  return app;
+}

@@ -1,0 +1,148 @@
+// Owns: /api/rooms, the rooms there are. May import: core, ./.. of the API.
+
+import type { OpenAPIHono, z } from '@hono/zod-openapi';
+import { defaultRoles } from '#core/grants.ts';
+import type { RoomEntry, RoomPatch } from '#core/rooms.ts';
+import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { metadataSchema, pageQuery, roomInput, roomList, roomParams, roomPatch, roomSchema } from '../contract.ts';
+import { mergePatch } from '../merge-patch.ts';
+import { etagOf, ifMatchHeaders, ifNoneMatchHeaders, isNotModified, matchedRevision } from '../preconditions.ts';
+import { invalidFields } from '../problem.ts';
+import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { nextPage, roomView } from '../views.ts';
+
+const tags = ['Rooms'];
+
+const listRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms',
+  operationId: 'listRooms',
+  tags,
+  summary: 'List rooms',
+  access: { scope: 'rooms:read' },
+  request: { query: pageQuery },
+  responses: { 200: jsonBody(roomList, 'A page of rooms, in order of id.') },
+});
+
+const createRoute = apiRoute({
+  method: 'post',
+  path: '/api/rooms',
+  operationId: 'createRoom',
+  tags,
+  summary: 'Create a room',
+  access: { scope: 'rooms:write' },
+  request: { body: jsonInput(roomInput) },
+  responses: { 201: jsonBody(roomSchema, 'The room, with Location and ETag.') },
+  errors: ['conflict'],
+});
+
+const readRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}',
+  operationId: 'readRoom',
+  tags,
+  summary: 'Read a room',
+  access: { scope: 'rooms:read' },
+  request: { params: roomParams, headers: ifNoneMatchHeaders },
+  responses: {
+    200: jsonBody(roomSchema, 'The room, with ETag.'),
+    304: { description: 'It is as If-None-Match says. Only its settings count, not who is in it.' },
+  },
+  errors: ['not_found'],
+});
+
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: '/api/rooms/{room}',
+  operationId: 'patchRoom',
+  tags,
+  summary: 'Change a room',
+  description: 'Holds at once, also for a room in use; nobody is thrown out by a lower limit.',
+  access: { scope: 'rooms:write' },
+  request: {
+    params: roomParams,
+    headers: ifMatchHeaders,
+    body: {
+      required: true,
+      content: { 'application/merge-patch+json': { schema: roomPatch }, 'application/json': { schema: roomPatch } },
+    },
+  },
+  responses: { 200: jsonBody(roomSchema, 'The room as it is now, with ETag.') },
+  errors: ['not_found', 'conflict', 'precondition_failed'],
+});
+
+const deleteRoute = apiRoute({
+  method: 'delete',
+  path: '/api/rooms/{room}',
+  operationId: 'deleteRoom',
+  tags,
+  summary: 'Delete a room',
+  description: 'Ends it for everybody who is in it.',
+  access: { scope: 'rooms:write' },
+  request: { params: roomParams, headers: ifMatchHeaders },
+  responses: { 204: { description: 'Gone.' } },
+  errors: ['not_found', 'precondition_failed'],
+});
+
+export function roomRoutes({ rooms, config }: ApiOptions): OpenAPIHono<ApiEnv> {
+  const view = (entry: RoomEntry) => roomView(entry, rooms.live(entry.record.id));
+  const app = newRouter();
+
+  app.openapi(listRoute, async (c) => {
+    const { limit, after } = c.req.valid('query');
+    const found = await rooms.list({ after, limit: limit + 1 });
+    return c.json(nextPage(found.map(view), limit), 200);
+  });
+
+  app.openapi(createRoute, async (c) => {
+    const entry = await rooms.create(c.req.valid('json'));
+    c.header('location', `/api/rooms/${entry.record.id}`);
+    c.header('etag', etagOf(entry.revision));
+    return c.json(view(entry), 201);
+  });
+
+  app.openapi(readRoute, async (c) => {
+    const entry = await rooms.get(c.req.valid('param').room);
+    c.header('etag', etagOf(entry.revision));
+    return isNotModified(c, entry.revision) ? c.body(null, 304) : c.json(view(entry), 200);
+  });
+
+  app.openapi(patchRoute, async (c) => {
+    const before = await rooms.get(c.req.valid('param').room);
+    const expected = matchedRevision(c, before.revision);
+    const entry = await rooms.update(before.record.id, change(before, c.req.valid('json')), expected);
+    c.header('etag', etagOf(entry.revision));
+    return c.json(view(entry), 200);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    const { record, revision } = await rooms.get(c.req.valid('param').room);
+    matchedRevision(c, revision);
+    await rooms.delete(record.id);
+    return c.body(null, 204);
+  });
+
+  /** What the patch comes to: null stands for the default, metadata merge by key. */
+  function change({ record }: RoomEntry, patch: z.output<typeof roomPatch>): RoomPatch {
+    const { maxParticipants, inputLimit, lastN, emptyTimeoutMs } = config.rooms;
+    const defaults = { maxParticipants, inputLimit, lastN, emptyTimeoutMs, roles: defaultRoles, metadata: {} };
+    const named = { ...defaults, displayName: patch.name ?? record.name };
+    const merged = Object.entries(patch).map(([setting, value]) => {
+      if (value === null) return [setting, named[setting as keyof typeof named]];
+      return [setting, setting === 'metadata' ? mergedMetadata(record.metadata, value) : value];
+    });
+    return Object.fromEntries(merged) as RoomPatch;
+  }
+
+  return app;
+}
+
+function mergedMetadata(metadata: Readonly<Record<string, string>>, patch: unknown): Record<string, string> {
+  const parsed = metadataSchema.safeParse(mergePatch(metadata, patch));
+  if (!parsed.success)
+    throw invalidFields(
+      'body',
+      parsed.error.issues.map((i) => ({ ...i, path: ['metadata', ...i.path] })),
+    );
+  return parsed.data;
+}

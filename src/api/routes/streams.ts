@@ -1,0 +1,84 @@
+// Owns: /api/rooms/{room}/streams, what is published in a room. May import: core, ./.. of the API.
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { pageQuery, roomParams, streamList, streamParams, streamPatch, streamSchema } from '../contract.ts';
+import { findStream, liveRoom } from '../room-lookup.ts';
+import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { pageOf, streamView } from '../views.ts';
+
+const tags = ['Streams'];
+
+const listRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}/streams',
+  operationId: 'listStreams',
+  tags,
+  summary: 'List what is published in a room',
+  access: { scope: 'rooms:read', participants: 'read' },
+  request: { params: roomParams, query: pageQuery },
+  responses: { 200: jsonBody(streamList, 'A page of streams; empty when nobody is there.') },
+  errors: ['not_found'],
+});
+
+const readRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}/streams/{stream}',
+  operationId: 'readStream',
+  tags,
+  summary: 'Read a stream',
+  access: { scope: 'rooms:read', participants: 'read' },
+  request: { params: streamParams },
+  responses: { 200: jsonBody(streamSchema, 'The stream.') },
+  errors: ['not_found'],
+});
+
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: '/api/rooms/{room}/streams/{stream}',
+  operationId: 'patchStream',
+  tags,
+  summary: 'Mute or unmute a stream',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: streamParams, body: jsonInput(streamPatch) },
+  responses: { 200: jsonBody(streamSchema, 'The stream as it is now.') },
+  errors: ['not_found', 'closed'],
+});
+
+const deleteRoute = apiRoute({
+  method: 'delete',
+  path: '/api/rooms/{room}/streams/{stream}',
+  operationId: 'endStream',
+  tags,
+  summary: 'End a stream',
+  description: 'Its participant stays, and may publish again.',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: streamParams },
+  responses: { 204: { description: 'Ended.' } },
+  errors: ['not_found'],
+});
+
+export function streamRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
+  const app = newRouter();
+
+  app.openapi(listRoute, async (c) => {
+    const room = await liveRoom(rooms, c.req.valid('param').room);
+    const page = pageOf(room?.publications() ?? [], c.req.valid('query'));
+    return c.json({ ...page, items: page.items.map(streamView) }, 200);
+  });
+
+  app.openapi(readRoute, async (c) => c.json(streamView(await findStream(rooms, c.req.valid('param'))), 200));
+
+  app.openapi(patchRoute, async (c) => {
+    const publication = await findStream(rooms, c.req.valid('param'));
+    await publication.setMuted(c.req.valid('json').isMuted, 'moderator');
+    return c.json(streamView(publication), 200);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    const publication = await findStream(rooms, c.req.valid('param'));
+    await publication.close('kicked');
+    return c.body(null, 204);
+  });
+
+  return app;
+}

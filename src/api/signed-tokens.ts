@@ -1,0 +1,103 @@
+// Owns: join tokens and session tokens, signed and verified. May import: core.
+
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { z } from 'zod';
+import { GatewayError } from '#core/errors.ts';
+import type { JoinGrant } from '#core/grants.ts';
+import { randomText } from '#core/ids.ts';
+
+const algorithm = 'HS256';
+const issuer = 'switchyard';
+/** One kind of token is never taken for the other: RFC 8725 §3.9. */
+type Audience = 'join' | 'session';
+
+const joinClaims = z.object({
+  room: z.string().min(1),
+  sub: z.string().min(1),
+  name: z.string(),
+  role: z.string().min(1),
+  attributes: z.record(z.string(), z.string()),
+  exp: z.number(),
+});
+
+const sessionClaims = z.object({ sub: z.string().min(1) });
+
+export type TokenVerdict =
+  | { readonly kind: 'join'; readonly grant: JoinGrant }
+  | { readonly kind: 'session'; readonly sessionId: string };
+
+/** A JWT by its looks: three parts in base64url, the first of which begins with `{"`. */
+export function looksLikeToken(credential: string): boolean {
+  return /^eyJ[\w-]*\.[\w-]*\.[\w-]*$/.test(credential);
+}
+
+/** HS256 only; what the header says about algorithm or key is never followed (RFC 8725 §3.1). */
+export class SignedTokens {
+  readonly #key: Uint8Array;
+
+  constructor(key: Uint8Array) {
+    this.#key = key;
+  }
+
+  signJoin(grant: Omit<JoinGrant, 'mayCreateRoom'>): Promise<string> {
+    const { room, user, displayName, role, attributes, expiresAtMs } = grant;
+    return this.#sign('join', { room, name: displayName, role, attributes }, user, expiresAtMs);
+  }
+
+  signSession(sessionId: string, expiresAtMs: number): Promise<string> {
+    return this.#sign('session', {}, sessionId, expiresAtMs);
+  }
+
+  /** @throws GatewayError `unauthorized`, which says whether the token was ours and has expired */
+  async verify(token: string): Promise<TokenVerdict> {
+    const payload = await this.#verify(token);
+    if (payload.aud === 'session') {
+      return { kind: 'session', sessionId: parseClaims(sessionClaims, payload).sub };
+    }
+    if (payload.aud !== 'join') throw new GatewayError('unauthorized', 'This token is not one of this server.');
+    const { room, sub, name, role, attributes, exp } = parseClaims(joinClaims, payload);
+    return {
+      kind: 'join',
+      grant: { room, user: sub, displayName: name, role, attributes, expiresAtMs: exp * 1_000, mayCreateRoom: false },
+    };
+  }
+
+  async #verify(token: string): Promise<JWTPayload> {
+    try {
+      const { payload, protectedHeader } = await jwtVerify(token, this.#key, {
+        algorithms: [algorithm],
+        issuer,
+        requiredClaims: ['exp', 'sub', 'aud'],
+      });
+      // We never name a key: a token that does was not made here, whoever signed it.
+      if (protectedHeader.kid !== undefined) throw new GatewayError('unauthorized', 'This token names a foreign key.');
+      return payload;
+    } catch (thrown) {
+      if (thrown instanceof GatewayError) throw thrown;
+      if (thrown instanceof errors.JWTExpired) {
+        throw new GatewayError('unauthorized', 'This token has expired; ask for a new one.', { cause: thrown });
+      }
+      throw new GatewayError('unauthorized', 'This token is not one of this server, or was changed.', {
+        cause: thrown,
+      });
+    }
+  }
+
+  #sign(audience: Audience, claims: JWTPayload, subject: string, expiresAtMs: number): Promise<string> {
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setSubject(subject)
+      .setIssuedAt()
+      .setJti(randomText(16))
+      .setExpirationTime(Math.floor(expiresAtMs / 1_000))
+      .sign(this.#key);
+  }
+}
+
+function parseClaims<T>(schema: z.ZodType<T>, payload: JWTPayload): T {
+  const parsed = schema.safeParse(payload);
+  if (!parsed.success) throw new GatewayError('unauthorized', 'This token lacks what a token of this server has.');
+  return parsed.data;
+}

@@ -1,0 +1,82 @@
+// Owns: domain objects as the API shows them. Pure. May import: core, ./contract.
+import type { Participant } from '#core/participant.ts';
+import type { ChatMessage, Room } from '#core/room.ts';
+import type { RoomEntry } from '#core/rooms.ts';
+import type { Publication } from '#core/track.ts';
+import type { MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
+
+export const timeText = (epochMs: number): string => new Date(epochMs).toISOString();
+
+export function roomView({ record }: RoomEntry, live: Room | undefined): RoomResource {
+  const { createdAtMs, ...settings } = record;
+  return {
+    ...settings,
+    metadata: { ...record.metadata },
+    createdAt: timeText(createdAtMs),
+    isActive: live !== undefined,
+    participantCount: live?.visibleParticipants.length ?? 0,
+  };
+}
+
+export function participantView(participant: Participant): ParticipantResource {
+  const publications = [...participant.publications.values()];
+  const isSilent = (kind: 'audio' | 'video') =>
+    publications.every((publication) => publication.kind !== kind || publication.isMuted);
+  return {
+    id: participant.id,
+    kind: participant.kind,
+    user: participant.user,
+    displayName: participant.displayName,
+    role: participant.role,
+    permissions: participant.permissions,
+    attributes: { ...participant.attributes },
+    isMuted: { audio: isSilent('audio'), video: isSilent('video') },
+    isHandRaised: participant.isHandRaised,
+    isConnected: participant.isConnected,
+    isSpeaking: participant.room.activeSpeaker === participant.id,
+    quality: participant.quality,
+    joinedAt: timeText(participant.joinedAtMs),
+    streams: publications.map(({ id }) => id),
+  };
+}
+
+export function streamView(publication: Publication): StreamResource {
+  const { participant } = publication;
+  return {
+    id: publication.id,
+    participantId: participant.id,
+    user: participant.user,
+    displayName: participant.displayName,
+    kind: publication.kind,
+    source: publication.source,
+    label: publication.label,
+    mimeType: publication.mimeType,
+    encodingCount: publication.encodingCount,
+    isMuted: publication.isMuted,
+    isMutedByModerator: publication.isMutedByModerator,
+    isWatched: publication.isWatched,
+    subscriptionCount: publication.subscriptions.size,
+    score: publication.score ?? null,
+    startedAt: timeText(publication.startedAtMs),
+  };
+}
+
+export function messageView(message: ChatMessage): MessageResource {
+  const { id, from, to, text, sentAtMs } = message;
+  return { id, from: from ?? null, to, text, sentAt: timeText(sentAtMs) };
+}
+
+/** One page out of what is in memory, in order of id as the store's lists are. */
+export function pageOf<T extends { readonly id: string }>(
+  all: Iterable<T>,
+  { after = '', limit }: { after?: string | undefined; limit: number },
+): { items: T[]; next: string | null } {
+  const rest = [...all].filter(({ id }) => id > after).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return nextPage(rest.slice(0, limit + 1), limit);
+}
+
+/** @param found one more than a page holds, if there is one: that is how the end is known */
+export function nextPage<T extends { readonly id: string }>(found: readonly T[], limit: number) {
+  const items = found.slice(0, limit);
+  return { items, next: found.length > limit ? (items.at(-1)?.id ?? null) : null };
+}

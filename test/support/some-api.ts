@@ -1,0 +1,135 @@
+// The API on a store in memory and the fake SFU. Every answer it gives is held against the OpenAPI document: a status that
+// is not documented, a body that does not fit or a refusal that is no problem fails the test that provoked it.
+import { strict as assert } from 'node:assert';
+import type { z } from 'zod';
+import { createApi } from '#api/app.ts';
+import { Auth } from '#api/auth.ts';
+import { problemSchema } from '#api/contract.ts';
+import { MemoryRateLimiter } from '#api/rate-limiter.ts';
+import { type Config, configSchema } from '#config/schema.ts';
+import type { Scope } from '#core/grants.ts';
+import type { SfuPort } from '#core/ports.ts';
+import { Health } from '#telemetry/health.ts';
+import { Metrics } from '#telemetry/metrics.ts';
+import type { FakeSfu } from './fake-sfu.ts';
+import { someRooms } from './some-room.ts';
+
+export interface Call {
+  /** Credential. */
+  readonly as?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is. */
+  readonly body?: string | undefined;
+  readonly address?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** Parsed, where it is JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into any answer; its shape is checked against the contract.
+  readonly json: any;
+}
+
+export interface SomeApiOptions<S extends SfuPort> {
+  readonly config?: z.input<typeof configSchema>;
+  readonly sfu?: S;
+  readonly webRoot?: string;
+}
+
+export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptions<S> = {}) {
+  const { rooms, store, sfu, log } = someRooms<S>(options.sfu ? { sfu: options.sfu } : {});
+  // Limits out of the way, for tests that are about something else.
+  const limits = { requestsPerMinute: 1e9, failedLoginsPerMinute: 1e9, ...options.config?.limits };
+  const config: Config = configSchema.parse({ ...options.config, limits });
+  const perMinute = (points: number, what: string) => new MemoryRateLimiter({ points, windowMs: 60_000, what });
+  const failures = perMinute(limits.failedLoginsPerMinute, 'wrong credentials');
+  const auth = await Auth.create({ store, rooms, config: config.auth, failures, log });
+  const metrics = new Metrics({ rooms, sfu, log });
+  const health = new Health({ sfu, store, dataFolder: '.', minFreeBytes: 1 });
+  const limiter = perMinute(limits.requestsPerMinute, 'requests');
+  const webRoot = options.webRoot ?? '/nonexistent';
+  const app = createApi({ rooms, auth, sfu, log, metrics, health, limiter, config, webRoot });
+  const contract = new ContractCheck(app);
+
+  const send = async (method: string, path: string, call: Call = {}): Promise<Response> => {
+    const headers = new Headers(call.headers);
+    if (call.as !== undefined) headers.set('authorization', `Bearer ${call.as}`);
+    if (call.json !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json');
+    const body = call.json === undefined ? call.body : JSON.stringify(call.json);
+    const env = { incoming: { socket: { remoteAddress: call.address ?? '127.0.0.1' } } };
+    return app.request(`http://gateway.test${path}`, { method, headers, ...(body === undefined ? {} : { body }) }, env);
+  };
+
+  const call = async (method: string, path: string, request: Call = {}): Promise<Answer> => {
+    const response = await send(method, path, request);
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    const answer = {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: isJson ? JSON.parse(text) : undefined,
+    };
+    contract.check(method, path, answer);
+    return answer;
+  };
+
+  const keyWith = async (...scopes: Scope[]) => (await auth.keys.create({ name: scopes.join(), scopes })).key;
+  const tokenFor = async (room: string, role: string, overrides: { expiresAtMs?: number; user?: string } = {}) =>
+    auth.createJoinToken({
+      room: (await rooms.get(room)).record.id,
+      user: overrides.user ?? role,
+      displayName: role,
+      role,
+      attributes: {},
+      expiresAtMs: overrides.expiresAtMs ?? Date.now() + 60_000,
+    });
+  const admin = auth.firstAdminKey ?? config.auth.adminKey ?? '';
+  return { app, call, send, rooms, store, sfu, log, auth, metrics, health, config, admin, keyWith, tokenFor, contract };
+}
+
+interface DeclaredRoute {
+  readonly method: string;
+  readonly path: string;
+  readonly responses: Record<string, { content?: Record<string, { schema?: z.ZodType }> }>;
+}
+
+class ContractCheck {
+  readonly routes: readonly DeclaredRoute[];
+  /** `GET /api/rooms 200` */
+  readonly seen = new Set<string>();
+
+  constructor(app: Pick<ReturnType<typeof createApi>, 'openAPIRegistry'>) {
+    this.routes = app.openAPIRegistry.definitions.flatMap((definition) =>
+      definition.type === 'route' ? [definition.route as unknown as DeclaredRoute] : [],
+    );
+  }
+
+  check(method: string, pathAndQuery: string, { status, headers, json, text }: Answer): void {
+    const path = pathAndQuery.split(/[?#]/, 1)[0] ?? '';
+    const what = `${method} ${path} → ${status} ${text.slice(0, 300)}`;
+    if (status >= 400 && method !== 'HEAD' && !(status === 503 && path === '/ready')) {
+      if (!headers.get('content-type')?.startsWith('text/html')) {
+        assert.equal(headers.get('content-type'), 'application/problem+json', what);
+        assert.deepEqual(problemSchema.parse(json), json, what);
+        assert.equal(json.status, status, what);
+      }
+    }
+    const route = this.routes.find((known) => known.method === method.toLowerCase() && fits(known.path, path));
+    if (!route) return;
+    this.seen.add(`${method} ${route.path} ${status}`);
+    const documented = route.responses[String(status)];
+    assert.ok(documented, `${what}: this status is not documented`);
+    const schema = documented.content?.['application/json']?.schema;
+    if (schema) assert.deepEqual(schema.parse(json), json, `${what}: does not fit its schema`);
+  }
+}
+
+function fits(pattern: string, path: string): boolean {
+  const [parts, segments] = [pattern.split('/'), path.split('/')];
+  return parts.length === segments.length && parts.every((part, i) => part.startsWith('{') || part === segments[i]);
+}
