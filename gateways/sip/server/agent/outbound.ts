@@ -1,0 +1,472 @@
+import type { AppCommand, ControlSession } from '../control/control-session.ts';
+import { nextId } from '../control/frames.ts';
+import { Dialog } from '../dialog/dialog.ts';
+import { watchSubscription } from '../dialog/subscription.ts';
+import { isToken } from '../message/grammar.ts';
+import { SipMessage } from '../message/message.ts';
+import { parseNameAddr } from '../message/name-addr.ts';
+import { formatHostPort, parseUri, type SipUri } from '../message/uri.ts';
+import { newTag, randomHex } from '../transaction/transaction-layer.ts';
+import type { Flow } from '../transport/flow.ts';
+import { replySentRequest, tellNetwork } from './app-frames.ts';
+import { addAppHeaders, completeContentType, isSdp } from './app-headers.ts';
+import { contactFor, fillLocalhost, remoteEndOf } from './contacts.ts';
+import type { AgentContext } from './context.ts';
+import { OutgoingRequest, type Way } from './outgoing-request.ts';
+
+/** A request of the application that has no final response, or an INVITE whose further 2xx may still come. */
+interface OutboundRequest {
+  readonly id: string;
+  readonly session: ControlSession;
+  readonly method: string;
+  readonly outgoing: OutgoingRequest;
+  /** Set by the first response that makes one, or by the request. */
+  dialog: Dialog | undefined;
+  isAnswered: boolean;
+}
+
+const withContact = new Set(['INVITE', 'SUBSCRIBE', 'REFER', 'UPDATE']);
+const dialogMakers = new Set(['INVITE', 'SUBSCRIBE']);
+/** In a dialog the routing and the Contact are the dialog's. */
+const notInDialog = new Set(['max-forwards']);
+const noHeaders: ReadonlySet<string> = new Set();
+
+/** Requests of the application to the network, and the answers back. */
+export class Outbound {
+  readonly #context: AgentContext;
+  readonly #requests = new Map<string, OutboundRequest>();
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+  }
+
+  get pendingCount(): number {
+    return this.#requests.size;
+  }
+
+  command(session: ControlSession, command: AppCommand): void {
+    const { message, messageId, dialogId } = command;
+    if (!isToken(message.method)) {
+      session.refuse(messageId, 'invalid method');
+      return;
+    }
+    if (message.method === 'CANCEL') {
+      this.#cancel(session, command);
+      return;
+    }
+    if (dialogId === '') {
+      this.#outside(session, command);
+      return;
+    }
+    const dialog = this.#context.dialogs.byId(dialogId);
+    if (!dialog || dialog.session !== session) {
+      session.refuse(messageId, 'unable to find dialog for dialog id provided');
+      return;
+    }
+    if (message.method === 'ACK') this.#acknowledge(session, command, dialog);
+    else this.#inside(session, command, dialog);
+  }
+
+  // ── outside a dialog ────────────────────────────────────────────────────────────────────────────────────────────
+
+  #outside(session: ControlSession, { message, messageId, proxyUri }: AppCommand): void {
+    const { locator, transports } = this.#context;
+    const uri = parseUri(message.uri);
+    const hop = proxyUri === '' ? uri : parseUri(proxyUri.replace(/^<|>$/g, ''));
+    if (!uri || !hop || (hop.scheme !== 'sip' && hop.scheme !== 'sips')) {
+      session.refuse(messageId, `invalid request-uri: ${message.method} ${message.uri}`);
+      return;
+    }
+    if (proxyUri === '' && transports.isOwn(hop.host, hop.port)) {
+      session.refuse(messageId, 'can not send request to myself');
+      return;
+    }
+    if (message.method === 'ACK') {
+      session.refuse(messageId, 'ACK outside a dialog');
+      return;
+    }
+    if (!completeContentType(message)) {
+      session.refuse(messageId, 'missing content-type');
+      return;
+    }
+    const identity = new Identity(message, uri);
+    const begin = (way: Way): void => {
+      if (!session.isClosed) this.#begin(session, messageId, way, (flow) => identity.build(flow), undefined);
+    };
+    const bound = this.#context.bindings.flowFor(hop);
+    if (bound) {
+      begin({ flow: bound });
+      return;
+    }
+    const now = locator.locateNow(hop);
+    if (now) begin({ targets: now });
+    else void locator.locate(hop).then((targets) => begin({ targets }));
+  }
+
+  // ── inside a dialog ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #inside(session: ControlSession, { message, messageId }: AppCommand, dialog: Dialog): void {
+    const { method } = message;
+    if (!completeContentType(message)) {
+      session.refuse(messageId, 'missing content-type');
+      return;
+    }
+    if (method === 'PRACK' && !message.has('rack')) {
+      session.refuse(messageId, 'PRACK without RAck');
+      return;
+    }
+    if (method === 'BYE') {
+      const open = this.#requests.get(dialog.outgoingInvite);
+      if (open) open.outgoing.cancel();
+      this.#context.cdr('stop', 'application', message, 'normal-release');
+    }
+    const template = dialog.newRequest(method);
+    if (isSdp(message) && (method === 'INVITE' || method === 'UPDATE')) dialog.localSdp = message.body;
+    const build = (flow: Flow): SipMessage => {
+      const request = copyOf(template);
+      addAppHeaders(message, request, flow, notInDialog);
+      if (withContact.has(method) && !request.has('contact'))
+        request.add('contact', dialog.contact || contactFor(flow));
+      return request;
+    };
+    this.#wayTo(dialog, (way) => {
+      if (session.isClosed) return;
+      // RFC 3261 §15: the callee's BYE waits for the ACK of its 2xx.
+      const mustWait = method === 'BYE' && dialog.awaitedAck >= 0;
+      this.#begin(session, messageId, way, build, dialog, mustWait);
+    });
+  }
+
+  #wayTo(dialog: Dialog, go: (way: Way) => void): void {
+    const { locator } = this.#context;
+    const { flow } = dialog.remote;
+    if (flow?.isOpen) {
+      go({ flow });
+      return;
+    }
+    const uri = parseUri(dialog.nextHop);
+    const now = uri ? locator.locateNow(uri) : [];
+    if (now || !uri) go({ targets: now ?? [] });
+    else void locator.locate(uri).then((targets) => go({ targets }));
+  }
+
+  #begin(
+    session: ControlSession,
+    messageId: string,
+    way: Way,
+    build: (flow: Flow) => SipMessage,
+    dialog: Dialog | undefined,
+    mustWait = false,
+  ): void {
+    const { transactions, transports, locator, options } = this.#context;
+    const id = nextId('t');
+    const outgoing = new OutgoingRequest({
+      transactions,
+      transports,
+      locator,
+      failoverMs: options.failoverMs,
+      maxUdpBytes: options.maxUdpBytes,
+      way,
+      build,
+      onResponse: (response, flow) => this.#receive(record, response, flow),
+    });
+    if (!outgoing.prepare()) {
+      session.refuse(messageId, 'unable to find a route to the destination');
+      return;
+    }
+    const { request, flow } = outgoing;
+    if (!request || !flow) return;
+    const record: OutboundRequest = { id, session, method: request.method, outgoing, dialog, isAnswered: false };
+    this.#requests.set(id, record);
+    if (dialog && request.method === 'INVITE') dialog.outgoingInvite = id;
+    if (!dialog && request.method === 'INVITE') this.#context.cdr('attempt', 'application', request);
+    if (mustWait && dialog) {
+      replySentRequest(session, messageId, request, flow, id);
+      dialog.whenAcknowledged = () => outgoing.send();
+      return;
+    }
+    outgoing.send();
+    replySentRequest(session, messageId, outgoing.request ?? request, outgoing.flow ?? flow, id);
+  }
+
+  /** ACK of a 2xx; those of other finals are the transaction's. */
+  #acknowledge(session: ControlSession, { message, messageId }: AppCommand, dialog: Dialog): void {
+    if (dialog.acceptedCSeq < 0) {
+      const reason = 'ACK for non-success final response to INVITE is automatically generated by the server';
+      session.refuse(messageId, reason);
+      return;
+    }
+    if (!completeContentType(message)) {
+      session.refuse(messageId, 'missing content-type');
+      return;
+    }
+    const ack = dialog.newRequest('ACK', dialog.acceptedCSeq);
+    if (isSdp(message)) dialog.localSdp = message.body;
+    this.#wayTo(dialog, (way) => {
+      const flow = this.#flowOf(way);
+      if (!flow) return session.refuse(messageId, 'unable to find a route to the destination');
+      addAppHeaders(message, ack, flow, notInDialog);
+      const bytes = this.#context.transactions.sendOutside(ack, flow);
+      dialog.lastAck = { cseq: dialog.acceptedCSeq, bytes, flow };
+      replySentRequest(session, messageId, ack, flow, nextId('t'));
+      if (dialog.endsAfterAck) {
+        this.#context.hangUp(dialog, 'SIP;cause=200;text="ACK-BYE due to cancel race condition"');
+      }
+    });
+  }
+
+  #flowOf(way: Way): Flow | undefined {
+    if ('flow' in way) return way.flow;
+    const [target] = way.targets;
+    return target && this.#context.transports.flowTo(target);
+  }
+
+  #cancel(session: ControlSession, { message, messageId, transactionId }: AppCommand): void {
+    const record = this.#requests.get(transactionId);
+    const { request, flow } = record?.outgoing ?? {};
+    if (!record || record.session !== session || record.method !== 'INVITE' || !request || !flow) {
+      session.refuse(messageId, `unable to cancel unknown transaction id: ${transactionId}`);
+      return;
+    }
+    if (!record.outgoing.cancel(message)) {
+      session.refuse(messageId, `unable to cancel unknown transaction id: ${transactionId}`);
+      return;
+    }
+    const cancel = SipMessage.request('CANCEL', request.uri);
+    for (const name of ['via', 'from', 'to', 'call-id']) cancel.add(name, request.get(name) ?? '');
+    cancel.add('cseq', `${request.cseq?.number ?? 1} CANCEL`);
+    replySentRequest(session, messageId, cancel, flow, nextId('t'));
+  }
+
+  // ── responses ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #receive(record: OutboundRequest, response: SipMessage, flow: Flow): void {
+    const { status } = response;
+    if (record.isAnswered) {
+      if (record.method === 'INVITE' && status >= 200 && status < 300) this.onStrayResponse(response, flow);
+      return;
+    }
+    if (dialogMakers.has(record.method)) this.#followDialog(record, response, flow);
+    if (status >= 200) {
+      record.isAnswered = true;
+      this.#requests.delete(record.id);
+      this.#settle(record, response);
+    }
+    tellNetwork(record.session, response, flow, {
+      transactionId: record.id,
+      dialogId: record.dialog?.id ?? dialogIdOf(record, response),
+      isOutside: false,
+    });
+    if (status >= 200 && record.session.isClosed && record.dialog) this.#context.hangUp(record.dialog, 'SIP;cause=503');
+  }
+
+  /** Creates the dialog, or keeps what the newest answer says of its remote end. */
+  #followDialog(record: OutboundRequest, response: SipMessage, flow: Flow): void {
+    const { status } = response;
+    const { request } = record.outgoing;
+    if (status <= 100 || status >= 300 || response.toTag === '' || !request) return;
+    const remote = remoteEndOf(response, flow);
+    const { dialog } = record;
+    if (dialog?.isConfirmed) {
+      if (status >= 200) dialog.refreshTarget(response.get('contact'));
+    } else if (dialog) {
+      dialog.remote = remote ?? { ...dialog.remote, tag: response.toTag, header: response.get('to') ?? '' };
+    } else if (remote || status < 200) {
+      // A provisional may come without Contact (RFC 3261 §12.1 wants it, peers do not): its own URI must do.
+      const end = remote ?? {
+        tag: response.toTag,
+        header: response.get('to') ?? '',
+        target: request.uri,
+        routeSet: [],
+        flow,
+      };
+      const created = new Dialog(
+        {
+          id: `${request.callId};from-tag=${request.fromTag}`,
+          role: 'uac',
+          method: record.method,
+          session: record.session,
+          callId: request.callId,
+          localTag: request.fromTag,
+          localHeader: request.get('from') ?? '',
+          localCSeq: request.cseq?.number ?? 0,
+        },
+        end,
+      );
+      created.contact = request.get('contact') ?? '';
+      if (isSdp(request)) created.localSdp = request.body;
+      record.dialog = created;
+      this.#context.dialogs.add(created);
+    }
+    if (record.dialog && record.method === 'INVITE' && !record.dialog.isConfirmed)
+      record.dialog.outgoingInvite = record.id;
+  }
+
+  /** What a final response changes. */
+  #settle(record: OutboundRequest, response: SipMessage): void {
+    const { dialog, method, outgoing } = record;
+    const { status } = response;
+    const isSuccess = status < 300;
+    const { request } = outgoing;
+    if (!dialog || !request) {
+      if (method === 'INVITE') this.#context.cdr('stop', 'network', response, 'call-rejected');
+      return;
+    }
+    if (method === 'INVITE') this.#settleInvite(record, dialog, response, request);
+    else if (method === 'BYE') {
+      // The application may answer a challenge by another BYE.
+      if (status !== 401 && status !== 407) this.#context.dialogs.remove(dialog);
+    } else if (isSuccess) {
+      if (method === 'UPDATE') {
+        dialog.refreshTarget(response.get('contact'));
+        this.#context.sessionAgreed(dialog, response, true);
+      }
+      if (method === dialog.method) dialog.isConfirmed = true;
+      watchSubscription(this.#context.dialogs, dialog, request, response);
+    } else if (!dialog.isConfirmed && method === dialog.method) this.#context.dialogs.remove(dialog);
+  }
+
+  #settleInvite(record: OutboundRequest, dialog: Dialog, response: SipMessage, request: SipMessage): void {
+    if (dialog.outgoingInvite === record.id) dialog.outgoingInvite = '';
+    if (response.status >= 300) {
+      if (dialog.isConfirmed) return;
+      this.#context.cdr('stop', 'network', response, response.status === 487 ? 'call-canceled' : 'call-rejected');
+      this.#context.dialogs.remove(dialog);
+      return;
+    }
+    if (!dialog.isConfirmed) this.#context.cdr('start', 'network', response, 'uac');
+    dialog.isConfirmed = true;
+    dialog.acceptedCSeq = request.cseq?.number ?? -1;
+    if (record.outgoing.isCancelled) dialog.endsAfterAck = true;
+    this.#context.sessionAgreed(dialog, response, true);
+  }
+
+  /**
+   * A 2xx to an INVITE that had its answer: the same again is acknowledged again, one of another fork is acknowledged
+   * and hung up, since drachtio-srf takes only the first (RFC 3261 §13.2.2.4).
+   */
+  onStrayResponse(response: SipMessage, flow: Flow): void {
+    const dialog = this.#context.dialogs.byTag(response.callId, response.fromTag);
+    if (!dialog || dialog.remote.tag === response.toTag) {
+      const { lastAck } = dialog ?? {};
+      if (lastAck && lastAck.cseq === response.cseq?.number) {
+        this.#context.transactions.send(lastAck.flow, lastAck.bytes, undefined);
+      }
+      return;
+    }
+    const remote = remoteEndOf(response, flow);
+    if (!remote) return;
+    const fork = new Dialog(
+      {
+        id: `${dialog.id};fork=${remote.tag}`,
+        role: 'uac',
+        method: 'INVITE',
+        session: dialog.session,
+        callId: dialog.callId,
+        localTag: dialog.localTag,
+        localHeader: dialog.localHeader,
+        localCSeq: response.cseq?.number ?? 1,
+      },
+      remote,
+    );
+    this.#wayTo(fork, (way) => {
+      const forkFlow = this.#flowOf(way);
+      if (!forkFlow) return;
+      this.#context.transactions.sendOutside(fork.newRequest('ACK', fork.localCSeq), forkFlow);
+      this.sendOwn(fork, fork.newRequest('BYE'), () => undefined);
+    });
+  }
+
+  /** Sends a request of this server's own in a dialog; the application hears nothing of its responses. */
+  sendOwn(dialog: Dialog, request: SipMessage, onResponse: (response: SipMessage) => void): void {
+    const { transactions, transports, locator, options } = this.#context;
+    this.#wayTo(dialog, (way) => {
+      const outgoing = new OutgoingRequest({
+        transactions,
+        transports,
+        locator,
+        failoverMs: options.failoverMs,
+        maxUdpBytes: 0,
+        way,
+        build: () => copyOf(request),
+        onResponse: (response) => {
+          if (response.status >= 200) onResponse(response);
+        },
+      });
+      if (outgoing.prepare()) outgoing.send();
+    });
+  }
+
+  /** ACK of a re-INVITE that this server made. */
+  acknowledgeOwn(dialog: Dialog, cseq: number): void {
+    this.#wayTo(dialog, (way) => {
+      const flow = this.#flowOf(way);
+      if (!flow) return;
+      const bytes = this.#context.transactions.sendOutside(dialog.newRequest('ACK', cseq), flow);
+      dialog.lastAck = { cseq, bytes, flow };
+    });
+  }
+
+  /** The application is gone: what rings on its behalf stops ringing. */
+  cancelAllOf(session: ControlSession): void {
+    for (const record of [...this.#requests.values()]) {
+      if (record.session === session && record.method === 'INVITE' && !record.dialog?.isConfirmed)
+        record.outgoing.cancel();
+    }
+  }
+}
+
+function dialogIdOf(record: OutboundRequest, response: SipMessage): string {
+  return record.method === 'INVITE' || record.method === 'SUBSCRIBE'
+    ? `${response.callId};from-tag=${response.fromTag}`
+    : '';
+}
+
+function copyOf(request: SipMessage): SipMessage {
+  const copy = SipMessage.request(request.method, request.uri);
+  copy.names.push(...request.names);
+  copy.values.push(...request.values);
+  copy.body = request.body;
+  return copy;
+}
+
+/** What stays the same in a request outside a dialog, whichever way it goes. */
+class Identity {
+  readonly #message: SipMessage;
+  readonly #uri: SipUri;
+  readonly #callId: string;
+  readonly #tag: string;
+  readonly #cseq: number;
+
+  constructor(message: SipMessage, uri: SipUri) {
+    this.#message = message;
+    this.#uri = uri;
+    // Call-IDs are random alone: a host part would tell the world our addresses.
+    this.#callId = message.get('call-id') ?? `${randomHex(4)}-${randomHex(4)}-${randomHex(8)}`;
+    this.#tag = message.fromTag === '' ? newTag() : message.fromTag;
+    this.#cseq = Number(
+      /^\s*(\d{1,9})/.exec(message.get('cseq') ?? '')?.[1] ?? 1 + Math.floor(Math.random() * 0xff_ffff),
+    );
+  }
+
+  build(flow: Flow): SipMessage {
+    const message = this.#message;
+    const { method, uri } = message;
+    const isSips = this.#uri.scheme === 'sips';
+    const request = SipMessage.request(method, uri);
+    request.add('max-forwards', '70');
+    request.add('from', this.#from(flow, isSips)).add('to', fillLocalhost(message.get('to') ?? `<${uri}>`, flow));
+    request.add('call-id', this.#callId).add('cseq', `${this.#cseq} ${method}`);
+    addAppHeaders(message, request, flow, noHeaders);
+    if (dialogMakers.has(method) && !request.has('contact')) request.add('contact', contactFor(flow, isSips));
+    return request;
+  }
+
+  #from(flow: Flow, isSips: boolean): string {
+    const local = formatHostPort(flow.localAddress, flow.localPort);
+    const given = fillLocalhost(this.#message.get('from') ?? `<${isSips ? 'sips' : 'sip'}:${local}>`, flow);
+    const parsed = parseNameAddr(given);
+    if (!parsed) return `<sip:${local}>;tag=${this.#tag}`;
+    return parsed.params.has('tag') ? given : `${given};tag=${this.#tag}`;
+  }
+}

@@ -1,0 +1,135 @@
+import { isToken } from './grammar.ts';
+import type { SipMessage } from './message.ts';
+import { parseNameAddr, parseNameAddrs } from './name-addr.ts';
+import type { Fault } from './parse.ts';
+import { parseUri } from './uri.ts';
+import { parseVia } from './via.ts';
+
+/** Headers of which there is one (RFC 3261 §20, table 2). A second one makes parsers disagree, so it is refused. */
+const single = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type', 'expires', 'content-length'];
+const dialogMakers = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
+
+/** Option tags that this server, drachtio-srf or the application behind it knows. */
+export const supportedExtensions: ReadonlySet<string> = new Set([
+  '100rel',
+  'timer',
+  'replaces',
+  'norefersub',
+  'path',
+  'outbound',
+  'gruu',
+  'tdialog',
+  'join',
+  'eventlist',
+  'histinfo',
+  'from-change',
+]);
+
+export interface RequestFault extends Fault {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What keeps a request that parsed from being taken further.
+ * @see RFC 3261 §8.1.1, §8.2.2, §16.3; the answers are those of RFC 4475 §3
+ */
+export function faultOfRequest(request: SipMessage): RequestFault | undefined {
+  const counts = new Map<string, number>();
+  for (const { name } of request.names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const name of single) if ((counts.get(name) ?? 0) > 1) return bad(`Multiple ${name} Headers`);
+  for (const name of ['via', 'from', 'to', 'call-id', 'cseq'])
+    if (!counts.has(name)) return bad(`Missing ${name} Header`);
+
+  const { cseq } = request;
+  if (!cseq) return bad('Bad CSeq');
+  if (cseq.method !== request.method) return bad('CSeq Does Not Match');
+  if (!request.from) return bad('Bad From');
+  if (!request.to) return bad('Bad To');
+  if (!isAcceptableTarget(request.from.uri) || !isAcceptableTarget(request.to.uri)) return bad('Bad From Or To URI');
+  if (!/^[!-~\u0080-\uffff]+$/.test(request.callId)) return bad('Bad Call-ID');
+  for (const value of request.list('via')) if (!parseVia(value)) return bad('Bad Via');
+  if (request.all('via').some((line) => line.split(',').some((part) => part.trim() === ''))) return bad('Bad Via');
+  return faultOfTarget(request) ?? faultOfHops(request) ?? faultOfContact(request) ?? faultOfLists(request);
+}
+
+function faultOfTarget(request: SipMessage): RequestFault | undefined {
+  const uri = parseUri(request.uri);
+  if (!uri) {
+    // `unknownscheme:` alone has no grammar that we could hold it to; sip and sips have.
+    return /^(?:sips?|tel):/i.test(request.uri) || !/^[A-Za-z][\w+.-]*:/.test(request.uri)
+      ? bad('Bad Request-URI')
+      : { status: 416, reason: 'Unsupported URI Scheme' };
+  }
+  if (uri.scheme !== 'sip' && uri.scheme !== 'sips' && uri.scheme !== 'tel') {
+    return { status: 416, reason: 'Unsupported URI Scheme' };
+  }
+  return undefined;
+}
+
+function faultOfHops(request: SipMessage): RequestFault | undefined {
+  const maxForwards = request.get('max-forwards');
+  if (maxForwards !== undefined) {
+    if (!/^\d{1,5}$/.test(maxForwards) || Number(maxForwards) > 255) return bad('Bad Max-Forwards');
+    const isOurs = request.toTag !== '' || request.method === 'OPTIONS' || request.method === 'ACK';
+    if (Number(maxForwards) === 0 && !isOurs) return { status: 483, reason: 'Too Many Hops' };
+  }
+  if (request.method === 'ACK' || request.method === 'CANCEL') return undefined;
+  const unknown = request.tokens('require').filter((tag) => !supportedExtensions.has(tag));
+  if (unknown.length > 0) return { status: 420, reason: 'Bad Extension', headers: { unsupported: unknown.join(', ') } };
+  return undefined;
+}
+
+function faultOfContact(request: SipMessage): RequestFault | undefined {
+  const contacts = request.all('contact');
+  if (contacts.length === 0) return dialogMakers.has(request.method) ? bad('Missing Contact Header') : undefined;
+  if (contacts.length === 1 && contacts[0] === '*')
+    return request.method === 'REGISTER' ? undefined : bad('Bad Contact');
+  for (const line of contacts) {
+    const parsed = parseNameAddrs(line);
+    if (!parsed) return bad('Bad Contact');
+    for (const { uri } of parsed) if (!isAcceptableTarget(uri)) return bad('Bad Contact URI');
+  }
+  return undefined;
+}
+
+function faultOfLists(request: SipMessage): RequestFault | undefined {
+  for (const name of ['route', 'record-route', 'path']) {
+    for (const line of request.all(name)) if (!parseNameAddrs(line)) return bad(`Bad ${name}`);
+  }
+  for (const name of ['refer-to', 'referred-by', 'p-asserted-identity', 'remote-party-id', 'diversion', 'reply-to']) {
+    for (const line of request.all(name)) if (!parseNameAddrs(line)) return bad(`Bad ${name}`);
+  }
+  const expires = request.get('expires');
+  if (expires !== undefined && !/^\d{1,10}$/.test(expires)) return bad('Bad Expires');
+  const contentType = request.get('content-type');
+  if (contentType !== undefined && !isMediaType(contentType)) return bad('Bad Content-Type');
+  const date = request.get('date');
+  // RFC 3261 §20.17: GMT is the only zone.
+  if (date !== undefined && !date.trimEnd().endsWith('GMT')) return bad('Bad Date');
+  return undefined;
+}
+
+function isMediaType(value: string): boolean {
+  const [type = '', subtype = ''] = (value.split(';')[0] ?? '').split('/').map((part) => part.trim());
+  return isToken(type) && isToken(subtype);
+}
+
+/** Any scheme that a header may carry, but no broken sip, sips or tel URI. */
+function isAcceptableTarget(uri: string): boolean {
+  return parseUri(uri) !== undefined;
+}
+
+/** A response whose headers we rely on; others are dropped (RFC 3261 §18.1.2). */
+export function isUsableResponse(response: SipMessage): boolean {
+  for (const name of ['from', 'to', 'call-id', 'cseq']) if (response.count(name) !== 1) return false;
+  if (response.list('via').length !== 1 || !response.topVia || !response.cseq) return false;
+  if (!response.from || !response.to) return false;
+  for (const name of ['contact', 'record-route']) {
+    for (const line of response.all(name)) if (!parseNameAddrs(line) && line !== '*') return false;
+  }
+  return response.all('refer-to').every((line) => parseNameAddr(line) !== undefined);
+}
+
+function bad(reason: string): RequestFault {
+  return { status: 400, reason };
+}

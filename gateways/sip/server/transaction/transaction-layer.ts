@@ -1,0 +1,329 @@
+import { randomFillSync } from 'node:crypto';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { SipMessage } from '../message/message.ts';
+import type { Fault } from '../message/parse.ts';
+import { formatHostPort } from '../message/uri.ts';
+import { faultOfRequest, isUsableResponse } from '../message/validate.ts';
+import { branchCookie, formatVia, splitTopVia, type Via } from '../message/via.ts';
+import type { Flow, FlowHandler } from '../transport/flow.ts';
+import { protocolOfVia } from '../transport/flow.ts';
+import type { TransportLayer } from '../transport/transport-layer.ts';
+import { ClientTransaction, type ClientTransactionOwner, type ClientTransactionUser } from './client-transaction.ts';
+import { responseTo } from './responses.ts';
+import { ServerTransaction, type ServerTransactionOwner } from './server-transaction.ts';
+import type { TimerSettings } from './timers.ts';
+
+export interface TransactionOptions {
+  readonly timers: TimerSettings;
+  /** Server transactions at once; requests past it get 503 without state. */
+  readonly maxServerTransactions: number;
+  /** Responses go to the port that the request came from, whether or not it asked by rport (RFC 3581). */
+  readonly forcesRport: boolean;
+}
+
+/** What transactions hand up. All are called with requests that are valid. */
+export interface TransactionUser {
+  onRequest(transaction: ServerTransaction, request: SipMessage, bytes: number): void;
+  /** ACK of a 2xx. */
+  onAck(request: SipMessage, flow: Flow, bytes: number): void;
+  /** `invite` is undefined when there is nothing to cancel; answered 200 or 481 already. */
+  onCancel(invite: ServerTransaction, cancel: SipMessage, flow: Flow, bytes: number): void;
+  /** 2xx of an INVITE whose transaction is gone. */
+  onStrayResponse(response: SipMessage, flow: Flow): void;
+}
+
+/** Sees every message that comes and goes. */
+export interface MessageTap {
+  onMessage(direction: 'in' | 'out', flow: Flow, message: SipMessage): void;
+}
+
+/** Matches messages to transactions (RFC 3261 §17), and answers by itself what needs no transaction user. */
+export class TransactionLayer extends Owned implements FlowHandler, ServerTransactionOwner, ClientTransactionOwner {
+  readonly timers: TimerSettings;
+  readonly #options: TransactionOptions;
+  readonly #user: TransactionUser;
+  readonly #tap: MessageTap;
+  #transports: TransportLayer | undefined;
+  readonly #servers = new Map<string, ServerTransaction>();
+  readonly #clients = new Map<string, ClientTransaction>();
+  /** Merge key to transaction key. */
+  readonly #merges = new Map<string, string>();
+  readonly counters = { malformed: 0, merged: 0, shed: 0, unmatchedResponses: 0, retransmissions: 0 };
+
+  constructor(options: TransactionOptions, user: TransactionUser, tap: MessageTap) {
+    super();
+    this.#options = options;
+    this.timers = options.timers;
+    this.#user = user;
+    this.#tap = tap;
+  }
+
+  set transports(transports: TransportLayer) {
+    this.#transports = transports;
+  }
+
+  get serverCount(): number {
+    return this.#servers.size;
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  /** Puts our Via on top of `request` and sends it; responses go to `user`. */
+  request(request: SipMessage, flow: Flow, user: ClientTransactionUser, branch = newBranch()): ClientTransaction {
+    this.#addVia(request, flow, branch);
+    const key = `${branch} ${request.method}`;
+    const transaction = new ClientTransaction(this, user, key, request, flow);
+    this.#clients.set(key, transaction);
+    transaction.start();
+    return transaction;
+  }
+
+  /** For the ACK of a 2xx, which is no transaction. Returns the bytes, to send again when the 2xx comes again. */
+  sendOutside(request: SipMessage, flow: Flow): Buffer {
+    this.#addVia(request, flow, newBranch());
+    const bytes = request.toBuffer();
+    this.send(flow, bytes, request);
+    return bytes;
+  }
+
+  /** A CANCEL that was made by `cancelFor`: same branch as its INVITE, so its Via stands already. */
+  sendCancel(cancel: SipMessage, flow: Flow, user: ClientTransactionUser): void {
+    const branch = cancel.topVia?.params.get('branch') ?? '';
+    const key = `${branch} CANCEL`;
+    if (this.#clients.has(key)) return;
+    const transaction = new ClientTransaction(this, user, key, cancel, flow);
+    this.#clients.set(key, transaction);
+    transaction.start();
+  }
+
+  send(flow: Flow, bytes: Buffer, message: SipMessage | undefined, onFailure?: (error: Error) => void): void {
+    if (message) this.#tap.onMessage('out', flow, message);
+    else this.counters.retransmissions++;
+    flow.send(bytes, onFailure);
+  }
+
+  /** For the ladder: a response that a server transaction is about to send. */
+  noteSent(flow: Flow, response: SipMessage): void {
+    this.#tap.onMessage('out', flow, response);
+  }
+
+  /** Answers without keeping state: the same request again gets the same answer. */
+  refuse(request: SipMessage, flow: Flow, fault: Fault, headers: Readonly<Record<string, string>> = {}): void {
+    if (request.method === 'ACK' || fault.status === 0) return;
+    const response = responseTo(request, fault.status, fault.reason, statelessTag(request));
+    for (const [name, value] of Object.entries(headers)) response.add(name, value);
+    this.send(this.#flowForResponse(request, flow), response.toBuffer(), response);
+  }
+
+  // ── from the transports ─────────────────────────────────────────────────────────────────────────────────────────
+
+  onMessage(flow: Flow, message: SipMessage, bytes: number): void {
+    if (this.isClosed) return;
+    if (message.isRequest) this.#receiveRequest(flow, message, bytes);
+    else this.#receiveResponse(flow, message);
+  }
+
+  onFault(flow: Flow, fault: Fault, message: SipMessage | undefined): void {
+    this.counters.malformed++;
+    if (!message || this.isClosed) return;
+    this.#tap.onMessage('in', flow, message);
+    // Without these there is no answer that the sender could match to anything.
+    if (!message.has('via') || !message.has('call-id') || !message.has('cseq')) return;
+    const via = message.topVia;
+    if (via) stampVia(message, via, flow);
+    this.refuse(message, flow, fault);
+  }
+
+  #receiveRequest(flow: Flow, request: SipMessage, bytes: number): void {
+    const via = request.topVia;
+    if (via) stampVia(request, via, flow);
+    const key = via && serverKey(request, via, request.method === 'ACK' ? 'INVITE' : request.method);
+    const known = key === undefined ? undefined : this.#servers.get(key);
+    if (known) {
+      if (request.method !== 'ACK') {
+        this.counters.retransmissions++;
+        known.receiveCopy();
+        return;
+      }
+      if (known.receiveAck()) {
+        this.#tap.onMessage('in', flow, request);
+        return;
+      }
+    }
+    this.#tap.onMessage('in', flow, request);
+    const fault = faultOfRequest(request) ?? this.#faultOfLoop(request);
+    if (fault || !via || key === undefined) {
+      this.counters.malformed++;
+      this.onRefused(request, flow, fault ?? { status: 400, reason: 'Bad Via' });
+      return;
+    }
+    if (request.method === 'ACK') this.#user.onAck(request, flow, bytes);
+    else if (request.method === 'CANCEL') this.#receiveCancel(flow, request, via, key, bytes);
+    else this.#begin(flow, request, via, key, bytes);
+  }
+
+  onRefused(request: SipMessage, flow: Flow, fault: Fault & { headers?: Readonly<Record<string, string>> }): void {
+    if (!request.has('via') || !request.has('call-id') || !request.has('cseq')) return;
+    this.refuse(request, flow, fault, fault.headers);
+  }
+
+  #begin(flow: Flow, request: SipMessage, via: Via, key: string, bytes: number): void {
+    if (this.#servers.size >= this.#options.maxServerTransactions) {
+      this.counters.shed++;
+      this.refuse(request, flow, { status: 503, reason: 'Service Unavailable' }, { 'retry-after': '5' });
+      return;
+    }
+    const transaction = new ServerTransaction(this, key, request, flow, via.port ?? 5060);
+    if (transaction.mergeKey !== '' && this.#merges.has(transaction.mergeKey)) {
+      this.counters.merged++;
+      this.refuse(request, flow, { status: 482, reason: 'Loop Detected' });
+      return;
+    }
+    this.#servers.set(key, transaction);
+    if (transaction.mergeKey !== '') this.#merges.set(transaction.mergeKey, key);
+    this.#user.onRequest(transaction, request, bytes);
+  }
+
+  #receiveCancel(flow: Flow, cancel: SipMessage, via: Via, key: string, bytes: number): void {
+    const invite = this.#servers.get(serverKey(cancel, via, 'INVITE'));
+    const transaction = new ServerTransaction(this, key, cancel, flow, via.port ?? 5060);
+    this.#servers.set(key, transaction);
+    const [status, reason] = invite ? [200, 'OK'] : [481, 'Call/Transaction Does Not Exist'];
+    const response = responseTo(cancel, status, reason, statelessTag(cancel));
+    this.#tap.onMessage('out', flow, response);
+    transaction.respond(status, response.toBuffer());
+    if (invite) this.#user.onCancel(invite, cancel, flow, bytes);
+  }
+
+  #receiveResponse(flow: Flow, response: SipMessage): void {
+    if (!isUsableResponse(response)) {
+      this.counters.malformed++;
+      return;
+    }
+    const via = response.topVia;
+    const cseq = response.cseq;
+    if (!via || !cseq) return;
+    const transaction = this.#clients.get(`${via.params.get('branch') ?? ''} ${cseq.method}`);
+    if (!transaction && !this.#transports?.isOwn(via.host, via.port)) {
+      // RFC 3261 §18.1.2: a response whose top Via is not ours was not for us.
+      this.counters.unmatchedResponses++;
+      return;
+    }
+    this.#tap.onMessage('in', flow, response);
+    if (transaction) transaction.receive(response, flow);
+    else if (cseq.method === 'INVITE' && response.status >= 200 && response.status < 300) {
+      this.#user.onStrayResponse(response, flow);
+    } else this.counters.unmatchedResponses++;
+  }
+
+  /** @see RFC 3261 §16.3: a Via of ours below the top means that the request came round */
+  #faultOfLoop(request: SipMessage): Fault | undefined {
+    if (request.toTag !== '' || !this.#transports) return undefined;
+    for (const value of request.list('via')) {
+      if (!value.includes(branchMark)) continue;
+      return { status: 482, reason: 'Loop Detected' };
+    }
+    return undefined;
+  }
+
+  // ── for the transactions ────────────────────────────────────────────────────────────────────────────────────────
+
+  sendResponse(transaction: ServerTransaction, bytes: Buffer): void {
+    const { flow } = transaction;
+    if (flow.isOpen && (flow.isReliable || this.#options.forcesRport)) {
+      flow.send(bytes);
+      return;
+    }
+    this.#flowBack(flow, transaction.responsePort).send(bytes);
+  }
+
+  terminated(transaction: ServerTransaction | ClientTransaction): void {
+    if (transaction instanceof ClientTransaction) {
+      this.#clients.delete(transaction.key);
+      return;
+    }
+    this.#servers.delete(transaction.key);
+    if (transaction.mergeKey !== '' && this.#merges.get(transaction.mergeKey) === transaction.key) {
+      this.#merges.delete(transaction.mergeKey);
+    }
+  }
+
+  #flowForResponse(request: SipMessage, flow: Flow): Flow {
+    if (flow.isReliable || this.#options.forcesRport) return flow;
+    const via = request.topVia;
+    if (!via || via.params.has('rport')) return flow;
+    return this.#flowBack(flow, via.port ?? 5060);
+  }
+
+  /** RFC 3261 §18.2.2: to the address that the request came from, at the port that its Via names. */
+  #flowBack(flow: Flow, port: number): Flow {
+    if (flow.protocol === 'ws' || flow.protocol === 'wss') return flow;
+    return this.#transports?.flowTo({ protocol: flow.protocol, address: flow.remoteAddress, port }) ?? flow;
+  }
+
+  #addVia(request: SipMessage, flow: Flow, branch: string): void {
+    const sentBy = formatHostPort(flow.localAddress, flow.localPort);
+    request.prepend('via', `SIP/2.0/${flow.protocol.toUpperCase()} ${sentBy};branch=${branch};rport`);
+  }
+
+  protected override onClose(_reason: CloseReason): void {
+    for (const transaction of [...this.#servers.values()]) transaction.terminate();
+    for (const transaction of [...this.#clients.values()]) transaction.abandon();
+  }
+}
+
+/** @see RFC 3261 §17.2.3 */
+function serverKey(request: SipMessage, via: Via, method: string): string {
+  const branch = via.params.get('branch') ?? '';
+  const sentBy = `${via.host}:${via.port ?? ''}`;
+  if (branch.startsWith(branchCookie)) return `${branch} ${sentBy} ${method}`;
+  // RFC 2543: what the request is, without what an ACK or CANCEL to it has otherwise (To tag, method).
+  return `${request.uri} ${request.fromTag} ${request.callId} ${request.cseq?.number ?? ''} ${sentBy} ${branch} ${method}`;
+}
+
+/** Notes in the top Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4). */
+function stampVia(request: SipMessage, via: Via, flow: Flow): void {
+  const asked = via.params.has('rport');
+  if (!asked && via.host === flow.remoteAddress && protocolOfVia(via.transport) === flow.protocol) return;
+  if (asked) via.params.set('rport', String(flow.remotePort));
+  if (asked || via.host !== flow.remoteAddress) via.params.set('received', flow.remoteAddress);
+  const index = request.names.findIndex(({ name }) => name === 'via');
+  if (index < 0) return;
+  const { rest } = splitTopVia(request.values[index] ?? '');
+  request.values[index] = rest === '' ? formatVia(via) : `${formatVia(via)}, ${rest}`;
+}
+
+const randomPool = Buffer.alloc(4096);
+let randomUsed = randomPool.length;
+
+/** Hex text that nobody guesses; 64 bits keep an off-path sender from forging a response. */
+export function randomHex(bytes: number): string {
+  if (randomUsed + bytes > randomPool.length) {
+    randomFillSync(randomPool);
+    randomUsed = 0;
+  }
+  const text = randomPool.toString('hex', randomUsed, randomUsed + bytes);
+  randomUsed += bytes;
+  return text;
+}
+
+/** In each branch of this process, so that our own requests are known when they come round. */
+const branchMark = `${branchCookie}sy${randomHex(4)}`;
+
+export function newBranch(): string {
+  return branchMark + randomHex(8);
+}
+
+export function newTag(): string {
+  return randomHex(6);
+}
+
+/** The same for each copy of a request (RFC 3261 §8.2.6.2 wants that of a stateless server). */
+function statelessTag(request: SipMessage): string {
+  let hash = 0x811c9dc5;
+  const text = `${request.callId} ${request.get('from') ?? ''} ${request.get('cseq') ?? ''}`;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return `sl${(hash >>> 0).toString(16)}`;
+}
