@@ -125,7 +125,7 @@ export class SignallingServer extends Owned {
         request.method === 'resume'
           ? this.#resume(socket, id, validate(requestSchemas.resume, request.data))
           : request.method === 'join'
-            ? await this.#join(webSocket, socket, id, validate(requestSchemas.join, request.data), log)
+            ? await this.#join(webSocket, socket, id, validate(requestSchemas.join, request.data), { address, log })
             : refuseFirst(request.method);
       webSocket.off('message', keep);
       webSocket.on('message', (data, isBinary) => void session.receive(isBinary ? '' : String(data)));
@@ -146,10 +146,10 @@ export class SignallingServer extends Owned {
     socket: SessionSocket,
     requestId: number,
     data: RequestData<'join'>,
-    log: Logger,
+    { address, log }: { address: string; log: Logger },
   ): Promise<Session> {
     const { auth, rooms, ice, resumeGraceMs } = this.#options;
-    const grant = await auth.authorizeJoin(data.token, data.room);
+    const grant = await auth.authorizeJoin(data.token, data.room, address);
     const room = await rooms.open(data.room, { mayCreate: grant.mayCreateRoom });
     if (webSocket.readyState !== webSocket.OPEN) throw new GatewayError('closed', 'The socket closed while joining.');
     const participant = room.join({
