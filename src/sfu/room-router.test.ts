@@ -240,8 +240,12 @@ async function nextPli(peer: RtpPeer, ssrc: number): Promise<void> {
 }
 
 describe('simulcast', () => {
-  test('sends the layer that the consumer prefers, and says which', async () => {
-    const room = await start();
+  test.each<[string, Partial<SfuConfig>]>([
+    ['on the router where it entered', {}],
+    ['over a pipe to another worker', { workers: 2, maxConsumersPerRouter: 1 }],
+  ])('%s sends the layer that the consumer prefers, and says which', async (_, config) => {
+    const room = await start(config);
+    if (config.workers === 2) await subscribe(room, (await publishPcmu(room, 8_000)).producer);
     const { transport, peer: sender } = await plainPeer(room);
     const ssrcs = [8_001, 8_002];
     const producer = await transport.produce({ kind: 'video', rtpParameters: vp8(...ssrcs) });
@@ -266,6 +270,7 @@ describe('simulcast', () => {
       sender.streamSenderReports({ ssrc, clockRate: 90_000 }, 100, stop.signal);
     }
     const { transport: receiving, peer } = await plainPeer(room);
+    expect((await sfu.describeWorkers()).map(({ rooms }) => rooms)).toEqual(config.workers === 2 ? [1, 1] : [1]);
     const consumer = await receiving.consume({
       producer,
       rtpCapabilities: plainCapabilities(room),

@@ -1,7 +1,8 @@
 // Owns: a second look at what clients say about their media, before mediasoup sees it. Pure.
 //
-// mediasoup checks most of it, but partly in C++ and partly while it writes into a buffer that all requests of a worker
-// share: whatever is odd is stopped here. Each function builds a new object of the fields that mediasoup knows.
+// mediasoup checks most of it, but some only while it writes a request. When that throws half way through, the FlatBuffers
+// builder, which all requests of the worker share, refuses everything afterwards: one odd stream would end every room
+// there. So whatever is odd is stopped here. Each function builds a new object of the fields that mediasoup knows.
 import type { types } from 'mediasoup';
 import type { MediaKind } from '#core/rtp.ts';
 import { field, integer, list, oneOf, optional, record, refuse, text } from './untrusted.ts';

@@ -88,13 +88,13 @@ export class SfuProcess extends Owned {
   async #checkAlive(): Promise<void> {
     const timeout = AbortSignal.timeout(heartbeatTimeoutMs);
     const silence = once(timeout, 'abort').then(() => 'silent' as const);
-    // A worker that dies meanwhile says so by 'died'.
     const answer = this.worker.getResourceUsage().then(
       () => 'alive' as const,
-      () => 'gone' as const,
+      () => 'unreachable' as const,
     );
-    if ((await Promise.race([answer, silence])) !== 'silent' || this.isClosed) return;
-    this.#log.error({ worker: this.index, pid: this.pid }, 'sfu worker does not answer, killing it');
+    const state = await Promise.race([answer, silence]);
+    if (state === 'alive' || this.isClosed) return;
+    this.#log.error({ worker: this.index, pid: this.pid, state }, 'sfu worker does not answer, killing it');
     killProcess(this.pid);
   }
 
@@ -136,7 +136,12 @@ async function startWorker(config: SfuConfig): Promise<types.Worker> {
 async function endWorker(worker: types.Worker, log: Logger): Promise<void> {
   if (worker.subprocessClosed) return;
   const gone = new Promise<void>((resolve) => worker.once('subprocessclose', resolve));
-  worker.close();
+  try {
+    worker.close();
+  } catch (err) {
+    log.error({ pid: worker.pid, err }, 'sfu worker cannot be told to end, killing it');
+    killProcess(worker.pid);
+  }
   const timer = setTimeout(() => {
     log.warn({ pid: worker.pid }, 'sfu worker does not end, killing it');
     killProcess(worker.pid);
