@@ -1,12 +1,13 @@
 // Owns: the door of RTMP: encoders push to us (rtmp://host/live/key), we push to services and pull from servers.
 // May import: core.
-export { pushRtmp, type RtmpPush, type RtmpPushOptions } from './client.ts';
-export type { RtmpPublishGrant, RtmpPublishRequest } from './publish-request.ts';
-export { defaultRtmpConfig, type RtmpGatewayConfig, type RtmpGatewayPorts } from './server.ts';
-
 import { type RtmpGatewayConfig, type RtmpGatewayPorts, RtmpServer } from './server.ts';
 
-/** Listening when it returns. The result is a Gateway of core, with its ports for whoever shows the URL. */
+export { pushRtmp, type RtmpPush, type RtmpPushOptions } from './client.ts';
+export type { RtmpPublishGrant, RtmpPublishRequest } from './publish-request.ts';
+export { RtmpPull, type RtmpPullOptions } from './pull.ts';
+export { defaultRtmpConfig, type RtmpGatewayConfig, type RtmpGatewayPorts } from './server.ts';
+
+/** Listening when it resolves. The result is a Gateway of core, with its ports for whoever shows the URL. */
 export function createRtmpGateway(ports: RtmpGatewayPorts, config: RtmpGatewayConfig): Promise<RtmpServer> {
   return RtmpServer.create(ports, config);
 }
