@@ -289,12 +289,14 @@ async function restartIce({ handle, token }) {
   return { status: response.status, isNew, etag, remoteUfrag: theirs('ice-ufrag') };
 }
 
-/** ufrag of the pair in use, as the browser has it. */
-async function selectedUfrag({ handle }) {
+/** Until the pair in use is one with these credentials of the server. */
+function usesUfrag({ handle, ufrag }) {
   const { pc } = get(handle);
-  const sender = [...pc.getSenders(), ...pc.getReceivers()].find(({ transport }) => transport);
-  const pair = sender.transport.iceTransport.getSelectedCandidatePair();
-  return pair?.remote.usernameFragment;
+  const { transport } = [...pc.getSenders(), ...pc.getReceivers()].find((end) => end.transport);
+  return until('new credentials in use', () => {
+    const value = transport.iceTransport.getSelectedCandidatePair()?.remote.usernameFragment;
+    return { ok: value === ufrag, value };
+  });
 }
 
 function recolor({ handle, color }) {
@@ -335,7 +337,7 @@ const functions = {
   outbound,
   keepsPlaying,
   restartIce,
-  selectedUfrag,
+  usesUfrag,
   recolor,
   leave,
   state,
