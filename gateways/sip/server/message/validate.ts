@@ -60,6 +60,8 @@ function faultOfTarget(request: SipMessage): RequestFault | undefined {
       ? bad('Bad Request-URI')
       : { status: 416, reason: 'Unsupported URI Scheme' };
   }
+  // RFC 3261 §19.1.1, table 1: a Request-URI has no headers.
+  if (uri.headers !== '') return bad('Bad Request-URI');
   if (uri.scheme !== 'sip' && uri.scheme !== 'sips' && uri.scheme !== 'tel') {
     return { status: 416, reason: 'Unsupported URI Scheme' };
   }
