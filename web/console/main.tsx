@@ -1,0 +1,1 @@
+// Owns: the start of the console. May import: its siblings, ui.
