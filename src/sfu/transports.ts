@@ -9,6 +9,12 @@ import { Consumer, Producer, type RoomState, runOpen } from './streams.ts';
 import { checkVideoLayers } from './transport-params.ts';
 import { refuse, text } from './untrusted.ts';
 
+/**
+ * libwebrtc drops a PLI that comes within 300 ms of the one before, and mediasoup asks again after a second only: spaced
+ * out, none is dropped, and many that join at once share the key frame that comes next.
+ */
+const keyFrameSpacingMs = 350;
+
 /** What a transport wants of its room. */
 export interface RoomMedia extends RoomState {
   readonly config: SfuConfig;
@@ -43,7 +49,12 @@ export abstract class MediaTransport<Native extends types.Transport> {
     return this.run('this stream', async () => {
       const { kind, isPaused: paused = false } = options;
       const rtpParameters = checkRtpParameters(kind, options.rtpParameters);
-      const native = await this.native.produce({ kind, rtpParameters, paused });
+      const native = await this.native.produce({
+        kind,
+        rtpParameters,
+        paused,
+        keyFrameRequestDelay: keyFrameSpacingMs,
+      });
       this.room.admitProducer(native, this.node);
       return new Producer(native, this.room);
     });
