@@ -1,5 +1,5 @@
 // Owns: one running mediasoup-worker and its WebRtcServer, from start to exit.
-import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createWorker, type types, workerBin } from 'mediasoup';
 import type { SfuConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
@@ -9,9 +9,14 @@ import { explainListenFailure, listenInfosFor, loopbackPortRange, resolveListenA
 
 const startTimeoutMs = 10_000;
 const exitTimeoutMs = 2_000;
-const heartbeatIntervalMs = 5_000;
-/** A worker that has not answered for so long is stuck, and everybody who waits for it with it. */
-const heartbeatTimeoutMs = 10_000;
+/** A worker that has not answered for so many heartbeats is stuck, and everybody who waits for it with it. */
+const missedHeartbeats = 3;
+
+export interface SfuOptions {
+  readonly log: Logger;
+  /** How often each worker is asked whether it lives. */
+  readonly heartbeatMs?: number | undefined;
+}
 
 /** Who has routers in a process. */
 export interface SfuProcessUser {
@@ -32,6 +37,7 @@ export class SfuProcess extends Owned {
   streamCount = 0;
   consumerCount = 0;
   readonly #log: Logger;
+  readonly #heartbeatMs: number;
   readonly #heartbeat: NodeJS.Timeout;
 
   private constructor(
@@ -39,7 +45,7 @@ export class SfuProcess extends Owned {
     worker: types.Worker,
     webRtcServer: types.WebRtcServer,
     loopback: types.TransportListenInfo,
-    log: Logger,
+    { log, heartbeatMs = 2_000 }: SfuOptions,
   ) {
     super();
     this.index = index;
@@ -47,7 +53,8 @@ export class SfuProcess extends Owned {
     this.webRtcServer = webRtcServer;
     this.loopback = loopback;
     this.#log = log;
-    this.#heartbeat = setInterval(() => void this.#checkAlive(), heartbeatIntervalMs).unref();
+    this.#heartbeatMs = heartbeatMs;
+    this.#heartbeat = setInterval(() => void this.#checkAlive(), heartbeatMs).unref();
     worker.on('died', () => void this.close('failed'));
     // At once, so that whoever is refused by the closed worker learns why from its room.
     this.signal.addEventListener('abort', () => {
@@ -60,7 +67,8 @@ export class SfuProcess extends Owned {
    * @param workerCount how many there are in all, for the ports that they take
    * @throws GatewayError `conflict` (port in use, no such address), `internal` (the binary does not run)
    */
-  static async start(index: number, workerCount: number, config: SfuConfig, log: Logger): Promise<SfuProcess> {
+  static async start(index: number, workerCount: number, config: SfuConfig, options: SfuOptions): Promise<SfuProcess> {
+    const { log } = options;
     const worker = await startWorker(config);
     const port = config.firstPort === 0 ? 0 : config.firstPort + index;
     const listenInfos = listenInfosFor(await resolveListenAddresses(config.listen), port, config);
@@ -74,7 +82,7 @@ export class SfuProcess extends Owned {
       const portRange = loopbackPortRange(config.firstPort, workerCount);
       const loopback: types.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1', portRange };
       log.info({ worker: index, pid: worker.pid, port, addresses: listenInfos.length }, 'sfu worker started');
-      return new SfuProcess(index, worker, webRtcServer, loopback, log);
+      return new SfuProcess(index, worker, webRtcServer, loopback, options);
     } catch (thrown) {
       await endWorker(worker, log);
       throw thrown;
@@ -86,13 +94,15 @@ export class SfuProcess extends Owned {
   }
 
   async #checkAlive(): Promise<void> {
-    const timeout = AbortSignal.timeout(heartbeatTimeoutMs);
-    const silence = once(timeout, 'abort').then(() => 'silent' as const);
     const answer = this.worker.getResourceUsage().then(
       () => 'alive' as const,
       () => 'unreachable' as const,
     );
-    const state = await Promise.race([answer, silence]);
+    let state: 'alive' | 'unreachable' | 'silent' = 'silent';
+    // One heartbeat at a time: when it is we who slept, their answers are read before the last one is over.
+    for (let missed = 0; state === 'silent' && missed < missedHeartbeats && !this.isClosed; missed++) {
+      state = await Promise.race([answer, sleep(this.#heartbeatMs, 'silent' as const, { ref: false })]);
+    }
     if (state === 'alive' || this.isClosed) return;
     this.#log.error({ worker: this.index, pid: this.pid, state }, 'sfu worker does not answer, killing it');
     killProcess(this.pid);

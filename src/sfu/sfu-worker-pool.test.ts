@@ -11,9 +11,9 @@ import { createSfu, type Sfu } from './index.ts';
 const log = new KeepingLog();
 const open = new Set<Sfu>();
 
-async function start(change: Partial<SfuConfig> = {}): Promise<Sfu> {
+async function start(change: Partial<SfuConfig> = {}, heartbeatMs?: number): Promise<Sfu> {
   const config = { ...configSchema.parse({}).sfu, workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }], ...change };
-  const sfu = await createSfu(config, { log });
+  const sfu = await createSfu(config, { log, heartbeatMs });
   open.add(sfu);
   return sfu;
 }
@@ -120,6 +120,28 @@ test('a room over two workers fails whole when either dies, and nothing is throw
   process.kill(pid, 'SIGKILL');
   await failed;
   expect([producer.isClosed, consumer.isClosed]).toEqual([true, true]);
+});
+
+test('a worker that hangs is killed and replaced', async () => {
+  const sfu = await start({}, 100);
+  const room = await sfu.createRoom({ log });
+  const [pid] = await pidsOf(sfu);
+  assert.ok(pid);
+  const failed = once(room.events, 'failed');
+  process.kill(pid, 'SIGSTOP');
+  await expect(room.createWebRtcTransport()).rejects.toMatchObject({ code: 'media_lost' });
+  await failed;
+  await expect(sfu.createRoom({ log })).resolves.toMatchObject({ isClosed: false });
+  expect(isRunning(pid)).toBe(false);
+});
+
+test('a worker that hangs does not hold up close', async () => {
+  const sfu = await start();
+  const [pid] = await pidsOf(sfu);
+  assert.ok(pid);
+  process.kill(pid, 'SIGSTOP');
+  await sfu.close();
+  expect(isRunning(pid)).toBe(false);
 });
 
 test('no worker process is left after close', async () => {

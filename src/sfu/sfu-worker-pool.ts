@@ -9,7 +9,7 @@ import type { RtpCapabilities } from '#core/rtp.ts';
 import { roomRtpCapabilities } from './codecs.ts';
 import { logMediasoup } from './mediasoup-log.ts';
 import { RoomRouter } from './room-router.ts';
-import { SfuProcess } from './sfu-process.ts';
+import { type SfuOptions, SfuProcess } from './sfu-process.ts';
 
 /** A worker that dies is replaced at once; if that goes wrong again and again, at longer and longer intervals. */
 const restartDelaysMs = [0, 250, 500, 1_000, 2_000, 5_000, 10_000] as const;
@@ -29,8 +29,8 @@ export interface Sfu extends SfuPort {
  * Starts all workers.
  * @throws GatewayError `conflict` (port in use), `internal` (worker does not start), in words for whoever starts it
  */
-export function createSfu(config: SfuConfig, options: { log: Logger }): Promise<Sfu> {
-  return SfuWorkerPool.create(config, options.log.child({ part: 'sfu' }));
+export function createSfu(config: SfuConfig, options: SfuOptions): Promise<Sfu> {
+  return SfuWorkerPool.create(config, { ...options, log: options.log.child({ part: 'sfu' }) });
 }
 
 /** One place for a worker process: its port stays, its processes come and go. */
@@ -46,25 +46,27 @@ interface WorkerSlot {
 class SfuWorkerPool extends Owned implements Sfu {
   readonly rtpCapabilities: RtpCapabilities = roomRtpCapabilities;
   readonly #config: SfuConfig;
+  readonly #options: SfuOptions;
   readonly #log: Logger;
   readonly #slots: WorkerSlot[];
   readonly #waiters = new Set<() => void>();
   readonly #starting = new Set<Promise<void>>();
   #lastFailure = 'it has not started yet';
 
-  private constructor(config: SfuConfig, log: Logger) {
+  private constructor(config: SfuConfig, options: SfuOptions) {
     super();
     this.#config = config;
-    this.#log = log;
+    this.#options = options;
+    this.#log = options.log;
     const count = config.workers === 0 ? availableParallelism() : config.workers;
     this.#slots = Array.from({ length: count }, (_, index) => {
       return { index, process: undefined, restarts: 0, failures: 0, startedAtMs: 0 };
     });
   }
 
-  static async create(config: SfuConfig, log: Logger): Promise<SfuWorkerPool> {
-    logMediasoup(log);
-    const pool = new SfuWorkerPool(config, log);
+  static async create(config: SfuConfig, options: SfuOptions): Promise<SfuWorkerPool> {
+    logMediasoup(options.log);
+    const pool = new SfuWorkerPool(config, options);
     const starts = await Promise.allSettled(pool.#slots.map((slot) => pool.#start(slot)));
     const failure = starts.find((start) => start.status === 'rejected');
     if (!failure) return pool;
@@ -137,7 +139,7 @@ class SfuWorkerPool extends Owned implements Sfu {
   }
 
   async #startNow(slot: WorkerSlot): Promise<void> {
-    const process = await SfuProcess.start(slot.index, this.#slots.length, this.#config, this.#log);
+    const process = await SfuProcess.start(slot.index, this.#slots.length, this.#config, this.#options);
     this.own(process);
     if (process.isClosed) {
       await process.done;
