@@ -1,11 +1,11 @@
 // Owns: node-av (FFmpeg's libraries in this process). Only this folder imports it, and only through owners that rule out
 // what crashes it: see docs/protocols/media.md. May import: node-av, #core types.
 
-import { AV_LOG_FATAL, AVERROR_EAGAIN, AVERROR_EOF, type FFDecoderCodec, type FFEncoderCodec } from 'node-av/constants';
+import { AV_LOG_QUIET, AVERROR_EAGAIN, AVERROR_EOF, type FFDecoderCodec, type FFEncoderCodec } from 'node-av/constants';
 import * as av from 'node-av/lib';
 
 // Broken input is reported by return codes; FFmpeg's words about it would fill the log of whoever is attacked.
-av.Log.setLevel(AV_LOG_FATAL);
+av.Log.setLevel(AV_LOG_QUIET);
 
 export { av };
 

@@ -1,0 +1,143 @@
+// Owns: one audio stream of an ingress, from access units to its track: forwarded, or made Opus.
+import type { StreamVerdict } from '#core/job.ts';
+import type { AudioCodec, SourceStream, SourceUnit } from '#core/media-source.ts';
+import { AudioDecoder } from '../av/audio-decoder.ts';
+import { OpusEncoder } from '../av/audio-encoder.ts';
+import { AvError } from '../av/library.ts';
+import type { TrackEvents } from '../job-context.ts';
+import type { RtpSender } from '../rtp/sender.ts';
+import { clockNowUs } from '../rtp/sequence.ts';
+import type { TrackCodec } from '../track-codecs.ts';
+import type { IngressStream, IngressStreamOptions } from './ingress-stream.ts';
+import { judge } from './verdict.ts';
+
+/** Music in stereo without a word of complaint; speech needs less and takes it. */
+const opusBitrateBps = { 1: 48_000, 2: 96_000 } as const;
+
+export class IngressAudio implements IngressStream, TrackEvents {
+  readonly #options: IngressStreamOptions;
+  #stream: SourceStream;
+  #verdict: StreamVerdict | undefined;
+  #sender: RtpSender | undefined;
+  #decoder: AudioDecoder | undefined;
+  #encoder: OpusEncoder | undefined;
+  delayUs: number | undefined;
+  framesIn = 0;
+  framesDropped = 0;
+  readonly keyFrames = 0;
+
+  constructor(options: IngressStreamOptions) {
+    this.#options = options;
+    this.#stream = options.stream;
+    this.describe(options.stream);
+  }
+
+  get stream(): SourceStream {
+    return this.#stream;
+  }
+
+  get verdict(): StreamVerdict | undefined {
+    return this.#verdict;
+  }
+
+  get memoryBytes(): number {
+    return this.#encoder ? 100_000 : 0;
+  }
+
+  describe(stream: SourceStream): void {
+    this.#stream = stream;
+    const verdict = judge(stream, {}, this.#options.spec);
+    const isNew = this.#verdict?.to !== verdict.to || this.#verdict?.action !== verdict.action;
+    this.#verdict = verdict;
+    if (isNew) this.#options.onVerdict(verdict);
+    this.#closeCodecs();
+    if (verdict.to === undefined) return;
+    if (isNew) this.#sender = this.#options.context.openTrack(stream.id, 'audio', verdict.to as TrackCodec, this);
+  }
+
+  deliver(unit: SourceUnit, isReplay: boolean): void {
+    // What was heard before must not be heard again.
+    if (unit.kind !== 'access_unit' || isReplay || unit.data.length === 0) return;
+    this.framesIn += 1;
+    const clockUs = this.#options.clock.place(unit.ptsUs, clockNowUs());
+    if (this.#verdict?.action === 'forward') this.#send(unit.data, clockUs);
+    else if (this.#verdict?.action === 'transcode') this.#transcode(unit.data, unit.ptsUs);
+  }
+
+  keyFrameRequested(): void {
+    // Audio has none.
+  }
+
+  published(): void {
+    this.#options.onSent();
+  }
+
+  close(): void {
+    this.#closeCodecs();
+  }
+
+  #send(data: Uint8Array, clockUs: number): void {
+    this.#sender?.sendFrame([data], clockUs, { marker: false });
+    this.delayUs = clockNowUs() - clockUs;
+    this.#options.onSent();
+  }
+
+  #transcode(data: Uint8Array, ptsUs: number): void {
+    const chain = this.#openCodecs();
+    if (!chain) {
+      this.framesDropped += 1;
+      return;
+    }
+    const isWhole = chain.decoder.decode(data, ptsUs, (samples, samplesPtsUs) => {
+      chain.encoder.push(samples, samplesPtsUs, (frame, framePtsUs) =>
+        this.#send(frame, this.#options.clock.at(framePtsUs)),
+      );
+    });
+    if (!isWhole) this.framesDropped += 1;
+  }
+
+  #openCodecs(): { decoder: AudioDecoder; encoder: OpusEncoder } | undefined {
+    if (this.#decoder && this.#encoder) return { decoder: this.#decoder, encoder: this.#encoder };
+    const { codec, config, sampleRateHz, channels, rtp } = this.#stream;
+    const outChannels = (channels ?? rtp?.channels ?? 2) === 1 ? 1 : 2;
+    try {
+      this.#encoder = new OpusEncoder({ channels: outChannels, bitrateBps: opusBitrateBps[outChannels] });
+      this.#decoder = new AudioDecoder({
+        codec: codec as AudioCodec,
+        config,
+        sampleRateHz: sampleRateHz ?? rtp?.clockRateHz,
+        channels: channels ?? rtp?.channels,
+        bitsPerSample: bitsPerSample(rtp?.encodingName),
+        output: this.#encoder.shape,
+      });
+      return { decoder: this.#decoder, encoder: this.#encoder };
+    } catch (error) {
+      if (!(error instanceof AvError)) throw error;
+      this.#closeCodecs();
+      this.#verdict = {
+        streamId: this.#stream.id,
+        kind: 'audio',
+        from: codec,
+        to: undefined,
+        action: 'drop',
+        reasons: [error.message],
+      };
+      this.#options.context.endTrack(this.#stream.id);
+      this.#options.onVerdict(this.#verdict);
+      return undefined;
+    }
+  }
+
+  #closeCodecs(): void {
+    this.#decoder?.[Symbol.dispose]();
+    this.#encoder?.[Symbol.dispose]();
+    this.#decoder = undefined;
+    this.#encoder = undefined;
+  }
+}
+
+/** `G726-32` is 4 bits of 8 kHz. */
+function bitsPerSample(encodingName: string | undefined): number | undefined {
+  const kbps = /^(?:AAL2-)?G726-(16|24|32|40)$/i.exec(encodingName ?? '')?.[1];
+  return kbps ? Number(kbps) / 8 : undefined;
+}

@@ -1,0 +1,250 @@
+// Owns: one video stream of an ingress, from access units to its track: forwarded, or transcoded when that fails.
+import type { StreamVerdict } from '#core/job.ts';
+import type { SourceStream, SourceUnit, VideoCodec } from '#core/media-source.ts';
+import type { TrackEvents } from '../job-context.ts';
+import { parseAvcConfig, splitAnnexB, splitLengthPrefixed, toAnnexB } from '../rtp/h264.ts';
+import { packetiseH264, packetiseVp8 } from '../rtp/packetise.ts';
+import type { RtpSender } from '../rtp/sender.ts';
+import { clockNowUs } from '../rtp/sequence.ts';
+import { GopCache } from './gop-cache.ts';
+import { H264Inspector } from './h264-inspector.ts';
+import type { IngressStream, IngressStreamOptions } from './ingress-stream.ts';
+import { judge } from './verdict.ts';
+import { transcodeCostMsPerS, VideoTranscoder } from './video-transcoder.ts';
+
+export type AccessUnit = Extract<SourceUnit, { kind: 'access_unit' }>;
+
+/** A key frame that is sent again for somebody who joins is heavy for all: not more often than this. */
+const replayIntervalMs = 300;
+
+interface CachedUnit {
+  readonly nals: readonly Uint8Array[];
+  readonly data: Uint8Array;
+  readonly ptsUs: number;
+  readonly isKey: boolean;
+}
+
+export class IngressVideo implements IngressStream, TrackEvents {
+  readonly #options: IngressStreamOptions;
+  readonly #inspector = new H264Inspector();
+  readonly #gop = new GopCache<CachedUnit>();
+  #stream: SourceStream;
+  #verdict: StreamVerdict | undefined;
+  #sender: RtpSender | undefined;
+  #transcoder: VideoTranscoder | undefined;
+  /** While admission is asked for; false after it was refused. */
+  #admission: 'unasked' | 'asked' | 'granted' | 'refused' = 'unasked';
+  #hasKey = false;
+  #pictureId = 0;
+  #lastReplayMs = Number.NEGATIVE_INFINITY;
+  #lastClockUs = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+  delayUs: number | undefined;
+  framesIn = 0;
+  framesDropped = 0;
+  keyFrames = 0;
+
+  constructor(options: IngressStreamOptions) {
+    this.#options = options;
+    this.#stream = options.stream;
+    this.describe(options.stream);
+  }
+
+  get stream(): SourceStream {
+    return this.#stream;
+  }
+
+  get verdict(): StreamVerdict | undefined {
+    return this.#verdict;
+  }
+
+  get memoryBytes(): number {
+    return this.#gop.byteLength + (this.#transcoder?.memoryBytes ?? 0);
+  }
+
+  describe(stream: SourceStream): void {
+    const hasOtherDecoder = stream.codec !== this.#stream.codec || !sameBytes(stream.config, this.#stream.config);
+    this.#stream = stream;
+    if (stream.codec === 'h264' && stream.config) {
+      const config = parseAvcConfig(stream.config);
+      if (config) this.#inspector.noteConfig(config);
+    }
+    if (hasOtherDecoder) {
+      this.#closeTranscoder();
+      this.#gop.clear();
+      this.#hasKey = false;
+    }
+  }
+
+  deliver(unit: SourceUnit, isReplay: boolean): void {
+    if (unit.kind !== 'access_unit' || this.#isClosed) return;
+    this.framesIn += 1;
+    const cached = this.#read(unit);
+    if (!cached) {
+      this.framesDropped += 1;
+      return;
+    }
+    if (cached.isKey) this.keyFrames += 1;
+    this.#judge();
+    this.#gop.push(cached, unit.data.byteLength, cached.isKey);
+    const arrivalUs = clockNowUs();
+    const clockUs = this.#options.clock.place(unit.ptsUs, arrivalUs);
+    if (this.#verdict?.action === 'forward') this.#forward(cached, isReplay ? arrivalUs : clockUs);
+    else if (this.#verdict?.action === 'transcode') this.#transcode(cached, isReplay);
+  }
+
+  keyFrameRequested(): void {
+    if (this.#transcoder) {
+      this.#transcoder.requestKeyFrame();
+      return;
+    }
+    const nowMs = performance.now();
+    if (nowMs - this.#lastReplayMs < replayIntervalMs) return;
+    this.#lastReplayMs = nowMs;
+    if (!this.#options.requestKeyFrame()) this.#sender?.replayFromKeyFrame();
+  }
+
+  published(): void {
+    this.#options.onSent();
+    // What went out before went nowhere.
+    if (this.#transcoder) this.#transcoder.requestKeyFrame();
+    else this.#sender?.replayFromKeyFrame();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#closeTranscoder();
+    this.#gop.clear();
+  }
+
+  #read(unit: AccessUnit): CachedUnit | undefined {
+    const { framing, codec } = this.#stream;
+    const { data, ptsUs, dtsUs } = unit;
+    if (codec !== 'h264') return { nals: [], data: this.#bare(data), ptsUs, isKey: unit.isKey };
+    const nals = framing.kind === 'length_prefixed' ? splitLengthPrefixed(data, framing.lengthSize) : splitAnnexB(data);
+    if (!nals || nals.length === 0) return undefined;
+    const isKey = this.#inspector.inspect(nals, ptsUs, dtsUs);
+    return { nals, data, ptsUs, isKey };
+  }
+
+  /** HEVC stays length-prefixed with its configuration record: the decoder reads both. */
+  #bare(data: Uint8Array): Uint8Array {
+    return data;
+  }
+
+  #judge(): void {
+    const verdict = judge(this.#stream, this.#inspector.facts, this.#options.spec);
+    const known = this.#verdict;
+    if (known && known.action === verdict.action && known.to === verdict.to && sameReasons(known, verdict)) return;
+    // Once transcoded it stays so: going back would change the picture's parameters for nothing.
+    if (known?.action === 'transcode' && verdict.action === 'forward') return;
+    this.#verdict = verdict;
+    this.#options.onVerdict(verdict);
+    if (verdict.action === 'drop' || verdict.to === undefined) return;
+    if (known?.to !== verdict.to) {
+      const { context, stream } = this.#options;
+      this.#sender = context.openTrack(stream.id, 'video', verdict.to as 'h264' | 'vp8', this);
+    }
+    if (verdict.action === 'transcode' && this.#admission === 'unasked') void this.#askAdmission();
+  }
+
+  #forward({ nals, data, isKey }: CachedUnit, clockUs: number): void {
+    this.#hasKey ||= isKey;
+    if (!this.#hasKey || (this.#stream.codec === 'h264' && !this.#inspector.hasParameterSets)) return;
+    const payloads =
+      this.#stream.codec === 'vp8'
+        ? packetiseVp8(data, this.#pictureId++)
+        : packetiseH264(this.#inspector.clean(nals, isKey));
+    this.#send(payloads, clockUs, isKey);
+  }
+
+  #send(payloads: readonly Uint8Array[], wantedUs: number, isKey: boolean): void {
+    // Replayed pictures come at once: each needs a later time than the last all the same.
+    const clockUs = Math.max(wantedUs, this.#lastClockUs + 1_000);
+    this.#lastClockUs = clockUs;
+    this.#sender?.sendFrame(payloads, clockUs, { isKey });
+    this.delayUs = clockNowUs() - clockUs;
+    this.#options.onSent();
+  }
+
+  #transcode({ data, ptsUs, nals, isKey }: CachedUnit, isReplay: boolean): void {
+    if (this.#admission !== 'granted') return;
+    if (!this.#transcoder) {
+      this.#openTranscoder();
+      return;
+    }
+    if (!this.#hasKey && !isKey) return;
+    this.#hasKey = true;
+    const input = this.#stream.codec === 'h264' ? toAnnexB(isKey ? this.#inspector.clean(nals, true) : nals) : data;
+    if (isReplay) {
+      this.#transcoder.prime(input, ptsUs);
+      return;
+    }
+    const isWhole = this.#transcoder.transcode(input, ptsUs, (unit) => {
+      const payloads =
+        this.#verdict?.to === 'vp8'
+          ? packetiseVp8(unit.data, this.#pictureId++)
+          : packetiseH264(splitAnnexB(unit.data));
+      this.#send(payloads, this.#options.clock.at(unit.ptsUs), unit.isKey);
+    });
+    if (!isWhole) this.framesDropped += 1;
+  }
+
+  async #askAdmission(): Promise<void> {
+    this.#admission = 'asked';
+    const { width = 1_280, height = 720 } = { ...this.#stream, ...this.#inspector.facts };
+    const costMsPerS = transcodeCostMsPerS(width, height, this.#stream.framerateHz ?? 30);
+    const isGranted = await this.#options.askCost(this.#stream.id, costMsPerS);
+    if (this.#isClosed) return;
+    this.#admission = isGranted ? 'granted' : 'refused';
+    if (isGranted) {
+      this.#openTranscoder();
+      return;
+    }
+    const reasons = [this.#options.context.refusedCost || 'no capacity', ...(this.#verdict?.reasons ?? [])];
+    this.#verdict = {
+      streamId: this.#stream.id,
+      kind: 'video',
+      from: this.#stream.codec,
+      to: undefined,
+      action: 'drop',
+      reasons,
+    };
+    this.#options.context.endTrack(this.#stream.id);
+    this.#options.onVerdict(this.#verdict);
+  }
+
+  /** Begins with the current group of pictures, so that nobody waits for the next key frame. */
+  #openTranscoder(): void {
+    const { spec, context } = this.#options;
+    const { stream } = this;
+    context.account(() => {
+      this.#transcoder = new VideoTranscoder({
+        from: stream.codec as VideoCodec,
+        to: this.#verdict?.to === 'vp8' ? 'vp8' : 'h264',
+        config: stream.codec === 'h264' ? undefined : stream.config,
+        bitrateBps: spec.videoBitrateBps,
+        framerateHz: stream.framerateHz,
+        hardware: spec.hardware,
+        hasLowDelay: stream.codec === 'h264' && !this.#inspector.facts.hasBFrames,
+      });
+      for (const unit of this.#gop.units) this.#transcode(unit, true);
+    });
+  }
+
+  #closeTranscoder(): void {
+    this.#transcoder?.[Symbol.dispose]();
+    this.#transcoder = undefined;
+  }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}
+
+/** A key frame interval that is a little different is no news. */
+function sameReasons(a: StreamVerdict, b: StreamVerdict): boolean {
+  const words = (verdict: StreamVerdict) => verdict.reasons.join().replace(/[0-9.]+/g, '');
+  return words(a) === words(b);
+}

@@ -1,0 +1,200 @@
+// Owns: media from a source into a room, for as long as the job is wanted: connects, watches, comes back.
+import { randomInt } from 'node:crypto';
+import type { IngressJobSpec, StreamVerdict } from '#core/job.ts';
+import type { MediaSource, SourceEnd, SourceStream, SourceUnit } from '#core/media-source.ts';
+import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
+import { IngressAudio } from './ingress-audio.ts';
+import type { IngressStream } from './ingress-stream.ts';
+import { IngressVideo } from './ingress-video.ts';
+import { SourceClock } from './source-clock.ts';
+
+/** Waits of 1, 2, 5, 10, 20 and then always 30 s, each shortened by up to a fifth so that many do not come at once. */
+const retryDelaysMs = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
+const maxStreams = 16;
+const watchIntervalMs = 250;
+
+export interface IngressPipelineOptions {
+  readonly context: JobContext;
+  readonly spec: IngressJobSpec;
+  /** Makes the source for the next attempt. */
+  readonly openSource: () => MediaSource;
+  /** Units of a fed source that come again from before. */
+  readonly isReplaying?: () => boolean;
+}
+
+export class IngressPipeline implements Pipeline {
+  readonly #options: IngressPipelineOptions;
+  readonly #streams = new Map<number, IngressStream>();
+  readonly #verdicts = new Map<number, StreamVerdict>();
+  readonly #costs = new Map<number, number>();
+  #clock = new SourceClock();
+  #source: MediaSource | undefined;
+  #state: 'starting' | 'live' | 'stalled' | 'reconnecting' | 'over' = 'starting';
+  #failures = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  readonly #watchTimer: NodeJS.Timeout;
+  #lastUnitMs = performance.now();
+  #bytesIn = 0;
+  #rate = { sinceMs: performance.now(), bytes: 0, bps: 0 };
+
+  constructor(options: IngressPipelineOptions) {
+    this.#options = options;
+    this.#watchTimer = setInterval(() => this.#watch(), watchIntervalMs);
+  }
+
+  start(): void {
+    this.#connect();
+  }
+
+  get progress(): PipelineProgress {
+    const streams = [...this.#streams.values()];
+    const sum = (of: (stream: IngressStream) => number) => streams.reduce((total, stream) => total + of(stream), 0);
+    const delay = (kind: 'audio' | 'video') =>
+      streams.find((stream) => stream.stream.kind === kind && stream.delayUs !== undefined)?.delayUs;
+    const audio = delay('audio');
+    const video = delay('video');
+    return {
+      bytesIn: this.#bytesIn,
+      framesIn: sum((stream) => stream.framesIn),
+      framesDropped: sum((stream) => stream.framesDropped),
+      keyFrames: sum((stream) => stream.keyFrames),
+      avOffsetMs: audio === undefined || video === undefined ? undefined : (video - audio) / 1_000,
+      bitrateInBps: this.#measureRate(),
+      memoryBytes: sum((stream) => stream.memoryBytes),
+    };
+  }
+
+  close(): void {
+    this.#state = 'over';
+    clearInterval(this.#watchTimer);
+    clearTimeout(this.#retryTimer);
+    const source = this.#source;
+    this.#source = undefined;
+    source?.close('requested');
+    for (const stream of this.#streams.values()) stream.close();
+    this.#streams.clear();
+  }
+
+  #connect(): void {
+    if (this.#state === 'over') return;
+    const source = this.#options.openSource();
+    this.#source = source;
+    this.#lastUnitMs = performance.now();
+    source.start({
+      describe: (stream) => {
+        if (source === this.#source) this.#options.context.account(() => this.#describe(stream));
+      },
+      deliver: (unit) => {
+        if (source === this.#source) this.#options.context.account(() => this.#deliver(unit));
+      },
+    });
+    void source.done.then((end) => {
+      if (source === this.#source) this.#ended(end);
+    });
+  }
+
+  #describe(stream: SourceStream): void {
+    const known = this.#streams.get(stream.id);
+    if (known && known.stream.kind === stream.kind) {
+      known.describe(stream);
+      return;
+    }
+    if (!known && this.#streams.size >= maxStreams) return;
+    known?.close();
+    const options = {
+      context: this.#options.context,
+      clock: this.#clock,
+      spec: this.#options.spec,
+      stream,
+      requestKeyFrame: () => this.#source?.requestKeyFrame(stream.id) ?? false,
+      onVerdict: (verdict: StreamVerdict) => this.#noteVerdict(verdict),
+      onSent: () => this.#noteSent(stream.id),
+      askCost: (streamId: number, costMsPerS: number) => this.#askCost(streamId, costMsPerS),
+    };
+    this.#streams.set(stream.id, stream.kind === 'video' ? new IngressVideo(options) : new IngressAudio(options));
+  }
+
+  #deliver(unit: SourceUnit): void {
+    this.#lastUnitMs = performance.now();
+    this.#bytesIn += unit.data.byteLength;
+    this.#failures = 0;
+    this.#streams.get(unit.streamId)?.deliver(unit, this.#options.isReplaying?.() ?? false);
+  }
+
+  #noteVerdict(verdict: StreamVerdict): void {
+    this.#verdicts.set(verdict.streamId, verdict);
+    const verdicts = [...this.#verdicts.values()];
+    this.#options.context.reportVerdicts(verdicts);
+    const isHopeless = verdicts.some(
+      ({ kind, action }) => action === 'drop' && this.#options.spec[kind] === 'required',
+    );
+    if (isHopeless) {
+      const why = verdict.reasons[0] ?? 'it cannot be shown';
+      this.#finish('failed', 'unsupported_media', `The ${verdict.kind} it must have is left out: ${why}.`);
+    }
+  }
+
+  #noteSent(streamId: number): void {
+    if (this.#state === 'live' || this.#state === 'over' || !this.#options.context.isPublished(streamId)) return;
+    this.#state = 'live';
+    this.#options.context.report('live', 'media_flowing', 'Media arrives and goes into the room.');
+  }
+
+  async #askCost(streamId: number, costMsPerS: number): Promise<boolean> {
+    this.#costs.set(streamId, costMsPerS);
+    const base = 40;
+    let sum = base;
+    for (const cost of this.#costs.values()) sum += cost;
+    const isGranted = await this.#options.context.askCost(sum);
+    if (!isGranted) this.#costs.delete(streamId);
+    return isGranted;
+  }
+
+  #watch(): void {
+    const { stallTimeoutMs } = this.#options.spec;
+    if (this.#state !== 'live' || performance.now() - this.#lastUnitMs < stallTimeoutMs) return;
+    this.#state = 'stalled';
+    this.#options.context.report('stalled', 'source_silent', `Nothing has arrived for ${stallTimeoutMs / 1_000} s.`);
+  }
+
+  #ended(end: SourceEnd): void {
+    this.#source = undefined;
+    if (this.#state === 'over') return;
+    const message = end.error?.message ?? 'The source ended.';
+    if (!end.mayReturn) {
+      if (end.error) this.#finish('failed', 'source_refused', message);
+      else this.#finish('ended', 'source_ended', message);
+      return;
+    }
+    const step = retryDelaysMs[Math.min(this.#failures, retryDelaysMs.length - 1)] ?? 30_000;
+    const delayMs = step - randomInt(0, Math.floor(step / 5));
+    this.#failures += 1;
+    this.#state = 'reconnecting';
+    // Time stamps of the next connection begin anew.
+    this.#clock = new SourceClock();
+    for (const stream of this.#streams.values()) stream.close();
+    this.#streams.clear();
+    const seconds = (delayMs / 1_000).toFixed(1);
+    this.#options.context.report('reconnecting', 'source_lost', `${message} Next attempt in ${seconds} s.`);
+    this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
+  }
+
+  #finish(
+    state: 'ended' | 'failed',
+    reason: 'source_ended' | 'source_refused' | 'unsupported_media',
+    message: string,
+  ): void {
+    this.close();
+    this.#options.context.report(state, reason, message);
+  }
+
+  #measureRate(): number {
+    const nowMs = performance.now();
+    const passedMs = nowMs - this.#rate.sinceMs;
+    if (passedMs >= 900) {
+      const bps = Math.round(((this.#bytesIn - this.#rate.bytes) * 8_000) / passedMs);
+      this.#rate = { sinceMs: nowMs, bytes: this.#bytesIn, bps };
+    }
+    return this.#rate.bps;
+  }
+}

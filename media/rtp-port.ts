@@ -1,0 +1,172 @@
+// Owns: the one UDP socket of a media worker: links to SFU rooms, senders by SSRC, pacing. Folder: the media worker
+// process. May import: core/{errors,ids,codecs,media-source,job}, telemetry, and its own folders.
+
+import { randomInt } from 'node:crypto';
+import { createSocket, type Socket } from 'node:dgram';
+import { isRtcp } from './rtp/packet.ts';
+import { parseRtcp } from './rtp/rtcp.ts';
+import type { RtpSender } from './rtp/sender.ts';
+
+/** A key frame of 100 kB would overrun the default receive buffer of the SFU's socket; so many go at once, the rest after. */
+const burstPackets = 48;
+const burstIntervalMs = 1;
+const reportIntervalMs = 1_000;
+const socketBufferBytes = 4 * 1024 * 1024;
+/** What waits for its turn; beyond it the oldest is worthless. */
+const maxQueuedPackets = 8_192;
+
+export interface RtpFeedback {
+  keyFrameRequested(): void;
+}
+
+export interface RtpLink {
+  readonly id: number;
+  readonly ip: string;
+  readonly port: number;
+}
+
+interface Sending {
+  readonly sender: RtpSender;
+  readonly link: RtpLink;
+  readonly feedback: RtpFeedback;
+}
+
+export class RtpPort {
+  readonly #socket: Socket;
+  readonly #links = new Map<number, RtpLink>();
+  readonly #sendings = new Map<number, Sending>();
+  readonly #queue: { packet: Buffer; link: RtpLink }[] = [];
+  readonly #reports: NodeJS.Timeout;
+  #budget = burstPackets;
+  #drainTimer: NodeJS.Timeout | undefined;
+  droppedPackets = 0;
+
+  /** @param port 0 for any; one that is taken is replaced by another */
+  static async bind(port: number): Promise<RtpPort> {
+    try {
+      return new RtpPort(await bindSocket(port));
+    } catch (error) {
+      if (port === 0) throw error;
+      return new RtpPort(await bindSocket(0));
+    }
+  }
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setRecvBufferSize(socketBufferBytes);
+    socket.setSendBufferSize(socketBufferBytes);
+    socket.on('message', (data, from) => this.#receive(data, from.address, from.port));
+    // ICMP of a transport that is gone; the SFU tells of it in its own way.
+    socket.on('error', () => undefined);
+    this.#reports = setInterval(() => this.#sendReports(), reportIntervalMs);
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  openLink(link: RtpLink): void {
+    this.#links.set(link.id, link);
+  }
+
+  closeLink(id: number): void {
+    this.#links.delete(id);
+  }
+
+  link(id: number): RtpLink | undefined {
+    return this.#links.get(id);
+  }
+
+  /** An SSRC that nothing here uses. */
+  newSsrc(): number {
+    for (;;) {
+      const ssrc = randomInt(1, 0xffffffff);
+      if (!this.#sendings.has(ssrc)) return ssrc;
+    }
+  }
+
+  add(sender: RtpSender, link: RtpLink, feedback: RtpFeedback): void {
+    this.#sendings.set(sender.ssrc, { sender, link, feedback });
+  }
+
+  remove(ssrc: number): void {
+    this.#sendings.delete(ssrc);
+  }
+
+  send(packet: Buffer, link: RtpLink): void {
+    if (this.#budget > 0) {
+      this.#budget -= 1;
+      this.#write(packet, link);
+    } else if (this.#queue.length < maxQueuedPackets) {
+      this.#queue.push({ packet, link });
+    } else {
+      this.droppedPackets += 1;
+    }
+    this.#drainTimer ??= setTimeout(() => this.#drain(), burstIntervalMs);
+  }
+
+  close(): void {
+    clearInterval(this.#reports);
+    clearTimeout(this.#drainTimer);
+    this.#socket.close();
+  }
+
+  #drain(): void {
+    this.#drainTimer = undefined;
+    this.#budget = burstPackets;
+    const batch = this.#queue.splice(0, this.#budget);
+    this.#budget -= batch.length;
+    for (const { packet, link } of batch) this.#write(packet, link);
+    if (batch.length > 0) this.#drainTimer = setTimeout(() => this.#drain(), burstIntervalMs);
+  }
+
+  #write(packet: Buffer, link: RtpLink): void {
+    // The transport may have closed since; then there is nobody to care.
+    if (this.#links.get(link.id) === link) this.#socket.send(packet, link.port, link.ip, ignoreSendError);
+  }
+
+  #receive(data: Buffer, ip: string, port: number): void {
+    if (!isRtcp(data)) return;
+    for (const packet of parseRtcp(data)) {
+      if (packet.kind === 'pli') this.#sendingTo(packet.mediaSsrc, ip, port)?.feedback.keyFrameRequested();
+      else if (packet.kind === 'nack')
+        this.#sendingTo(packet.mediaSsrc, ip, port)?.sender.resend(packet.sequenceNumbers);
+      else if (packet.kind === 'fir') {
+        for (const ssrc of packet.mediaSsrcs) this.#sendingTo(ssrc, ip, port)?.feedback.keyFrameRequested();
+      }
+    }
+  }
+
+  /** Only the transport that carries a stream may say something about it. */
+  #sendingTo(ssrc: number, ip: string, port: number): Sending | undefined {
+    const sending = this.#sendings.get(ssrc);
+    return sending && sending.link.port === port && sending.link.ip === ip ? sending : undefined;
+  }
+
+  #sendReports(): void {
+    for (const { sender, link } of this.#sendings.values()) {
+      const report = sender.report();
+      if (report) this.send(report, link);
+    }
+  }
+}
+
+const ignoreSendError = () => undefined;
+
+function bindSocket(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket({
+      type: 'udp4',
+      // Links are numeric addresses; resolving them again for each packet costs a microsecond or two.
+      lookup: (host, _options, callback) => callback(null, host, 4),
+    });
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
+    socket.bind(port, '127.0.0.1', () => {
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
