@@ -50,9 +50,9 @@ export class HttpListener extends Owned {
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: 16_384,
     };
-    const listener = getRequestListener(options.fetch as Parameters<typeof getRequestListener>[0], {
-      overrideGlobalObjects: false,
-    });
+    // It puts its own Request in the place of the global one: hono's bodyLimit makes a new Request of the one it got, which
+    // the global class refuses where no length was said.
+    const listener = getRequestListener(options.fetch as Parameters<typeof getRequestListener>[0]);
     const secure: SecureServerOptions = { ...settings, ...options.tls, minVersion: 'TLSv1.2' };
     this.#server = options.tls ? createSecureServer(secure, listener) : createServer(settings, listener);
     this.#server.maxConnections = options.maxConnections;
