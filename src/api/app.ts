@@ -98,9 +98,13 @@ async function answerNotFound(
 ): Promise<Response> {
   // Without a credential nobody learns what there is below /api.
   if (c.req.path.startsWith('/api/')) await identify(c);
-  const allow = allowedMethods(app.routes, c.req.path).join(', ');
-  if (allow === '') return answerError(c, new GatewayError('not_found', 'There is nothing at this address.'), metrics);
-  if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
+  const methods = allowedMethods(app.routes, c.req.path);
+  const allow = methods.join(', ');
+  if (allow !== '' && c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
+  // A route that takes the method has looked and passed on: a file that is not there.
+  if (allow === '' || methods.includes(c.req.method)) {
+    return answerError(c, new GatewayError('not_found', 'There is nothing at this address.'), metrics);
+  }
   const error = new GatewayError('method_not_allowed', `This address takes ${allow}.`);
   return answerError(c, error, metrics, { allow });
 }

@@ -17,7 +17,8 @@ export async function findParticipant(
   { room, participant: id }: { room: string; participant: string },
 ): Promise<Participant> {
   const found = (await liveRoom(rooms, room))?.participants.get(id as ParticipantId);
-  if (!found || found.isHidden) throw new GatewayError('not_found', 'That participant is not in the room.');
+  if (!found || found.isHidden || found.isClosed)
+    throw new GatewayError('not_found', 'That participant is not in the room.');
   return found;
 }
 
@@ -27,6 +28,6 @@ export async function findStream(
   { room, stream: id }: { room: string; stream: string },
 ): Promise<Publication> {
   const found = (await liveRoom(rooms, room))?.findPublication(id as PublicationId);
-  if (!found) throw new GatewayError('not_found', 'That stream is not in the room.');
+  if (!found || found.isClosed) throw new GatewayError('not_found', 'That stream is not in the room.');
   return found;
 }

@@ -14,6 +14,8 @@ const maxQuestions = 1_000;
 /** So many are under way at once. */
 const batchSize = 50;
 const timeoutMs = 2_000;
+/** One that hangs must not use up the time of all. */
+const questionTimeoutMs = 500;
 
 /** Undefined for what has ended in the meantime, or does not answer in time. */
 type Ask = <T>(question: () => Promise<T>) => Promise<T | undefined>;
@@ -78,7 +80,7 @@ class QuestionBudget {
   }
 
   /** @returns undefined for what has ended in the meantime, or does not answer in time */
-  #ask: Ask = (question) => answerWithin(this.#deadline - performance.now(), question);
+  #ask: Ask = (question) => answerWithin(Math.min(questionTimeoutMs, this.#deadline - performance.now()), question);
 }
 
 async function participantStats(participant: Participant, ask: Ask): Promise<RoomStats['participants'][number]> {

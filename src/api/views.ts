@@ -19,7 +19,8 @@ export function roomView({ record }: RoomEntry, live: Room | undefined): RoomRes
 }
 
 export function participantView(participant: Participant): ParticipantResource {
-  const publications = [...participant.publications.values()];
+  // One that is being closed is still in the map for a moment.
+  const publications = [...participant.publications.values()].filter(({ isClosed }) => !isClosed);
   const isSilent = (kind: 'audio' | 'video') =>
     publications.every((publication) => publication.kind !== kind || publication.isMuted);
   return {

@@ -50,7 +50,7 @@ const patchRoute = apiRoute({
   access: { scope: 'rooms:write', participants: 'moderate' },
   request: { params: participantParams, body: jsonInput(participantPatch) },
   responses: { 200: jsonBody(participantSchema, 'The participant as it is now.') },
-  errors: ['not_found', 'closed'],
+  errors: ['not_found', 'closed', 'media_lost'],
 });
 
 const deleteRoute = apiRoute({

@@ -41,7 +41,7 @@ const patchRoute = apiRoute({
   access: { scope: 'rooms:write', participants: 'moderate' },
   request: { params: streamParams, body: jsonInput(streamPatch) },
   responses: { 200: jsonBody(streamSchema, 'The stream as it is now.') },
-  errors: ['not_found', 'closed'],
+  errors: ['not_found', 'closed', 'media_lost'],
 });
 
 const deleteRoute = apiRoute({
@@ -62,7 +62,10 @@ export function streamRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(listRoute, async (c) => {
     const room = await liveRoom(rooms, c.req.valid('param').room);
-    const page = pageOf(room?.publications() ?? [], c.req.valid('query'));
+    const page = pageOf(
+      [...(room?.publications() ?? [])].filter(({ isClosed }) => !isClosed),
+      c.req.valid('query'),
+    );
     return c.json({ ...page, items: page.items.map(streamView) }, 200);
   });
 
