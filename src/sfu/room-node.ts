@@ -43,22 +43,26 @@ export class RoomNode {
   }
 }
 
+interface Import<Native> {
+  readonly carried: Promise<Native>;
+  users: number;
+}
+
 /** Streams of other routers in this one, each piped once however many use it, and taken down when nobody does. */
 class Imports<Native extends Closable> {
-  readonly #imports = new Map<string, { readonly carried: Promise<Native>; users: number }>();
+  readonly #imports = new Map<string, Import<Native>>();
 
   /** @param carry pipes the stream, if this is its first user */
   async acquire(origin: Native, carry: () => Promise<Native>): Promise<Lease<Native>> {
-    const entry = this.#imports.get(origin.id) ?? { carried: this.#begin(origin.id, carry), users: 0 };
-    this.#imports.set(origin.id, entry);
+    const entry = this.#imports.get(origin.id) ?? this.#begin(origin.id, carry);
     entry.users++;
     let isReleased = false;
     const release = (): void => {
       if (isReleased) return;
       isReleased = true;
       entry.users--;
-      if (entry.users > 0 || this.#imports.get(origin.id) !== entry) return;
-      this.#imports.delete(origin.id);
+      if (entry.users > 0) return;
+      this.#forget(origin.id, entry);
       // Where it could not be made there is nothing to close, and whoever waited for it was told.
       entry.carried.then((native) => native.close()).catch(() => undefined);
     };
@@ -70,18 +74,16 @@ class Imports<Native extends Closable> {
     }
   }
 
-  async #begin(id: string, carry: () => Promise<Native>): Promise<Native> {
-    // After the caller has put the entry down.
-    await Promise.resolve();
-    const forget = (): void => void this.#imports.delete(id);
-    try {
-      const native = await carry();
-      if (native.closed) forget();
-      else native.observer.once('close', forget);
-      return native;
-    } catch (thrown) {
-      forget();
-      throw thrown;
-    }
+  #begin(id: string, carry: () => Promise<Native>): Import<Native> {
+    const entry: Import<Native> = { carried: carry(), users: 0 };
+    this.#imports.set(id, entry);
+    const forget = (): void => this.#forget(id, entry);
+    entry.carried.then((native) => (native.closed ? forget() : native.observer.once('close', forget)), forget);
+    return entry;
+  }
+
+  /** Its place may have been taken by a later one, which stays. */
+  #forget(id: string, entry: Import<Native>): void {
+    if (this.#imports.get(id) === entry) this.#imports.delete(id);
   }
 }

@@ -192,6 +192,26 @@ describe('streams through a room', () => {
     });
   });
 
+  test.each([1, 2])('that end while they are consumed leave nothing behind (%i workers)', async (workers) => {
+    const room = await start({ workers, maxConsumersPerRouter: 1 });
+    const filler = await publishPcmu(room, 5_100);
+    await subscribe(room, filler.producer);
+    const { transport } = await plainPeer(room);
+    const { transport: sending } = await plainPeer(room);
+    for (let i = 0; i < 20; i++) {
+      const producer = await sending.produce({ kind: 'audio', rtpParameters: pcmu(5_101 + i) });
+      const consuming = transport.consume({ producer, rtpCapabilities: plainCapabilities(room) });
+      // At different moments of the request.
+      for (let turns = 0; turns < i; turns++) await Promise.resolve();
+      producer.close();
+      const [outcome] = await Promise.allSettled([consuming]);
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'closed' });
+      else if (!outcome.value.isClosed) await once(outcome.value.events, 'closed');
+    }
+    const consumers = (await sfu.describeWorkers()).reduce((sum, worker) => sum + worker.consumers, 0);
+    expect(consumers).toBe(1);
+  });
+
   test('ask the sender for a key frame when a receiver needs one', async () => {
     const room = await start();
     const { transport, peer: sender } = await plainPeer(room);
@@ -417,6 +437,28 @@ describe('a room that outgrows its worker', () => {
     const ended = once(far.consumer.events, 'closed');
     first.producer.close();
     await ended;
+  });
+
+  test('takes a pipe down that nobody uses, and makes it again', async () => {
+    const room = await start({ workers: 2, maxConsumersPerRouter: 1 });
+    const { producer } = await publishPcmu(room, 10_201);
+    await subscribe(room, producer);
+    const far = await plainPeer(room);
+    const rtpCapabilities = plainCapabilities(room);
+    for (let i = 0; i < 3; i++) {
+      const consumers = await Promise.all([1, 2].map(() => far.transport.consume({ producer, rtpCapabilities })));
+      await Promise.all(consumers.map((consumer) => consumer.resume()));
+      const heard = consumers.map((consumer) => far.peer.next(({ ssrc }) => ssrc === ssrcOf(consumer.rtpParameters)));
+      await Promise.all(heard);
+      for (const consumer of consumers) consumer.close();
+    }
+    expect(producer.isClosed).toBe(false);
+    // The new one begins while the old one ends.
+    const last = await far.transport.consume({ producer, rtpCapabilities });
+    last.close();
+    const again = await far.transport.consume({ producer, rtpCapabilities });
+    await again.resume();
+    await far.peer.next(({ ssrc }) => ssrc === ssrcOf(again.rtpParameters));
   });
 
   test('carries data channels to it', async () => {

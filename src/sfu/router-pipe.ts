@@ -33,7 +33,7 @@ export class RouterPipe {
         rtpParameters: consumer.rtpParameters,
         paused: consumer.producerPaused,
       });
-      this.#follow(consumer, carried);
+      this.#follow(producer, consumer, carried);
       return carried;
     } catch (thrown) {
       consumer.close();
@@ -53,6 +53,7 @@ export class RouterPipe {
       const carried = await far.produceData({ sctpStreamParameters, label, protocol });
       consumer.observer.on('close', () => carried.close());
       carried.observer.on('close', () => consumer.close());
+      if (dataProducer.closed) consumer.close();
       if (consumer.closed) carried.close();
       return carried;
     } catch (thrown) {
@@ -61,7 +62,7 @@ export class RouterPipe {
     }
   }
 
-  #follow(consumer: types.Consumer, carried: types.Producer): void {
+  #follow(producer: types.Producer, consumer: types.Consumer, carried: types.Producer): void {
     const setPaused = (isPaused: boolean): void => {
       // It fails only when the far router has gone, and then there is nothing left to pause.
       (isPaused ? carried.pause() : carried.resume()).catch(() => undefined);
@@ -70,9 +71,10 @@ export class RouterPipe {
     consumer.observer.on('pause', () => setPaused(true));
     consumer.observer.on('resume', () => setPaused(false));
     carried.observer.on('close', () => consumer.close());
-    // What happened while the far producer was made.
+    // What happened while these were made; the consumer misses what its process says before it is known here.
+    if (producer.closed) consumer.close();
     if (consumer.closed) carried.close();
-    else if (consumer.producerPaused !== carried.paused) setPaused(consumer.producerPaused);
+    else if (producer.paused !== carried.paused) setPaused(producer.paused);
   }
 
   #endsSeenFrom(from: types.Router, pair: PipePair): { near: types.PipeTransport; far: types.PipeTransport } {

@@ -1,5 +1,5 @@
 // Owns: what every kind of transport does: streams in, streams out, both ended with it.
-import type { types } from 'mediasoup';
+import { errors, type types } from 'mediasoup';
 import type { SfuConfig } from '#config/schema.ts';
 import type { ConsumeOptions, SfuConsumer, SfuDataProducer, SfuProducer } from '#core/ports.ts';
 import type { MediaKind, RtpParameters } from '#core/rtp.ts';
@@ -76,6 +76,7 @@ export abstract class MediaTransport<Native extends types.Transport> {
           // Also for Opus, and for receivers without RTX: NACK is then answered by plain retransmission.
           enableRtx: true,
         });
+        assertSourceOpen(lease.native, native);
         native.observer.once('close', lease.release);
         this.room.admitConsumer(native, this.node);
         return new Consumer(native, this.room, producer.id, mid);
@@ -102,4 +103,14 @@ export abstract class MediaTransport<Native extends types.Transport> {
     if (isInPackets && Buffer.byteLength(mid) > maxMidLength) refuse('mid', `may have ${maxMidLength} bytes`);
     return isInPackets;
   }
+}
+
+/** A consumer misses the end of its producer when that comes before mediasoup has made the object for it. */
+export function assertSourceOpen(
+  producer: { readonly closed: boolean },
+  consumer: { readonly closed: boolean; close(): void },
+): void {
+  if (!producer.closed && !consumer.closed) return;
+  consumer.close();
+  throw new errors.NotFoundError('the producer has ended');
 }

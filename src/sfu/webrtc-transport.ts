@@ -23,7 +23,7 @@ import { type LayoutPlan, layoutCapabilities } from './payload-layout.ts';
 import type { RoomNode } from './room-node.ts';
 import { toTransportStats } from './stats.ts';
 import { checkDataText, checkDtlsParameters, checkSctpStreamParameters } from './transport-params.ts';
-import { MediaTransport, type RoomMedia } from './transports.ts';
+import { assertSourceOpen, MediaTransport, type RoomMedia } from './transports.ts';
 import { integer } from './untrusted.ts';
 
 /** RFC 7675 §5.1 has 30 s as the time after which consent is lost. */
@@ -136,6 +136,7 @@ export class WebRtcTransport extends MediaTransport<types.WebRtcTransport> imple
       const lease = await this.room.leaseDataProducer(dataProducer, this.node);
       try {
         const native = await this.native.consumeData({ dataProducerId: lease.native.id });
+        assertSourceOpen(lease.native, native);
         native.observer.once('close', lease.release);
         return new DataConsumer(native, dataProducer.id);
       } catch (thrown) {
