@@ -15,7 +15,7 @@ const isTest = (path: string) => /\.test\.tsx?$/.test(path);
 /** What a test beside the code may use on top of what the code may. */
 const forTests: PartRule = {
   mayImport: ['test/support/', 'test/fixtures/'],
-  packages: ['vitest', 'fast-check', 'node:*'],
+  packages: ['vitest', 'fast-check', '@seriousme/openapi-schema-validator', 'node:*'],
 };
 
 /** @returns one line for each import that the table does not allow */
