@@ -135,9 +135,9 @@ test('H264 is forwarded untouched, other audio becomes Opus, and both are right'
   const samples = viewer.heard.slice(20).flatMap((frame) => [...frame.samples]);
   expect(Math.abs(measureFrequency(Int16Array.from(samples), 1, 48_000) - 440)).toBeLessThan(5);
   expect(viewer.packetsLost).toBe(0);
-  expect(job.verdicts.map(({ kind, action, from, to }) => [kind, action, from, to])).toEqual([
-    ['video', 'forward', 'h264', 'h264'],
-    ['audio', 'transcode', 'l16', 'opus'],
+  expect(job.verdicts.map(({ kind, action, from, to }) => [kind, action, from, to].join(' ')).sort()).toEqual([
+    'audio transcode l16 opus',
+    'video forward h264 h264',
   ]);
   expect(sources).toHaveLength(1);
 });

@@ -6,9 +6,10 @@ import { AudioDecoder } from '#media/av/audio-decoder.ts';
 import { readNumber } from '#media/av/test-signals.ts';
 import { VideoDecoder } from '#media/av/video-decoder.ts';
 import { type Depacketiser, H264Depacketiser, PlainDepacketiser, Vp8Depacketiser } from '#media/rtp/depacketise.ts';
-import { isRtcp, parseRtp } from '#media/rtp/packet.ts';
+import { isRtcp, parseRtp, type RtpPacket } from '#media/rtp/packet.ts';
+import { ReorderBuffer } from '#media/rtp/reorder.ts';
 import { buildPli, parseRtcp } from '#media/rtp/rtcp.ts';
-import { clockNowUs, fromNtp, seqDistance, timestampDistance } from '#media/rtp/sequence.ts';
+import { clockNowUs, fromNtp, timestampDistance } from '#media/rtp/sequence.ts';
 
 export interface SeenPicture {
   readonly number: number;
@@ -33,7 +34,7 @@ interface Stream {
   readonly depacketiser: Depacketiser;
   readonly video: VideoDecoder | undefined;
   readonly audio: AudioDecoder | undefined;
-  lastSequence: number | undefined;
+  readonly order: ReorderBuffer;
   report: { unixUs: number; rtpTimestamp: number } | undefined;
   hasKey: boolean;
 }
@@ -48,7 +49,6 @@ export class RoomViewer {
   readonly #room: SfuRoom;
   readonly #streams = new Map<number, Stream>();
   #wake: () => void = () => undefined;
-  packetsLost = 0;
   packets = 0;
 
   static async join(room: SfuRoom): Promise<RoomViewer> {
@@ -96,12 +96,18 @@ export class RoomViewer {
             channels: 1,
             output: { sampleRateHz: 48_000, channels: 1 },
           }),
-      lastSequence: undefined,
+      order: new ReorderBuffer({ maxWaitUs: 200_000, maxPackets: 2_000 }),
       report: undefined,
       hasKey: false,
     });
     await consumer.resume();
     return consumer;
+  }
+
+  get packetsLost(): number {
+    let lost = 0;
+    for (const { order } of this.#streams.values()) lost += order.lost;
+    return lost;
   }
 
   /** Resolves when `isEnough`, asked after each packet. */
@@ -138,12 +144,12 @@ export class RoomViewer {
     const stream = packet && this.#streams.get(packet.ssrc);
     if (!packet || !stream) return;
     this.packets += 1;
-    const step = stream.lastSequence === undefined ? 1 : seqDistance(packet.sequenceNumber, stream.lastSequence);
-    // What is sent again for others.
-    if (step < 1) return;
-    this.packetsLost += step - 1;
-    stream.lastSequence = packet.sequenceNumber;
     const arrivalUs = clockNowUs();
+    stream.order.push(packet, arrivalUs, (ordered) => this.#show(ordered, stream, arrivalUs));
+    this.#wake();
+  }
+
+  #show(packet: RtpPacket, stream: Stream, arrivalUs: number): void {
     stream.depacketiser.push(packet, (frame) => {
       const { report } = stream;
       const ticks = report && timestampDistance(frame.timestamp, report.rtpTimestamp);
@@ -156,6 +162,5 @@ export class RoomViewer {
         this.pictures.push({ number: readNumber(picture), width, height, arrivalUs, unixUs });
       });
     });
-    this.#wake();
   }
 }
