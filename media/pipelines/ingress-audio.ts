@@ -1,6 +1,6 @@
 // Owns: one audio stream of an ingress, from access units to its track: forwarded, or made Opus.
 import type { StreamVerdict } from '#core/job.ts';
-import type { AudioCodec, SourceStream, SourceUnit } from '#core/media-source.ts';
+import type { AudioCodec, SourceStream } from '#core/media-source.ts';
 import { AudioDecoder } from '../av/audio-decoder.ts';
 import { OpusEncoder } from '../av/audio-encoder.ts';
 import { AvError } from '../av/library.ts';
@@ -8,7 +8,7 @@ import type { TrackEvents } from '../job-context.ts';
 import type { RtpSender } from '../rtp/sender.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import type { TrackCodec } from '../track-codecs.ts';
-import type { IngressStream, IngressStreamOptions } from './ingress-stream.ts';
+import type { AccessUnit, IngressStream, IngressStreamOptions } from './ingress-stream.ts';
 import { judge } from './verdict.ts';
 
 /** Music in stereo without a word of complaint; speech needs less and takes it. */
@@ -55,9 +55,9 @@ export class IngressAudio implements IngressStream, TrackEvents {
     if (isNew) this.#sender = this.#options.context.openTrack(stream.id, 'audio', verdict.to as TrackCodec, this);
   }
 
-  deliver(unit: SourceUnit, isReplay: boolean): void {
+  deliver(unit: AccessUnit, isReplay: boolean): void {
     // What was heard before must not be heard again.
-    if (unit.kind !== 'access_unit' || isReplay || unit.data.length === 0) return;
+    if (isReplay || unit.data.length === 0) return;
     this.framesIn += 1;
     const clockUs = this.#options.clock.place(unit.ptsUs, clockNowUs());
     if (this.#verdict?.action === 'forward') this.#send(unit.data, clockUs);

@@ -4,6 +4,11 @@ import type { SourceStream, SourceUnit } from '#core/media-source.ts';
 import type { JobContext } from '../job-context.ts';
 import type { SourceClock } from './source-clock.ts';
 
+export type AccessUnit = Extract<SourceUnit, { kind: 'access_unit' }> & {
+  /** RTP payloads that the unit came in, where it goes out in the same. */
+  readonly payloads?: readonly Uint8Array[] | undefined;
+};
+
 export interface IngressStreamOptions {
   readonly context: JobContext;
   readonly clock: SourceClock;
@@ -31,6 +36,6 @@ export interface IngressStream {
   /** The source says something new about it. */
   describe(stream: SourceStream): void;
   /** @param isReplay kept from before: brought up to now as fast as it goes */
-  deliver(unit: SourceUnit, isReplay: boolean): void;
+  deliver(unit: AccessUnit, isReplay: boolean): void;
   close(): void;
 }

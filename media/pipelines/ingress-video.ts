@@ -1,18 +1,16 @@
 // Owns: one video stream of an ingress, from access units to its track: forwarded, or transcoded when that fails.
 import type { StreamVerdict } from '#core/job.ts';
-import type { SourceStream, SourceUnit, VideoCodec } from '#core/media-source.ts';
+import type { SourceStream, VideoCodec } from '#core/media-source.ts';
 import type { TrackEvents } from '../job-context.ts';
-import { parseAvcConfig, splitAnnexB, splitLengthPrefixed, toAnnexB } from '../rtp/h264.ts';
+import { h264Nal, h264NalType, parseAvcConfig, splitAnnexB, splitLengthPrefixed, toAnnexB } from '../rtp/h264.ts';
 import { packetiseH264, packetiseVp8 } from '../rtp/packetise.ts';
 import type { RtpSender } from '../rtp/sender.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import { GopCache } from './gop-cache.ts';
 import { H264Inspector } from './h264-inspector.ts';
-import type { IngressStream, IngressStreamOptions } from './ingress-stream.ts';
+import type { AccessUnit, IngressStream, IngressStreamOptions } from './ingress-stream.ts';
 import { judge } from './verdict.ts';
 import { transcodeCostMsPerS, VideoTranscoder } from './video-transcoder.ts';
-
-export type AccessUnit = Extract<SourceUnit, { kind: 'access_unit' }>;
 
 /** A key frame that is sent again for somebody who joins is heavy for all: not more often than this. */
 const replayIntervalMs = 300;
@@ -20,6 +18,7 @@ const replayIntervalMs = 300;
 interface CachedUnit {
   readonly nals: readonly Uint8Array[];
   readonly data: Uint8Array;
+  readonly payloads: readonly Uint8Array[] | undefined;
   readonly ptsUs: number;
   readonly isKey: boolean;
 }
@@ -66,8 +65,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
     const hasOtherDecoder = stream.codec !== this.#stream.codec || !sameBytes(stream.config, this.#stream.config);
     this.#stream = stream;
     if (stream.codec === 'h264' && stream.config) {
-      const config = parseAvcConfig(stream.config);
-      if (config) this.#inspector.noteConfig(config);
+      this.#inspector.noteConfig(parseAvcConfig(stream.config) ?? annexBSets(stream.config));
     }
     if (hasOtherDecoder) {
       this.#closeTranscoder();
@@ -76,8 +74,8 @@ export class IngressVideo implements IngressStream, TrackEvents {
     }
   }
 
-  deliver(unit: SourceUnit, isReplay: boolean): void {
-    if (unit.kind !== 'access_unit' || this.#isClosed) return;
+  deliver(unit: AccessUnit, isReplay: boolean): void {
+    if (this.#isClosed) return;
     this.framesIn += 1;
     const cached = this.#read(unit);
     if (!cached) {
@@ -120,17 +118,13 @@ export class IngressVideo implements IngressStream, TrackEvents {
 
   #read(unit: AccessUnit): CachedUnit | undefined {
     const { framing, codec } = this.#stream;
-    const { data, ptsUs, dtsUs } = unit;
-    if (codec !== 'h264') return { nals: [], data: this.#bare(data), ptsUs, isKey: unit.isKey };
+    const { data, payloads, ptsUs, dtsUs } = unit;
+    // HEVC may stay length-prefixed beside its configuration record: the decoder reads both.
+    if (codec !== 'h264') return { nals: [], data, payloads, ptsUs, isKey: unit.isKey };
     const nals = framing.kind === 'length_prefixed' ? splitLengthPrefixed(data, framing.lengthSize) : splitAnnexB(data);
     if (!nals || nals.length === 0) return undefined;
     const isKey = this.#inspector.inspect(nals, ptsUs, dtsUs);
-    return { nals, data, ptsUs, isKey };
-  }
-
-  /** HEVC stays length-prefixed with its configuration record: the decoder reads both. */
-  #bare(data: Uint8Array): Uint8Array {
-    return data;
+    return { nals, data, payloads, ptsUs, isKey };
   }
 
   #judge(): void {
@@ -149,14 +143,13 @@ export class IngressVideo implements IngressStream, TrackEvents {
     if (verdict.action === 'transcode' && this.#admission === 'unasked') void this.#askAdmission();
   }
 
-  #forward({ nals, data, isKey }: CachedUnit, clockUs: number): void {
+  #forward({ nals, data, payloads: own, isKey }: CachedUnit, clockUs: number): void {
     this.#hasKey ||= isKey;
     if (!this.#hasKey || (this.#stream.codec === 'h264' && !this.#inspector.hasParameterSets)) return;
-    const payloads =
-      this.#stream.codec === 'vp8'
-        ? packetiseVp8(data, this.#pictureId++)
-        : packetiseH264(this.#inspector.clean(nals, isKey));
-    this.#send(payloads, clockUs, isKey);
+    const isVp8 = this.#stream.codec === 'vp8';
+    const made = () =>
+      isVp8 ? packetiseVp8(data, this.#pictureId++) : packetiseH264(this.#inspector.clean(nals, isKey));
+    this.#send(own ?? made(), clockUs, isKey);
   }
 
   #send(payloads: readonly Uint8Array[], wantedUs: number, isKey: boolean): void {
@@ -237,6 +230,15 @@ export class IngressVideo implements IngressStream, TrackEvents {
     this.#transcoder?.[Symbol.dispose]();
     this.#transcoder = undefined;
   }
+}
+
+/** SDP and some muxers give parameter sets as a byte stream instead of a configuration record. */
+function annexBSets(config: Uint8Array): { sps: Uint8Array[]; pps: Uint8Array[] } {
+  const nals = splitAnnexB(config);
+  return {
+    sps: nals.filter((nal) => h264NalType(nal) === h264Nal.sps),
+    pps: nals.filter((nal) => h264NalType(nal) === h264Nal.pps),
+  };
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -3,9 +3,13 @@ import { randomInt } from 'node:crypto';
 import type { IngressJobSpec, StreamVerdict } from '#core/job.ts';
 import type { MediaSource, SourceEnd, SourceStream, SourceUnit } from '#core/media-source.ts';
 import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
+import { parseRtcp } from '../rtp/rtcp.ts';
+import { clockNowUs } from '../rtp/sequence.ts';
 import { IngressAudio } from './ingress-audio.ts';
 import type { IngressStream } from './ingress-stream.ts';
 import { IngressVideo } from './ingress-video.ts';
+import { RtpSourceClock } from './rtp-source-clock.ts';
+import { RtpUnpacker, withSdpConfig } from './rtp-unpacker.ts';
 import { SourceClock } from './source-clock.ts';
 
 /** Waits of 1, 2, 5, 10, 20 and then always 30 s, each shortened by up to a fifth so that many do not come at once. */
@@ -27,7 +31,9 @@ export class IngressPipeline implements Pipeline {
   readonly #streams = new Map<number, IngressStream>();
   readonly #verdicts = new Map<number, StreamVerdict>();
   readonly #costs = new Map<number, number>();
+  readonly #unpackers = new Map<number, RtpUnpacker>();
   #clock = new SourceClock();
+  #rtpClock = new RtpSourceClock();
   #source: MediaSource | undefined;
   #state: 'starting' | 'live' | 'stalled' | 'reconnecting' | 'over' = 'starting';
   #failures = 0;
@@ -93,7 +99,8 @@ export class IngressPipeline implements Pipeline {
     });
   }
 
-  #describe(stream: SourceStream): void {
+  #describe(described: SourceStream): void {
+    const stream = withSdpConfig(described);
     const known = this.#streams.get(stream.id);
     if (known && known.stream.kind === stream.kind) {
       known.describe(stream);
@@ -101,6 +108,7 @@ export class IngressPipeline implements Pipeline {
     }
     if (!known && this.#streams.size >= maxStreams) return;
     known?.close();
+    if (stream.framing.kind === 'rtp') this.#unpackers.set(stream.id, new RtpUnpacker(stream, this.#rtpClock));
     const options = {
       context: this.#options.context,
       clock: this.#clock,
@@ -118,7 +126,23 @@ export class IngressPipeline implements Pipeline {
     this.#lastUnitMs = performance.now();
     this.#bytesIn += unit.data.byteLength;
     this.#failures = 0;
-    this.#streams.get(unit.streamId)?.deliver(unit, this.#options.isReplaying?.() ?? false);
+    const stream = this.#streams.get(unit.streamId);
+    if (!stream) return;
+    if (unit.kind === 'access_unit') stream.deliver(unit, this.#options.isReplaying?.() ?? false);
+    else if (unit.kind === 'rtp') this.#unpack(unit, stream);
+    else this.#readReports(unit);
+  }
+
+  #unpack({ data, streamId }: SourceUnit, stream: IngressStream): void {
+    const unpacker = this.#unpackers.get(streamId);
+    if (!unpacker) return;
+    const wasBroken = unpacker.isBroken;
+    unpacker.push(data, clockNowUs(), (whole) => stream.deliver(whole, false));
+    if (unpacker.isBroken && !wasBroken) this.#source?.requestKeyFrame(streamId);
+  }
+
+  #readReports({ data, streamId }: SourceUnit): void {
+    for (const packet of parseRtcp(data)) if (packet.kind === 'sr') this.#rtpClock.noteReport(streamId, packet);
   }
 
   #noteVerdict(verdict: StreamVerdict): void {
@@ -172,6 +196,8 @@ export class IngressPipeline implements Pipeline {
     this.#state = 'reconnecting';
     // Time stamps of the next connection begin anew.
     this.#clock = new SourceClock();
+    this.#rtpClock = new RtpSourceClock();
+    this.#unpackers.clear();
     for (const stream of this.#streams.values()) stream.close();
     this.#streams.clear();
     const seconds = (delayMs / 1_000).toFixed(1);

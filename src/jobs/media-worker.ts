@@ -71,7 +71,7 @@ export class MediaWorker extends Owned {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Only what it needs: the parent's environment holds keys. The pool serves file writes of muxers; the threshold
       // keeps freed frames from fragmenting the heap.
-      env: { UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072', PATH: process.env.PATH },
+      env: { UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072' },
     });
     this.#log = options.log.child({ mediaWorker: this.#child.pid });
     this.#watchdog = setTimeout(() => this.#die('did not start in time'), startTimeoutMs);
