@@ -72,6 +72,11 @@ export class ApiClient {
     return this.#call('POST', 'login', { code });
   }
 
+  /** Ends a session; an API key has none to end. */
+  logout(): Promise<void> {
+    return this.#call('POST', 'logout');
+  }
+
   me(): Promise<Me> {
     return this.#call('GET', 'me');
   }

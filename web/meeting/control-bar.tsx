@@ -7,7 +7,7 @@ import type { Meeting } from './meeting.ts';
 import type { Device, InputKind } from './studio.ts';
 
 export function ControlBar({ meeting }: { meeting: Meeting }) {
-  const { studio, state, self, unread, panel } = meeting;
+  const { state, self, unread, panel } = meeting;
   const own = [...state.value.local.values()];
   const isSharing = own.some(({ source }) => source === 'screen');
   const isHandRaised = self.value?.isHandRaised ?? false;
@@ -57,11 +57,6 @@ export function ControlBar({ meeting }: { meeting: Meeting }) {
       >
         {meeting.hands.value.length > 0 && <span class="count-badge hand">{meeting.hands.value.length}</span>}
       </BarButton>
-      {studio.microphone.value.isOn && (
-        <div class="own-level">
-          <LevelBar level={studio.level} />
-        </div>
-      )}
       <button
         type="button"
         class="round-button leave"
@@ -134,6 +129,7 @@ function InputButton({ meeting, kind }: { meeting: Meeting; kind: InputKind }) {
         onClick={() => (kind === 'camera' ? meeting.toggleCamera() : meeting.toggleMicrophone())}
       >
         {isBusy ? <span class="spinner small" /> : <Icon name={isLive ? on : off} size={22} />}
+        {kind === 'microphone' && isLive && <LevelBar level={studio.level} />}
         {error && <span class="count-badge error">!</span>}
       </button>
       <Menu

@@ -57,10 +57,9 @@ export interface SpotlightRects {
 export function spotlightRects(stripCount: number, stage: Size): SpotlightRects {
   const isHigh = stage.height > stage.width;
   if (stripCount === 0) return { main: whole(stage), strip: [] };
+  const shown = Math.min(stripCount, stripLength(stage));
   if (isHigh) {
-    const height = Math.min(120, stage.height * 0.2);
-    const width = height;
-    const shown = Math.min(stripCount, Math.max(1, Math.floor((stage.width + gap) / (width + gap))));
+    const { width, height } = stripTile(stage);
     const main = { left: 0, top: 0, width: stage.width, height: stage.height - height - gap };
     const first = (stage.width - shown * width - (shown - 1) * gap) / 2;
     const top = main.height + gap;
@@ -69,9 +68,7 @@ export function spotlightRects(stripCount: number, stage: Size): SpotlightRects 
     );
     return { main: round(main), strip };
   }
-  const width = Math.min(240, Math.max(130, stage.width * 0.19));
-  const height = width / wide;
-  const shown = Math.min(stripCount, Math.max(1, Math.floor((stage.height + gap) / (height + gap))));
+  const { width, height } = stripTile(stage);
   const main = { left: 0, top: 0, width: stage.width - width - gap, height: stage.height };
   const first = (stage.height - shown * height - (shown - 1) * gap) / 2;
   const left = main.width + gap;
@@ -79,6 +76,22 @@ export function spotlightRects(stripCount: number, stage: Size): SpotlightRects 
     round({ left, top: first + index * (height + gap), width, height }),
   );
   return { main: round(main), strip };
+}
+
+function stripTile(stage: Size): Size {
+  if (stage.height > stage.width) {
+    const side = Math.min(110, stage.height * 0.18, (stage.width - 2 * gap) / 3);
+    return { width: side, height: side };
+  }
+  const width = Math.min(240, Math.max(130, stage.width * 0.19));
+  return { width, height: width / wide };
+}
+
+/** Tiles that the strip has room for. */
+export function stripLength(stage: Size): number {
+  const { width, height } = stripTile(stage);
+  const [room, tile] = stage.height > stage.width ? [stage.width, width] : [stage.height, height];
+  return Math.max(1, Math.floor((room + gap) / (tile + gap)));
 }
 
 /** The other one large and oneself in the corner, for two. */

@@ -10,7 +10,7 @@ import {
   type RoomState,
 } from '../client/index.ts';
 import { initialState } from '../client/room-state.ts';
-import { orToast, showToast } from '../ui/toasts.tsx';
+import { dropToasts, orToast, showToast } from '../ui/toasts.tsx';
 import { asRefusal, findInvitation, type Invitation } from './credentials.ts';
 import { readPreferences, writePreferences } from './preferences.ts';
 import { type InputKind, Studio } from './studio.ts';
@@ -65,7 +65,9 @@ export class Meeting {
     effect(() => this.#follow('microphone'));
     effect(() => this.#orderHands());
     effect(() => {
-      if (this.panel.value === 'chat') this.unread.value = 0;
+      if (this.panel.value !== 'chat') return;
+      this.unread.value = 0;
+      dropToasts('chat');
     });
     addEventListener('pagehide', () => this.#connection?.abandon());
     addEventListener('hashchange', () => this.lookForInvitation());

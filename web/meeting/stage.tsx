@@ -1,7 +1,16 @@
 // Owns: the tiles on their places, and telling the server which of them are seen. May import: its siblings.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Icon } from '../ui/icons.tsx';
-import { duoRects, gridRects, pageLength, type Rect, type Size, spotlightRects, tileAspects } from './layout.ts';
+import {
+  duoRects,
+  gridRects,
+  pageLength,
+  type Rect,
+  type Size,
+  spotlightRects,
+  stripLength,
+  tileAspects,
+} from './layout.ts';
 import type { Meeting } from './meeting.ts';
 import { usePageVisible, useSize } from './observe.ts';
 import { TileView } from './tile-view.tsx';
@@ -22,13 +31,16 @@ export function Stage({ meeting }: { meeting: Meeting }) {
     () => tilesOf(state),
     [state.participants, state.local, state.subscriptions, state.failedSubscriptions, state.selfId],
   );
-  const ordered = useSpeakersInView(tiles, state.activeSpeaker, pageLength(size));
+  const isStrip = useRef(false);
+  const inView = isStrip.current ? stripLength(size) : pageLength(size);
+  const ordered = useSpeakersInView(tiles, state.activeSpeaker, inView);
   const arrangement = arrange(ordered, {
     pinnedKey: meeting.pinnedKey.value,
     wantsSpotlight: meeting.wantsSpotlight.value,
     activeSpeaker: state.activeSpeaker,
     screenKey: useLatestScreen(tiles),
   });
+  isStrip.current = arrangement.mode === 'spotlight';
   const pages = arrangement.mode === 'grid' ? Math.ceil(arrangement.tiles.length / pageLength(size)) : 1;
   const shownPage = Math.min(page, Math.max(0, pages - 1));
   const placed = place(arrangement, size, shownPage);

@@ -59,17 +59,19 @@ export function TileView({ meeting, tile, rect, isFloating, isSmall }: TileViewP
       data-video={isShown && hasPicture}
       onDblClick={() => meeting.togglePin(tile.key)}
     >
-      {isShown && (
-        <Video
-          track={track}
-          isMirrored={isSelf && isCamera && meeting.studio.isMirrored.value}
-          isContained={!isCamera}
-          label={name}
-          testId="tile-video"
-          onPicture={setPicture}
-        />
-      )}
-      {!(isShown && hasPicture) && <Face tile={tile} isWaiting={isShown} />}
+      <div class="tile-media">
+        {isShown && (
+          <Video
+            track={track}
+            isMirrored={isSelf && isCamera && meeting.studio.isMirrored.value}
+            isContained={!isCamera}
+            label={name}
+            testId="tile-video"
+            onPicture={setPicture}
+          />
+        )}
+        {!(isShown && hasPicture) && <Face tile={tile} isWaiting={isShown} />}
+      </div>
       <NamePlate meeting={meeting} tile={tile} name={name} />
       <TileCorner meeting={meeting} tile={tile} />
     </article>

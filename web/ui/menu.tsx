@@ -24,6 +24,7 @@ export function Menu({ label, button, direction = 'up', align = 'middle', testId
     if (!isOpen) return;
     const root = anchor.current;
     const items = () => [...(root?.querySelectorAll<HTMLElement>('[role^=menuitem]:not(:disabled)') ?? [])];
+    keepInside(root?.querySelector<HTMLElement>('.menu'));
     items()[0]?.focus();
     const onPointer = (event: PointerEvent) => {
       if (!root?.contains(event.target as Node)) setOpen(false);
@@ -82,6 +83,18 @@ export function Menu({ label, button, direction = 'up', align = 'middle', testId
   );
 }
 
+/** Shifts what would stand out of the window. */
+function keepInside(menu: HTMLElement | null | undefined): void {
+  if (!menu) return;
+  const margin = 8;
+  const { left, right, top, bottom } = menu.getBoundingClientRect();
+  const shift = (start: number, end: number, limit: number) => {
+    if (end > limit - margin) return Math.max(margin - start, limit - margin - end);
+    return start < margin ? margin - start : 0;
+  };
+  menu.style.translate = `${shift(left, right, innerWidth)}px ${shift(top, bottom, innerHeight)}px`;
+}
+
 export interface MenuItemProps {
   readonly icon?: IconName;
   readonly isChecked?: boolean;
@@ -105,8 +118,14 @@ export function MenuItem({ icon, isChecked, isDanger, isDisabled, testId, onChoo
       data-testid={testId}
       onClick={onChoose}
     >
-      {isRadio ? <Icon name="check" size={isChecked ? 18 : 0} /> : icon && <Icon name={icon} size={18} />}
-      <span>{children}</span>
+      {isRadio ? (
+        <span class={isChecked ? 'menu-check' : 'menu-check off'}>
+          <Icon name="check" size={18} />
+        </span>
+      ) : (
+        icon && <Icon name={icon} size={18} />
+      )}
+      <span class="menu-words">{children}</span>
     </button>
   );
 }

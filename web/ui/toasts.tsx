@@ -14,6 +14,11 @@ const shownMs = 5_000;
 const maxShown = 3;
 let lastId = 0;
 
+/** Takes back what the user is about to see anyway. */
+export function dropToasts(icon: IconName): void {
+  toasts.value = toasts.value.filter((toast) => toast.icon !== icon);
+}
+
 export function showToast(text: string, options: { icon?: IconName; isError?: boolean } = {}): void {
   const isError = options.isError ?? false;
   const toast: Toast = { id: ++lastId, text, icon: options.icon ?? (isError ? 'warning' : undefined), isError };
