@@ -278,7 +278,8 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
 function serverKey(request: SipMessage, via: Via, method: string): string {
   const branch = via.params.get('branch') ?? '';
   const sentBy = `${via.host}:${via.port ?? ''}`;
-  if (branch.startsWith(branchCookie)) return `${branch} ${sentBy} ${method}`;
+  // RFC 4475 §3.2.1: the cookie alone is unique to nobody.
+  if (branch.length > branchCookie.length && branch.startsWith(branchCookie)) return `${branch} ${sentBy} ${method}`;
   // RFC 2543: what the request is, without what an ACK or CANCEL to it has otherwise (To tag, method).
   return `${request.uri} ${request.fromTag} ${request.callId} ${request.cseq?.number ?? ''} ${sentBy} ${branch} ${method}`;
 }

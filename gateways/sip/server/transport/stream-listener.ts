@@ -50,6 +50,9 @@ export class StreamListener extends Owned {
   /** Those that requests may be sent on, by `address port`: ours, and accepted ones by where they came from. */
   readonly #byPeer = new Map<string, Connection>();
 
+  /** Kept: a closed server tells it no more, and its connections may still want it. */
+  #port = 0;
+
   private constructor(options: StreamListenerOptions) {
     super();
     this.#options = options;
@@ -67,12 +70,13 @@ export class StreamListener extends Owned {
     const listener = new StreamListener(options);
     listener.#server.listen({ port: options.port, host: options.host, ipv6Only: isIPv6(options.host) });
     await once(listener.#server, 'listening');
+    const address = listener.#server.address();
+    if (typeof address === 'object' && address) listener.#port = address.port;
     return listener;
   }
 
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === 'object' && address ? address.port : 0;
+    return this.#port;
   }
 
   /**

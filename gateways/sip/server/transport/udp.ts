@@ -21,6 +21,7 @@ const socketBufferBytes = 4 * 1024 * 1024;
 /** One UDP socket, receiving and sending. */
 export class UdpListener extends Owned {
   readonly host: string;
+  readonly port: number;
   readonly #socket: Socket;
   readonly #options: UdpOptions;
 
@@ -29,6 +30,7 @@ export class UdpListener extends Owned {
     this.#options = options;
     this.#socket = socket;
     this.host = options.host;
+    this.port = socket.address().port;
     socket.on('message', (bytes, from) => this.#receive(bytes, from));
     // Errors of a bound socket (ECONNREFUSED of an earlier send, ENOBUFS) concern one datagram; timers cover its loss.
     socket.on('error', () => undefined);
@@ -53,10 +55,6 @@ export class UdpListener extends Owned {
       // The default size works too, with less room for bursts.
     }
     return new UdpListener(options, socket);
-  }
-
-  get port(): number {
-    return this.#socket.address().port;
   }
 
   flowTo(remoteAddress: string, remotePort: number): Flow {
