@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
+import type { Logger } from '#core/ports.ts';
 import { routeUpgrade, type UpgradeMap } from './upgrades.ts';
 
 /** What a Hono application is to a listener. */
@@ -23,6 +24,7 @@ export interface HttpListenerOptions {
   readonly fetch: FetchHandler;
   readonly upgrades?: UpgradeMap;
   readonly maxConnections: number;
+  readonly log: Logger;
   /** Makes it HTTPS. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -59,7 +61,7 @@ export class HttpListener extends Owned {
     this.#server.on('upgrade', (request, socket: Duplex, head) => {
       this.#upgraded.add(socket);
       socket.once('close', () => this.#upgraded.delete(socket));
-      routeUpgrade(options.upgrades ?? {}, request, socket as Socket, head);
+      routeUpgrade(options.upgrades ?? {}, options.log, request, socket as Socket, head);
     });
   }
 
@@ -72,7 +74,7 @@ export class HttpListener extends Owned {
     server.listen({ port: options.port, host: options.host }, resolve);
     await promise;
     // A failed accept (too many open files) passes; without a listener it would end the process.
-    server.on('error', (cause) => process.emitWarning(`HTTP listener: ${cause.message}`));
+    server.on('error', (cause) => options.log.error({ err: cause, setting: options.setting }, 'listener failed'));
     return listener;
   }
 

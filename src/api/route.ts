@@ -20,7 +20,7 @@ type ApiRoute = Omit<RouteConfig, 'middleware' | 'security' | 'description'> & {
 const everywhere: readonly ErrorCode[] = ['rate_limited', 'internal'];
 const withCredential: readonly ErrorCode[] = ['unauthorized', 'forbidden'];
 const withInput: readonly ErrorCode[] = ['invalid_request'];
-const withBody: readonly ErrorCode[] = ['invalid_request', 'too_large', 'unsupported_media_type'];
+const withBody: readonly ErrorCode[] = ['invalid_request', 'unsupported_media_type'];
 
 /**
  * A route with its access gate and all its refusals in the OpenAPI document. The type stays that of the declaration, so
@@ -30,6 +30,8 @@ export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(dec
   const { access, errors = [], description, ...config } = declared;
   const codes: ErrorCode[] = [...everywhere, ...errors];
   if (!('to' in access && access.to === 'everybody')) codes.push(...withCredential);
+  // A body is refused by its size before anybody asks whether the route wants one.
+  if (config.method !== 'get') codes.push('too_large');
   if (config.request) codes.push(...withInput);
   if (config.request?.body) codes.push(...withBody);
   const route = {

@@ -65,9 +65,9 @@ export class Servers extends Owned {
   }
 
   async #listen(): Promise<void> {
-    const { config, fetch, metricsFetch, upgrades } = this.#options;
+    const { config, fetch, metricsFetch, upgrades, log } = this.#options;
     const { http, https, metrics, limits } = config;
-    const common = { host: http.host, fetch, upgrades, maxConnections: limits.maxConnections + spareConnections };
+    const common = { host: http.host, fetch, upgrades, log, maxConnections: limits.maxConnections + spareConnections };
     if (http.isEnabled) {
       this.#http = this.own(await HttpListener.listen({ ...common, port: http.port, setting: 'http.port' }));
     }
@@ -84,6 +84,7 @@ export class Servers extends Owned {
           setting: 'metrics.port',
           fetch: metricsFetch,
           maxConnections: 100,
+          log,
         }),
       );
     }

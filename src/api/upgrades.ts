@@ -1,6 +1,7 @@
-// Owns: HTTP upgrades by path. May import: nothing of ours.
+// Owns: HTTP upgrades by path. May import: core.
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Logger } from '#core/ports.ts';
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
@@ -10,7 +11,13 @@ export type UpgradeMap = Readonly<Record<string, UpgradeHandler>>;
 /** An upgrade that is refused has had its answer by then, or never reads it. */
 const refusalTimeoutMs = 1_000;
 
-export function routeUpgrade(map: UpgradeMap, request: IncomingMessage, socket: Socket, head: Buffer): void {
+export function routeUpgrade(
+  map: UpgradeMap,
+  log: Logger,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
   // A peer that vanishes now must not become an exception before a handler listens.
   socket.on('error', () => socket.destroy());
   const path = request.url?.split('?', 1)[0] ?? '';
@@ -22,7 +29,7 @@ export function routeUpgrade(map: UpgradeMap, request: IncomingMessage, socket: 
   try {
     handler(request, socket, head);
   } catch (cause) {
-    process.emitWarning(`upgrade of ${path} failed: ${cause instanceof Error ? cause.stack : String(cause)}`);
+    log.error({ err: cause, path }, 'upgrade failed');
     refuseUpgrade(socket, 500, 'Internal Server Error');
   }
 }

@@ -34,7 +34,6 @@ const table: PartTable = {
       '@hono/zod-openapi',
       'zod',
       'jose',
-      'rate-limiter-flexible',
       'selfsigned',
       'swagger-ui-dist',
       'node:*',

@@ -67,7 +67,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const call = async (method: string, path: string, request: Call = {}): Promise<Answer> => {
     const response = await send(method, path, request);
     const text = await response.text();
-    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    const isJson = text !== '' && /json/.test(response.headers.get('content-type') ?? '');
     const answer = {
       status: response.status,
       headers: response.headers,
