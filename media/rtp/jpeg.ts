@@ -79,9 +79,13 @@ export class JpegDepacketiser implements Depacketiser {
     if (offset + 4 > view.byteLength) return { tables: undefined, length: 0 };
     const length = view.getUint16(offset + 2);
     if (length === 0) return { tables: this.#sentTables.get(quality), length: 4 };
-    // 8 bit precision, one table for luma and one for chroma, is all there is in the field.
-    if (length !== 128 || offset + 4 + length > view.byteLength) return { tables: undefined, length: 0 };
-    const tables = new Uint8Array(view.buffer, view.byteOffset + offset + 4, length).slice();
+    // 8 bit precision, a table for luma and one for chroma or one for both, is all there is in the field.
+    if ((length !== 64 && length !== 128) || offset + 4 + length > view.byteLength)
+      return { tables: undefined, length: 0 };
+    const sent = new Uint8Array(view.buffer, view.byteOffset + offset + 4, length);
+    const tables = new Uint8Array(128);
+    tables.set(sent);
+    if (length === 64) tables.set(sent, 64);
     if (quality !== 255) this.#sentTables.set(quality, tables);
     return { tables, length: 4 + length };
   }

@@ -1,0 +1,159 @@
+// An encoder as OBS sets it up, through the RTMP server and a media worker into a room, to what a viewer sees and hears.
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { configSchema } from '#config/schema.ts';
+import type { Job, JobTrack } from '#core/job.ts';
+import type { SfuPlainTransport, SfuProducer, SfuRoom } from '#core/ports.ts';
+import { createRtmpGateway, defaultRtmpConfig } from '#gateways/rtmp/index.ts';
+import { MediaPool } from '#jobs/pool.ts';
+import { measureFrequency } from '#media/av/test-signals.ts';
+import { createSfu, type Sfu } from '#sfu/index.ts';
+import { KeepingLog } from '#test/support/keeping-log.ts';
+import { PeerProcess } from '#test/support/peer-process.ts';
+import { RoomViewer } from '#test/support/room-viewer.ts';
+
+const log = new KeepingLog();
+const config = configSchema.parse({});
+let sfu: Sfu;
+let pool: MediaPool;
+let room: SfuRoom;
+let gateway: Awaited<ReturnType<typeof createRtmpGateway>>;
+let job: Promise<Job>;
+const producers = new Map<number, PromiseWithResolvers<SfuProducer>>();
+const closers: (() => unknown)[] = [];
+
+function producer(trackId: number): PromiseWithResolvers<SfuProducer> {
+  const known = producers.get(trackId) ?? Promise.withResolvers<SfuProducer>();
+  producers.set(trackId, known);
+  return known;
+}
+
+beforeAll(async () => {
+  sfu = await createSfu({ ...config.sfu, workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }] }, { log });
+  pool = new MediaPool({ config: config.media, log });
+  room = await sfu.createRoom({ log });
+  gateway = await createRtmpGateway(
+    {
+      log,
+      authorizePublish: async () => ({
+        publisherId: 'SK_test',
+        whenBusy: 'reject',
+        accept: (source) => {
+          job = pool.startJob({
+            spec: {
+              kind: 'ingress',
+              source: { via: 'fed' },
+              audio: 'auto',
+              video: 'auto',
+              videoCodec: 'auto',
+              stallTimeoutMs: 3_000,
+            },
+            host: {
+              media: room,
+              publishTrack: async (transport: SfuPlainTransport, { id, kind, rtpParameters }: JobTrack) =>
+                producer(id).resolve(await transport.produce({ kind, rtpParameters })),
+              unpublishTrack: () => undefined,
+            },
+            log,
+            openSource: () => source,
+          });
+        },
+      }),
+    },
+    { ...defaultRtmpConfig, host: '127.0.0.1', port: 0, tlsPort: undefined },
+  );
+});
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+  producers.clear();
+});
+
+afterAll(async () => {
+  await gateway.close();
+  await pool.close();
+  await sfu.close();
+});
+
+function push(video: string, audio: string): PeerProcess {
+  // White for a tenth of a second in every second, and a beep at the same time.
+  const flash = "color=black:size=640x360:rate=30,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.0999)'";
+  const beep = "aevalsrc='0.5*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':sample_rate=44100";
+  const peer = new PeerProcess('ffmpeg', [
+    ...['-hide_banner', '-nostdin', '-re', '-f', 'lavfi', '-i', flash, '-re', '-f', 'lavfi', '-i', beep],
+    ...video.split(' '),
+    ...audio.split(' '),
+    ...['-t', '20', '-f', 'flv', `rtmp://127.0.0.1:${gateway.port}/live/key`],
+  ]);
+  closers.push(() => peer.stop());
+  return peer;
+}
+
+async function watch(): Promise<RoomViewer> {
+  const viewer = await RoomViewer.join(room);
+  closers.push(() => viewer.close());
+  await viewer.watch(await producer(0).promise);
+  await viewer.watch(await producer(1).promise);
+  return viewer;
+}
+
+/** When each flash and each beep begins, by the sender reports. */
+function beginnings(viewer: RoomViewer): { flashesUs: number[]; beepsUs: number[] } {
+  const flashesUs = viewer.pictures.flatMap(({ number, unixUs }, index) => {
+    const before = viewer.pictures[index - 1]?.number;
+    return unixUs !== undefined && number === 255 && before === 0 ? [unixUs] : [];
+  });
+  const beepsUs: number[] = [];
+  let quietSamples = 0;
+  for (const { samples, unixUs } of viewer.heard) {
+    samples.forEach((value, index) => {
+      const isLoud = Math.abs(value) > 2_000;
+      if (isLoud && quietSamples > 24_000 && unixUs !== undefined) beepsUs.push(unixUs + (index * 1e6) / 48_000);
+      quietSamples = isLoud ? 0 : quietSamples + 1;
+    });
+  }
+  return { flashesUs, beepsUs };
+}
+
+const x264 = '-c:v libx264 -preset veryfast -b:v 1500k -g 60 -pix_fmt yuv420p';
+
+test.each([
+  ['OBS defaults, with B-frames: transcoded', `${x264} -bf 2`, 'transcode'],
+  ['without B-frames: forwarded', `${x264} -bf 0`, 'forward'],
+])('%s; flash and beep within 60 ms of each other', async (_title, video, action) => {
+  push(video, '-c:a aac -ar 44100 -b:a 128k');
+  const viewer = await watch();
+  await viewer.until((seen) => {
+    const { flashesUs, beepsUs } = beginnings(seen);
+    return flashesUs.length >= 4 && beepsUs.length >= 4;
+  });
+  const { flashesUs, beepsUs } = beginnings(viewer);
+  const offsetsMs = flashesUs.slice(0, 3).map((flashUs) => {
+    const nearest = beepsUs.reduce((best, beepUs) =>
+      Math.abs(beepUs - flashUs) < Math.abs(best - flashUs) ? beepUs : best,
+    );
+    return (nearest - flashUs) / 1_000;
+  });
+  console.log(action, 'audio after video, ms:', offsetsMs.map((ms) => ms.toFixed(1)).join(' '));
+  for (const offsetMs of offsetsMs) expect(Math.abs(offsetMs)).toBeLessThan(60);
+  const { verdicts } = await job;
+  expect(verdicts.find(({ kind }) => kind === 'video')).toMatchObject({ action, to: 'h264' });
+  expect(verdicts.find(({ kind }) => kind === 'audio')).toMatchObject({ action: 'transcode', from: 'aac', to: 'opus' });
+  expect(viewer.pictures.at(-1)).toMatchObject({ width: 640, height: 360 });
+});
+
+test.each([
+  ['MP3', '-c:a libmp3lame -ar 44100'],
+  ['Nellymoser', '-c:a nellymoser -ar 22050 -ac 1'],
+  ['Speex', '-c:a libspeex -ar 16000 -ac 1'],
+])('Sorenson H263 and %s, as encoders of old send them, are seen and heard', async (_name, audio) => {
+  push('-c:v flv1 -s 352x288 -b:v 800k', audio);
+  const viewer = await watch();
+  await viewer.until(({ pictures, heard }) => pictures.length >= 40 && heard.length >= 120);
+  expect(viewer.pictures.at(-1)).toMatchObject({ width: 352, height: 288 });
+  expect(viewer.pictures.some(({ number }) => number === 255)).toBe(true);
+  const loud = viewer.heard.flatMap(({ samples }) => [...samples]).filter((value) => Math.abs(value) > 200);
+  expect(loud.length).toBeGreaterThan(2_000);
+  const all = Int16Array.from(viewer.heard.flatMap(({ samples }) => [...samples]));
+  const start = all.findIndex((value, index) => index > 4_800 && Math.abs(value) > 4_000);
+  expect(Math.abs(measureFrequency(all.subarray(start, start + 2_400), 1, 48_000) - 1_000)).toBeLessThan(30);
+});
