@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export type SippTransport = 'udp' | 'tcp' | 'tls';
+export type SippTransport = 'udp' | 'tcp';
 
 export interface SippOptions {
   /** `host:port` of who is called; absent where SIPp waits to be called. */
@@ -19,7 +19,6 @@ export interface SippOptions {
   readonly calls?: number;
   readonly rate?: number;
   readonly timeoutSec?: number;
-  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
   readonly args?: readonly string[];
 }
 
@@ -29,7 +28,7 @@ export interface SippRun {
   stop(): void;
 }
 
-const transportFlags: Record<SippTransport, string> = { udp: 'u1', tcp: 't1', tls: 'l1' };
+const transportFlags: Record<SippTransport, string> = { udp: 'u1', tcp: 't1' };
 const maxShown = 6000;
 
 export function startSipp(options: SippOptions): SippRun {
@@ -55,10 +54,6 @@ async function run(options: SippOptions, signal: AbortSignal): Promise<void> {
     args.push('-trace_err', '-trace_msg', '-recv_timeout', String(timeoutSec * 1000));
     if (options.localPort !== undefined) args.push('-p', String(options.localPort));
     if (options.service !== undefined) args.push('-s', options.service);
-    if (options.tls) {
-      args.push('-tls_cert', options.tls.cert, '-tls_key', options.tls.key);
-      if (options.tls.ca) args.push('-tls_ca', options.tls.ca);
-    }
     args.push(...(options.args ?? []));
     if (options.target !== undefined) args.push(options.target);
     const { code, output } = await execute(args, dir, signal);
