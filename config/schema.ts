@@ -112,6 +112,42 @@ const media = z.strictObject({
     .describe('Memory: a media worker takes no more jobs past it.'),
 });
 
+const ingress = z.strictObject({
+  graceMs: milliseconds
+    .default(60_000)
+    .describe('Keeps the participant and its tile so long after its publisher was lost; the next one takes them up.'),
+  startTimeoutMs: milliseconds.default(20_000).describe('A publisher that has sent no media by then is let go.'),
+  stallTimeoutMs: milliseconds.default(3_000).describe('Counts as stalled after so long without media.'),
+  onDemandLingerMs: milliseconds.default(10_000).describe('On-demand sources stop so long after the last viewer left.'),
+  maxPerRoom: z.int().positive().default(64).describe('Most sources that are pulled into one room.'),
+});
+
+const netPolicy = z.strictObject({
+  allow: z
+    .array(z.string())
+    .default([])
+    .describe('Address ranges to reach although they are loopback, link-local or the like: 127.0.0.1, 10.0.0.0/8'),
+  deny: z.array(z.string()).default([]).describe('Address ranges never to reach, whatever `allow` says.'),
+  otherwise: z.enum(['allow', 'deny']).default('allow').describe('deny: only what `allow` names is reached at all.'),
+  ports: z.array(z.int().min(1).max(65535)).default([]).describe('Ports that may be reached; empty is all.'),
+});
+
+const rtmp = z.strictObject({
+  isEnabled: z.boolean().default(true).describe('Turns RTMP and RTMPS off.'),
+  host: z.string().default('0.0.0.0').describe('Address to listen on; "::" for IPv6 and IPv4.'),
+  port: port.default(1935).describe('Encoders push here: rtmp://host/live/{stream key}. 0 picks a free port.'),
+  tlsIsEnabled: z.boolean().default(true).describe('Turns RTMPS alone off.'),
+  tlsPort: port.default(1936).describe('The same over TLS, with the certificate of HTTPS.'),
+  publicHost: z.string().optional().describe('Name that encoders are told, if it is not that of http.publicUrl.'),
+  maxConnections: z.int().positive().default(2_000).describe('RTMP connections at once.'),
+  maxConnectionsPerAddress: z.int().positive().default(64).describe('Of one address.'),
+});
+
+const rtp = z.strictObject({
+  firstPort: port.default(20_000).describe('RTP by UDP of RTSP and SIP: first port of the range.'),
+  lastPort: port.default(29_999).describe('Last port of that range.'),
+});
+
 const log = z.strictObject({
   level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least that is written.'),
   format: z.enum(['auto', 'pretty', 'json']).default('auto').describe('auto: pretty on a terminal, JSON otherwise.'),
@@ -132,6 +168,10 @@ export const configSchema = z.strictObject({
   sfu: sfu.prefault({}).describe('WebRTC media.'),
   ice: ice.prefault({}).describe('STUN and TURN.'),
   media: media.prefault({}).describe('Work on media: ingress, transcoding.'),
+  ingress: ingress.prefault({}).describe('Media that comes into rooms from encoders, cameras and servers.'),
+  netPolicy: netPolicy.prefault({}).describe('Where URLs that users give may lead (SSRF).'),
+  rtmp: rtmp.prefault({}).describe('RTMP server.'),
+  rtp: rtp.prefault({}).describe('Plain RTP.'),
   log: log.prefault({}).describe('Logging.'),
   shutdown: shutdown.prefault({}).describe('Ending.'),
 });
@@ -145,4 +185,6 @@ export type IceConfig = Config['ice'];
 export type LimitsConfig = Config['limits'];
 export type RoomsConfig = Config['rooms'];
 export type AuthConfig = Config['auth'];
+export type IngressConfig = Config['ingress'];
+export type RtmpConfig = Config['rtmp'];
 export type LogConfig = Config['log'];

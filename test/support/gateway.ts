@@ -36,6 +36,8 @@ export async function startGateway(overrides: ConfigInput = {}): Promise<TestGat
     auth: { adminKey, ...overrides.auth },
     // One address makes all the requests of a test file.
     limits: { requestsPerMinute: 100_000, joinsPerMinute: 10_000, failedLoginsPerMinute: 1_000, ...overrides.limits },
+    rtmp: { host: '127.0.0.1', port: 0, tlsIsEnabled: false, ...overrides.rtmp },
+    media: { workers: 1, ...overrides.media },
     sfu: { workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }], ...overrides.sfu },
   });
   const log = new KeepingLog();
