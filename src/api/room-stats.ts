@@ -140,7 +140,8 @@ function counters(stats: StreamStats | undefined) {
     packetsLost: stats?.packetsLost ?? 0,
     fractionLost: stats?.fractionLost ?? 0,
     jitterMs: stats?.jitterMs ?? 0,
-    roundTripTimeMs: stats?.roundTripTimeMs ?? null,
+    // mediasoup says 0 until it has measured.
+    roundTripTimeMs: stats?.roundTripTimeMs || null,
     nackCount: stats?.nackCount ?? 0,
     pliCount: stats?.pliCount ?? 0,
     firCount: stats?.firCount ?? 0,

@@ -35,7 +35,7 @@ export const securityHeaders: MiddlewareHandler<ApiEnv> = async (c, next) => {
   headers.set('permissions-policy', 'camera=(self), microphone=(self), display-capture=(self)');
 };
 
-const exposed = 'etag, location, link, retry-after, accept-patch, x-request-id, content-disposition';
+const exposed = 'etag, location, link, retry-after, accept-patch, accept-post, x-request-id, content-disposition';
 const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 const allowedHeaders = 'authorization, content-type, if-match, if-none-match, x-auth-token, x-request-id';
 
