@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { jobReasons } from '#core/job.ts';
 import { audioCodecs, videoCodecs } from '#core/media-source.ts';
+import { mixCommand, mixEvent, mixJobSpec } from './mix-protocol.ts';
 
 /** Both ends are of one release, except while a worker of the last one still drains: refuse anything else. */
 export const protocolVersion = 1;
@@ -15,7 +16,8 @@ const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const jobId = z.string().min(1).max(64);
 /** Names one plain transport between an SFU room and this worker. */
 const linkId = z.int().nonnegative();
-const trackId = z.int().min(0).max(63);
+/** Streams of a source are few; the legs of a mix are tracks too, and numbered through. */
+const trackId = z.int().min(0).max(0x7fffffff);
 const port = z.int().min(0).max(65_535);
 
 const streamFraming = z.discriminatedUnion('kind', [
@@ -80,6 +82,7 @@ const jobSpec = z.discriminatedUnion('kind', [
     startTimeoutMs: z.number().positive().optional(),
     stallTimeoutMs: z.number().positive(),
   }),
+  mixJobSpec,
 ]);
 
 /** Where the RTP streams of a job stood when its worker died, so that the next one goes on and viewers see one stream. */
@@ -105,7 +108,7 @@ export const toWorkerMessage = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('openLink'), linkId, ip: z.string(), port }),
   z.object({ type: z.literal('closeLink'), linkId }),
-  z.object({ type: z.literal('startJob'), jobId, linkId, spec: jobSpec, resume: z.array(trackResume).max(64) }),
+  z.object({ type: z.literal('startJob'), jobId, linkId, spec: jobSpec, resume: z.array(trackResume).max(10_000) }),
   z.object({ type: z.literal('stopJob'), jobId }),
   /** The job's tracks are to go to another link, and to be announced again there. */
   z.object({ type: z.literal('relinkJob'), jobId, linkId }),
@@ -118,6 +121,7 @@ export const toWorkerMessage = z.discriminatedUnion('type', [
   /** `isReplay`: kept from before the worker took the job over, to begin with a whole picture. */
   z.object({ type: z.literal('deliverUnit'), jobId, unit: sourceUnit, isReplay: z.boolean() }),
   z.object({ type: z.literal('sourceEnded'), jobId, end: sourceEnd }),
+  z.object({ type: z.literal('mixCommand'), jobId, command: mixCommand }),
   z.object({ type: z.literal('drain') }),
 ]);
 
@@ -154,6 +158,7 @@ const rtpParameters = z.object({
       rtcpFeedback: z.array(z.object({ type: z.string(), parameter: z.string().optional() })).optional(),
     }),
   ),
+  headerExtensions: z.array(z.object({ uri: z.string(), id: z.int() })).optional(),
   encodings: z.array(z.object({ ssrc: z.int() })),
   rtcp: z.object({ cname: z.string(), reducedSize: z.boolean().optional() }),
 });
@@ -192,6 +197,7 @@ export const fromWorkerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('closeSource'), jobId }),
   z.object({ type: z.literal('keyFrameAsked'), jobId, streamId: trackId }),
   z.object({ type: z.literal('sourcePaused'), jobId, isPaused: z.boolean() }),
+  z.object({ type: z.literal('mixEvent'), jobId, event: mixEvent }),
   z.object({
     type: z.literal('log'),
     level: z.enum(['debug', 'info', 'warn', 'error']),

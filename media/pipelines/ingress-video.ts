@@ -36,6 +36,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
   #hasKey = false;
   #pictureId = 0;
   #lastReplayMs = Number.NEGATIVE_INFINITY;
+  #replayTimer: NodeJS.Timeout | undefined;
   #lastClockUs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   delayUs: number | undefined;
@@ -96,9 +97,14 @@ export class IngressVideo implements IngressStream, TrackEvents {
       this.#transcoder.requestKeyFrame();
       return;
     }
-    const nowMs = performance.now();
-    if (nowMs - this.#lastReplayMs < replayIntervalMs) return;
-    this.#lastReplayMs = nowMs;
+    // Whoever asks in between is served too, a little later: the SFU would repeat its request only after a second.
+    const waitMs = Math.max(0, this.#lastReplayMs + replayIntervalMs - performance.now());
+    this.#replayTimer ??= setTimeout(() => this.#bringKeyFrame(), waitMs);
+  }
+
+  #bringKeyFrame(): void {
+    this.#replayTimer = undefined;
+    this.#lastReplayMs = performance.now();
     if (!this.#options.requestKeyFrame()) this.#sender?.replayFromKeyFrame();
   }
 
@@ -112,6 +118,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#replayTimer);
     this.#closeTranscoder();
     this.#gop.clear();
   }

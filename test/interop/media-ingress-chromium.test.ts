@@ -1,0 +1,123 @@
+// What Chromium makes of an ingress: who joins in the middle of a group of pictures, and who was there already.
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { configSchema } from '#config/schema.ts';
+import { Ingress } from '#core/ingress.ts';
+import { MediaPool } from '#jobs/pool.ts';
+import { launchChromium, PeersPage } from '#test/support/chromium.ts';
+import { KeepingLog } from '#test/support/keeping-log.ts';
+import { NumberedSource } from '#test/support/numbered-source.ts';
+import { WebRtcStack } from '#test/support/webrtc-stack.ts';
+
+const log = new KeepingLog();
+let stack: WebRtcStack;
+let pool: MediaPool;
+let browser: Browser;
+
+beforeAll(async () => {
+  stack = await WebRtcStack.start();
+  pool = new MediaPool({ config: configSchema.parse({}).media, log });
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await pool?.close();
+  await stack?.close();
+});
+
+interface Shown {
+  /** Since the call of play(). */
+  readonly atMs: number;
+  readonly number: number;
+}
+
+/** Runs in the page: the number of each picture as it is shown (see numberedPicture). */
+const readNumbers = `async (count) => {
+  const video = document.querySelector('video');
+  const canvas = Object.assign(document.createElement('canvas'), { width: 8, height: 1 });
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const shown = [];
+  while (shown.length < count) {
+    await new Promise((resolve) => {
+      video.requestVideoFrameCallback(() => {
+        context.drawImage(video, 0, video.videoHeight / 16, video.videoWidth, video.videoHeight / 8, 0, 0, 8, 1);
+        const { data } = context.getImageData(0, 0, 8, 1);
+        let number = 0;
+        for (let bit = 0; bit < 8; bit++) if (data[bit * 4] > 125) number |= 1 << bit;
+        shown.push({ atMs: Date.now(), number });
+        resolve();
+      });
+    });
+  }
+  return shown;
+}`;
+
+/** Plays a room by WHEP and notes the numbers of so many pictures. */
+async function watch(name: string, count: number): Promise<{ joinedAtMs: number; shown: Shown[] }> {
+  const page = await PeersPage.open(browser, stack.url);
+  const token = await stack.token(name, { user: 'viewer', role: 'viewer' });
+  const joinedAtMs = Date.now();
+  const outcome = await page.call<{ handle: string; status: number }>('play', {
+    url: `${stack.url}/whep/${name}`,
+    token,
+    kinds: ['video'],
+  });
+  expect(outcome.status).toBe(201);
+  const shown = (await page.page.evaluate(`(${readNumbers})(${count})`)) as Shown[];
+  await page.close();
+  return { joinedAtMs, shown };
+}
+
+test('a picture at once for who joins between key frames, and soon no further behind than the others', async () => {
+  const name = await stack.room('ingress-join');
+  const room = await stack.rooms.open(name);
+  let source: NumberedSource | undefined;
+  const made: { atMs: number; number: number }[] = [];
+  const ingress = await Ingress.start({
+    room,
+    media: pool,
+    user: 'camera',
+    displayName: 'Camera',
+    log,
+    spec: {
+      kind: 'ingress',
+      source: { via: 'fed' },
+      audio: 'auto',
+      video: 'auto',
+      videoCodec: 'auto',
+      stallTimeoutMs: 3_000,
+    },
+    openSource: () => {
+      source = new NumberedSource({ gop: 120, hasAudio: false, width: 640, height: 360 });
+      return source;
+    },
+  });
+  await ingress.job?.whenLive();
+  const clock = setInterval(() => made.push({ atMs: Date.now(), number: source?.lastNumber ?? 0 }), 3);
+  const first = watch(name, 240);
+  // Joins while the first looks on, at some place in the group of pictures.
+  const later = [];
+  for (let n = 0; n < 3; n++) {
+    await new Promise((resolve) => setTimeout(resolve, 1_700));
+    later.push(watch(name, 90));
+  }
+  const all = [await first, ...(await Promise.all(later))];
+  clearInterval(clock);
+  for (const [index, { joinedAtMs, shown }] of all.entries()) {
+    const delaysMs = shown.flatMap(({ atMs, number }) => {
+      // When the source had this number last, but not longer ago than it takes to come around.
+      const at = made.findLast((one) => one.atMs <= atMs && one.atMs > atMs - 8_000 && one.number === number)?.atMs;
+      return at === undefined ? [] : [atMs - at];
+    });
+    const firstMs = (shown[0]?.atMs ?? Number.POSITIVE_INFINITY) - joinedAtMs;
+    const settled = delaysMs.slice(-40).sort((a, b) => a - b);
+    const [p50 = Number.NaN, p95 = Number.NaN] = [0.5, 0.95].map(
+      (share) => settled[Math.floor(settled.length * share)],
+    );
+    console.log(`viewer ${index}: first picture after ${firstMs} ms, then ${p50} ms behind (p95 ${p95})`);
+    // Half of a group of pictures behind would be two seconds.
+    expect(p50).toBeLessThan(500);
+  }
+  await ingress.close();
+});
