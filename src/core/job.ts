@@ -4,6 +4,7 @@ import type { ErrorCode } from './errors.ts';
 import { GatewayError } from './errors.ts';
 import { type JobId, newJobId } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
+import type { MixCommand, MixEvent, MixJobSpec } from './mix-messages.ts';
 import type { SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { MediaKind, RtpParameters } from './rtp.ts';
 
@@ -130,7 +131,13 @@ export interface IngressJobSpec {
   readonly stallTimeoutMs: number;
 }
 
-export type JobSpec = IngressJobSpec;
+export type JobSpec = IngressJobSpec | MixJobSpec;
+
+/** The way from a job's owner to the worker that runs it now. */
+export interface JobLink {
+  readonly transport: SfuPlainTransport;
+  send(command: MixCommand): void;
+}
 
 /** What the owner of a job does for it: gives it a room and takes its streams in. */
 export interface JobHost {
@@ -144,6 +151,12 @@ export interface JobHost {
   publishTrack(transport: SfuPlainTransport, track: JobTrack): Promise<void>;
   /** The source has no such stream any more. */
   unpublishTrack(trackId: number): void;
+  /**
+   * A worker runs it now (`isNewWorker`: it knows nothing yet), or its room's SFU side is another. For jobs that are
+   * told what to do while they run.
+   */
+  attached?(link: JobLink, isNewWorker: boolean): void;
+  received?(event: MixEvent): void;
 }
 
 export type JobEvents = {

@@ -4,8 +4,12 @@ import type { EventEmitter } from 'node:events';
 import type { JoinGrant, Principal } from './grants.ts';
 import type { JobId } from './ids.ts';
 import type { Job, JobHost, JobSpec } from './job.ts';
+import type { Leg } from './leg.ts';
+import type { PromptLanguage } from './leg-media.ts';
 import type { CloseReason } from './lifecycle.ts';
 import type { MediaSource } from './media-source.ts';
+import type { Mix } from './mix.ts';
+import type { Room } from './room.ts';
 import type {
   DtlsParameters,
   IceCandidate,
@@ -306,6 +310,31 @@ export interface MediaPort {
   describeWorkers(): readonly MediaWorkerInfo[];
   /** Reasons why it is not ready; empty when it is. */
   problems(): readonly string[];
+}
+
+// ── Phones ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface AllocateLegOptions {
+  /** Whose mix it may enter; what is played before, a PIN menu, is played there too. */
+  readonly room: Room;
+  readonly family?: 'IPv4' | 'IPv6' | undefined;
+  /** Of its prompts; the configured one when absent. */
+  readonly language?: PromptLanguage | undefined;
+  readonly log: Logger;
+}
+
+/** Ends the media of calls: a leg is a pair of UDP ports with everything behind them. */
+export interface PhonePort {
+  /**
+   * The ports are bound when this returns. Close the leg to free them.
+   * @throws GatewayError `overloaded` (no port, no media worker), `draining`, `media_lost`, `closed` (the room)
+   */
+  allocateLeg(options: AllocateLegOptions): Promise<Leg>;
+  /** What c= is to say to a peer at `remoteAddress`: the announced address, or the one of ours that reaches it. */
+  addressFor(remoteAddress: string): string;
+  /** The room's mix, made if need be; it lasts while it has legs or its stream is published. */
+  mixOf(room: Room): Promise<Mix>;
+  readonly legs: ReadonlyMap<number, Leg>;
 }
 
 // ── Storage ────────────────────────────────────────────────────────────────────────────────────────────────────────

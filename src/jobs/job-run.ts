@@ -2,6 +2,7 @@
 import { toGatewayError } from '#core/errors.ts';
 import type { Job, JobHost } from '#core/job.ts';
 import type { MediaSource } from '#core/media-source.ts';
+import type { MixCommand } from '#core/mix-messages.ts';
 import type { Logger } from '#core/ports.ts';
 import type { FromWorkerMessage, MessageOf, TrackResume } from '#media/protocol.ts';
 import type { MediaWorker } from './media-worker.ts';
@@ -45,6 +46,14 @@ export class JobRun {
       .filter((track) => track.publishedOn === link)
       .map((track) => track.resume);
     worker.send({ type: 'startJob', jobId: this.job.id, linkId: link.id, spec: this.job.spec, resume });
+    this.#attach(link, true);
+  }
+
+  /** Lets the owner of a job that is told what to do while it runs talk to its worker. */
+  #attach(link: RoomLink, isNewWorker: boolean): void {
+    const { id: jobId } = this.job;
+    const send = (command: MixCommand) => this.#worker?.send({ type: 'mixCommand', jobId, command });
+    this.host.attached?.({ transport: link.transport, send }, isNewWorker);
   }
 
   /** Its worker died. */
@@ -57,6 +66,7 @@ export class JobRun {
   relink(link: RoomLink): void {
     this.#link = link;
     this.#worker?.send({ type: 'relinkJob', jobId: this.job.id, linkId: link.id });
+    this.#attach(link, false);
   }
 
   stop(): void {

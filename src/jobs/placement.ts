@@ -3,10 +3,12 @@
 import type { JobSpec } from '#core/job.ts';
 
 /** CPU milliseconds per second of one core; measured on 720p30, see docs/protocols/media.md. */
-export const costs = { forwardIngress: 30, audioTranscode: 8, videoTranscode720p30: 130 } as const;
+export const costs = { forwardIngress: 30, audioTranscode: 8, videoTranscode720p30: 130, mix: 12 } as const;
 
 /** What a job is reckoned to cost before anything is known of its media. */
 export function startCostMsPerS(spec: JobSpec): number {
+  // It grows with its legs, and shows in what is measured.
+  if (spec.kind === 'mix') return costs.mix;
   const video = spec.video === 'off' ? 0 : costs.forwardIngress;
   const audio = spec.audio === 'off' ? 0 : costs.audioTranscode;
   return Math.max(1, video + audio);

@@ -51,7 +51,7 @@ export class MediaPool extends Owned implements MediaPort {
   async startJob(options: StartJobOptions): Promise<Job> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
     const { spec } = options;
-    if (spec.source.via === 'fed' && !options.openSource) {
+    if (spec.kind === 'ingress' && spec.source.via === 'fed' && !options.openSource) {
       throw new GatewayError('internal', 'A fed job needs a source.');
     }
     const costMsPerS = startCostMsPerS(spec);
@@ -220,6 +220,9 @@ export class MediaPool extends Owned implements MediaPort {
         return;
       case 'sourcePaused':
         run.feed?.setPaused(message.isPaused);
+        return;
+      case 'mixEvent':
+        run.host.received?.(message.event);
         return;
     }
   }

@@ -9,9 +9,17 @@ const core = 'src/core/';
 const config = 'config/';
 /** The vocabulary of the core and its way of closing things, but no rooms: a media worker knows none. */
 const forMedia = [
-  ...['errors.ts', 'ids.ts', 'codecs.ts', 'media-source.ts', 'rtp.ts', 'job.ts', 'lifecycle.ts'].map(
-    (file) => `${core}${file}`,
-  ),
+  ...[
+    'errors.ts',
+    'ids.ts',
+    'codecs.ts',
+    'media-source.ts',
+    'rtp.ts',
+    'job.ts',
+    'leg-media.ts',
+    'lifecycle.ts',
+    'mix-messages.ts',
+  ].map((file) => `${core}${file}`),
   'src/telemetry/',
 ];
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { configSchema } from '#config/schema.ts';
-import type { Job, JobChange, JobTrack, StreamVerdict } from '#core/job.ts';
+import type { IngressJobSpec, Job, JobChange, JobTrack, StreamVerdict } from '#core/job.ts';
 import type { SfuPlainTransport, SfuProducer, SfuRoom } from '#core/ports.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { measureFrequency } from '#media/av/test-signals.ts';
@@ -42,10 +42,7 @@ interface Ingest {
   verdict(isWanted: (verdict: StreamVerdict) => boolean): Promise<StreamVerdict>;
 }
 
-async function ingest(
-  source: NumberedSourceOptions = {},
-  spec: Partial<Parameters<MediaPool['startJob']>[0]['spec']> = {},
-): Promise<Ingest> {
+async function ingest(source: NumberedSourceOptions = {}, spec: Partial<IngressJobSpec> = {}): Promise<Ingest> {
   const sources: NumberedSource[] = [];
   const producers = new Map<number, SfuProducer>();
   const published: JobTrack[] = [];

@@ -1,0 +1,309 @@
+// Owns: one call leg as the SIP application sees it: where its media is received, what it hears and says. May import:
+// core only.
+import { EventEmitter } from 'node:events';
+import { GatewayError } from './errors.ts';
+import type { LegParameters, LegPosition, LegStats, PromptLanguage, PromptName } from './leg-media.ts';
+import { type CloseReason, Owned } from './lifecycle.ts';
+import type { LegStanding, MixCommand, MixEvent } from './mix-messages.ts';
+import type { Participant } from './participant.ts';
+import type { SfuPlainTransport } from './ports.ts';
+import type { RtpParameters } from './rtp.ts';
+import type { Publication } from './track.ts';
+
+/** What a leg wants of the mix that it is in. */
+export interface LegMix {
+  send(command: MixCommand): void;
+}
+
+export interface LegOptions {
+  readonly id: number;
+  /** Where it is bound; the SIP application writes what the world is told, see `PhonePort.addressFor()`. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly language: PromptLanguage;
+  readonly timeoutMs: number;
+}
+
+export type LegEvents = {
+  /** A key was pressed (RFC 4733): `0`-`9`, `*`, `#`, `A`-`D`. Once for each press. */
+  dtmfReceived: [digit: string];
+  /** Where its packets come from is known now. */
+  latched: [{ readonly address: string; readonly port: number }];
+  /** Neither RTP nor RTCP came for the time-out although the peer is to send; never while held or told not to. */
+  timedOut: [];
+  /** After `timedOut`: packets come again. */
+  resumed: [];
+  statsChanged: [stats: LegStats];
+  /** Its media worker died, and another goes on with it. */
+  restarted: [];
+  closed: [reason: CloseReason];
+};
+
+const maxDigits = 64;
+
+/**
+ * Made by `PhonePort.allocateLeg()`, with its ports bound. Prompts and digits work from the first `negotiate()`; it is
+ * heard in the room between `enter()` and `leave()`.
+ */
+export class Leg extends Owned {
+  readonly id: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly events = new EventEmitter<LegEvents>();
+  readonly timeoutMs: number;
+  readonly #mix: LegMix;
+  readonly #plays = new Map<number, (isWhole: boolean) => void>();
+  #language: PromptLanguage;
+  #parameters: LegParameters | undefined;
+  #participant: Participant | undefined;
+  #publication: Publication | undefined;
+  #position: LegPosition | undefined;
+  #stats: LegStats | undefined;
+  #isMuted = false;
+  #isHeld = false;
+  #gainDb = 0;
+  #lastPlayId = 0;
+  #music: { prompts: readonly PromptName[]; playId: number } | undefined;
+
+  constructor(mix: LegMix, options: LegOptions) {
+    super();
+    this.#mix = mix;
+    this.id = options.id;
+    this.localAddress = options.localAddress;
+    this.localPort = options.localPort;
+    this.timeoutMs = options.timeoutMs;
+    this.#language = options.language;
+  }
+
+  get localRtcpPort(): number {
+    return this.localPort + 1;
+  }
+  get participant(): Participant | undefined {
+    return this.#participant;
+  }
+  get parameters(): LegParameters | undefined {
+    return this.#parameters;
+  }
+  /** Undefined for the first second. */
+  get stats(): LegStats | undefined {
+    return this.#stats;
+  }
+  get isMuted(): boolean {
+    return this.#isMuted;
+  }
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  get standing(): LegStanding {
+    const isInMix = this.#participant !== undefined && !this.#participant.isClosed;
+    const isWatched = this.#publication?.isWatched ?? false;
+    return {
+      isInMix,
+      isMuted: this.#isMuted || (this.#publication?.isMuted ?? false),
+      isHeld: this.#isHeld,
+      gainDb: this.#gainDb,
+      voice: !isInMix ? 'off' : isWatched ? 'always' : 'speaking',
+    };
+  }
+
+  /** Takes effect at once, and may be called again with each offer and answer. Latches anew. */
+  negotiate(parameters: LegParameters): void {
+    this.#assertOpen();
+    this.#parameters = parameters;
+    this.#position = undefined;
+    this.#mix.send({ type: 'negotiateLeg', legId: this.id, parameters });
+  }
+
+  /** From now on it hears the room and is heard; its voice becomes a publication of the participant. */
+  enter(participant: Participant): void {
+    this.#assertOpen();
+    this.#participant = participant;
+    participant.events.on('closed', () => {
+      if (this.#participant === participant) this.leave();
+    });
+    this.#tell();
+  }
+
+  /** Back to prompts and digits. The participant is the caller's to close. */
+  leave(): void {
+    this.#participant = undefined;
+    void this.#publication?.close('requested');
+    this.#publication = undefined;
+    this.#tell();
+  }
+
+  /** By the leg's own side (API, a key it pressed); moderators mute its publication, which counts as well. */
+  setMuted(isMuted: boolean): void {
+    this.#isMuted = isMuted;
+    this.#tell();
+  }
+
+  /** We hold it: it hears music instead of the room and is not heard. Its direction is what was negotiated. */
+  setHold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#tell();
+  }
+
+  /** @param gainDb -40..20 */
+  setGain(gainDb: number): void {
+    this.#gainDb = Math.max(-40, Math.min(20, gainDb));
+    this.#tell();
+  }
+
+  setLanguage(language: PromptLanguage): void {
+    this.#language = language;
+  }
+
+  /**
+   * Plays recordings one after the other, over whatever it hears; the room is lowered meanwhile. Replaces what plays.
+   * @returns whether it was heard to its end; false when something else was played or it was stopped
+   */
+  play(prompts: PromptName | readonly PromptName[], options: { isRepeated?: boolean } = {}): Promise<boolean> {
+    this.#assertOpen();
+    this.stopPlaying();
+    const playId = ++this.#lastPlayId;
+    const list = typeof prompts === 'string' ? [prompts] : prompts;
+    const isRepeated = options.isRepeated ?? false;
+    this.#mix.send({
+      type: 'playToLeg',
+      legId: this.id,
+      playId,
+      prompts: list,
+      language: this.#language,
+      isRepeated,
+    });
+    if (isRepeated) this.#music = { prompts: list, playId };
+    return new Promise((resolve) => this.#plays.set(playId, resolve));
+  }
+
+  stopPlaying(): void {
+    this.#music = undefined;
+    if (this.#plays.size === 0) return;
+    this.#mix.send({ type: 'stopPlaying', legId: this.id });
+    this.#endPlays();
+  }
+
+  /** @throws GatewayError `invalid_request`; `not_acceptable` where the peer takes no digits in RTP */
+  sendDtmf(digits: string, options: { durationMs?: number } = {}): void {
+    this.#assertOpen();
+    if (!/^[0-9*#A-D,]+$/i.test(digits) || digits.length > maxDigits) {
+      throw new GatewayError(
+        'invalid_request',
+        `Digits are 0-9, *, #, A-D and a comma for a pause, ${maxDigits} at most.`,
+      );
+    }
+    if (!this.#parameters?.send.dtmf) {
+      throw new GatewayError('not_acceptable', 'The other side takes no digits in RTP; send them by SIP INFO.');
+    }
+    const durationMs = Math.max(40, Math.min(6_000, options.durationMs ?? 160));
+    this.#mix.send({ type: 'sendDtmf', legId: this.id, digits: digits.toUpperCase(), durationMs });
+  }
+
+  // ── Called by its mix ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Says everything again to a worker that knows nothing of it. */
+  describe(): MixCommand[] {
+    const legId = this.id;
+    const open: MixCommand = {
+      type: 'openLeg',
+      legId,
+      address: this.localAddress,
+      port: this.localPort,
+      standing: this.standing,
+      position: this.#position,
+      timeoutMs: this.timeoutMs,
+    };
+    const commands: MixCommand[] = [open];
+    if (this.#parameters) commands.push({ type: 'negotiateLeg', legId, parameters: this.#parameters });
+    if (this.#music) {
+      commands.push({ type: 'playToLeg', legId, language: this.#language, isRepeated: true, ...this.#music });
+    }
+    return commands;
+  }
+
+  /** What was being played ended with its worker. */
+  noteRestart(): void {
+    const music = this.#music && this.#plays.get(this.#music.playId);
+    const playId = this.#music?.playId;
+    for (const [id, resolve] of [...this.#plays]) {
+      if (id === playId && music) continue;
+      this.#plays.delete(id);
+      resolve(false);
+    }
+    this.events.emit('restarted');
+  }
+
+  receive(event: MixEvent): void {
+    if (this.isClosed) return;
+    switch (event.type) {
+      case 'legDtmf':
+        this.events.emit('dtmfReceived', event.digit);
+        return;
+      case 'legLatched':
+        this.events.emit('latched', { address: event.address, port: event.port });
+        return;
+      case 'legPlayed':
+        this.#plays.get(event.playId)?.(event.isWhole);
+        this.#plays.delete(event.playId);
+        return;
+      case 'legSilent':
+        this.events.emit('timedOut');
+        return;
+      case 'legHeard':
+        this.events.emit('resumed');
+        return;
+      case 'legReport':
+        this.#stats = event.stats;
+        this.#position = event.position;
+        this.events.emit('statsChanged', event.stats);
+        return;
+    }
+  }
+
+  /** Its voice is there as a stream. @throws GatewayError as `participant.publish()` does */
+  async publishVoice(transport: SfuPlainTransport, rtpParameters: RtpParameters): Promise<void> {
+    const participant = this.#participant;
+    if (!participant) return;
+    const id = this.#publication?.participant === participant ? this.#publication.id : undefined;
+    await this.#publication?.close('replaced');
+    const publication = await participant.publish(transport, {
+      kind: 'audio',
+      source: 'microphone',
+      rtpParameters,
+      id,
+    });
+    if (this.#participant !== participant || this.isClosed) {
+      await publication.close('requested');
+      return;
+    }
+    this.#publication = publication;
+    publication.events.on('updated', () => this.#tell());
+    publication.events.on('watchedChanged', () => this.#tell());
+    this.#tell();
+  }
+
+  unpublishVoice(): void {
+    void this.#publication?.close('requested');
+  }
+
+  #tell(): void {
+    if (!this.isClosed) this.#mix.send({ type: 'setLeg', legId: this.id, standing: this.standing });
+  }
+
+  #endPlays(): void {
+    for (const resolve of this.#plays.values()) resolve(false);
+    this.#plays.clear();
+  }
+
+  #assertOpen(): void {
+    if (this.isClosed) throw new GatewayError('closed', 'This call leg is over.');
+  }
+
+  protected override onClose(reason: CloseReason): void {
+    this.#endPlays();
+    void this.#publication?.close('requested');
+    this.#mix.send({ type: 'closeLeg', legId: this.id });
+    this.events.emit('closed', reason);
+  }
+}

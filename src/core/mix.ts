@@ -1,0 +1,300 @@
+// Owns: the audio mix of one room: the job that makes it, the legs that hear it, the room's streams that go into it.
+// May import: core only.
+import { EventEmitter } from 'node:events';
+import { GatewayError } from './errors.ts';
+import type { Job, JobHost, JobLink, JobTrack } from './job.ts';
+import { Leg, type LegOptions } from './leg.ts';
+import { type LegCodec, legCodecs } from './leg-media.ts';
+import { type CloseReason, Owned } from './lifecycle.ts';
+import type { MixCommand, MixEvent, MixInput, MixJobSpec } from './mix-messages.ts';
+import type { Participant } from './participant.ts';
+import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
+import type { Room } from './room.ts';
+import type { RtpCapabilities } from './rtp.ts';
+import type { Publication, Subscription } from './track.ts';
+
+const levelUri = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
+/** Track id of the mix itself; the ids of legs begin above it. */
+export const mixTrackId = 0;
+/** A mix that nobody needs is kept so long: the next caller need not wait for its job. */
+const lingerMs = 5_000;
+
+export interface MixOptions {
+  readonly room: Room;
+  readonly media: MediaPort;
+  readonly spec: MixJobSpec;
+  readonly log: Logger;
+}
+
+export type MixEvents = { closed: [reason: CloseReason] };
+
+interface Input {
+  readonly id: number;
+  readonly publication: Publication;
+  subscription: Subscription | undefined;
+}
+
+/**
+ * Listens to every audio publication of the room but those of its own legs, as a hidden participant, and lets each leg
+ * hear all but itself. Outlives media workers and SFU workers.
+ */
+export class Mix extends Owned implements JobHost {
+  readonly room: Room;
+  readonly events = new EventEmitter<MixEvents>();
+  readonly legs = new Map<number, Leg>();
+  readonly #options: MixOptions;
+  readonly #log: Logger;
+  readonly #self: Participant;
+  readonly #inputs = new Map<Publication, Input>();
+  readonly #opening = new Map<number, PromiseWithResolvers<void>>();
+  #job: Job | undefined;
+  #link: JobLink | undefined;
+  #lastInputId = 0;
+  #stream: { readonly by: Participant; publication: Publication | undefined } | undefined;
+  #streamReady: PromiseWithResolvers<Publication> | undefined;
+  #lingerTimer: NodeJS.Timeout | undefined;
+
+  /** @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed` */
+  static async start(options: MixOptions): Promise<Mix> {
+    const mix = new Mix(options);
+    try {
+      await mix.#start();
+    } catch (error) {
+      await mix.close('failed');
+      throw error;
+    }
+    return mix;
+  }
+
+  private constructor(options: MixOptions) {
+    super();
+    const { room } = options;
+    this.#options = options;
+    this.room = room;
+    this.#log = options.log.child({ mixOf: room.name });
+    const [{ role } = { role: 'presenter' }] = room.record.roles;
+    const all = { audio: true, video: true, data: true };
+    this.#self = room.join({ kind: 'bot', user: 'mixer', displayName: 'Mixer', role, isHidden: true });
+    this.#self.setPermissions({ publish: all, subscribe: all, chat: false, moderate: false });
+    this.#self.events.on('mediaRestarted', () => void this.#relink());
+    void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
+    const { events } = room;
+    events.on('publicationAdded', this.#admit);
+    events.on('publicationRemoved', this.#forget);
+    this.#reviewUse();
+  }
+
+  get media(): SfuRoom {
+    return this.room.media;
+  }
+
+  get job(): Job | undefined {
+    return this.#job;
+  }
+
+  /** @throws GatewayError `conflict` when its port is taken; `media_lost`, `closed` */
+  async addLeg(options: LegOptions): Promise<Leg> {
+    if (this.isClosed || !this.#job) throw new GatewayError('closed', 'The mix of this room has ended.');
+    const leg = new Leg({ send: (command) => this.#send(command) }, options);
+    const opening = Promise.withResolvers<void>();
+    this.#opening.set(leg.id, opening);
+    this.legs.set(leg.id, leg);
+    this.#reviewUse();
+    void leg.done.then(() => {
+      this.legs.delete(leg.id);
+      opening.reject(new GatewayError('closed', 'This call leg is over.'));
+      this.#opening.delete(leg.id);
+      this.#reviewUse();
+    });
+    this.own(leg);
+    for (const command of leg.describe()) this.#send(command);
+    try {
+      await opening.promise;
+    } catch (error) {
+      await leg.close('failed');
+      throw error;
+    }
+    return leg;
+  }
+
+  /**
+   * The mix of everybody as a stream of the room, for views, egress and MCU clients.
+   * @param by who publishes it; the mix's own hidden participant when absent
+   */
+  publishStream(by: Participant = this.#self): Promise<Publication> {
+    if (this.isClosed) throw new GatewayError('closed', 'The mix of this room has ended.');
+    if (this.#streamReady) return this.#streamReady.promise;
+    const ready = Promise.withResolvers<Publication>();
+    this.#streamReady = ready;
+    ready.promise.catch(() => undefined);
+    this.#stream = { by, publication: undefined };
+    this.#send({ type: 'setMixTrack', isOn: true });
+    this.#reviewUse();
+    return ready.promise;
+  }
+
+  unpublishStream(): void {
+    const { publication } = this.#stream ?? {};
+    this.#stream = undefined;
+    this.#streamReady?.reject(new GatewayError('closed', 'The stream of the mix was stopped.'));
+    this.#streamReady = undefined;
+    void publication?.close('requested');
+    this.#send({ type: 'setMixTrack', isOn: false });
+    this.#reviewUse();
+  }
+
+  async publishTrack(transport: SfuPlainTransport, { id, rtpParameters }: JobTrack): Promise<void> {
+    if (id !== mixTrackId) {
+      await this.legs.get(id)?.publishVoice(transport, rtpParameters);
+      return;
+    }
+    const stream = this.#stream;
+    if (!stream) return;
+    const past = stream.publication;
+    await past?.close('replaced');
+    stream.publication = await stream.by.publish(transport, {
+      kind: 'audio',
+      source: 'other',
+      label: 'Mix',
+      rtpParameters,
+      id: past?.id,
+    });
+    this.#streamReady?.resolve(stream.publication);
+  }
+
+  unpublishTrack(trackId: number): void {
+    this.legs.get(trackId)?.unpublishVoice();
+  }
+
+  attached(link: JobLink, isNewWorker: boolean): void {
+    this.#link = link;
+    if (isNewWorker) {
+      for (const leg of this.legs.values()) {
+        for (const command of leg.describe()) this.#send(command);
+        leg.noteRestart();
+      }
+      if (this.#stream) this.#send({ type: 'setMixTrack', isOn: true });
+      for (const input of this.#inputs.values()) this.#describeInput(input);
+    }
+    for (const publication of this.room.publications()) this.#admit(publication);
+  }
+
+  received(event: MixEvent): void {
+    const opening = this.#opening.get(event.legId);
+    if (event.type === 'legOpened') {
+      opening?.resolve();
+    } else if (event.type === 'legRefused') {
+      // A port that was free when it was taken and is not after its worker died cannot be had back.
+      if (opening) opening.reject(new GatewayError('conflict', event.message));
+      void this.legs.get(event.legId)?.close('failed');
+    } else {
+      this.legs.get(event.legId)?.receive(event);
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { media, spec } = this.#options;
+    const job = await media.startJob({ spec, host: this, log: this.#log });
+    this.#job = this.own(job);
+    void job.done.then((reason) => this.close(reason));
+  }
+
+  readonly #admit = (publication: Publication) => {
+    const { participant, kind } = publication;
+    if (kind !== 'audio' || participant === this.#self || publication === this.#stream?.publication) return;
+    if (participant === this.#stream?.by && publication.source === 'other') return;
+    const known = this.#inputs.get(publication);
+    if (known || !this.#link) return;
+    // A leg's own voice is in the mix already.
+    for (const leg of this.legs.values()) if (leg.participant === participant) return;
+    const input: Input = { id: ++this.#lastInputId, publication, subscription: undefined };
+    this.#inputs.set(publication, input);
+    void this.#take(input, this.#link);
+  };
+
+  async #take(input: Input, link: JobLink): Promise<void> {
+    const { publication } = input;
+    try {
+      const subscription = await this.#self.subscribe(link.transport, publication, {
+        rtpCapabilities: voiceCapabilities(this.room.media.rtpCapabilities),
+      });
+      input.subscription = subscription;
+      subscription.setPinned(true);
+      subscription.events.on('closed', () => this.#forget(publication));
+      this.#describeInput(input);
+      await subscription.resume();
+    } catch (error) {
+      if (this.#inputs.get(publication) === input) this.#inputs.delete(publication);
+      if (!publication.isClosed && !this.isClosed)
+        this.#log.warn({ err: error, publication: publication.id }, 'stream not mixed');
+    }
+  }
+
+  #describeInput({ id, subscription }: Input): void {
+    const input = subscription && describeConsumer(id, subscription);
+    if (input) this.#send({ type: 'addInput', ...input });
+  }
+
+  readonly #forget = (publication: Publication) => {
+    const input = this.#inputs.get(publication);
+    if (!input) return;
+    this.#inputs.delete(publication);
+    this.#send({ type: 'removeInput', inputId: input.id });
+    void input.subscription?.close('requested');
+  };
+
+  async #relink(): Promise<void> {
+    if (!this.#job || this.isClosed) return;
+    try {
+      await this.#options.media.relinkJob(this.#job);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'mix not plumbed to the new media of its room');
+      await this.close('failed');
+    }
+  }
+
+  #send(command: MixCommand): void {
+    this.#link?.send(command);
+  }
+
+  #reviewUse(): void {
+    clearTimeout(this.#lingerTimer);
+    this.#lingerTimer = undefined;
+    if (this.isClosed || this.legs.size > 0 || this.#stream) return;
+    this.#lingerTimer = setTimeout(() => void this.close('idle'), lingerMs).unref();
+  }
+
+  protected override async onClose(reason: CloseReason): Promise<void> {
+    clearTimeout(this.#lingerTimer);
+    const { events } = this.room;
+    events.off('publicationAdded', this.#admit);
+    events.off('publicationRemoved', this.#forget);
+    this.#streamReady?.reject(new GatewayError('closed', 'The mix of this room has ended.'));
+    await this.#self.close('requested');
+    this.events.emit('closed', reason);
+  }
+}
+
+/** Every audio codec as the room has it, and the level that spares decoding the silent. */
+function voiceCapabilities({ codecs = [], headerExtensions = [] }: RtpCapabilities): RtpCapabilities {
+  return {
+    codecs: codecs.filter(
+      ({ kind, mimeType }) => kind === 'audio' && legCodecs.some((name) => isCodec(mimeType, name)),
+    ),
+    headerExtensions: headerExtensions.filter(({ kind, uri }) => kind === 'audio' && uri === levelUri),
+  };
+}
+
+function isCodec(mimeType: string, codec: LegCodec): boolean {
+  return mimeType.toLowerCase() === `audio/${codec}`;
+}
+
+function describeConsumer(inputId: number, { consumer }: Subscription): MixInput | undefined {
+  const { codecs, encodings, headerExtensions } = consumer.rtpParameters;
+  const [used] = codecs;
+  const codec = used && legCodecs.find((name) => isCodec(used.mimeType, name));
+  const ssrc = encodings?.[0]?.ssrc;
+  if (!used || !codec || ssrc === undefined) return undefined;
+  const levelExtensionId = headerExtensions?.find(({ uri }) => uri === levelUri)?.id;
+  return { inputId, ssrc, payloadType: used.payloadType, codec, levelExtensionId };
+}

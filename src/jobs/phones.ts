@@ -1,0 +1,113 @@
+// Owns: PhonePort: legs in the mixes of their rooms, and the ports they are bound to.
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { MixConfig, RtpConfig } from '#config/schema.ts';
+import { GatewayError } from '#core/errors.ts';
+import type { Leg } from '#core/leg.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { Mix } from '#core/mix.ts';
+import type { AllocateLegOptions, Logger, MediaPort, PhonePort } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
+import { reachingAddress } from './reaching-address.ts';
+import { RtpPorts } from './rtp-ports.ts';
+
+/** Ports that another program of this machine has are passed over, so many for one leg. */
+const maxPortTries = 20;
+
+export interface PhonesOptions {
+  readonly media: MediaPort;
+  readonly rtp: RtpConfig;
+  readonly mix: MixConfig;
+  readonly log: Logger;
+}
+
+export class Phones extends Owned implements PhonePort {
+  readonly legs = new Map<number, Leg>();
+  readonly #options: PhonesOptions;
+  readonly #ports: RtpPorts;
+  readonly #mixes = new Map<Room, Promise<Mix>>();
+  #lastLegId = 0;
+  #isDraining = false;
+
+  constructor(options: PhonesOptions) {
+    super();
+    this.#options = options;
+    this.#ports = new RtpPorts(options.rtp);
+  }
+
+  async allocateLeg(options: AllocateLegOptions): Promise<Leg> {
+    if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new calls.');
+    const mix = await this.mixOf(options.room);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#addLeg(mix, options);
+      } catch (error) {
+        if (!(error instanceof GatewayError) || error.code !== 'conflict') throw error;
+        if (attempt === maxPortTries) {
+          throw new GatewayError('overloaded', 'No UDP port for a call could be bound.', { cause: error });
+        }
+      }
+    }
+  }
+
+  async mixOf(room: Room): Promise<Mix> {
+    const known = await this.#mixes.get(room)?.catch(() => undefined);
+    if (known && !known.isClosed) return known;
+    const { media, log, mix: config } = this.#options;
+    const { loudest, promptsFolder } = config;
+    const starting = this.#mixes.get(room);
+    // Somebody else was as quick while we waited for the one that has ended.
+    if (starting && (await starting.catch(() => undefined)) !== known) return this.mixOf(room);
+    const pending = Mix.start({ room, media, log, spec: { kind: 'mix', loudest, promptsFolder } });
+    this.#mixes.set(room, pending);
+    const forget = () => {
+      if (this.#mixes.get(room) === pending) this.#mixes.delete(room);
+    };
+    pending.catch(forget);
+    const mix = await pending;
+    this.own(mix);
+    void mix.done.then(forget);
+    return mix;
+  }
+
+  addressFor(remoteAddress: string): string {
+    const { announcedAddress, listenAddress } = this.#options.rtp;
+    const isAny = listenAddress === '0.0.0.0' || listenAddress === '::';
+    const reaching = reachingAddress(remoteAddress, networkInterfaces());
+    if (reaching?.isLoopback) return reaching.address;
+    return announcedAddress ?? (isAny ? (reaching?.address ?? '127.0.0.1') : listenAddress);
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  async #addLeg(mix: Mix, { family, language }: AllocateLegOptions): Promise<Leg> {
+    const { rtp, mix: config } = this.#options;
+    const port = this.#ports.take(performance.now());
+    const id = ++this.#lastLegId;
+    const localAddress = family === 'IPv6' && !isIPv6(rtp.listenAddress) ? '::' : rtp.listenAddress;
+    try {
+      const leg = await mix.addLeg({
+        id,
+        localAddress,
+        localPort: port,
+        language: language ?? config.language,
+        timeoutMs: rtp.timeoutMs,
+      });
+      this.legs.set(id, leg);
+      void leg.done.then(() => {
+        this.legs.delete(id);
+        this.#ports.give(port, performance.now());
+      });
+      return leg;
+    } catch (error) {
+      this.#ports.give(port, performance.now());
+      throw error;
+    }
+  }
+
+  protected override onClose(_reason: CloseReason): void {
+    this.#mixes.clear();
+  }
+}
