@@ -34,6 +34,7 @@ export const errorTable = {
   upstream_failed: { http: 502, sip: 502, blame: 'upstream', retryable: true },
   internal: { http: 500, sip: 500, blame: 'server' },
   media_lost: { http: 503, sip: 503, blame: 'server', retryable: true },
+  signalling_lost: { http: 503, sip: 503, blame: 'server', retryable: true },
   overloaded: { http: 503, sip: 503, blame: 'server', retryable: true },
   draining: { http: 503, sip: 503, blame: 'server', retryable: true },
   timeout: { http: 504, sip: 408, blame: 'upstream', retryable: true },

@@ -1,0 +1,425 @@
+import { EventEmitter } from 'node:events';
+import { GatewayError } from '#core/errors.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Logger } from '#core/ports.ts';
+import { answerOf, questionOf, type SipAnswer, SipDialog, type SipQuestion } from './dialog.ts';
+import { authorize, chooseChallenge, type SipCredentials } from './digest.ts';
+import {
+  type CallFailure,
+  createSrf,
+  type Headers,
+  headerOf,
+  ownHeaders,
+  type SrfApp,
+  type SrfDialog,
+  type SrfIncoming,
+  type SrfMessage,
+  type SrfOutgoing,
+  type SrfReply,
+} from './srf-shapes.ts';
+
+export interface LinkOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+  readonly log: Logger;
+  /** The first connection must stand within this. */
+  readonly connectTimeoutMs?: number;
+  readonly pingIntervalMs?: number;
+  /** A server that says nothing for so long after a ping is taken for dead. */
+  readonly pingTimeoutMs?: number;
+}
+
+export type LinkEvents = {
+  /** It is up again; `hostPorts` is where the server listens. */
+  connected: [hostPorts: string];
+  /** Every call on it has ended. It comes back by itself. */
+  lost: [];
+};
+
+/** A request from the network outside any call. */
+export interface InboundRequest extends SipQuestion {
+  readonly uri: string;
+  readonly callId: string;
+  readonly source: { readonly address: string; readonly port: number; readonly protocol: string };
+}
+
+export interface InboundCall extends InboundRequest {
+  readonly events: EventEmitter<{ cancelled: [] }>;
+  readonly isCancelled: boolean;
+  /**
+   * 200 with `sdp`. `onDialog` runs before anything else of the call can happen: attach listeners there.
+   * @throws GatewayError `closed` when the caller was faster
+   */
+  answer(sdp: string, onDialog: (dialog: SipDialog) => void, headers?: Headers): Promise<SipDialog>;
+}
+
+export interface CallOptions {
+  /** Absent for a call whose peer makes the offer: `onOffer` then makes the answer. */
+  readonly sdp?: string;
+  readonly onOffer?: (sdp: string) => Promise<string>;
+  readonly headers?: Headers;
+  readonly proxy?: string;
+  readonly credentials?: SipCredentials;
+  /** 1xx: ringing and early media. */
+  readonly onProgress?: (answer: SipAnswer) => void;
+  readonly onDialog?: (dialog: SipDialog) => void;
+}
+
+export type CallOutcome =
+  | { readonly kind: 'answered'; readonly dialog: SipDialog }
+  | { readonly kind: 'refused'; readonly answer: SipAnswer };
+
+export interface OutboundCall {
+  /** Rejects only when the request could not be sent or the link is lost: GatewayError. */
+  readonly outcome: Promise<CallOutcome>;
+  cancel(headers?: Headers): void;
+}
+
+const methods = ['options', 'message', 'register', 'subscribe', 'publish', 'notify', 'refer', 'info'] as const;
+
+/** The application's one way to SIP: drachtio-srf over a link that is watched. */
+export class SipLink extends Owned {
+  readonly events = new EventEmitter<LinkEvents>();
+  readonly #srf: SrfApp = createSrf();
+  readonly #log: Logger;
+  readonly #options: LinkOptions;
+  readonly #dialogs = new Set<SipDialog>();
+  readonly #pending = new Set<(error: GatewayError) => void>();
+  #onCall: ((call: InboundCall) => void) | undefined;
+  #onRequest: ((request: InboundRequest) => void) | undefined;
+  #isUp = false;
+  #hostPorts = '';
+  #pingTimer: NodeJS.Timeout | undefined;
+  #deadTimer: NodeJS.Timeout | undefined;
+
+  private constructor(options: LinkOptions) {
+    super();
+    this.#options = options;
+    this.#log = options.log;
+  }
+
+  /** @throws GatewayError `unauthorized` (secret), `timeout` */
+  static async connect(options: LinkOptions): Promise<SipLink> {
+    const link = new SipLink(options);
+    try {
+      await link.#open();
+    } catch (error) {
+      await link.close('failed');
+      throw error;
+    }
+    return link;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** `udp/192.0.2.1:5060,tcp/…` */
+  get hostPorts(): string {
+    return this.#hostPorts;
+  }
+
+  get callCount(): number {
+    return this.#dialogs.size;
+  }
+
+  /** Takes INVITEs; without it they are refused. */
+  onCall(handler: (call: InboundCall) => void): void {
+    this.#onCall = handler;
+  }
+
+  /** Takes what comes outside calls: OPTIONS, MESSAGE, REGISTER, SUBSCRIBE, PUBLISH, NOTIFY, REFER, INFO. */
+  onRequest(handler: (request: InboundRequest) => void): void {
+    this.#onRequest = handler;
+  }
+
+  /** Sends a request outside a call; a challenge is answered once. @throws GatewayError `invalid_request`, `signalling_lost` */
+  async request(
+    method: string,
+    uri: string,
+    options: { headers?: Headers; body?: string; proxy?: string; credentials?: SipCredentials } = {},
+  ): Promise<SipAnswer> {
+    const first = await this.#send(method, uri, options.headers, options.body, options.proxy);
+    const retry = options.credentials && this.#authorized(first, options.credentials, method, options.body ?? '');
+    if (!retry) return first.answer;
+    const again = await this.#send(method, uri, { ...options.headers, ...retry }, options.body, options.proxy);
+    return again.answer;
+  }
+
+  /** Calls somebody. */
+  call(uri: string, options: CallOptions): OutboundCall {
+    let sent: SrfOutgoing | undefined;
+    let cancelHeaders: Headers | undefined;
+    const cancel = (headers: Headers = {}): void => {
+      cancelHeaders = headers;
+      // Too late is no error: the outcome tells what came first.
+      sent?.cancel({ headers: ownHeaders(headers) }, () => undefined);
+    };
+    const attempt = (headers: Headers): Promise<CallOutcome> =>
+      this.#invite(uri, options, headers, (request) => {
+        sent = request;
+        if (cancelHeaders) cancel(cancelHeaders);
+      });
+    const outcome = attempt(ownHeaders(options.headers)).then((first) => {
+      if (first.kind === 'answered' || !options.credentials || cancelHeaders || !sent) return first;
+      const retry = this.#authorized(
+        { answer: first.answer, request: sent },
+        options.credentials,
+        'INVITE',
+        options.sdp ?? '',
+      );
+      return retry ? attempt({ ...ownHeaders(options.headers), ...retry }) : first;
+    });
+    return { outcome, cancel };
+  }
+
+  // ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #open(): Promise<void> {
+    const { host, port, secret, connectTimeoutMs = 5000 } = this.#options;
+    this.#srf.use('invite', (request, reply) => this.#invited(request, reply));
+    for (const method of methods) this.#srf.use(method, (request, reply) => this.#requested(request, reply));
+    this.#srf.on('error', (error: Error) => this.#log.warn({ error: error.message }, 'link to the SIP server failed'));
+    this.#srf.on('close', () => this.#lost());
+    const up = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new GatewayError('timeout', `No drachtio-server answers at ${host}:${port}.`)),
+        connectTimeoutMs,
+      );
+      this.#srf.on('connect', (error: Error | null, hostPorts: string) => {
+        clearTimeout(timer);
+        if (error) reject(new GatewayError('unauthorized', 'The drachtio-server refuses sip.drachtio.secret.'));
+        else {
+          this.#connected(hostPorts);
+          resolve();
+        }
+      });
+    });
+    this.#srf.connect({ host, port, secret });
+    await up;
+  }
+
+  #connected(hostPorts: string): void {
+    this.#isUp = true;
+    this.#hostPorts = hostPorts;
+    this.#watch();
+    this.events.emit('connected', hostPorts);
+  }
+
+  /** drachtio-srf pings but never looks whether an answer comes. */
+  #watch(): void {
+    const { pingIntervalMs = 10_000, pingTimeoutMs = 5000 } = this.#options;
+    const { wp } = this.#srf.app.client;
+    wp.off('msg', this.#alive);
+    wp.on('msg', this.#alive);
+    clearInterval(this.#pingTimer);
+    this.#pingTimer = setInterval(() => {
+      const socket = this.#isUp ? this.#srf.app.client._getDefaultSocket() : undefined;
+      if (!socket || this.#deadTimer) return;
+      wp.send(socket, 'ping');
+      this.#deadTimer = setTimeout(() => {
+        this.#log.warn({}, 'the SIP server does not answer pings');
+        socket.destroy();
+      }, pingTimeoutMs);
+    }, pingIntervalMs);
+    this.#pingTimer.unref();
+  }
+
+  readonly #alive = (): void => {
+    clearTimeout(this.#deadTimer);
+    this.#deadTimer = undefined;
+  };
+
+  #lost(): void {
+    if (!this.#isUp) return;
+    this.#isUp = false;
+    this.#alive();
+    const error = new GatewayError('signalling_lost', 'The link to the SIP server was lost.');
+    for (const reject of [...this.#pending]) reject(error);
+    this.#pending.clear();
+    for (const dialog of [...this.#dialogs]) dialog.lose();
+    this.#srf._dialogs.clear();
+    if (!this.isClosed) this.#log.error({}, 'lost the link to the SIP server, and the calls on it');
+    this.events.emit('lost');
+  }
+
+  #keep(dialog: SrfDialog, localSdp: string, wasCaller: boolean, credentials?: SipCredentials): SipDialog {
+    const kept = new SipDialog(dialog, { localSdp, credentials, wasCaller });
+    this.#dialogs.add(kept);
+    kept.events.once('ended', () => this.#dialogs.delete(kept));
+    return kept;
+  }
+
+  #invited(request: SrfIncoming, reply: SrfReply): void {
+    const events = new EventEmitter<{ cancelled: [] }>();
+    let isCancelled = false;
+    request.on('cancel', () => {
+      isCancelled = true;
+      events.emit('cancelled');
+    });
+    const call: InboundCall = {
+      ...inboundOf(request, reply),
+      events,
+      get isCancelled() {
+        return isCancelled;
+      },
+      answer: (sdp, onDialog, headers) =>
+        new Promise((resolve, reject) => {
+          // The callback form: with promises a BYE in the same packet would find nobody listening.
+          this.#srf.createUAS(request, reply, { localSdp: sdp, headers: ownHeaders(headers) }, (error, dialog) => {
+            if (error || !dialog) {
+              reject(new GatewayError('closed', 'The caller has hung up.', { cause: error }));
+              return;
+            }
+            const kept = this.#keep(dialog, sdp, false);
+            onDialog(kept);
+            resolve(kept);
+          });
+        }),
+    };
+    this.#guard(call, this.#onCall);
+  }
+
+  #requested(request: SrfIncoming, reply: SrfReply): void {
+    this.#guard(inboundOf(request, reply), this.#onRequest);
+  }
+
+  #guard<T extends InboundRequest>(request: T, handler: ((request: T) => void) | undefined): void {
+    if (!handler) {
+      request.respond(request.method === 'OPTIONS' ? 200 : 405);
+      return;
+    }
+    try {
+      handler(request);
+    } catch (error) {
+      this.#log.error({ error, callId: request.callId }, 'a SIP request failed');
+      request.respond(500);
+    }
+  }
+
+  #invite(
+    uri: string,
+    options: CallOptions,
+    headers: Headers,
+    onSent: (request: SrfOutgoing) => void,
+  ): Promise<CallOutcome> {
+    const { sdp, onOffer, proxy, credentials, onProgress, onDialog } = options;
+    return this.#pend((resolve, reject) => {
+      const answered = (dialog: SrfDialog, localSdp: string): void => {
+        const kept = this.#keep(dialog, localSdp, true, credentials);
+        onDialog?.(kept);
+        resolve({ kind: 'answered', dialog: kept });
+      };
+      this.#srf.createUAC(
+        uri,
+        { headers, localSdp: sdp, proxy, noAck: sdp === undefined },
+        {
+          cbRequest: (error, request) => {
+            if (!error && request) onSent(request);
+          },
+          cbProvisional: (response) => onProgress?.(answerOf(response)),
+        },
+        (error: CallFailure | null, result) => {
+          if (error?.res) resolve({ kind: 'refused', answer: answerOf(error.res) });
+          else if (error || !result)
+            reject(new GatewayError('invalid_request', `The call could not be made: ${error?.message}`));
+          else if ('ack' in result) {
+            const offer = onOffer ?? (() => Promise.reject(new Error('no onOffer')));
+            offer(result.sdp)
+              .then(async (answer) => answered(await result.ack(answer), answer))
+              .catch((cause: unknown) =>
+                reject(new GatewayError('unprocessable', 'The offer was not answered.', { cause })),
+              );
+          } else answered(result, sdp ?? '');
+        },
+      );
+    });
+  }
+
+  #send(
+    method: string,
+    uri: string,
+    headers: Headers | undefined,
+    body: string | undefined,
+    proxy: string | undefined,
+  ): Promise<{ answer: SipAnswer; request: SrfOutgoing }> {
+    return this.#pend((resolve, reject) => {
+      this.#srf.request(uri, { method, headers: ownHeaders(headers), body, proxy }, (error, request) => {
+        if (error || !request) {
+          reject(
+            new GatewayError('invalid_request', `The request could not be sent: ${error?.message}`, { cause: error }),
+          );
+          return;
+        }
+        request.on('response', (response: SrfMessage) => {
+          if (response.status >= 200) resolve({ answer: answerOf(response), request });
+        });
+      });
+    });
+  }
+
+  /** Headers that send the same request again with credentials, or undefined where that would not help. */
+  #authorized(
+    { answer, request }: { answer: SipAnswer; request: SrfOutgoing },
+    credentials: SipCredentials,
+    method: string,
+    body: string,
+  ): Headers | undefined {
+    const { status } = answer;
+    if (status !== 401 && status !== 407) return undefined;
+    const challenge = chooseChallenge(answer.header(status === 401 ? 'www-authenticate' : 'proxy-authenticate') ?? '');
+    if (!challenge) return undefined;
+    const value = authorize(challenge, credentials, { method, uri: request.uri, body, nonceCount: 1 });
+    const number = Number.parseInt(headerOf(request, 'cseq') ?? '1', 10);
+    return {
+      [status === 401 ? 'authorization' : 'proxy-authorization']: value,
+      from: headerOf(request, 'from') ?? '',
+      'call-id': headerOf(request, 'call-id') ?? '',
+      cseq: `${number + 1} ${method}`,
+    };
+  }
+
+  /** A promise that the loss of the link rejects: drachtio-srf forgets its callbacks then. */
+  #pend<T>(start: (resolve: (value: T) => void, reject: (error: GatewayError) => void) => void): Promise<T> {
+    if (!this.#isUp) return Promise.reject(new GatewayError('signalling_lost', 'There is no link to the SIP server.'));
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.add(reject);
+      const settle = (): void => void this.#pending.delete(reject);
+      start(
+        (value) => {
+          settle();
+          resolve(value);
+        },
+        (error) => {
+          settle();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  protected override async onClose(_reason: CloseReason): Promise<void> {
+    clearInterval(this.#pingTimer);
+    await Promise.all([...this.#dialogs].map((dialog) => Promise.race([dialog.bye(), shortly()])));
+    this.#lost();
+    this.#alive();
+    // Before the first connection there is nothing to disconnect, and drachtio-srf says so by throwing.
+    if (this.#srf.app.client._getDefaultSocket()) this.#srf.disconnect();
+  }
+}
+
+function inboundOf(request: SrfIncoming, reply: SrfReply): InboundRequest {
+  return {
+    ...questionOf(request, reply),
+    uri: request.uri,
+    callId: headerOf(request, 'call-id') ?? '',
+    source: { address: request.source_address, port: request.source_port, protocol: request.protocol },
+  };
+}
+
+function shortly(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 500).unref();
+  });
+}
