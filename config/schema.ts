@@ -214,108 +214,6 @@ const sip = z.strictObject({
     .describe('A drachtio-server of your own.'),
 });
 
-const sipTlsName = z.strictObject({
-  name: z.string().describe('Name that the client asks for (SNI).'),
-  certificateFile: z.string().describe('PEM chain for it.'),
-  privateKeyFile: z.string().describe('PEM key of it.'),
-});
-
-const sip = z.strictObject({
-  isEnabled: z.boolean().default(true).describe('Turns SIP off.'),
-  hosts: z.array(z.string()).min(1).default(['0.0.0.0']).describe('Addresses to listen on; add "::" for IPv6.'),
-  port: port.default(5060).describe('UDP and TCP. 0 picks a free port.'),
-  tlsPort: port.default(5061).describe('TLS; needs a certificate, or the one made for HTTPS.'),
-  hasUdp: z.boolean().default(true).describe('SIP over UDP.'),
-  hasTcp: z.boolean().default(true).describe('SIP over TCP.'),
-  hasTls: z.boolean().default(true).describe('SIP over TLS.'),
-  hasWebSocket: z.boolean().default(true).describe('SIP over WebSocket: /sip on HTTP and HTTPS.'),
-  externalAddress: z.string().optional().describe('Public address of this machine behind NAT, for Via and Contact.'),
-  localNetworks: z
-    .array(z.string())
-    .optional()
-    .describe('Networks (CIDR) that are told the local address instead; the private ones if absent.'),
-  tls: z
-    .strictObject({
-      certificateFile: z.string().optional().describe('PEM chain; that of HTTPS if absent.'),
-      privateKeyFile: z.string().optional().describe('PEM key of that certificate.'),
-      authoritiesFile: z.string().optional().describe('PEM of who may sign peers; the well-known ones if absent.'),
-      names: z.array(sipTlsName).default([]).describe('Other certificates, by the name that is asked for.'),
-      clientCertificates: z
-        .enum(['none', 'request', 'require'])
-        .default('none')
-        .describe('Whether those who connect must show a certificate.'),
-      verifiesServers: z.boolean().default(true).describe('Whether those we connect to must show a valid one.'),
-    })
-    .prefault({})
-    .describe('SIP over TLS.'),
-  dns: z
-    .strictObject({
-      servers: z
-        .array(z.string())
-        .default([])
-        .describe('DNS servers (address or address:port); those of the machine if empty.'),
-      usesNaptr: z.boolean().default(true).describe('Asks NAPTR before SRV (RFC 3263).'),
-      timeoutMs: milliseconds.default(2000).describe('For one query.'),
-    })
-    .prefault({})
-    .describe('How names of SIP servers are resolved.'),
-  timers: z
-    .strictObject({
-      t1Ms: milliseconds.default(500).describe('Round-trip estimate; 64 of it is when a peer is given up.'),
-      t2Ms: milliseconds.default(4000).describe('Longest wait between retransmissions.'),
-      t4Ms: milliseconds.default(5000).describe('How long a message may be under way.'),
-      failoverMs: milliseconds.default(4000).describe('How long one target may be silent while others are left.'),
-    })
-    .prefault({})
-    .describe('RFC 3261 timers.'),
-  limits: z
-    .strictObject({
-      maxMessageBytes: z
-        .int()
-        .min(4096)
-        .max(262_144)
-        .default(65_535)
-        .describe('Longest message; a longer one is refused.'),
-      maxConnections: z.int().positive().default(5000).describe('TCP, TLS and WebSocket connections at once.'),
-      maxConnectionsPerAddress: z.int().positive().default(200).describe('The same for one address.'),
-      messagesPerSecond: z
-        .int()
-        .min(0)
-        .default(2000)
-        .describe('From one address; what is over is dropped. 0 is no limit.'),
-      idleTimeoutMs: milliseconds.default(900_000).describe('Closes a connection that is silent for so long.'),
-      maxTransactions: z.int().positive().default(200_000).describe('Requests in progress; past it 503.'),
-      exemptNetworks: z.array(z.string()).default([]).describe('Networks (CIDR) without rate and connection limit.'),
-    })
-    .prefault({})
-    .describe('What a SIP peer may do.'),
-  maxUdpBytes: z.int().min(0).default(1300).describe('Longer requests go by TCP where the peer takes it; 0 never.'),
-  ladder: z
-    .strictObject({
-      calls: z.int().min(0).default(500).describe('Calls whose messages are kept; 0 keeps none.'),
-      messagesPerCall: z.int().min(2).default(64).describe('Messages kept of each.'),
-    })
-    .prefault({})
-    .describe('Messages kept for looking at calls.'),
-  hep: z
-    .strictObject({
-      host: z.string().describe('HEPv3 collector (Homer).'),
-      port: port.default(9060).describe('UDP port of it.'),
-      captureId: z.int().min(0).default(2001).describe('Names this gateway there.'),
-      password: z.string().optional().describe('If it asks for one.'),
-    })
-    .optional()
-    .describe('Copies of all SIP messages.'),
-  drachtio: z
-    .strictObject({
-      host: z.string().describe('A drachtio-server to use instead of the built-in SIP server.'),
-      port: port.default(9022).describe('Its control port.'),
-      secret: z.string().describe('Its secret.'),
-    })
-    .optional()
-    .describe('A drachtio-server of your own.'),
-});
-
 const ingress = z.strictObject({
   graceMs: milliseconds
     .default(60_000)
@@ -394,7 +292,6 @@ export const configSchema = z.strictObject({
   rtp: rtp.prefault({}).describe('Plain RTP: calls and RTSP by UDP.'),
   sip: sip.prefault({}).describe('Phones: SIP signalling.'),
   mix: mix.prefault({}).describe('What phones hear.'),
-  sip: sip.prefault({}).describe('Phones: SIP signalling.'),
   log: log.prefault({}).describe('Logging.'),
   shutdown: shutdown.prefault({}).describe('Ending.'),
 });
@@ -413,5 +310,4 @@ export type AuthConfig = Config['auth'];
 export type SipConfig = Config['sip'];
 export type IngressConfig = Config['ingress'];
 export type RtmpConfig = Config['rtmp'];
-export type SipConfig = Config['sip'];
 export type LogConfig = Config['log'];
