@@ -59,7 +59,7 @@ function cleanValue(value: unknown, depth: number, parents: readonly object[]): 
   }
 }
 
-export function cleanText(text: string): string {
+function cleanText(text: string): string {
   // Cut first, so that a huge text costs no more than a long one.
   let clean = text.length > maxText ? `${text.slice(0, maxText)}… (${text.length} characters)` : text;
   for (const [pattern, replacement] of secretText) clean = clean.replace(pattern, replacement);

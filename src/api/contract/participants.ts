@@ -45,5 +45,4 @@ export const participantPatch = z
   .meta({ id: 'ParticipantPatch' });
 
 export type ParticipantResource = z.output<typeof participantSchema>;
-export type ParticipantList = z.output<typeof participantList>;
 export type ParticipantPatch = z.input<typeof participantPatch>;

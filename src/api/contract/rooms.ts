@@ -10,7 +10,7 @@ const mediaFlagsInput = z.strictObject({
   data: z.boolean().default(false),
 });
 
-export const roleSchema = z.strictObject({ role, ...permissionShape }).meta({ id: 'Role' });
+const roleSchema = z.strictObject({ role, ...permissionShape }).meta({ id: 'Role' });
 
 const roleInput = z.strictObject({
   role,
@@ -85,6 +85,5 @@ export const metadataSchema = bag(64);
 export const roomList = page(roomSchema).meta({ id: 'RoomList' });
 
 export type RoomResource = z.output<typeof roomSchema>;
-export type RoomList = z.output<typeof roomList>;
 export type RoomInput = z.input<typeof roomInput>;
 export type RoomPatch = z.input<typeof roomPatch>;

@@ -35,5 +35,4 @@ export const streamPatch = z
   .meta({ id: 'StreamPatch' });
 
 export type StreamResource = z.output<typeof streamSchema>;
-export type StreamList = z.output<typeof streamList>;
 export type StreamPatch = z.input<typeof streamPatch>;
