@@ -1,0 +1,251 @@
+// Owns: what transcoding costs here, against Debian's ffmpeg doing the same with the same settings in the same run.
+// Prints CPU milliseconds per second of media and their ratio. May import: media/{av,pipelines,rtp}.
+//
+//   node scripts/run.mjs node bench/transcode.ts [seconds of media, default 10] [rounds, default 3]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AudioCodec, VideoCodec } from '#core/media-source.ts';
+import { AudioDecoder } from '#media/av/audio-decoder.ts';
+import { OpusEncoder } from '#media/av/audio-encoder.ts';
+import { VideoTranscoder } from '#media/pipelines/video-transcoder.ts';
+import { h264NalType, splitAnnexB } from '#media/rtp/h264.ts';
+
+const seconds = Number(process.argv[2] ?? 10);
+const rounds = Number(process.argv[3] ?? 3);
+const bitrateBps = 1_500_000;
+const framerateHz = 30;
+
+interface VideoCase {
+  readonly kind: 'video';
+  readonly title: string;
+  readonly from: VideoCodec;
+  readonly to: 'h264' | 'vp8';
+  /** How the input is made. */
+  readonly make: string;
+  readonly format: 'h264' | 'hevc' | 'ivf';
+}
+
+interface AudioCase {
+  readonly kind: 'audio';
+  readonly title: string;
+  readonly from: AudioCodec;
+  readonly make: string;
+}
+
+const cases: readonly (VideoCase | AudioCase)[] = [
+  {
+    kind: 'video',
+    title: 'H264 with 3 B-frames > H264',
+    from: 'h264',
+    to: 'h264',
+    make: '-c:v libx264 -preset veryfast -bf 3',
+    format: 'h264',
+  },
+  {
+    kind: 'video',
+    title: 'H264 with 3 B-frames > VP8',
+    from: 'h264',
+    to: 'vp8',
+    make: '-c:v libx264 -preset veryfast -bf 3',
+    format: 'h264',
+  },
+  {
+    kind: 'video',
+    title: 'H265 > H264',
+    from: 'h265',
+    to: 'h264',
+    make: '-c:v libx265 -preset veryfast -x265-params log-level=none',
+    format: 'hevc',
+  },
+  {
+    kind: 'video',
+    title: 'VP8 > H264',
+    from: 'vp8',
+    to: 'h264',
+    make: '-c:v libvpx -deadline realtime -cpu-used 8',
+    format: 'ivf',
+  },
+  { kind: 'audio', title: 'AAC > Opus', from: 'aac', make: '-c:a aac -b:a 128k' },
+  { kind: 'audio', title: 'AC-3 > Opus', from: 'ac3', make: '-c:a ac3 -b:a 192k' },
+];
+
+/** The same encoder settings as media/av/video-encoder.ts and audio-encoder.ts. */
+const rate = `-b:v ${bitrateBps} -maxrate ${bitrateBps} -bufsize ${bitrateBps / 2}`;
+const cliOutputs = {
+  h264: `-c:v libx264 -preset superfast -tune zerolatency -profile:v baseline -g 100000 ${rate}`,
+  vp8: `-c:v libvpx -deadline realtime -cpu-used -12 -lag-in-frames 0 -error-resilient 1 -g 100000 ${rate}`,
+  opus: '-c:a libopus -application audio -compression_level 5 -frame_duration 20 -b:a 96k -ar 48000',
+};
+
+/** User and system time of a program, without that of its start (measured by one that does nothing). */
+async function cpuMsOf(args: readonly string[]): Promise<number> {
+  const child = spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y', ...args], {
+    stdio: 'inherit',
+  });
+  const before = childCpuMs();
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`ffmpeg ended with ${code}: ${args.join(' ')}`);
+  return childCpuMs() - before;
+}
+
+/** Of children that have been waited for: cutime and cstime, proc(5), in ticks of 10 ms. */
+function childCpuMs(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[13]) + Number(fields[14])) * 10;
+}
+
+/** IVF, and Annex B cut where a slice begins a picture. */
+function unitsOf(data: Buffer, format: VideoCase['format']): Buffer[] {
+  if (format === 'ivf') {
+    const units: Buffer[] = [];
+    for (let offset = 32; offset + 12 <= data.length; ) {
+      const length = data.readUInt32LE(offset);
+      units.push(data.subarray(offset + 12, offset + 12 + length));
+      offset += 12 + length;
+    }
+    return units;
+  }
+  const units: Buffer[][] = [[]];
+  let hasSlice = false;
+  const startCode = Buffer.from([0, 0, 0, 1]);
+  for (const nal of allNals(data)) {
+    const type = format === 'h264' ? h264NalType(nal) : ((nal[0] ?? 0) >> 1) & 0x3f;
+    const isSlice = format === 'h264' ? type >= 1 && type <= 5 : type < 32;
+    const isFirst = isSlice && ((nal[format === 'h264' ? 1 : 2] ?? 0) & 0x80) !== 0;
+    if (hasSlice && (isFirst || !isSlice)) {
+      units.push([]);
+      hasSlice = false;
+    }
+    hasSlice ||= isSlice;
+    units.at(-1)?.push(startCode, Buffer.from(nal));
+  }
+  return units.map((parts) => Buffer.concat(parts));
+}
+
+/** splitAnnexB is bounded for one unit; a file has more. */
+function allNals(data: Buffer): Uint8Array[] {
+  const nals: Uint8Array[] = [];
+  let at = 0;
+  while (at < data.length) {
+    const end = Math.min(data.length, at + 1_000_000);
+    const cut = end === data.length ? end : data.lastIndexOf(Buffer.from([0, 0, 1]), end);
+    nals.push(...splitAnnexB(data.subarray(at, cut)));
+    at = cut;
+  }
+  return nals;
+}
+
+/** ADTS and AC-3 frames; AAC bare, as RTMP and RTP bring it. */
+function framesOf(data: Buffer, codec: AudioCodec): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let offset = 0; offset + 7 <= data.length; ) {
+    const length =
+      codec === 'aac'
+        ? (data.readUInt32BE(offset + 2) >> 5) & 0x1fff
+        : // 192 kbit/s at 48 kHz: 384 words of 16 bits.
+          768;
+    if (length < 7) break;
+    frames.push(data.subarray(offset + (codec === 'aac' ? 7 : 0), offset + length));
+    offset += length;
+  }
+  return frames;
+}
+
+function ours(work: () => number): { cpuMs: number; count: number } {
+  const before = process.cpuUsage();
+  const count = work();
+  const { user, system } = process.cpuUsage(before);
+  return { cpuMs: (user + system) / 1_000, count };
+}
+
+function transcodeVideo({ from, to }: VideoCase, units: readonly Buffer[]): number {
+  using transcoder = new VideoTranscoder({ from, to, bitrateBps, framerateHz, preset: 'superfast' });
+  let count = 0;
+  units.forEach((unit, index) => {
+    // Reordered pictures come with the times of their turn from a real source; here their order is all that matters.
+    transcoder.transcode(unit, (index * 1e6) / framerateHz, () => {
+      count += 1;
+    });
+  });
+  return count;
+}
+
+function transcodeAudio({ from }: AudioCase, frames: readonly Buffer[]): number {
+  using opus = new OpusEncoder({ channels: 2, bitrateBps: 96_000 });
+  const config = from === 'aac' ? Buffer.from([0x11, 0x90]) : undefined;
+  using decoder = new AudioDecoder({ codec: from, config, sampleRateHz: 48_000, channels: 2, output: opus.shape });
+  const frameSamples = from === 'aac' ? 1_024 : 1_536;
+  let count = 0;
+  frames.forEach((frame, index) => {
+    decoder.decode(frame, (index * frameSamples * 1e6) / 48_000, (samples, ptsUs) => {
+      opus.push(samples, ptsUs, () => {
+        count += 1;
+      });
+    });
+  });
+  return count;
+}
+
+const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+async function run(one: VideoCase | AudioCase, folder: string): Promise<void> {
+  const source =
+    one.kind === 'video'
+      ? `-f lavfi -i testsrc2=size=1280x720:rate=${framerateHz},noise=alls=6:allf=t -t ${seconds} -pix_fmt yuv420p -b:v 2500k`
+      : `-f lavfi -i anoisesrc=color=pink:sample_rate=48000 -t ${seconds} -ac 2`;
+  const format = one.kind === 'video' ? one.format : one.from === 'aac' ? 'adts' : 'ac3';
+  const input = join(folder, `in.${format}`);
+  await cpuMsOf([...source.split(' '), ...one.make.split(' '), '-f', format, input]);
+  const data = await readFile(input);
+  const output = one.kind === 'video' ? cliOutputs[one.to] : cliOutputs.opus;
+  // The demuxer of ADTS is called otherwise than its muxer.
+  const demuxer = format === 'adts' ? 'aac' : format;
+  const cliArgs = [
+    '-threads',
+    '1',
+    '-f',
+    demuxer,
+    '-i',
+    input,
+    ...output.split(' '),
+    '-threads',
+    '1',
+    '-f',
+    'null',
+    '-',
+  ];
+  const idleArgs = ['-f', 'lavfi', '-i', 'anullsrc', '-t', '0.001', '-f', 'null', '-'];
+  const units = one.kind === 'video' ? unitsOf(data, one.format) : framesOf(data, one.from);
+  const oursMs: number[] = [];
+  const cliMs: number[] = [];
+  let count = 0;
+  for (let round = 0; round < rounds; round++) {
+    const result = ours(() => (one.kind === 'video' ? transcodeVideo(one, units) : transcodeAudio(one, units)));
+    oursMs.push(result.cpuMs);
+    count = result.count;
+    cliMs.push((await cpuMsOf(cliArgs)) - (await cpuMsOf(idleArgs)));
+  }
+  const [mine, theirs] = [median(oursMs) / seconds, median(cliMs) / seconds];
+  const cells = [
+    one.title.padEnd(30),
+    mine.toFixed(1).padStart(8),
+    theirs.toFixed(1).padStart(8),
+    (mine / theirs).toFixed(2).padStart(7),
+  ];
+  console.log(`${cells.join(' ')}   ${count} frames`);
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'switchyard-bench-'));
+try {
+  console.log(
+    `CPU milliseconds per second of media, one thread, median of ${rounds}; 720p30, ${bitrateBps / 1_000} kbit/s`,
+  );
+  console.log(`${''.padEnd(30)} ${'ours'.padStart(8)} ${'ffmpeg'.padStart(8)} ${'ratio'.padStart(7)}`);
+  for (const one of cases) await run(one, folder);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
