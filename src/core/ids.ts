@@ -11,6 +11,7 @@ export type SubscriptionId = Branded<'subscription'>;
 export type NodeId = Branded<'node'>;
 export type JobId = Branded<'job'>;
 export type IngressId = Branded<'ingress'>;
+export type StreamKeyId = Branded<'stream key'>;
 
 const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
@@ -33,6 +34,7 @@ export const newSubscriptionId = (): SubscriptionId => `SU_${randomText(12)}` as
 export const newNodeId = (): NodeId => `ND_${randomText(12)}` as NodeId;
 export const newJobId = (): JobId => `JB_${randomText(12)}` as JobId;
 export const newIngressId = (): IngressId => `IN_${randomText(12)}` as IngressId;
+export const newStreamKeyId = (): StreamKeyId => `SK_${randomText(12)}` as StreamKeyId;
 
 /** Room names are addresses too (`/r/{name}`, `sip:{name}@host`), so they keep to unreserved characters. */
 export const roomNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;

@@ -10,6 +10,8 @@ import type { Room } from './room.ts';
 import type { Publication } from './track.ts';
 
 export interface IngressOptions {
+  /** A new one when absent. */
+  readonly id?: IngressId | undefined;
   readonly room: Room;
   readonly media: MediaPort;
   readonly spec: JobSpec;
@@ -31,7 +33,7 @@ export type IngressEvents = {
  * worker or to the SFU worker: its id and those of its publications stay.
  */
 export class Ingress extends Owned implements JobHost {
-  readonly id: IngressId = newIngressId();
+  readonly id: IngressId;
   readonly room: Room;
   readonly participant: Participant;
   readonly events = new EventEmitter<IngressEvents>();
@@ -61,6 +63,7 @@ export class Ingress extends Owned implements JobHost {
 
   private constructor(options: IngressOptions, participant: Participant) {
     super();
+    this.id = options.id ?? newIngressId();
     this.room = options.room;
     this.participant = participant;
     this.#media = options.media;

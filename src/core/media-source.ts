@@ -98,6 +98,8 @@ export interface SourceEnd {
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
   /** True where another attempt may succeed: lost, refused for now, silent. False for a wrong password or an unknown path. */
   readonly mayReturn: boolean;
+  /** When to make the next attempt; the pipeline's own back-off decides when absent. */
+  readonly retryInMs?: number | undefined;
 }
 
 /** What a source calls. Never throws; calls after the source's `close()` are ignored. */

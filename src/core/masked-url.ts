@@ -1,0 +1,13 @@
+// Owns: URLs without what is secret in them, for lists and logs. Pure.
+
+/**
+ * User, password and the values of the query become `***`. What is no URL is not shown at all; of a path with an @ in it
+ * only what follows is, since a password that was not escaped looks the same.
+ */
+export function maskedUrl(url: string): string {
+  const [, scheme, rest = '', query = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^?#]*)(\?[^#]*)?/i.exec(url) ?? [];
+  if (scheme === undefined) return '***';
+  const at = rest.lastIndexOf('@');
+  const shown = at < 0 ? rest : `***:***@${rest.slice(at + 1)}`;
+  return `${scheme}://${shown}${query.replace(/=[^&]*/g, '=***')}`;
+}

@@ -1,0 +1,131 @@
+// Owns: the keys that encoders push with: each bound to a room and to the name it is shown under. May import: core only.
+import { createHash } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { GatewayError } from './errors.ts';
+import { newStreamKeyId, type RoomId, randomText, type StreamKeyId } from './ids.ts';
+import type { Logger, StorePort } from './ports.ts';
+import type { Rooms } from './rooms.ts';
+
+export const pushProtocols = ['rtmp', 'rtsp', 'srt', 'whip'] as const;
+export type PushProtocol = (typeof pushProtocols)[number];
+
+/** What a second publisher with the same key gets: refused, or the place of the first. */
+export const busyPolicies = ['reject', 'take_over'] as const;
+export type BusyPolicy = (typeof busyPolicies)[number];
+
+export interface StreamKeyRecord {
+  readonly id: StreamKeyId;
+  readonly roomId: RoomId;
+  readonly protocol: PushProtocol;
+  /** What others see as the participant's name. */
+  readonly name: string;
+  readonly onConflict: BusyPolicy;
+  readonly createdAtMs: number;
+  /** SHA-256 in hex. The key's 160 random bits need no slow hash: there is nothing to guess. */
+  readonly hash: string;
+}
+
+export interface StreamKeyInput {
+  /** Name or id. */
+  readonly room: string;
+  readonly protocol: PushProtocol;
+  readonly name: string;
+  readonly onConflict: BusyPolicy;
+}
+
+export interface StreamKeysOptions {
+  readonly store: StorePort;
+  readonly rooms: Rooms;
+  readonly log: Logger;
+}
+
+const collection = 'stream-keys';
+/** From hash to id: a publisher brings nothing but its key. */
+const hashesCollection = 'stream-key-hashes';
+const keyLength = 28;
+const keyPattern = /^[A-Za-z0-9]{28}$/;
+
+export class StreamKeys {
+  readonly events = new EventEmitter<{ deleted: [record: StreamKeyRecord] }>();
+  readonly #options: StreamKeysOptions;
+
+  constructor(options: StreamKeysOptions) {
+    this.#options = options;
+    options.rooms.events.on('deleted', ({ id }) => {
+      this.#deleteOf(id).catch((err) => options.log.error({ err, room: id }, 'stream keys of a room not deleted'));
+    });
+  }
+
+  /**
+   * @returns the key itself, which is kept nowhere and shown this once
+   * @throws GatewayError `not_found` (the room)
+   */
+  async create(input: StreamKeyInput): Promise<{ key: string; record: StreamKeyRecord }> {
+    const { rooms, store } = this.#options;
+    const room = await rooms.get(input.room);
+    const key = randomText(keyLength);
+    const record: StreamKeyRecord = {
+      id: newStreamKeyId(),
+      roomId: room.record.id,
+      protocol: input.protocol,
+      name: input.name,
+      onConflict: input.onConflict,
+      createdAtMs: Date.now(),
+      hash: hashOf(key),
+    };
+    // The record first: one without its hash lets nobody in and can be deleted.
+    await store.put(collection, record.id, record, 0);
+    await store.put(hashesCollection, record.hash, { id: record.id }, 0);
+    return { key, record };
+  }
+
+  async list(page: { after?: string | undefined; limit?: number } = {}): Promise<readonly StreamKeyRecord[]> {
+    const { after, limit } = page;
+    const found = await this.#options.store.list<StreamKeyRecord>(collection, {
+      ...(after !== undefined && { after }),
+      ...(limit !== undefined && { limit }),
+    });
+    return found.map(({ value }) => value);
+  }
+
+  /** @throws GatewayError `not_found` */
+  async get(id: string): Promise<StreamKeyRecord> {
+    const found = await this.#options.store.get<StreamKeyRecord>(collection, id);
+    if (!found) throw new GatewayError('not_found', 'There is no such stream key.');
+    return found.value;
+  }
+
+  /** Whoever publishes with it is sent away by those who listen. @throws GatewayError `not_found` */
+  async delete(id: string): Promise<void> {
+    const record = await this.get(id);
+    await this.#options.store.delete(hashesCollection, record.hash);
+    await this.#options.store.delete(collection, id);
+    this.events.emit('deleted', record);
+  }
+
+  /** @throws GatewayError `unauthorized`; a key of another protocol reads like one that does not exist */
+  async verify(protocol: PushProtocol, key: string): Promise<StreamKeyRecord> {
+    const { store } = this.#options;
+    const isKey = keyPattern.test(key);
+    const id = isKey ? await store.get<{ id: StreamKeyId }>(hashesCollection, hashOf(key)) : undefined;
+    const found = id && (await store.get<StreamKeyRecord>(collection, id.value.id));
+    if (!found || found.value.protocol !== protocol) {
+      throw new GatewayError('unauthorized', 'This stream key is not known here; make one in the console.');
+    }
+    return found.value;
+  }
+
+  async #deleteOf(roomId: RoomId): Promise<void> {
+    for (let after = ''; ; ) {
+      const page = await this.list({ after });
+      for (const { id, roomId: owner } of page) if (owner === roomId) await this.delete(id);
+      const last = page.at(-1);
+      if (!last) return;
+      after = last.id;
+    }
+  }
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}

@@ -1,0 +1,281 @@
+// Owns: one stream that is pulled into a room for as long as it is wanted. May import: core only.
+import { EventEmitter } from 'node:events';
+import { type ErrorCode, toGatewayError } from './errors.ts';
+import type { IngressId, RoomId } from './ids.ts';
+import { Ingress } from './ingress.ts';
+import type { IngressJobSpec, JobReason, JobState, MediaWish } from './job.ts';
+import { type CloseReason, Owned } from './lifecycle.ts';
+import type { MediaSource } from './media-source.ts';
+import type { Logger, MediaPort } from './ports.ts';
+import { defaultReconnect, ReconnectPolicy } from './reconnect.ts';
+import type { Rooms } from './rooms.ts';
+
+export const pullTransports = ['auto', 'tcp', 'udp'] as const;
+export type PullTransport = (typeof pullTransports)[number];
+
+export interface StreamingInSettings {
+  /** With its credentials: shown masked only, and never logged. */
+  readonly url: string;
+  /** What others see as the participant's name. */
+  readonly name: string;
+  readonly audio: MediaWish;
+  readonly video: MediaWish;
+  readonly videoCodec: IngressJobSpec['videoCodec'];
+  /** Of RTSP. */
+  readonly transport: PullTransport;
+  /** For one attempt, from the connection to the first media. */
+  readonly startTimeoutMs: number;
+  /** A connection that brings nothing for so long is given up. */
+  readonly stallTimeoutMs: number;
+  /** Pulled only while somebody is in the room. */
+  readonly isOnDemand: boolean;
+  readonly isEnabled: boolean;
+}
+
+export interface StreamingInRecord extends StreamingInSettings {
+  readonly id: IngressId;
+  readonly roomId: RoomId;
+  readonly createdAtMs: number;
+}
+
+export interface PullOptions
+  extends Pick<StreamingInSettings, 'url' | 'transport' | 'startTimeoutMs' | 'stallTimeoutMs'> {
+  readonly wantsAudio: boolean;
+  readonly wantsVideo: boolean;
+  readonly log: Logger;
+}
+
+/** A protocol that can be pulled. */
+export interface Puller {
+  /** Without the colon. */
+  readonly schemes: readonly string[];
+  /** @throws GatewayError `invalid_request` for a URL that it cannot take, `forbidden` for one that may not be reached */
+  check(url: string): void;
+  /** One attempt. */
+  open(options: PullOptions): MediaSource;
+}
+
+/** `stopped`: turned off, or on demand with nobody there. `failed`: could not be started; it is tried again. */
+export type StreamingInState = Exclude<JobState, 'ended'> | 'stopped';
+
+export interface StreamingInStatus {
+  readonly state: StreamingInState;
+  readonly reason: JobReason | ErrorCode | 'no_viewers' | 'disabled';
+  readonly message: string;
+  readonly atMs: number;
+}
+
+export interface StreamingInOptions {
+  readonly record: StreamingInRecord;
+  readonly rooms: Rooms;
+  readonly media: MediaPort;
+  readonly puller: Puller;
+  readonly log: Logger;
+  readonly lingerMs: number;
+  /** So long without media counts as stalled; the connection is kept until the record's own bound. */
+  readonly stallTimeoutMs: number;
+  /** Somebody has removed its participant from the room. */
+  readonly onKicked: () => void;
+}
+
+/** What will not change by itself is asked less often: a camera locks out who keeps coming with a wrong password. */
+const finalDelaysMs = [30_000, 60_000, 300_000];
+
+/**
+ * Makes an ingress whenever there is to be one, and another after one that failed.
+ *
+ *     stopped ──wanted──> starting … (states of the job) ──failed──> failed ──after a while──> starting
+ *        ^──────────────────────────not wanted──────────────────────────┘
+ */
+export class StreamingIn extends Owned {
+  readonly events = new EventEmitter<{ changed: [status: StreamingInStatus] }>();
+  readonly record: StreamingInRecord;
+  readonly #options: StreamingInOptions;
+  readonly #log: Logger;
+  readonly #policy = new ReconnectPolicy(defaultReconnect);
+  readonly #finalPolicy = new ReconnectPolicy({ ...defaultReconnect, delaysMs: finalDelaysMs });
+  #ingress: Ingress | undefined;
+  #isStarting = false;
+  #isWanted = false;
+  #liveSinceMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #nextAttemptAtMs: number | undefined;
+  #status: StreamingInStatus = { state: 'stopped', reason: 'requested', message: 'Not started yet.', atMs: Date.now() };
+  #lastError: StreamingInStatus | undefined;
+
+  constructor(options: StreamingInOptions) {
+    super();
+    this.#options = options;
+    this.record = options.record;
+    this.#log = options.log.child({ streamingIn: options.record.id });
+  }
+
+  get ingress(): Ingress | undefined {
+    return this.#ingress;
+  }
+
+  get status(): StreamingInStatus {
+    return this.#status;
+  }
+
+  /** The last thing that went wrong, kept when all is well again. */
+  get lastError(): StreamingInStatus | undefined {
+    return this.#lastError;
+  }
+
+  get nextAttemptAtMs(): number | undefined {
+    return this.#nextAttemptAtMs;
+  }
+
+  /** Starts or stops it, as its settings and the room want it. Call whenever one of them may have changed. */
+  review(): void {
+    if (this.isClosed) return;
+    const { isEnabled, isOnDemand } = this.record;
+    const isWanted = isEnabled && (!isOnDemand || this.#hasViewers());
+    if (isWanted === this.#isWanted && (isWanted || this.#status.reason !== 'requested')) return;
+    this.#isWanted = isWanted;
+    this.#clearTimer();
+    if (isWanted) void this.#start();
+    else if (this.#ingress && isEnabled) this.#timer = setTimeout(() => this.#stop(), this.#options.lingerMs);
+    else this.#stop();
+  }
+
+  /** Waits until it is live or has failed, or the time is over. */
+  async settled(timeoutMs: number): Promise<void> {
+    const isSettled = () => ['live', 'failed', 'stopped'].includes(this.#status.state);
+    if (isSettled()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    const look = () => isSettled() && resolve();
+    const onAbort = () => resolve();
+    this.events.on('changed', look);
+    this.signal.addEventListener('abort', onAbort, { once: true });
+    await promise;
+    clearTimeout(timer);
+    this.events.off('changed', look);
+    this.signal.removeEventListener('abort', onAbort);
+  }
+
+  #hasViewers(): boolean {
+    const room = this.#options.rooms.live(this.record.roomId);
+    return room !== undefined && [...room.participants.values()].some(({ kind }) => kind !== 'ingress');
+  }
+
+  async #start(): Promise<void> {
+    if (this.#isStarting || this.#ingress || this.isClosed || !this.#isWanted) return;
+    this.#isStarting = true;
+    this.#show('starting', 'requested', 'Connecting.');
+    try {
+      const ingress = await this.#openIngress();
+      this.#isStarting = false;
+      this.#watch(ingress);
+    } catch (thrown) {
+      this.#isStarting = false;
+      const error = toGatewayError(thrown);
+      if (error.code === 'internal') this.#log.error({ err: thrown }, 'streaming-in not started');
+      this.#fail(error.code, error.message, false);
+    }
+  }
+
+  async #openIngress(): Promise<Ingress> {
+    const { rooms, media, puller, stallTimeoutMs } = this.#options;
+    const { record } = this;
+    const room = await rooms.open(record.roomId);
+    const { url, transport, startTimeoutMs } = record;
+    const ingress = await Ingress.start({
+      id: record.id,
+      room,
+      media,
+      spec: {
+        kind: 'ingress',
+        source: { via: 'fed' },
+        audio: record.audio,
+        video: record.video,
+        videoCodec: record.videoCodec,
+        stallTimeoutMs,
+      },
+      user: record.name,
+      displayName: record.name,
+      log: this.#log,
+      openSource: () =>
+        puller.open({
+          url,
+          transport,
+          startTimeoutMs,
+          stallTimeoutMs: record.stallTimeoutMs,
+          wantsAudio: record.audio !== 'off',
+          wantsVideo: record.video !== 'off',
+          log: this.#log,
+        }),
+    });
+    if (this.isClosed || !this.#isWanted) await ingress.close('requested');
+    return ingress;
+  }
+
+  #watch(ingress: Ingress): void {
+    this.#ingress = ingress;
+    const { job } = ingress;
+    const note = () => {
+      if (!job || job.state === 'ended') return;
+      const { state, reason, message } = job.info;
+      this.#liveSinceMs = state === 'live' ? (this.#liveSinceMs ?? performance.now()) : this.#liveSinceMs;
+      if (state !== 'failed') this.#show(state as StreamingInState, reason, message);
+    };
+    note();
+    ingress.events.on('changed', note);
+    void ingress.done.then((reason) => this.#ended(ingress, reason));
+  }
+
+  #ended(ingress: Ingress, reason: CloseReason): void {
+    if (this.#ingress === ingress) this.#ingress = undefined;
+    if (this.isClosed || !this.#isWanted) return;
+    if (reason === 'kicked') {
+      this.#options.onKicked();
+      return;
+    }
+    const failure = ingress.job?.info;
+    const isFailure = failure?.state === 'failed';
+    const isFinal = isFailure && (failure.reason === 'source_refused' || failure.reason === 'unsupported_media');
+    if (isFailure) this.#fail(failure.reason, failure.message, isFinal);
+    else this.#fail('owner_closed', 'Its room was closed.', false);
+  }
+
+  #fail(reason: JobReason | ErrorCode, message: string, isFinal: boolean): void {
+    if (this.isClosed || !this.#isWanted) return;
+    const liveMs = this.#liveSinceMs === undefined ? 0 : performance.now() - this.#liveSinceMs;
+    this.#liveSinceMs = undefined;
+    const delayMs = (isFinal ? this.#finalPolicy : this.#policy).failed(liveMs) ?? 0;
+    this.#clearTimer();
+    this.#nextAttemptAtMs = Date.now() + delayMs;
+    this.#timer = setTimeout(() => {
+      this.#nextAttemptAtMs = undefined;
+      void this.#start();
+    }, delayMs);
+    this.#show('failed', reason, message);
+    this.#log.warn({ reason, what: message, delayMs }, 'streaming-in failed');
+  }
+
+  #stop(): void {
+    void this.#ingress?.close('requested');
+    const { isEnabled } = this.record;
+    if (isEnabled) this.#show('stopped', 'no_viewers', 'Starts when somebody comes into the room.');
+    else this.#show('stopped', 'disabled', 'Turned off.');
+  }
+
+  #clearTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#nextAttemptAtMs = undefined;
+  }
+
+  #show(state: StreamingInState, reason: StreamingInStatus['reason'], message: string): void {
+    this.#status = { state, reason, message, atMs: Date.now() };
+    if (state === 'failed' || state === 'reconnecting') this.#lastError = this.#status;
+    this.events.emit('changed', this.#status);
+  }
+
+  protected override async onClose(): Promise<void> {
+    this.#clearTimer();
+    await this.#ingress?.close('requested');
+  }
+}
