@@ -161,6 +161,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     log,
     addressOf,
     plain: webrtc.plainSdp,
+    counters: metrics.counters,
   });
   undo.push(() => signalling.close());
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { LimitsConfig } from '#config/schema.ts';
-import { GatewayError, toGatewayError } from '#core/errors.ts';
+import { type ErrorCode, GatewayError, toGatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -27,6 +27,13 @@ export interface PlainSocketHandler {
   handle(socket: PlainSocket, firstMessage: string, peer: { readonly address: string }): void;
 }
 
+/** What is counted here, for metrics. */
+export interface SignallingCounters {
+  connectionOpened(): void;
+  connectionClosed(): void;
+  failed(code: ErrorCode): void;
+}
+
 export interface SignallingOptions {
   readonly rooms: Rooms;
   readonly auth: AuthPort;
@@ -38,6 +45,7 @@ export interface SignallingOptions {
   /** Client address, proxies taken into account. */
   readonly addressOf: (request: IncomingMessage) => string;
   readonly plain: PlainSocketHandler;
+  readonly counters: SignallingCounters;
 }
 
 const firstMessageTimeoutMs = 10_000;
@@ -95,6 +103,9 @@ export class SignallingServer extends Owned {
 
   #accept(webSocket: WebSocket, address: string): void {
     const log = this.#options.log.child({ address });
+    const { counters } = this.#options;
+    counters.connectionOpened();
+    webSocket.once('close', () => counters.connectionClosed());
     keepAlive(webSocket);
     throttle(webSocket, this.#options.limits.messagesPerSecond);
     webSocket.on('error', (cause) => log.debug({ err: cause }, 'socket failed'));
@@ -134,6 +145,7 @@ export class SignallingServer extends Owned {
       if (webSocket.readyState !== webSocket.OPEN) session.detach(socket);
     } catch (thrown) {
       const error = toGatewayError(thrown);
+      this.#options.counters.failed(error.code);
       if (error.code === 'internal') log.error({ err: thrown }, 'join failed');
       else log.info({ code: error.code, detail: error.message }, 'join refused');
       socket.send(JSON.stringify({ id, ok: false, error: errorInfo(error) }));
@@ -160,7 +172,7 @@ export class SignallingServer extends Owned {
       attributes: grant.attributes,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
-    const session = new Session({ participant, ice, log: sessionLog, resumeGraceMs });
+    const session = new Session({ participant, ice, log: sessionLog, resumeGraceMs, counters: this.#options.counters });
     this.#sessions.add(session);
     void session.done.then(() => this.#sessions.delete(session));
     session.start(socket, requestId);

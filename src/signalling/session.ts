@@ -1,6 +1,6 @@
 // Owns: one browser in one room, over as many sockets as it takes. May import: core, ./protocol and its siblings here.
 import type { z } from 'zod';
-import { GatewayError } from '#core/errors.ts';
+import { type ErrorCode, GatewayError } from '#core/errors.ts';
 import { randomText } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { listen } from '#core/listen.ts';
@@ -35,6 +35,7 @@ export interface SessionOptions {
   readonly ice: IceServerPort;
   readonly log: Logger;
   readonly resumeGraceMs: number;
+  readonly counters: { failed(code: ErrorCode): void };
 }
 
 /** A client that lets this much pile up is cut; it may resume. */
@@ -148,6 +149,7 @@ export class Session extends Owned {
       }
     } catch (thrown) {
       const error = errorInfo(thrown);
+      this.#options.counters.failed(error.code);
       if (error.code === 'internal') this.#options.log.error({ err: thrown }, 'request failed');
       else this.#options.log.debug({ code: error.code, detail: error.message }, 'request refused');
       this.#write({ id, ok: false, error });

@@ -35,6 +35,8 @@ let signalling: SignallingServer;
 let http: Server;
 let url: string;
 let plainMessages: string[];
+let failures: string[];
+let connections: number;
 
 async function start(limits: Partial<typeof configSchema._output.limits> = {}, resumeGraceMs = 60_000) {
   const config = configSchema.parse({ limits });
@@ -43,6 +45,8 @@ async function start(limits: Partial<typeof configSchema._output.limits> = {}, r
   rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
   await rooms.create({ name: 'demo' });
   plainMessages = [];
+  failures = [];
+  connections = 0;
   signalling = new SignallingServer({
     rooms,
     auth,
@@ -52,6 +56,11 @@ async function start(limits: Partial<typeof configSchema._output.limits> = {}, r
     resumeGraceMs,
     log,
     addressOf: () => '127.0.0.1',
+    counters: {
+      connectionOpened: () => connections++,
+      connectionClosed: () => connections--,
+      failed: (code) => failures.push(code),
+    },
     plain: {
       handle(socket: PlainSocket, first) {
         plainMessages.push(first);
@@ -109,6 +118,7 @@ describe('joining', () => {
     const peer = await SignallingPeer.connect(url);
     expect(await peer.codeOf('join', { protocol: protocolVersion, room: 'demo', ...data })).toBe(code);
     expect(await peer.closed).toEqual({ code: closeCodes.notJoined, reason: code });
+    expect(failures).toEqual([code]);
   });
 
   test('anything but join or resume first is refused', async () => {
