@@ -65,6 +65,7 @@ const sourceEnd = z.object({
   reason: z.string(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   mayReturn: z.boolean(),
+  retryInMs: z.number().min(0).optional(),
 });
 
 const jobSpec = z.discriminatedUnion('kind', [

@@ -47,8 +47,8 @@ test('a new configuration describes the stream again under its id', () => {
   translate.message(audio('af 00 1210'));
   translate.message(audio('af 00 1190'));
   expect(described.map(({ id, config }) => [id, config])).toEqual([
-    [0, Buffer.from('1210', 'hex')],
-    [0, Buffer.from('1190', 'hex')],
+    [1, Buffer.from('1210', 'hex')],
+    [1, Buffer.from('1190', 'hex')],
   ]);
 });
 
@@ -64,7 +64,7 @@ test('a ninth track is not looked at', () => {
   const { translate, described } = translator();
   const fourCc = Buffer.from('Opus').toString('hex');
   for (let i = 0; i < 200; i++) translate.message(audio(`95 01 ${fourCc} ${i.toString(16).padStart(2, '0')} aa`));
-  expect(described.map((stream) => stream.id)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(described.map((stream) => stream.id)).toEqual([1, 3, 5, 7, 9, 11, 13, 15]);
 });
 
 test.each(['17 00 000000 0164', '17 00 000000 01640028fe'])('the configuration in "%s" is refused', (hex) => {

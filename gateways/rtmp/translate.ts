@@ -35,7 +35,7 @@ export function extendTimestampMs(timestamp: number, last: number | undefined): 
 /** Tells a sink what a publisher's messages hold. One clock for all tracks, so that they keep their distance. */
 export class TagTranslator {
   readonly #sink: SourceSink;
-  /** By `kind/track`, in the order they appeared, which is also their id. */
+  /** By `kind/track`. Video has even ids, audio odd ones: the same when the publisher comes back and begins with the other. */
   readonly #streams = new Map<string, { id: number; described: SourceStream | undefined }>();
   #metadata: AmfObject = {};
   #lastMs: number | undefined;
@@ -58,8 +58,9 @@ export class TagTranslator {
 
   #tag(tag: FlvVideoTag | FlvAudioTag, timestampMs: number): void {
     const key = `${tag.kind}/${tag.trackId}`;
-    const stream = this.#streams.get(key) ?? { id: this.#streams.size, described: undefined };
-    if (stream.id >= maxStreams || tag.type === 'end' || tag.payload.length === 0) return;
+    const known = this.#streams.get(key);
+    if ((!known && this.#streams.size >= maxStreams) || tag.type === 'end' || tag.payload.length === 0) return;
+    const stream = known ?? { id: this.#nextId(tag.kind), described: undefined };
     this.#streams.set(key, stream);
     if (tag.type === 'config') {
       const isRepeated = stream.described?.config && tag.payload.equals(stream.described.config);
@@ -81,6 +82,11 @@ export class TagTranslator {
       isKey: tag.kind === 'audio' || tag.isKey,
       data: tag.payload,
     });
+  }
+
+  #nextId(kind: 'audio' | 'video'): number {
+    const known = [...this.#streams.keys()].filter((key) => key.startsWith(kind)).length;
+    return 2 * known + (kind === 'audio' ? 1 : 0);
   }
 
   #describe(id: number, tag: FlvVideoTag | FlvAudioTag, config: Buffer | undefined): SourceStream {

@@ -41,6 +41,8 @@ export class IngressPipeline implements Pipeline {
   readonly #watchTimer: NodeJS.Timeout;
   #lastUnitMs = performance.now();
   #bytesIn = 0;
+  /** When the attempt began that is being made. */
+  #bytesBefore = 0;
   #rate = { sinceMs: performance.now(), bytes: 0, bps: 0 };
 
   constructor(options: IngressPipelineOptions) {
@@ -190,8 +192,9 @@ export class IngressPipeline implements Pipeline {
       else this.#finish('ended', 'source_ended', message);
       return;
     }
-    const step = retryDelaysMs[Math.min(this.#failures, retryDelaysMs.length - 1)] ?? 30_000;
-    const delayMs = step - randomInt(0, Math.floor(step / 5));
+    const delayMs = end.retryInMs ?? this.#backOffMs();
+    const wasReached = this.#bytesIn > this.#bytesBefore;
+    this.#bytesBefore = this.#bytesIn;
     this.#failures += 1;
     this.#state = 'reconnecting';
     // Time stamps of the next connection begin anew.
@@ -200,9 +203,14 @@ export class IngressPipeline implements Pipeline {
     this.#unpackers.clear();
     for (const stream of this.#streams.values()) stream.close();
     this.#streams.clear();
-    const seconds = (delayMs / 1_000).toFixed(1);
-    this.#options.context.report('reconnecting', 'source_lost', `${message} Next attempt in ${seconds} s.`);
+    const next = delayMs > 0 ? ` Next attempt in ${(delayMs / 1_000).toFixed(1)} s.` : '';
+    this.#options.context.report('reconnecting', wasReached ? 'source_lost' : 'source_unreachable', message + next);
     this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
+  }
+
+  #backOffMs(): number {
+    const step = retryDelaysMs[Math.min(this.#failures, retryDelaysMs.length - 1)] ?? 30_000;
+    return step - randomInt(0, Math.floor(step / 5));
   }
 
   #finish(

@@ -229,7 +229,9 @@ export class Job extends Owned {
    * @returns whether it moved; a change that its state does not allow (a late report of a worker) changes nothing
    */
   move(to: JobState, reason: JobReason, message: string, code?: ErrorCode): boolean {
-    if (!canMove(this.state, to)) return false;
+    // Another attempt that failed is no move, but why it failed is news.
+    const isNews = to === 'reconnecting' && this.state === to && message !== this.#change.message;
+    if (!canMove(this.state, to) && !isNews) return false;
     this.#change = { state: to, reason, message, atMs: Date.now() };
     if (to === 'failed') this.#failure = { code: code ?? failureCodes[reason] ?? 'internal', message };
     this.events.emit('changed', this.#change);
