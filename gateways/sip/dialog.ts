@@ -172,6 +172,8 @@ export class SipDialog {
     return new Promise((resolve, reject) => {
       this.#pending.add(reject);
       this.#dialog.request({ method, headers: ownHeaders(headers), body }, (error, response) => {
+        // Called for provisional responses too.
+        if (!error && response && response.status < 200) return;
         this.#pending.delete(reject);
         if (error || !response) reject(new GatewayError('closed', 'The call is over.', { cause: error }));
         else resolve({ ...answerOf(response), sentUri: sentUriOf(response) });

@@ -40,7 +40,7 @@ export class SipSignalling extends Owned {
 
   private constructor(server: SipServer | undefined, link: SipLink) {
     super();
-    this.#server = server && this.own(server);
+    this.#server = server;
     this.link = link;
   }
 
@@ -81,7 +81,9 @@ export class SipSignalling extends Owned {
   }
 
   protected override async onClose(reason: CloseReason): Promise<void> {
+    // The link first: its calls are hung up over the server.
     await this.link.close(reason);
+    await this.#server?.close(reason);
   }
 }
 

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
@@ -207,6 +208,10 @@ export class SipLink extends Owned {
     this.events.emit('connected', hostPorts);
   }
 
+  get #socket(): Socket | undefined {
+    return this.#srf.app.client.mapServer.keys().next().value;
+  }
+
   /** drachtio-srf pings but never looks whether an answer comes. */
   #watch(): void {
     const { pingIntervalMs = 10_000, pingTimeoutMs = 5000 } = this.#options;
@@ -215,7 +220,7 @@ export class SipLink extends Owned {
     wp.on('msg', this.#alive);
     clearInterval(this.#pingTimer);
     this.#pingTimer = setInterval(() => {
-      const socket = this.#isUp ? this.#srf.app.client._getDefaultSocket() : undefined;
+      const socket = this.#socket;
       if (!socket || this.#deadTimer) return;
       wp.send(socket, 'ping');
       this.#deadTimer = setTimeout(() => {
@@ -324,7 +329,7 @@ export class SipLink extends Owned {
           if (error?.res) resolve({ kind: 'refused', answer: answerOf(error.res) });
           else if (error || !result)
             reject(new GatewayError('invalid_request', `The call could not be made: ${error?.message}`));
-          else if ('ack' in result) {
+          else if ('sdp' in result) {
             const offer = onOffer ?? (() => Promise.reject(new Error('no onOffer')));
             offer(result.sdp)
               .then(async (answer) => answered(await result.ack(answer), answer))
@@ -404,8 +409,12 @@ export class SipLink extends Owned {
     await Promise.all([...this.#dialogs].map((dialog) => Promise.race([dialog.bye(), shortly()])));
     this.#lost();
     this.#alive();
-    // Before the first connection there is nothing to disconnect, and drachtio-srf says so by throwing.
-    if (this.#srf.app.client._getDefaultSocket()) this.#srf.disconnect();
+    const { wp } = this.#srf.app.client;
+    const socket = this.#socket;
+    // drachtio-srf's own disconnect() throws when there is no connection, and goes on making one.
+    wp.closing = true;
+    clearTimeout(wp.reconnectVars.retryTimer ?? undefined);
+    socket?.end();
   }
 }
 

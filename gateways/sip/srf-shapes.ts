@@ -72,11 +72,14 @@ export interface UnacknowledgedCall {
 export type CallFailure = Error & { status?: number; reason?: string; res?: SrfMessage };
 
 interface WireProtocol extends EventEmitter {
+  /** True keeps it from connecting again. */
+  closing?: boolean;
+  readonly reconnectVars: { retryTimer?: NodeJS.Timeout | null };
   send(socket: Socket, message: string): string;
 }
 
 export interface SrfApp extends EventEmitter {
-  readonly app: { readonly client: { readonly wp: WireProtocol; _getDefaultSocket(): Socket | undefined } };
+  readonly app: { readonly client: { readonly wp: WireProtocol; readonly mapServer: Map<Socket, unknown> } };
   readonly _dialogs: Map<string, SrfDialog>;
   connect(options: { host: string; port: number; secret: string }): void;
   disconnect(): void;

@@ -48,6 +48,8 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   readonly #clients = new Map<string, ClientTransaction>();
   /** Merge key to transaction key. */
   readonly #merges = new Map<string, string>();
+  /** In each branch of ours, so that our own requests are known when they come round. */
+  readonly #branchMark = `${branchCookie}sy${randomHex(4)}`;
   readonly counters = { malformed: 0, merged: 0, shed: 0, unmatchedResponses: 0, retransmissions: 0 };
 
   constructor(options: TransactionOptions, user: TransactionUser, tap: MessageTap) {
@@ -71,7 +73,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   }
 
   /** Puts our Via on top of `request` and sends it; responses go to `user`. */
-  request(request: SipMessage, flow: Flow, user: ClientTransactionUser, branch = newBranch()): ClientTransaction {
+  request(request: SipMessage, flow: Flow, user: ClientTransactionUser, branch = this.#newBranch()): ClientTransaction {
     this.#addVia(request, flow, branch);
     const key = `${branch} ${request.method}`;
     const transaction = new ClientTransaction(this, user, key, request, flow);
@@ -82,7 +84,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
 
   /** For the ACK of a 2xx, which is no transaction. Returns the bytes, to send again when the 2xx comes again. */
   sendOutside(request: SipMessage, flow: Flow): Buffer {
-    this.#addVia(request, flow, newBranch());
+    this.#addVia(request, flow, this.#newBranch());
     const bytes = request.toBuffer();
     this.send(flow, bytes, request);
     return bytes;
@@ -222,8 +224,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   #faultOfLoop(request: SipMessage): Fault | undefined {
     if (request.toTag !== '' || !this.#transports) return undefined;
     for (const value of request.list('via')) {
-      if (!value.includes(branchMark)) continue;
-      return { status: 482, reason: 'Loop Detected' };
+      if (value.includes(this.#branchMark)) return { status: 482, reason: 'Loop Detected' };
     }
     return undefined;
   }
@@ -261,6 +262,10 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   #flowBack(flow: Flow, port: number): Flow {
     if (flow.protocol === 'ws' || flow.protocol === 'wss') return flow;
     return this.#transports?.flowTo({ protocol: flow.protocol, address: flow.remoteAddress, port }) ?? flow;
+  }
+
+  #newBranch(): string {
+    return this.#branchMark + randomHex(8);
   }
 
   #addVia(request: SipMessage, flow: Flow, branch: string): void {
@@ -308,13 +313,6 @@ export function randomHex(bytes: number): string {
   const text = randomPool.toString('hex', randomUsed, randomUsed + bytes);
   randomUsed += bytes;
   return text;
-}
-
-/** In each branch of this process, so that our own requests are known when they come round. */
-const branchMark = `${branchCookie}sy${randomHex(4)}`;
-
-export function newBranch(): string {
-  return branchMark + randomHex(8);
 }
 
 export function newTag(): string {
