@@ -1,13 +1,10 @@
-// Owns: the listening sockets of RTMP and RTMPS, and who may hold how many connections. May import: core.
-import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-
+// Owns: RTMP as a gateway: its sessions, and the gate that every publisher passes. May import: core.
 import { GatewayError } from '#core/errors.ts';
-import { type CloseReason, Owned } from '#core/lifecycle.ts';
-import { addressGroup } from '#core/net-policy.ts';
-import type { Logger } from '#core/ports.ts';
+import { Owned } from '#core/lifecycle.ts';
+import type { Gateway, Logger } from '#core/ports.ts';
+import { PublisherTable } from '#core/publisher-table.ts';
+import { type AcceptedPeer, RtmpListener, type TlsCertificate } from './listener.ts';
 import type { RtmpPublishGrant, RtmpPublishRequest, RtmpSessionTimeouts } from './publish-request.ts';
-import { PublisherTable } from './publisher-table.ts';
 import { RtmpSession } from './session.ts';
 
 export interface RtmpGatewayConfig extends RtmpSessionTimeouts {
@@ -36,28 +33,24 @@ export interface RtmpGatewayPorts {
   readonly log: Logger;
   /** @throws GatewayError whose message the encoder is shown */
   authorizePublish(request: RtmpPublishRequest): Promise<RtmpPublishGrant>;
-  /** PEM. */
-  readonly certificate?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  readonly certificate?: TlsCertificate | undefined;
 }
 
-export class RtmpServer extends Owned {
+export class RtmpServer extends Owned implements Gateway {
   readonly name = 'rtmp';
   readonly #ports: RtmpGatewayPorts;
   readonly #config: RtmpGatewayConfig;
   readonly #log: Logger;
   readonly #publishers = new PublisherTable();
   readonly #sessions = new Set<RtmpSession>();
-  readonly #sockets = new Set<Socket>();
-  readonly #connectionsByAddress = new Map<string, number>();
-  #plain: Server | undefined;
-  #encrypted: Server | undefined;
+  readonly #listener: RtmpListener;
   #isDraining = false;
 
   /** @throws Error of the system when a port cannot be had */
   static async create(ports: RtmpGatewayPorts, config: RtmpGatewayConfig): Promise<RtmpServer> {
     const server = new RtmpServer(ports, config);
     try {
-      await server.#listen();
+      await server.#listener.listen();
     } catch (error) {
       await server.close('failed');
       throw error;
@@ -70,19 +63,21 @@ export class RtmpServer extends Owned {
     this.#ports = ports;
     this.#config = config;
     this.#log = ports.log.child({ gateway: 'rtmp' });
+    const options = { ...config, certificate: ports.certificate, tlsHandshakeTimeoutMs: config.handshakeTimeoutMs };
+    this.#listener = this.own(new RtmpListener(options, (peer) => this.#serve(peer), this.#log));
   }
 
   /** Where it listens; undefined for what is turned off. */
   get port(): number | undefined {
-    return portOf(this.#plain);
+    return this.#listener.port;
   }
 
   get tlsPort(): number | undefined {
-    return portOf(this.#encrypted);
+    return this.#listener.tlsPort;
   }
 
   get connectionCount(): number {
-    return this.#sockets.size;
+    return this.#listener.connectionCount;
   }
 
   get publisherCount(): number {
@@ -95,57 +90,12 @@ export class RtmpServer extends Owned {
     for (const session of this.#sessions) session.askToReconnect('The server goes down for maintenance.');
   }
 
-  async #listen(): Promise<void> {
-    const { host, port, tlsPort, handshakeTimeoutMs } = this.#config;
-    const { certificate } = this.#ports;
-    if (port !== undefined) {
-      this.#plain = createServer({ noDelay: true });
-      this.#plain.on('connection', (socket) => this.#admit(socket) && this.#serve(socket, socket, false));
-      await listenOn(this.#plain, port, host);
-    }
-    if (tlsPort !== undefined && certificate) {
-      const server = createTlsServer({ ...certificate, handshakeTimeout: handshakeTimeoutMs, noDelay: true });
-      this.#encrypted = server;
-      server.on('connection', (socket: Socket) => this.#admit(socket)); // before TLS, so that it counts as one
-      server.on('secureConnection', (socket: TLSSocket) => this.#serve(socket, socket, true));
-      server.on('tlsClientError', (error, socket) => {
-        this.#log.debug({ address: socket.remoteAddress, reason: error.message }, 'rtmps handshake failed');
-        socket.destroy();
-      });
-      await listenOn(server, tlsPort, host);
-    }
-  }
-
-  /** @returns whether the address and the server have room for one more */
-  #admit(socket: Socket): boolean {
-    const address = addressGroup(socket.remoteAddress ?? '');
-    const count = (this.#connectionsByAddress.get(address) ?? 0) + 1;
-    socket.on('error', () => socket.destroy()); // resets before a session listens
-    if (count > this.#config.maxConnectionsPerAddress || this.#sockets.size >= this.#config.maxConnections) {
-      this.#log.warn({ address, count }, 'rtmp connection refused: too many');
-      socket.destroy();
-      return false;
-    }
-    this.#connectionsByAddress.set(address, count);
-    this.#sockets.add(socket);
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      const left = (this.#connectionsByAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#connectionsByAddress.set(address, left);
-      else this.#connectionsByAddress.delete(address);
-    });
-    return true;
-  }
-
-  #serve(socket: Socket | TLSSocket, { remoteAddress }: Socket, isEncrypted: boolean): void {
-    if (this.isClosed || remoteAddress === undefined) return void socket.destroy();
-    const { handshakeTimeoutMs, commandTimeoutMs, authorizeTimeoutMs, idleTimeoutMs } = this.#config;
-    const timeouts = { handshakeTimeoutMs, commandTimeoutMs, authorizeTimeoutMs, idleTimeoutMs };
+  #serve({ socket, remoteAddress, isEncrypted }: AcceptedPeer): void {
     const session: RtmpSession = this.own(
       new RtmpSession(
         socket,
         { log: this.#log, authorizePublish: (request) => this.#authorize(request, session) },
-        { ...timeouts, remoteAddress, isEncrypted },
+        { ...this.#config, remoteAddress, isEncrypted },
       ),
     );
     this.#sessions.add(session);
@@ -169,23 +119,7 @@ export class RtmpServer extends Owned {
     };
   }
 
-  protected override onClose(_reason: CloseReason): void {
-    this.#plain?.close();
-    this.#encrypted?.close();
-    for (const socket of this.#sockets) socket.destroy();
+  protected override onClose(): void {
+    this.#sessions.clear();
   }
-}
-
-function portOf(server: Server | undefined): number | undefined {
-  const address = server?.address();
-  return typeof address === 'object' ? address?.port : undefined;
-}
-
-async function listenOn(server: Server, port: number, host: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(port, host, resolve);
-  await promise;
-  server.off('error', reject);
-  server.on('error', () => undefined); // out of file descriptors: this connection is lost, the next may not be
 }

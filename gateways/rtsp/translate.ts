@@ -42,6 +42,20 @@ function decode(text: string): string {
   }
 }
 
+/** `rtsp://host:8554/a/b/trackID=1?x=y` → `a/b` and its query; the track is the last step, where there is one. */
+export function placeOf(uri: string): { path: string; query: URLSearchParams; track: number | undefined } {
+  const [whole = '', search = ''] = uri.replace(/^rtsps?:\/\/[^/?]*/i, '').split('?');
+  // ffmpeg puts what follows a question mark before the track: /a?x=y/trackID=1
+  const track = /\/(?:trackID|streamid)=(\d{1,3})\/?$/i.exec(`${whole}${search === '' ? '' : `?${search}`}`)?.[1];
+  const withoutTrack = (text: string) => text.replace(/\/(?:trackID|streamid)=\d{1,3}\/?$/i, '');
+  const path = decode(withoutTrack(whole).replace(/^\/+|\/+$/g, ''));
+  return {
+    path,
+    query: new URLSearchParams(withoutTrack(search)),
+    track: track === undefined ? undefined : Number(track),
+  };
+}
+
 /** One alternative of a Transport field (RFC 2326 §12.39). */
 export interface TransportSpec {
   readonly isTcp: boolean;

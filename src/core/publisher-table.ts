@@ -1,6 +1,6 @@
 // Owns: who publishes what right now: one publisher for each stream key. May import: core.
-import { GatewayError } from '#core/errors.ts';
-import type { CloseReason, Owned } from '#core/lifecycle.ts';
+import { GatewayError } from './errors.ts';
+import type { CloseReason, Owned } from './lifecycle.ts';
 
 export interface Dismissable extends Owned {
   dismiss(reason: CloseReason): void;

@@ -1,0 +1,12 @@
+// Owns: the door of RTSP: cameras that we pull, encoders that push to us, players that come to us.
+// May import: core.
+import { type RtspGatewayConfig, type RtspGatewayPorts, RtspServer } from './server.ts';
+
+export { RtspPull, type RtspPullOptions, type RtspTransport } from './client.ts';
+export type { RtspAccessRequest, RtspPlayable, RtspPlayback, RtspPlayerAddress, RtspPublishGrant } from './ports.ts';
+export { defaultRtspConfig, type RtspGatewayConfig, type RtspGatewayPorts } from './server.ts';
+
+/** Listening when it resolves. The result is a Gateway of core, with its ports for whoever shows the URL. */
+export function createRtspGateway(ports: RtspGatewayPorts, config: RtspGatewayConfig): Promise<RtspServer> {
+  return RtspServer.create(ports, config);
+}

@@ -1,0 +1,81 @@
+// Owns: one accepted ANNOUNCE/RECORD as a MediaSource of core. May import: core.
+import type { CloseReason } from '#core/lifecycle.ts';
+import type { MediaSource, SourceEnd, SourceSink } from '#core/media-source.ts';
+import { buildPli, buildReceiverReport } from './rtcp.ts';
+import type { RtspTrack } from './sdp.ts';
+import type { SessionTransport } from './session-transport.ts';
+
+export interface PushedStreamOwner {
+  pause(): void;
+  resume(): void;
+  /** The room does not want it any more. */
+  dismiss(reason: CloseReason): void;
+}
+
+/** We report to pushers under one name; nothing depends on it. */
+const reporterSsrc = 0x53574944;
+
+export class PushedStream implements MediaSource {
+  readonly tracks: readonly RtspTrack[];
+  readonly transports = new Map<number, SessionTransport>();
+  readonly #owner: PushedStreamOwner;
+  readonly #done = Promise.withResolvers<SourceEnd>();
+  readonly #mediaSsrcs = new Map<number, number>();
+  #sink: SourceSink | undefined;
+  #isOver = false;
+
+  constructor(tracks: readonly RtspTrack[], owner: PushedStreamOwner) {
+    this.tracks = tracks;
+    this.#owner = owner;
+  }
+
+  get done(): Promise<SourceEnd> {
+    return this.#done.promise;
+  }
+
+  start(sink: SourceSink): void {
+    if (this.#sink || this.#isOver) return;
+    this.#sink = sink;
+    for (const { stream } of this.tracks) if (this.transports.has(stream.id)) sink.describe(stream);
+  }
+
+  requestKeyFrame(streamId: number): boolean {
+    const mediaSsrc = this.#mediaSsrcs.get(streamId);
+    const track = this.tracks.find(({ stream }) => stream.id === streamId);
+    if (!track?.takesPli || mediaSsrc === undefined) return false;
+    const packet = Buffer.concat([buildReceiverReport(reporterSsrc, 'switchyard'), buildPli(reporterSsrc, mediaSsrc)]);
+    this.transports.get(streamId)?.send('rtcp', packet);
+    return true;
+  }
+
+  /** Tells pushers by UDP that somebody still listens. */
+  report(): void {
+    for (const transport of this.transports.values()) {
+      transport.send('rtcp', buildReceiverReport(reporterSsrc, 'switchyard'));
+    }
+  }
+
+  pause(): void {
+    if (!this.#isOver) this.#owner.pause();
+  }
+
+  resume(): void {
+    if (!this.#isOver) this.#owner.resume();
+  }
+
+  close(reason: CloseReason = 'requested'): void {
+    if (!this.#isOver) this.#owner.dismiss(reason);
+  }
+
+  packet(streamId: number, kind: 'rtp' | 'rtcp', data: Buffer): void {
+    if (this.#isOver) return;
+    if (kind === 'rtp') this.#mediaSsrcs.set(streamId, data.readUInt32BE(8));
+    this.#sink?.deliver({ kind, streamId, data });
+  }
+
+  /** Called by the session, once. */
+  end(end: SourceEnd): void {
+    this.#isOver = true;
+    this.#done.resolve(end);
+  }
+}
