@@ -1,0 +1,294 @@
+// Owns: the adaptive jitter buffer of one audio stream: which packet is played when. Pure: the clock is handed in.
+import { seqDistance, timestampDistance } from '../rtp/sequence.ts';
+
+export const minTargetMs = 40;
+export const maxTargetMs = 120;
+const slots = 128;
+const frameMs = 20;
+/** A packet further away than this begins a new stream. */
+const maxSeqJump = 100;
+const maxTimestampJumpMs = 2_000;
+/** Lateness is counted in steps of 5 ms up to 200 ms. */
+const binMs = 5;
+const bins = 41;
+const reviewPackets = 50;
+/** The lowest delay of the network is taken over the last one or two of these, so that drifting clocks are followed. */
+const baselineMs = 5_000;
+
+export type Slot = 'audio' | 'comfort_noise' | 'skip';
+/** `wait`: nothing is due (silence suppression, or not begun). `lost`: something was due and is not there. */
+export type Popped = 'audio' | 'comfort_noise' | 'lost' | 'wait';
+
+/** Concealing longer than this sounds worse than silence. */
+const maxConcealedFrames = 5;
+
+/**
+ * Packets go in as they arrive and come out at a pace of 20 ms, `targetMs` after the moment at which the fastest packets
+ * would have come. The target is what 97 of 100 packets keep, plus one frame for the clock of the mix.
+ */
+export class JitterBuffer {
+  readonly #clockRateHz: number;
+  readonly #kinds: (Slot | undefined)[] = new Array(slots);
+  readonly #payloads: (Uint8Array | undefined)[] = new Array(slots);
+  readonly #seqs = new Float64Array(slots);
+  readonly #timestamps = new Float64Array(slots);
+  readonly #ticks = new Int32Array(slots);
+  readonly #types = new Uint8Array(slots);
+  readonly #levels = new Int8Array(slots);
+  readonly #lateness = new Float32Array(bins);
+  #packetsSinceReview = 0;
+  #targetMs = minTargetMs;
+  #isSynced = false;
+  #isPlaying = false;
+  #lastSeq = 0;
+  #lastTimestamp = 0;
+  /** Extended numbers of the next packet, and of the next sample, to be played. */
+  #nextSeq = 0;
+  #playTicks = 0;
+  #highestSeq = 0;
+  #firstArrivalMs = 0;
+  #lastArrivalMs = 0;
+  #baseMs = 0;
+  #nextBaseMs = Number.POSITIVE_INFINITY;
+  #baseSinceMs = 0;
+  #excessFrames = 0;
+  #concealed = 0;
+  /** Silence that was meant: nothing to conceal. */
+  #isQuietGap = true;
+  /** Made to play later: the frame that is put in is made up, as for a loss. */
+  #isStretching = false;
+  /** What the last `pop()` gave. */
+  payload: Uint8Array = new Uint8Array(0);
+  payloadType = 0;
+  levelDbov = -127;
+  durationTicks = 0;
+  lateCount = 0;
+  lostCount = 0;
+  concealedCount = 0;
+  skippedCount = 0;
+
+  constructor(clockRateHz: number) {
+    this.#clockRateHz = clockRateHz;
+  }
+
+  get targetMs(): number {
+    return this.#targetMs;
+  }
+
+  get isEmpty(): boolean {
+    return !this.#isSynced || this.#nextSeq > this.#highestSeq;
+  }
+
+  /**
+   * @param durationTicks of the payload in its own clock; 0 for what is not audio
+   * @param payload kept until it is played: the caller writes to it no more
+   */
+  push(
+    kind: Slot,
+    seq: number,
+    timestamp: number,
+    durationTicks: number,
+    payload: Uint8Array,
+    payloadType: number,
+    levelDbov: number,
+    nowMs: number,
+  ): void {
+    if (!this.#isSynced) this.#begin(seq, timestamp, nowMs);
+    let jump = seqDistance(seq, this.#lastSeq & 0xffff);
+    let ticks = this.#lastTimestamp + timestampDistance(timestamp, (this.#lastTimestamp % 2 ** 32) | 0);
+    const isFar = Math.abs(ticks - this.#lastTimestamp) * 1_000 > maxTimestampJumpMs * this.#clockRateHz;
+    if (Math.abs(jump) > maxSeqJump || (isFar && nowMs - this.#lastArrivalMs < maxTimestampJumpMs)) {
+      this.#begin(seq, timestamp, nowMs);
+      jump = 0;
+      ticks = this.#lastTimestamp;
+    }
+    this.#lastArrivalMs = nowMs;
+    const extended = this.#lastSeq + jump;
+    if (jump > 0 || extended === this.#lastSeq) {
+      this.#lastSeq = extended;
+      this.#lastTimestamp = ticks;
+    }
+    if (kind === 'audio') this.#noteArrival((ticks * 1_000) / this.#clockRateHz, nowMs);
+    if (extended < this.#nextSeq && this.#isPlaying) {
+      this.lateCount += 1;
+      return;
+    }
+    if (extended < this.#nextSeq) this.#nextSeq = extended;
+    if (extended - this.#nextSeq >= slots) this.#nextSeq = extended - slots + 1;
+    const slot = extended % slots;
+    if (this.#kinds[slot] !== undefined && this.#seqs[slot] === extended) return;
+    this.#kinds[slot] = kind;
+    this.#payloads[slot] = payload;
+    this.#seqs[slot] = extended;
+    this.#timestamps[slot] = ticks;
+    this.#ticks[slot] = durationTicks;
+    this.#types[slot] = payloadType;
+    this.#levels[slot] = levelDbov;
+    if (extended > this.#highestSeq) this.#highestSeq = extended;
+  }
+
+  /**
+   * What is to be heard next. Call it once for each 20 ms that are due; a longer packet pays for as many.
+   * @param isQuiet nobody hears this stream now: the moment to catch up
+   */
+  pop(nowMs: number, isQuiet: boolean): Popped {
+    if (!this.#isSynced) return 'wait';
+    if (!this.#isPlaying) {
+      if (nowMs - this.#firstArrivalMs < this.#targetMs - frameMs / 2) return 'wait';
+      this.#isPlaying = true;
+      this.#playTicks = this.#timestampOf(this.#findNext() ?? this.#nextSeq);
+    }
+    this.#adapt(nowMs, isQuiet);
+    return this.#take();
+  }
+
+  #take(): Popped {
+    const frameTicks = (this.#clockRateHz * frameMs) / 1_000;
+    for (let turn = 0; turn < slots; turn++) {
+      const found = this.#findNext();
+      if (found === undefined) return this.#missing(frameTicks, true);
+      const aheadTicks = this.#timestampOf(found) - this.#playTicks;
+      // Its time has not come: packets before it were lost, or nothing was sent.
+      if (aheadTicks > frameTicks / 2) {
+        const isStretched = this.#isStretching;
+        this.#isStretching = false;
+        return this.#missing(frameTicks, isStretched || found !== this.#nextSeq);
+      }
+      this.lostCount += found - this.#nextSeq;
+      this.#nextSeq = found + 1;
+      const kind = this.#use(found);
+      if (kind === 'audio') {
+        this.#playTicks = this.#timestampOf(found) + this.durationTicks;
+        this.#concealed = 0;
+        this.#isQuietGap = false;
+        return 'audio';
+      }
+      this.#isQuietGap = true;
+      if (kind === 'comfort_noise') return 'comfort_noise';
+    }
+    return 'wait';
+  }
+
+  #missing(frameTicks: number, isLoss: boolean): Popped {
+    this.#playTicks += frameTicks;
+    if (!isLoss || this.#isQuietGap || this.#concealed >= maxConcealedFrames) return 'wait';
+    this.#concealed += 1;
+    this.concealedCount += 1;
+    return 'lost';
+  }
+
+  /** How long a packet that came as fast as any has lain here when it is played. */
+  delayMs(nowMs: number): number {
+    if (!this.#isPlaying) return 0;
+    return nowMs - (this.#playTicks * 1_000) / this.#clockRateHz - Math.min(this.#baseMs, this.#nextBaseMs);
+  }
+
+  reset(): void {
+    this.#isSynced = false;
+    this.#isPlaying = false;
+    this.#kinds.fill(undefined);
+    this.#payloads.fill(undefined);
+  }
+
+  #begin(seq: number, timestamp: number, nowMs: number): void {
+    this.reset();
+    this.#isSynced = true;
+    // Room below for packets that were overtaken at the very start.
+    this.#lastSeq = seq + 65_536;
+    this.#lastTimestamp = timestamp + 2 ** 32;
+    this.#nextSeq = this.#lastSeq;
+    this.#highestSeq = this.#lastSeq - 1;
+    this.#firstArrivalMs = nowMs;
+    this.#baseMs = Number.POSITIVE_INFINITY;
+    this.#nextBaseMs = Number.POSITIVE_INFINITY;
+    this.#baseSinceMs = nowMs;
+    this.#excessFrames = 0;
+    this.#isQuietGap = true;
+  }
+
+  #noteArrival(sentMs: number, nowMs: number): void {
+    const offsetMs = nowMs - sentMs;
+    if (nowMs - this.#baseSinceMs > baselineMs) {
+      this.#baseMs = this.#nextBaseMs;
+      this.#nextBaseMs = Number.POSITIVE_INFINITY;
+      this.#baseSinceMs = nowMs;
+    }
+    if (offsetMs < this.#nextBaseMs) this.#nextBaseMs = offsetMs;
+    const lateMs = offsetMs - Math.min(this.#baseMs, this.#nextBaseMs);
+    const bin = Math.min(bins - 1, Math.floor(lateMs / binMs));
+    this.#lateness[bin] = (this.#lateness[bin] as number) + 1;
+    this.#packetsSinceReview += 1;
+    if (this.#packetsSinceReview >= reviewPackets) this.#review();
+  }
+
+  /** The target is reviewed once a second; what was, counts half as much each time. */
+  #review(): void {
+    this.#packetsSinceReview = 0;
+    let total = 0;
+    for (let bin = 0; bin < bins; bin++) total += this.#lateness[bin] as number;
+    let beyond = total * 0.03;
+    let bin = bins - 1;
+    for (; bin > 0; bin--) {
+      beyond -= this.#lateness[bin] as number;
+      if (beyond < 0) break;
+    }
+    for (let at = 0; at < bins; at++) this.#lateness[at] = (this.#lateness[at] as number) * 0.7;
+    const wantedMs = (bin + 1) * binMs + frameMs;
+    this.#targetMs = Math.max(minTargetMs, Math.min(maxTargetMs, wantedMs));
+  }
+
+  /** Steps by whole frames: forward where nobody hears it, or after a second; back as soon as packets come too late. */
+  #adapt(nowMs: number, isQuiet: boolean): void {
+    const delayMs = this.delayMs(nowMs);
+    if (!Number.isFinite(delayMs)) return;
+    const frameTicks = (this.#clockRateHz * frameMs) / 1_000;
+    if (delayMs > this.#targetMs + frameMs * 1.25) {
+      this.#excessFrames += 1;
+      if (this.#excessFrames < (isQuiet || delayMs > maxTargetMs * 2 ? 5 : 50)) return;
+      this.#excessFrames = 0;
+      this.skippedCount += 1;
+      // What lay before the new position is dropped by `#take`, which finds it to be overdue.
+      this.#playTicks += frameTicks;
+      this.#dropOverdue();
+    } else {
+      this.#excessFrames = 0;
+      if (delayMs < this.#targetMs - frameMs) {
+        this.#playTicks -= frameTicks;
+        this.#isStretching = true;
+      }
+    }
+  }
+
+  #dropOverdue(): void {
+    const found = this.#findNext();
+    if (found === undefined) return;
+    if (this.#timestampOf(found) + (this.#ticks[found % slots] as number) <= this.#playTicks) {
+      this.#use(found);
+      this.#nextSeq = found + 1;
+    }
+  }
+
+  #findNext(): number | undefined {
+    for (let seq = this.#nextSeq; seq <= this.#highestSeq; seq++) {
+      const slot = seq % slots;
+      if (this.#kinds[slot] !== undefined && this.#seqs[slot] === seq) return seq;
+    }
+    return undefined;
+  }
+
+  #timestampOf(seq: number): number {
+    return this.#timestamps[seq % slots] as number;
+  }
+
+  #use(seq: number): Slot {
+    const slot = seq % slots;
+    const kind = this.#kinds[slot] ?? 'skip';
+    this.payload = this.#payloads[slot] ?? new Uint8Array(0);
+    this.payloadType = this.#types[slot] as number;
+    this.levelDbov = this.#levels[slot] as number;
+    this.durationTicks = this.#ticks[slot] as number;
+    this.#kinds[slot] = undefined;
+    this.#payloads[slot] = undefined;
+    return kind;
+  }
+}
