@@ -8,6 +8,7 @@ import {
   type ToWorkerMessage,
   toWorkerMessage,
 } from './protocol.ts';
+import { sourceOpeners } from './source-openers.ts';
 import { WorkerHost } from './worker-host.ts';
 
 const delays = monitorEventLoopDelay({ resolution: 10 });
@@ -17,7 +18,7 @@ function send(message: FromWorkerMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-const host = new WorkerHost({ send, openers: {} });
+const host = new WorkerHost({ send, openers: sourceOpeners });
 
 // One after the other: a job must not be started before the port it asks for is bound.
 let queue: Promise<void> = Promise.resolve();

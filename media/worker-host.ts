@@ -1,4 +1,5 @@
 // Owns: the jobs of one media worker process, and what the control process tells it.
+import { type ErrorCode, toGatewayError } from '#core/errors.ts';
 import type { IngressJobSpec } from '#core/job.ts';
 import type { MediaSource, SourceEnd } from '#core/media-source.ts';
 import { JobContext, type Pipeline } from './job-context.ts';
@@ -98,7 +99,13 @@ export class WorkerHost {
   #openSource(job: RunningJob, { source }: IngressJobSpec): MediaSource {
     if (source.via === 'opened') {
       const opener = this.#options.openers[source.protocol];
-      return opener ? opener(source.options) : refusedSource(`There is no way to open ${source.protocol} here.`);
+      if (!opener) return refusedSource('invalid_request', `There is no way to open ${source.protocol} here.`);
+      try {
+        return opener(source.options);
+      } catch (error) {
+        const { code, message } = toGatewayError(error);
+        return refusedSource(code, message);
+      }
     }
     const { id: jobId } = job.context;
     const { send } = this.#options;
@@ -158,9 +165,9 @@ export class WorkerHost {
   }
 }
 
-function refusedSource(message: string): MediaSource {
+function refusedSource(code: ErrorCode, message: string): MediaSource {
   return {
-    done: Promise.resolve({ reason: 'failed', error: { code: 'invalid_request', message }, mayReturn: false }),
+    done: Promise.resolve({ reason: 'failed', error: { code, message }, mayReturn: false }),
     start: () => undefined,
     requestKeyFrame: () => false,
     pause: () => undefined,

@@ -38,6 +38,8 @@ export interface AudioDecoderOptions {
   readonly channels?: number | undefined;
   /** G.726: 2 to 5. */
   readonly bitsPerSample?: number | undefined;
+  /** G.726 with the first sample in the highest bits (`AAL2-G726` in SDP, RFC 3551 §4.5.4). */
+  readonly isAal2?: boolean | undefined;
   readonly output: PcmShape;
 }
 
@@ -61,7 +63,7 @@ export class AudioDecoder extends NativeOwner {
   constructor(options: AudioDecoderOptions) {
     super();
     this.codec = options.codec;
-    const codec = findDecoder(...decoderNames[options.codec]);
+    const codec = findDecoder(...(options.isAal2 ? ['g726'] : decoderNames[options.codec]));
     this.#resampler = new Resampler(options.output);
     this.#context = new av.CodecContext();
     this.#context.allocContext3(codec);

@@ -108,6 +108,7 @@ export class IngressAudio implements IngressStream, TrackEvents {
         sampleRateHz: sampleRateHz ?? rtp?.clockRateHz,
         channels: channels ?? rtp?.channels,
         bitsPerSample: bitsPerSample(rtp?.encodingName),
+        isAal2: codec === 'g726' && /^AAL2-/i.test(rtp?.encodingName ?? ''),
         output: this.#encoder.shape,
       });
       return { decoder: this.#decoder, encoder: this.#encoder };

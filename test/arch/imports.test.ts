@@ -56,6 +56,11 @@ const table: PartTable = {
   },
   'gateways/sip': { mayImport: [core, config], packages: ['zod', 'ws', 'sdp-transform', 'drachtio-srf', 'node:*'] },
   media: { mayImport: forMedia, packages: ['zod', 'node:*'] },
+  // The worker's app.ts: opens pulled sources where their media is worked on, so that it does not cross another process.
+  'media/source-openers.ts': {
+    mayImport: [...forMedia, `${core}net-policy.ts`, 'gateways/rtmp/index.ts', 'gateways/rtsp/index.ts', 'media/'],
+    packages: ['zod'],
+  },
   // The one importer of node-av: everybody else goes through the owners it exports.
   'media/av': { mayImport: [...forMedia, 'media/'], packages: ['node-av', 'node:*'] },
   web: {
