@@ -17,10 +17,12 @@ function digest(text: string): void {
   const offer = parseSdp(text);
   readLayout(offer, room, 'leave');
   readLayout(offer, room, 'invent');
-  const sections = offer.sections.map((section) => {
+  const sections = offer.sections.map((section, index) => {
     try {
       return sends(section)
-        ? receivingSection(readReceivedTrack(section, room, offer.originUser))
+        ? receivingSection(
+            readReceivedTrack(section, room, { originUser: offer.originUser, isTwoWay: index % 2 === 0 }),
+          )
         : rejectedSection(section);
     } catch (thrown) {
       if (thrown instanceof GatewayError) return rejectedSection(section);

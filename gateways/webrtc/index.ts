@@ -6,6 +6,7 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, Gateway, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { WhepEndpoint, WhipEndpoint } from './endpoints.ts';
+import { PlainSdp } from './plain-sdp.ts';
 import { createHttpApp } from './server.ts';
 import type { WhepTimeouts } from './whep-session.ts';
 
@@ -39,6 +40,8 @@ export class WebRtcGateway extends Owned implements Gateway {
   readonly name = 'webrtc';
   /** Serves `/whip/…` and `/whep/…`; needs the bindings of @hono/node-server. */
   readonly app: Hono;
+  /** Takes over sockets whose first message has a `type`. */
+  readonly plainSdp: PlainSdp;
   readonly #whip: WhipEndpoint;
   readonly #whep: WhepEndpoint;
   readonly #ports: WebRtcGatewayPorts;
@@ -53,6 +56,9 @@ export class WebRtcGateway extends Owned implements Gateway {
     const log = (protocol: string) => ports.log.child({ protocol });
     this.#whip = this.own(new WhipEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whip') }));
     this.#whep = this.own(new WhepEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whep') }));
+    this.plainSdp = this.own(
+      new PlainSdp({ rooms, auth, ice: ports.ice, limiter: ports.limiter, timeouts, log: log('plain-sdp') }),
+    );
     this.app = createHttpApp([this.#whip, this.#whep], {
       ice: ports.ice,
       corsOrigins: options.corsOrigins ?? ['*'],
@@ -63,13 +69,18 @@ export class WebRtcGateway extends Owned implements Gateway {
   }
 
   /** Sessions open now, for metrics. */
-  get sessionCounts(): { readonly whip: number; readonly whep: number } {
-    return { whip: this.#whip.sessionCount, whep: this.#whep.sessionCount };
+  get sessionCounts(): { readonly whip: number; readonly whep: number; readonly plainSdp: number } {
+    return {
+      whip: this.#whip.sessionCount,
+      whep: this.#whep.sessionCount,
+      plainSdp: this.plainSdp.sessionCount,
+    };
   }
 
   /** Refuses new peers; those that are in stay. */
   drain(): void {
     this.#isDraining = true;
+    this.plainSdp.drain();
   }
 
   #admit(context: Context): string {

@@ -53,10 +53,23 @@ export class LayerDriver {
       if (!stats || this.#subscription.isClosed) return;
       this.#state = nextLayers(this.#state, stats, this.#highest, Date.now());
       await this.#apply();
+      await this.#nudge();
     } catch (cause) {
       // The consumer went while it was asked; its subscription ends with it.
       this.#log.debug({ err: cause }, 'layer not reviewed');
     }
+  }
+
+  /**
+   * Without bandwidth estimation the SFU looks at a publisher's layers only when one starts, and passes over those that
+   * are younger than two seconds, for good: a publisher that begins small stays small. Other wishes make it look again.
+   */
+  async #nudge(): Promise<void> {
+    const { consumer, currentLayers } = this.#subscription;
+    if (this.#applied === undefined || !currentLayers || currentLayers.spatialLayer >= this.#applied) return;
+    const spatialLayer = this.#applied;
+    await consumer.setPreferredLayers({ spatialLayer, temporalLayer: allTemporalLayers - 1 });
+    await consumer.setPreferredLayers({ spatialLayer, temporalLayer: allTemporalLayers });
   }
 
   async #apply(): Promise<void> {

@@ -61,7 +61,7 @@ function publishAnswer(name: SdpFixture): string {
     offer.sections.map((section) =>
       refusalOf(section) || !sends(section)
         ? rejectedSection(section)
-        : receivingSection(readReceivedTrack(section, room, offer.originUser)),
+        : receivingSection(readReceivedTrack(section, room, { originUser: offer.originUser, isTwoWay: false })),
     ),
   );
 }
@@ -168,7 +168,10 @@ test('candidates stand in the first m-line in use', () => {
   const offer = parseSdp(readSdp('chromium-send'));
   const [audio, video] = offer.sections;
   if (!audio || !video) throw new Error('two m-lines expected');
-  const answer = write([rejectedSection(audio), receivingSection(readReceivedTrack(video, room, '-'))]);
+  const answer = write([
+    rejectedSection(audio),
+    receivingSection(readReceivedTrack(video, room, { originUser: '-', isTwoWay: false })),
+  ]);
   expect(answer.indexOf('a=candidate')).toBeGreaterThan(answer.indexOf('m=video'));
   expect(answer.match(/a=end-of-candidates/g)).toHaveLength(1);
 });

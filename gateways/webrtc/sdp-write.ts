@@ -32,28 +32,30 @@ export interface LocalStream {
   readonly ssrc: number | undefined;
 }
 
-export type LocalSection =
-  | {
-      readonly isRejected: true;
-      readonly mid: string;
-      readonly kind: string;
-      readonly protocol: string;
-      readonly formats: string;
-    }
-  | {
-      readonly isRejected: false;
-      readonly mid: string;
-      readonly kind: MediaKind;
-      readonly protocol: string;
-      /** Ours. */
-      readonly direction: Direction;
-      readonly codecs: readonly LocalCodec[];
-      readonly extensions: readonly SdpExtension[];
-      readonly hasReducedRtcp: boolean;
-      /** Simulcast streams that we take, in the order offered. */
-      readonly receivedRids: readonly string[];
-      readonly stream: LocalStream | undefined;
-    };
+export interface RejectedSection {
+  readonly isRejected: true;
+  readonly mid: string;
+  readonly kind: string;
+  readonly protocol: string;
+  readonly formats: string;
+}
+
+export interface AcceptedSection {
+  readonly isRejected: false;
+  readonly mid: string;
+  readonly kind: MediaKind;
+  readonly protocol: string;
+  /** Ours. */
+  readonly direction: Direction;
+  readonly codecs: readonly LocalCodec[];
+  readonly extensions: readonly SdpExtension[];
+  readonly hasReducedRtcp: boolean;
+  /** Simulcast streams that we take, in the order offered. */
+  readonly receivedRids: readonly string[];
+  readonly stream: LocalStream | undefined;
+}
+
+export type LocalSection = RejectedSection | AcceptedSection;
 
 export interface LocalTransport {
   readonly iceParameters: IceParameters;
@@ -70,7 +72,7 @@ export interface LocalDescription {
   readonly transport: LocalTransport;
 }
 
-export const rejectedSection = ({ mid, kind, protocol, formats }: SdpSection): LocalSection => ({
+export const rejectedSection = ({ mid, kind, protocol, formats }: SdpSection): RejectedSection => ({
   isRejected: true,
   mid,
   kind,
@@ -79,7 +81,7 @@ export const rejectedSection = ({ mid, kind, protocol, formats }: SdpSection): L
 });
 
 /** The m-line on which we take what the peer sends. */
-export function receivingSection({ section, kind, match, rtpParameters }: ReceivedTrack): LocalSection {
+export function receivingSection({ section, kind, match, rtpParameters }: ReceivedTrack): AcceptedSection {
   const main = { ...toLocal(match.codec, match.feedback), fmtp: receivedFmtp(match) };
   return {
     isRejected: false,

@@ -9,11 +9,11 @@ import { answerDtls, orderRids, readLayout, readReceivedTrack, refusalOf, sends 
 
 const room = roomRtpCapabilities as RtpCapabilities;
 
-function tracksOf(text: string) {
+function tracksOf(text: string, isTwoWay = false) {
   const description = parseSdp(text);
   return description.sections
     .filter((section) => sends(section) && section.kind !== 'application')
-    .map((section) => readReceivedTrack(section, room, description.originUser));
+    .map((section) => readReceivedTrack(section, room, { originUser: description.originUser, isTwoWay }));
 }
 
 function trackOf(name: SdpFixture, kind: 'audio' | 'video', change: (text: string) => string = (text) => text) {
@@ -75,6 +75,39 @@ test('only header extensions that the room knows are kept, under the ids of the 
     { id: 3, uri: 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01' },
     { id: 4, uri: 'urn:ietf:params:rtp-hdrext:sdes:mid' },
   ]);
+});
+
+test.each<[SdpFixture, number, string[]]>([
+  // Chromium has 4 for the mid, where the SFU writes abs-send-time; its audio level at 1 is worth a misread number.
+  [
+    'chromium-sendrecv-data',
+    0,
+    ['1 ssrc-audio-level', '2 abs-send-time', '3 draft-holmer-rmcat-transport-wide-cc-extensions-01'],
+  ],
+  [
+    'chromium-sendrecv-data',
+    1,
+    [
+      '14 toffset',
+      '2 abs-send-time',
+      '13 video-orientation',
+      '3 draft-holmer-rmcat-transport-wide-cc-extensions-01',
+      '5 playout-delay',
+      '10 rtp-stream-id',
+      '11 repaired-rtp-stream-id',
+    ],
+  ],
+  // Firefox's 3 for the mid is one that the SFU never writes.
+  ['firefox-simulcast', 0, ['1 ssrc-audio-level', '3 mid']],
+])('of %s, m-line %i, a connection that goes both ways keeps what cannot be misread', (name, index, expected) => {
+  const { headerExtensions = [] } = tracksOf(readSdp(name), true)[index]?.rtpParameters ?? {};
+  const shortNames = headerExtensions.map(({ id, uri }) => `${id} ${uri.split(/[/:]/).at(-1)}`);
+  expect(shortNames).toEqual(expected);
+});
+
+test('simulcast without the mid in its packets is known by its rids alone', () => {
+  const video = tracksOf(readSdp('chromium-simulcast'), true)[0];
+  expect(video?.rtpParameters).toMatchObject({ mid: undefined, encodings: [{ rid: 'q' }, { rid: 'h' }, { rid: 'f' }] });
 });
 
 test('one stream has its SSRC and that of its retransmissions', () => {

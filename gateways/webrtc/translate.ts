@@ -12,6 +12,7 @@ import type {
   RtpParameters,
 } from '#core/rtp.ts';
 import { type CodecMatch, chooseReceived, chooseSent, receivedCodecs } from './codecs.ts';
+import { extensionUris, hasUri, receivedExtensions } from './extensions.ts';
 import type { DtlsSetup, SdpDescription, SdpRid, SdpSection } from './sdp-parse.ts';
 
 /** An m-line on which the peer sends a stream that the room can take. */
@@ -27,9 +28,6 @@ export interface Refusal {
   readonly section: SdpSection;
   readonly error: GatewayError;
 }
-
-const ridUri = 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id';
-const midUri = 'urn:ietf:params:rtp-hdrext:sdes:mid';
 
 const rtpProtocols = new Set(['UDP/TLS/RTP/SAVPF', 'TCP/TLS/RTP/SAVPF', 'UDP/TLS/RTP/SAVP', 'RTP/SAVPF']);
 
@@ -59,24 +57,37 @@ export function refusalOf(section: SdpSection): GatewayError | undefined {
   return undefined;
 }
 
+/** What has to be known of a whole connection to read one m-line of it. */
+export interface ReceiveContext {
+  /** User of the SDP's o-line, which tells OBS from others. */
+  readonly originUser: string;
+  /** Whether we send on the same connection too (extensions.ts). */
+  readonly isTwoWay: boolean;
+}
+
 /**
  * @param room the room's capabilities
- * @param originUser user of the SDP's o-line, which tells OBS from others
  * @throws GatewayError `no_common_codec`, `unprocessable`
  */
-export function readReceivedTrack(section: SdpSection, room: RtpCapabilities, originUser: string): ReceivedTrack {
+export function readReceivedTrack(
+  section: SdpSection,
+  room: RtpCapabilities,
+  { originUser, isTwoWay }: ReceiveContext,
+): ReceivedTrack {
   const refusal = refusalOf(section);
   if (refusal || !isMedia(section)) throw refusal ?? new GatewayError('unprocessable', 'Not an m-line of media.');
   const match = chooseReceived(section, room.codecs ?? []);
   if (!match) throw noCommonCodec(section, room.codecs ?? []);
-  const headerExtensions = commonExtensions(section, room);
+  const headerExtensions = receivedExtensions(section, room, isTwoWay);
   const encodings = readEncodings(section, headerExtensions, originUser);
+  // The SFU would look for the mid in packets that have none, and give one m-line's rids to another of the same names.
+  const isKnownByRid = encodings.some(({ rid }) => rid !== undefined) && !hasUri(headerExtensions, extensionUris.mid);
   return {
     section,
     kind: section.kind,
     match,
     rtpParameters: {
-      mid: section.mid,
+      mid: isKnownByRid ? undefined : section.mid,
       codecs: receivedCodecs(match, section.kind),
       headerExtensions,
       encodings,
@@ -95,27 +106,13 @@ export function noCommonCodec(section: SdpSection, roomCodecs: readonly RtpCodec
   );
 }
 
-function commonExtensions(section: SdpSection, room: RtpCapabilities): RtpHeaderExtensionParameters[] {
-  const known = (room.headerExtensions ?? []).filter(
-    ({ kind, direction = 'sendrecv' }) =>
-      kind === section.kind && (direction === 'sendrecv' || direction === 'recvonly'),
-  );
-  const seen = new Set<string>();
-  return section.extensions.filter(({ uri }) => {
-    if (seen.has(uri) || !known.some((extension) => extension.uri === uri)) return false;
-    seen.add(uri);
-    return true;
-  });
-}
-
 /** In the SFU's order: lowest simulcast stream first. */
 function readEncodings(
   section: SdpSection,
   extensions: readonly RtpHeaderExtensionParameters[],
   originUser: string,
 ): RtpEncodingParameters[] {
-  const has = (wanted: string) => extensions.some(({ uri }) => uri === wanted);
-  if (section.sendRids.length > 1 && has(ridUri) && has(midUri)) {
+  if (section.sendRids.length > 1 && hasUri(extensions, extensionUris.rid)) {
     // A stream that has fewer temporal layers than are announced plays whole; one that has more would lose the rest.
     return orderRids(section.sendRids, originUser).map(({ id }) => ({ rid: id, scalabilityMode: 'L1T3' }));
   }
@@ -134,10 +131,10 @@ function readEncodings(
   const retransmissions = new Set(rtxOf.values());
   const ssrc = section.ssrcs.find((candidate) => !retransmissions.has(candidate));
   if (ssrc !== undefined) return [encoding(ssrc)];
-  if (!has(midUri)) {
+  if (!hasUri(extensions, extensionUris.mid)) {
     throw new GatewayError(
       'unprocessable',
-      `m-line ${section.index}: its packets cannot be told apart; offer a=ssrc or the header extension ${midUri}.`,
+      `m-line ${section.index}: its packets cannot be told apart; offer a=ssrc or the header extension ${extensionUris.mid}.`,
     );
   }
   return [{}];

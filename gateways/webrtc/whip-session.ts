@@ -69,7 +69,7 @@ function readTracks(
   for (const section of offer.sections) {
     if (section.isRejected || !sends(section)) continue;
     try {
-      tracks.push(readReceivedTrack(section, capabilities, offer.originUser));
+      tracks.push(readReceivedTrack(section, capabilities, { originUser: offer.originUser, isTwoWay: false }));
     } catch (thrown) {
       if (!(thrown instanceof GatewayError)) throw thrown;
       refusals.push([section, thrown]);

@@ -15,7 +15,7 @@ beforeAll(async () => {
   page = await PeersPage.open(browser, stack.url);
 });
 
-afterEach(() => expect(page.errors).toEqual([]));
+afterEach(() => expect(page.errors.splice(0)).toEqual([]));
 
 afterAll(async () => {
   await browser?.close();

@@ -1,5 +1,6 @@
 // Owns: WHIP, WHEP and plain SDP over the real parts: store, keys and tokens, rooms, mediasoup, HTTP.
 import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -10,7 +11,9 @@ import { Rooms } from '#core/rooms.ts';
 import type { IceServer } from '#core/rtp.ts';
 import { createWebRtcGateway, type WebRtcGateway, type WebRtcGatewayOptions } from '#gateways/webrtc/index.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
+import { SignallingServer } from '#signalling/server.ts';
 import { openSqliteStore } from '#store/sqlite.ts';
+import { Metrics } from '#telemetry/metrics.ts';
 import { KeepingLog } from './keeping-log.ts';
 
 export interface WebRtcStackOptions extends WebRtcGatewayOptions {
@@ -24,6 +27,7 @@ export class WebRtcStack {
   readonly auth: Auth;
   readonly gateway: WebRtcGateway;
   readonly sfu: Sfu;
+  readonly signalling: SignallingServer;
   readonly log: KeepingLog;
   readonly #server: ServerType;
 
@@ -33,6 +37,7 @@ export class WebRtcStack {
     auth: Auth;
     gateway: WebRtcGateway;
     sfu: Sfu;
+    signalling: SignallingServer;
     log: KeepingLog;
   }) {
     const { port } = parts.server.address() as AddressInfo;
@@ -42,6 +47,7 @@ export class WebRtcStack {
     this.auth = parts.auth;
     this.gateway = parts.gateway;
     this.sfu = parts.sfu;
+    this.signalling = parts.signalling;
     this.log = parts.log;
   }
 
@@ -55,17 +61,19 @@ export class WebRtcStack {
     const failures = new MemoryRateLimiter({ points: 100, windowMs: 60_000, what: 'wrong credentials' });
     const auth = await Auth.create({ store, rooms, config: config.auth, failures, log });
     const points = options.joinsPerMinute ?? 1_000;
-    const gateway = createWebRtcGateway(
-      {
-        rooms,
-        auth,
-        ice: { iceServersFor: () => options.iceServers ?? [] },
-        limiter: new MemoryRateLimiter({ points, windowMs: 60_000, what: 'joins' }),
-        log,
-        addressOf: (request) => request.socket.remoteAddress ?? '',
-      },
-      options,
-    );
+    const shared = {
+      rooms,
+      auth,
+      ice: { iceServersFor: () => options.iceServers ?? [] },
+      limiter: new MemoryRateLimiter({ points, windowMs: 60_000, what: 'joins' }),
+      log,
+      addressOf: (request: IncomingMessage) => request.socket.remoteAddress ?? '',
+    };
+    const gateway = createWebRtcGateway(shared, options);
+    const { limits } = config;
+    const { counters } = new Metrics({ rooms, sfu, log });
+    const plain = gateway.plainSdp;
+    const signalling = new SignallingServer({ ...shared, limits, resumeGraceMs: 1_000, plain, counters });
     const app = new Hono();
     app.route('/', gateway.app);
     app.get('/peers', (c) => c.html('<!doctype html><title>peers</title><script src="/peers.js"></script>'));
@@ -76,7 +84,8 @@ export class WebRtcStack {
     const server = await new Promise<ServerType>((resolve) => {
       const listening = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, () => resolve(listening));
     });
-    return new WebRtcStack({ server, rooms, auth, gateway, sfu, log });
+    server.on('upgrade', signalling.handleUpgrade);
+    return new WebRtcStack({ server, rooms, auth, gateway, sfu, signalling, log });
   }
 
   /** Makes a room. @returns its name */
@@ -94,7 +103,7 @@ export class WebRtcStack {
   }
 
   async close(): Promise<void> {
-    await this.gateway.close();
+    await Promise.all([this.signalling.close(), this.gateway.close()]);
     await this.rooms.close();
     await this.sfu.close();
     await new Promise<void>((resolve) => {

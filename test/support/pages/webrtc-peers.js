@@ -163,6 +163,7 @@ function makeView() {
       // Rejected when another track follows at once; autoplay goes on.
       video.play().catch(() => undefined);
       if (track.kind !== 'audio') return;
+      void analyser?.context.close();
       const audio = new AudioContext();
       analyser = new AnalyserNode(audio, { fftSize: 4096, smoothingTimeConstant: 0 });
       new MediaStreamAudioSourceNode(audio, { mediaStream: new MediaStream([track]) }).connect(analyser);
@@ -184,7 +185,11 @@ function makeView() {
       return bins[loudest] > -60 ? (loudest * analyser.context.sampleRate) / analyser.fftSize : undefined;
     },
     size: () => ({ width: video.videoWidth, height: video.videoHeight }),
-    remove: () => video.remove(),
+    remove() {
+      video.remove();
+      // A page has only so many.
+      void analyser?.context.close();
+    },
   };
 }
 
@@ -327,7 +332,182 @@ const disconnected = ({ handle }) =>
     return { ok: value !== 'connected', value };
   });
 
+// ── Plain SDP over a WebSocket ─────────────────────────────────────────────────────────────────────────────────────
+
+/** The client of docs/protocols/plain-sdp.md, as a page without libraries would write it. */
+async function join(options) {
+  const socket = new WebSocket(options.url);
+  const client = {
+    socket,
+    media: options.hasMedia === false ? undefined : makeMedia(options),
+    pc: undefined,
+    screen: undefined,
+    views: new Map(),
+    messages: [],
+    offerCount: 0,
+    isClosed: false,
+    closeCode: undefined,
+  };
+  const handle = keep(client);
+  socket.onclose = ({ code }) => {
+    client.closeCode = code;
+  };
+  await new Promise((resolve, reject) => {
+    socket.onopen = resolve;
+    socket.onerror = () => reject(new Error('no socket'));
+  });
+  // One thing after the other: each may take several steps of the peer connection.
+  client.queue = Promise.resolve();
+  socket.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    client.messages.push(message);
+    client.queue = client.queue.then(() => onMessage(client, options, message));
+  };
+  send(client, { type: 'join', roomId: options.room, token: options.token, name: options.name });
+  const first = await received({ handle, type: ['joined', 'error'] });
+  return { handle, ...first };
+}
+
+const send = (client, message) => client.socket.send(JSON.stringify(message));
+
+async function onMessage(client, options, message) {
+  if (message.type === 'request-offer') {
+    if (['join', 'restart', 'connection-lost'].includes(message.reason)) startConnection(client, options);
+    if (message.reason === 'screen-share') addScreen(client);
+    await sendOffer(client, options);
+  }
+  if (message.type === 'answer') {
+    await client.pc.setRemoteDescription({ type: 'answer', sdp: message.sdp });
+    mapStreams(client, message.streams);
+  }
+  if (message.type === 'offer') {
+    // The impolite peer: its own offer, on its way, comes first.
+    if (client.pc.signalingState !== 'stable') return;
+    await client.pc.setRemoteDescription({ type: 'offer', sdp: message.sdp });
+    await client.pc.setLocalDescription();
+    send(client, { type: 'answer', sdp: client.pc.localDescription.sdp, offerId: message.offerId });
+    mapStreams(client, message.streams);
+  }
+}
+
+function startConnection(client, options) {
+  client.pc?.close();
+  for (const view of client.views.values()) view.remove();
+  client.views.clear();
+  client.pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+  for (const track of client.media?.stream.getTracks() ?? []) {
+    const sendEncodings =
+      track.kind === 'video' && options.rids
+        ? options.rids.map((rid, i) => ({ rid, scaleResolutionDownBy: 2 ** (options.rids.length - 1 - i) }))
+        : [{}];
+    client.pc.addTransceiver(track, { direction: 'sendrecv', streams: [client.media.stream], sendEncodings });
+  }
+  for (const kind of options.slots ?? []) client.pc.addTransceiver(kind, { direction: 'recvonly' });
+  client.pc.onicecandidate = ({ candidate }) => send(client, { type: 'ice-candidate', candidate });
+}
+
+async function sendOffer(client, { room }) {
+  await client.pc.setLocalDescription();
+  client.offerCount += 1;
+  send(client, { type: 'offer', roomId: room, sdp: client.pc.localDescription.sdp });
+}
+
+function addScreen(client) {
+  client.screen = makeMedia({ color: client.nextScreenColor, hasAudio: false, width: 320, height: 240 });
+  client.screenSender = client.pc.addTrack(client.screen.stream.getVideoTracks()[0], client.screen.stream);
+}
+
+/** Views by `participant:kind:source`, so that tests can name them. */
+function mapStreams(client, streams) {
+  const wanted = new Map(streams.map((stream) => [`${stream.displayName}:${stream.source}`, stream.mid]));
+  for (const [name, view] of client.views) {
+    if (wanted.get(name) === view.mid) continue;
+    view.remove();
+    client.views.delete(name);
+  }
+  for (const [name, mid] of wanted) {
+    if (client.views.has(name)) continue;
+    const { receiver } = client.pc.getTransceivers().find((transceiver) => transceiver.mid === mid);
+    const view = makeView();
+    view.mid = mid;
+    view.add(receiver.track);
+    client.views.set(name, view);
+  }
+}
+
+/** The first message of that type, or of one of them, that came or comes. */
+function received({ handle, type, reason }) {
+  const types = [type].flat();
+  return until(`message ${types.join(' or ')}`, () => {
+    const { messages } = get(handle);
+    const value = messages.find((message) => types.includes(message.type) && (!reason || message.reason === reason));
+    return { ok: value !== undefined, value: value ?? messages.map((message) => message.type) };
+  });
+}
+
+const messages = ({ handle, type }) => get(handle).messages.filter((message) => !type || message.type === type);
+
+const viewNames = ({ handle }) => [...get(handle).views.keys()].sort();
+
+const hasViews = ({ handle, names }) =>
+  until(`views ${names.join(', ')}`, () => {
+    const value = viewNames({ handle });
+    return { ok: JSON.stringify(value) === JSON.stringify([...names].sort()), value };
+  });
+
+function shareScreen({ handle, color }) {
+  const client = get(handle);
+  client.nextScreenColor = color;
+  send(client, { type: 'start-screen-share' });
+}
+
+/** @param options.isLazy tells the server only, and leaves its SDP as it is */
+async function stopScreen({ handle, room, isLazy = false }) {
+  const client = get(handle);
+  send(client, { type: 'stop-screen-share' });
+  client.screen.stop();
+  if (isLazy) return;
+  client.pc.removeTrack(client.screenSender);
+  await offerNow({ handle, room });
+}
+
+const tell = ({ handle, message }) => send(get(handle), message);
+
+/** Sends an offer at once if it may, whatever is on its way from the server: half of a glare. */
+function offerNow({ handle, room }) {
+  const client = get(handle);
+  client.queue = client.queue.then(() => {
+    if (client.pc.signalingState === 'stable') return sendOffer(client, { room });
+  });
+  return client.queue;
+}
+
+const connectionUp = ({ handle }) =>
+  until('connection', () => {
+    const value = get(handle).pc?.connectionState;
+    return { ok: value === 'connected', value };
+  });
+
+const lines = ({ handle }) => get(handle).pc.localDescription.sdp.match(/^m=/gm).length;
+
+const closed = ({ handle }) =>
+  until('end of the socket', () => {
+    const value = get(handle).closeCode;
+    return { ok: value !== undefined, value };
+  });
+
 const functions = {
+  join,
+  received,
+  messages,
+  hasViews,
+  shareScreen,
+  stopScreen,
+  tell,
+  offerNow,
+  connectionUp,
+  lines,
+  closed,
   publish,
   play,
   sees,

@@ -1,0 +1,108 @@
+// Owns: sockets of plain SDP clients from their first message on: who may join, and the sessions that there are.
+// May import: core and its siblings here.
+import { GatewayError, toGatewayError } from '#core/errors.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
+import type { Rooms } from '#core/rooms.ts';
+import { closeCodes, parseMessage, type ServerMessage } from './plain-protocol.ts';
+import { PlainSession, type PlainSocket } from './plain-session.ts';
+import type { SessionTimeouts } from './session.ts';
+
+export interface PlainSdpOptions {
+  readonly rooms: Rooms;
+  readonly auth: AuthPort;
+  readonly ice: IceServerPort;
+  readonly limiter: RateLimiter;
+  readonly timeouts: SessionTimeouts;
+  readonly log: Logger;
+}
+
+/** Messages that may come before the answer to `join`. */
+const maxEarlyMessages = 20;
+
+export class PlainSdp extends Owned {
+  readonly #options: PlainSdpOptions;
+  readonly #sessions = new Set<PlainSession>();
+  #isDraining = false;
+
+  constructor(options: PlainSdpOptions) {
+    super();
+    this.#options = options;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Takes a socket over; its first message has to be `join`. */
+  handle(socket: PlainSocket, firstMessage: string, peer: { readonly address: string }): void {
+    const early: string[] = [];
+    let session: PlainSession | undefined;
+    let isGone = false;
+    socket.onMessage((text) => {
+      if (session) session.receive(text);
+      else if (early.length < maxEarlyMessages) early.push(text);
+    });
+    socket.onClose(() => {
+      isGone = true;
+      void session?.close('peer_left');
+    });
+    const log = this.#options.log.child({ address: peer.address });
+    this.#join(socket, firstMessage, peer.address, log, () => isGone).then(
+      (joined) => {
+        session = joined;
+        for (const text of early) joined.receive(text);
+      },
+      (thrown: unknown) => refuse(socket, thrown, log),
+    );
+  }
+
+  async #join(
+    socket: PlainSocket,
+    firstMessage: string,
+    address: string,
+    log: Logger,
+    isGone: () => boolean,
+  ): Promise<PlainSession> {
+    const { rooms, auth, ice, limiter, timeouts } = this.#options;
+    const message = parseMessage(firstMessage);
+    if (message.type !== 'join') throw new GatewayError('unauthorized', 'The first message has to be a join.');
+    if (this.#isDraining || this.isClosed) {
+      throw new GatewayError('draining', 'This server is shutting down and takes no new participants.');
+    }
+    limiter.consume(address);
+    const grant = await auth.authorizeJoin(message.token, message.roomId, address);
+    const room = await rooms.open(message.roomId, { mayCreate: grant.mayCreateRoom });
+    if (isGone() || this.isClosed) throw new GatewayError('closed', 'The socket closed while joining.');
+    const participant = room.join({
+      kind: 'webrtc',
+      user: grant.user,
+      displayName: message.name ?? grant.displayName,
+      role: grant.role,
+      attributes: grant.attributes,
+    });
+    const sessionLog = log.child({ room: room.name, participant: participant.id });
+    const session = this.own(new PlainSession({ socket, participant, ice, timeouts, log: sessionLog }));
+    this.#sessions.add(session);
+    void session.done.then(() => this.#sessions.delete(session));
+    session.start();
+    return session;
+  }
+
+  protected override onClose(_reason: CloseReason): void {
+    this.#sessions.clear();
+  }
+}
+
+function refuse(socket: PlainSocket, thrown: unknown, log: Logger): void {
+  const error = toGatewayError(thrown);
+  if (error.code === 'internal') log.error({ err: thrown }, 'join failed');
+  else log.info({ code: error.code, detail: error.message }, 'join refused');
+  const message: ServerMessage = { type: 'error', code: error.code, message: error.message, about: 'join' };
+  socket.send(JSON.stringify(message));
+  socket.close(closeCodes.notJoined, error.code);
+}
