@@ -30,6 +30,8 @@ export class MediaKeeper {
   #device: Device | undefined;
   #capabilitiesText = '';
   #permissions: Permissions | undefined;
+  /** Transports of ours that the server may still have, by id. */
+  readonly #abandoned = new Set<string>();
   #media: MediaSession | undefined;
   #madeAtMs = 0;
   #tries = 0;
@@ -64,6 +66,7 @@ export class MediaKeeper {
     this.#permissions = permissions;
     this.#tries = 0;
     this.#drop();
+    this.#abandoned.clear();
     void this.#make();
   }
 
@@ -102,22 +105,31 @@ export class MediaKeeper {
     const media = this.#media;
     this.#media = undefined;
     if (!media) return;
-    media.close();
+    this.#abandon(media);
     this.#options.onDetached();
   }
 
-  /** The server keeps a transport until it is told or the participant leaves. */
-  async #renew(): Promise<void> {
-    const ids = [this.#media?.sendTransport?.id, this.#media?.recvTransport?.id];
-    this.#drop();
-    const generation = this.#generation;
-    this.#options.onStateChanged('disconnected');
-    if (this.#options.isOnline()) {
-      await Promise.allSettled(
-        ids.map((transportId) => transportId && this.#options.requester.request('closeTransport', { transportId })),
-      );
+  #abandon(media: MediaSession): void {
+    for (const transport of [media.sendTransport, media.recvTransport]) {
+      if (transport) this.#abandoned.add(transport.id);
     }
-    if (generation === this.#generation) await this.#make();
+    media.close();
+  }
+
+  async #renew(): Promise<void> {
+    this.#drop();
+    this.#options.onStateChanged('disconnected');
+    await this.#make();
+  }
+
+  /** The server keeps a transport until it is told, and lets nobody have many. */
+  async #closeAbandoned(): Promise<void> {
+    const ids = [...this.#abandoned];
+    this.#abandoned.clear();
+    // What is gone there already is what was wanted.
+    await Promise.allSettled(
+      ids.map((transportId) => this.#options.requester.request('closeTransport', { transportId })),
+    );
   }
 
   async #make(): Promise<void> {
@@ -129,6 +141,7 @@ export class MediaKeeper {
     const generation = this.#generation;
     this.#options.onStateChanged('connecting');
     try {
+      await this.#closeAbandoned();
       const { requester, isOnline, iceTransportPolicy } = this.#options;
       const media = await MediaSession.create({
         device,
@@ -139,7 +152,10 @@ export class MediaKeeper {
         canReceive: receives(permissions),
       });
       if (generation === this.#generation) this.#attach(media);
-      else media.close();
+      else {
+        this.#abandon(media);
+        await this.#closeAbandoned();
+      }
     } catch (thrown) {
       if (generation === this.#generation) this.#tryLater(toClientError(thrown));
     }

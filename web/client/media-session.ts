@@ -51,16 +51,24 @@ export class MediaSession {
   /** @throws ClientError the server's refusal, `timeout`, `disconnected` */
   static async create(options: MediaSessionOptions): Promise<MediaSession> {
     const session = new MediaSession(options);
-    try {
-      [session.#send, session.#recv] = await Promise.all([
-        options.canSend ? session.#createTransport('send') : undefined,
-        options.canReceive ? session.#createTransport('recv') : undefined,
-      ]);
-    } catch (thrown) {
-      session.close();
-      throw toClientError(thrown);
+    const settled = await Promise.allSettled([
+      options.canSend &&
+        session.#createTransport('send').then((transport) => {
+          session.#send = transport;
+        }),
+      options.canReceive &&
+        session.#createTransport('recv').then((transport) => {
+          session.#recv = transport;
+        }),
+    ]);
+    const failure = settled.find((result) => result.status === 'rejected');
+    if (!failure) return session;
+    for (const transport of [session.#send, session.#recv]) {
+      // One of the two is no pair; gone at the server already is as good.
+      if (transport) options.requester.request('closeTransport', { transportId: transport.id }).catch(() => undefined);
     }
-    return session;
+    session.close();
+    throw toClientError(failure.reason);
   }
 
   get isClosed(): boolean {

@@ -100,7 +100,7 @@ export class RoomConnection {
       room: options.room,
       token: typeof token === 'function' ? token : () => token,
       displayName: () => this.#displayName,
-      connectTimeoutMs: options.connectTimeoutMs ?? 8_000,
+      connectTimeoutMs: options.connectTimeoutMs ?? 6_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
       maxAttempts: options.maxAttempts ?? 60,
     });

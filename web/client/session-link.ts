@@ -31,8 +31,9 @@ export type SessionLinkEvents = {
 };
 
 const joinAttempts = 3;
-const heartbeatMs = 5_000;
-const pingTimeoutMs = 5_000;
+/** Silence of the server after which it is asked whether it is there. */
+const heartbeatMs = 4_000;
+const pingTimeoutMs = 4_000;
 
 /**
  * ```
@@ -52,6 +53,7 @@ export class SessionLink implements Requester {
   #isEnded = false;
   #closed: EventMap['closed'] | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #isPinging = false;
   #wake: (() => void) | undefined;
   #online = Promise.withResolvers<void>();
 
@@ -197,7 +199,7 @@ export class SessionLink implements Requester {
     clearInterval(this.#heartbeat);
     this.#heartbeat = setInterval(() => {
       if (socket.silentMs >= heartbeatMs) void this.#ping();
-    }, heartbeatMs);
+    }, heartbeatMs / 2);
     this.#online.resolve();
   }
 
@@ -218,10 +220,14 @@ export class SessionLink implements Requester {
   /** Finds out in seconds what TCP may take minutes to notice. */
   async #ping(): Promise<void> {
     const socket = this.#socket;
+    if (!socket || this.#isPinging) return;
+    this.#isPinging = true;
     try {
-      await socket?.request('ping', {}, pingTimeoutMs);
+      await socket.request('ping', {}, pingTimeoutMs);
     } catch {
-      socket?.close();
+      socket.close();
+    } finally {
+      this.#isPinging = false;
     }
   }
 

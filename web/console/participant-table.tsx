@@ -51,7 +51,7 @@ export function ParticipantTable({ app, view, onChanged }: TableProps) {
               </tr>
             </thead>
             <tbody>
-              {participants.map((participant) => (
+              {participants.toSorted(byName).map((participant) => (
                 <Row
                   key={participant.id}
                   app={app}
@@ -82,6 +82,32 @@ export function ParticipantTable({ app, view, onChanged }: TableProps) {
   );
 }
 
+function byName(a: ParticipantResource, b: ParticipantResource): number {
+  return a.displayName.localeCompare(b.displayName) || a.id.localeCompare(b.id);
+}
+
+interface IconButtonProps {
+  readonly icon: IconName;
+  readonly words: string;
+  readonly testId: string;
+  readonly onPress: () => void;
+}
+
+function IconButton({ icon, words, testId, onPress }: IconButtonProps) {
+  return (
+    <button
+      type="button"
+      class="button small square"
+      aria-label={words}
+      title={words}
+      data-testid={testId}
+      onClick={onPress}
+    >
+      <Icon name={icon} size={17} />
+    </button>
+  );
+}
+
 interface RowProps extends TableProps {
   readonly participant: ParticipantResource;
   readonly onKick: () => void;
@@ -91,9 +117,13 @@ function Row({ app, view, participant, onChanged, onKick }: RowProps) {
   const { id, displayName, user, kind, role, quality, isMuted, isHandRaised, isConnected, isSpeaking } = participant;
   const figures = figuresOf(view.stats, id);
   const icon = kindIcons[kind];
+  // Somebody who is silent by choice is not ours to unmute; a moderator's mute is.
+  const isForced = view.streams.some(
+    (stream) => stream.participantId === id && stream.kind === 'audio' && stream.isMutedByModerator,
+  );
   const mute = async () => {
-    const words = isMuted.audio ? `${displayName} may speak.` : `${displayName} is muted.`;
-    await act(app, () => app.api.patchParticipant(view.room.id, id, { isMuted: { audio: !isMuted.audio } }), words);
+    const words = isForced ? `${displayName} may speak.` : `${displayName} is muted.`;
+    await act(app, () => app.api.patchParticipant(view.room.id, id, { isMuted: { audio: !isForced } }), words);
     onChanged();
   };
   return (
@@ -103,6 +133,7 @@ function Row({ app, view, participant, onChanged, onKick }: RowProps) {
           <Quality value={quality} />
           {icon && <Icon name={icon} size={16} />}
           <span title={user}>{displayName}</span>
+          {isMuted.audio && <Icon name="micOff" size={15} />}
           {isSpeaking && <span class="tag">speaks</span>}
           {isHandRaised && <Icon name="hand" size={16} />}
           {!isConnected && <span class="dim">reconnecting</span>}
@@ -120,12 +151,13 @@ function Row({ app, view, participant, onChanged, onKick }: RowProps) {
       <td class="number">{millisecondsText(figures?.roundTripTimeMs)}</td>
       <td class="dim">{figures?.path ?? '–'}</td>
       <td class="row-actions">
-        <button type="button" class="button small" data-testid="mute" onClick={() => void mute()}>
-          <Icon name={isMuted.audio ? 'mic' : 'micOff'} size={16} /> {isMuted.audio ? 'Unmute' : 'Mute'}
-        </button>
-        <button type="button" class="button small" data-testid="kick" onClick={onKick}>
-          <Icon name="door" size={16} /> Remove
-        </button>
+        <IconButton
+          icon={isForced ? 'mic' : 'micOff'}
+          words={isForced ? `Let ${displayName} speak` : `Mute ${displayName}`}
+          testId="mute"
+          onPress={() => void mute()}
+        />
+        <IconButton icon="door" words={`Remove ${displayName}`} testId="kick" onPress={onKick} />
       </td>
     </tr>
   );

@@ -24,7 +24,10 @@ export function Loaded<T>({ from, children }: { from: Polled<T>; children: (valu
 }
 
 export function Problem({ error, onRetry }: { error: Error; onRetry?: () => void }) {
-  const fields = error instanceof ApiError ? error.fields : [];
+  // What the problem says in words already need not stand there twice.
+  const fields =
+    error instanceof ApiError ? error.fields.filter(({ message }) => !error.message.includes(message)) : [];
+  const requestId = error instanceof ApiError && error.status >= 500 ? error.requestId : undefined;
   return (
     <div class="notice error" role="alert" data-testid="problem">
       <Icon name="warning" size={18} />
@@ -35,9 +38,9 @@ export function Problem({ error, onRetry }: { error: Error; onRetry?: () => void
             <code>{path}</code> {message}
           </p>
         ))}
-        {error instanceof ApiError && error.requestId && (
+        {requestId && (
           <p class="dim">
-            In the server log: <code>{error.requestId}</code>
+            In the server log: <code>{requestId}</code>
           </p>
         )}
       </div>

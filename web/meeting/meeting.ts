@@ -175,7 +175,7 @@ export class Meeting {
 
   async #switch(kind: InputKind, isOn: boolean): Promise<void> {
     const lock = [...this.state.value.local.values()].find(({ source }) => source === sources[kind]);
-    if (isOn && lock?.isMutedByModerator) {
+    if (lock?.isMutedByModerator) {
       throw new ClientError('forbidden', `A moderator has muted your ${kind}. Raise your hand to ask for the word.`);
     }
     await (kind === 'camera' ? this.studio.setCamera(isOn) : this.studio.setMicrophone(isOn));

@@ -16,7 +16,8 @@ let lastId = 0;
 
 /** Takes back what the user is about to see anyway. */
 export function dropToasts(icon: IconName): void {
-  toasts.value = toasts.value.filter((toast) => toast.icon !== icon);
+  // Also called by effects, which must not run again because of it.
+  toasts.value = toasts.peek().filter((toast) => toast.icon !== icon);
 }
 
 export function showToast(text: string, options: { icon?: IconName; isError?: boolean } = {}): void {

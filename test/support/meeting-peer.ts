@@ -1,0 +1,127 @@
+// Owns: somebody in the meeting page, with a fake camera and microphone, and what they see and hear.
+import { fileURLToPath } from 'node:url';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { vi } from 'vitest';
+import type { TestGateway } from './gateway.ts';
+
+const probeFile = fileURLToPath(new URL('./pages/meeting-probe.js', import.meta.url));
+const waitMs = 20_000;
+
+export interface MeetingPeerOptions {
+  readonly name: string;
+  readonly room: string;
+  readonly role?: string;
+  readonly isCameraOn?: boolean;
+  readonly isMicrophoneOn?: boolean;
+  /** Where the page comes from, if not from the gateway itself. */
+  readonly url?: string;
+  readonly context?: BrowserContextOptions;
+}
+
+let roomCount = 0;
+
+/** A room of its own for each test: whoever was cut off in another one keeps a place there for a while. */
+export async function freshRoom(gateway: TestGateway): Promise<string> {
+  roomCount += 1;
+  const name = `room-${roomCount}`;
+  await gateway.api('POST', '/api/rooms', { name });
+  return name;
+}
+
+export class MeetingPeer {
+  readonly page: Page;
+  readonly name: string;
+  /** Uncaught errors and refusals by the content security policy: a good page has none. */
+  readonly errors: string[] = [];
+
+  private constructor(page: Page, name: string) {
+    this.page = page;
+    this.name = name;
+    page.setDefaultTimeout(waitMs);
+    page.on('pageerror', (error) => this.errors.push(error.message));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security Policy')) this.errors.push(message.text());
+    });
+  }
+
+  /** Opens any page of the gateway, with the probe in it. */
+  static async open(browser: Browser, url: string, options: { name: string; context?: BrowserContextOptions }) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options.context });
+    const peer = new MeetingPeer(await context.newPage(), options.name);
+    await peer.page.addInitScript({ path: probeFile });
+    await peer.page.goto(url);
+    return peer;
+  }
+
+  /** At the door, with a link of its own. */
+  static async arrive(browser: Browser, gateway: TestGateway, options: MeetingPeerOptions): Promise<MeetingPeer> {
+    const { name, room, role = 'presenter', url = gateway.url } = options;
+    const token = await gateway.token({ room, user: name, role });
+    const peer = await MeetingPeer.open(browser, `${url}/r/${room}#token=${token}`, options);
+    await peer.at('prejoin').waitFor();
+    if (options.isCameraOn === false) await peer.at('prejoin-cam').click();
+    if (options.isMicrophoneOn === false) await peer.at('prejoin-mic').click();
+    return peer;
+  }
+
+  static async join(browser: Browser, gateway: TestGateway, options: MeetingPeerOptions): Promise<MeetingPeer> {
+    const peer = await MeetingPeer.arrive(browser, gateway, options);
+    await peer.at('join').click();
+    await peer.at('room').waitFor();
+    return peer;
+  }
+
+  at(testId: string): Locator {
+    return this.page.getByTestId(testId);
+  }
+
+  /** Selector of the tile that shows somebody's camera, or screen. */
+  tile(name: string, kind: 'camera' | 'screen' = 'camera'): string {
+    return `[data-testid=tile][data-name="${name}"][data-kind=${kind}]`;
+  }
+
+  async participantId(name: string): Promise<string> {
+    const id = await this.page.locator(this.tile(name)).getAttribute('data-participant');
+    if (!id) throw new Error(`${this.name} has no tile of ${name}`);
+    return id;
+  }
+
+  /** Until so many frames more have been painted than there are now. */
+  async seesFrames(name: string, kind: 'camera' | 'screen' = 'camera', count = 10): Promise<void> {
+    const selector = this.tile(name, kind);
+    await this.page.evaluate(`probe.forgetFrames(${JSON.stringify(selector)})`);
+    await this.until(`probe.hasMoreFrames(${JSON.stringify(selector)}, ${count})`);
+  }
+
+  /** Until the beeps of the fake microphone are heard. */
+  async hears(name: string): Promise<void> {
+    await this.until(`probe.loudness(${JSON.stringify(await this.participantId(name))}) > 0.02`);
+  }
+
+  /** Beeps come every second: two seconds and a half without one are silence. */
+  async hearsNothingOf(name: string): Promise<void> {
+    const id = JSON.stringify(await this.participantId(name));
+    await this.page.evaluate('globalThis.quietSinceMs = performance.now()');
+    await this.until(`(() => {
+      if (probe.loudness(${id}) > 0.005) globalThis.quietSinceMs = performance.now();
+      return performance.now() - globalThis.quietSinceMs > 2_500;
+    })()`);
+  }
+
+  /** Asked from here and not by Playwright in the page: the pages' policy forbids `eval`, as it should. */
+  async until(expression: string): Promise<void> {
+    const holds = () => this.page.evaluate<boolean>(expression);
+    await vi.waitUntil(holds, { timeout: waitMs, interval: 50 }).catch((cause: unknown) => {
+      throw new Error(`${this.name} waited in vain for: ${expression}`, { cause });
+    });
+  }
+
+  /** Of the connection behind the page, which hangs on the window as `switchyard`. */
+  value<T>(expression: string): Promise<T> {
+    return this.page.evaluate<T>(expression);
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+  }
+}
