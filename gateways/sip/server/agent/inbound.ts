@@ -146,6 +146,7 @@ export class Inbound {
     const isInvite = request.method === 'INVITE';
     if (isInvite) {
       const trying = responseTo(request, 100, 'Trying', '');
+      this.#context.transactions.noteSent(transaction.flow, trying);
       transaction.respond(100, trying.toBuffer());
     }
     inbound.timer = setTimeout(() => this.#appIsSilent(inbound), this.#context.options.appTimeoutMs);

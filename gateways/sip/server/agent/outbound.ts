@@ -246,6 +246,8 @@ export class Outbound {
       if (record.method === 'INVITE' && status >= 200 && status < 300) this.onStrayResponse(response, flow);
       return;
     }
+    // Hop by hop, and no news to an application: drachtio-server keeps it too.
+    if (status === 100) return;
     if (dialogMakers.has(record.method)) this.#followDialog(record, response, flow);
     if (status >= 200) {
       record.isAnswered = true;
