@@ -204,6 +204,8 @@ export type PipelineProgress = Omit<JobProgress, 'cpuMs' | 'packetsOut'>;
 export interface Pipeline {
   start(): void;
   readonly progress: PipelineProgress;
+  /** Its tracks go to another link: it is live again when something has gone there. */
+  relinked?(): void;
   /** Releases everything at once; reports nothing. */
   close(): void;
 }

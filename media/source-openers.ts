@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { GatewayError } from '#core/errors.ts';
 import { NetPolicy } from '#core/net-policy.ts';
 import { RtmpPull } from '#gateways/rtmp/index.ts';
+import { RtspPull } from '#gateways/rtsp/index.ts';
 import type { SourceOpener } from './worker-host.ts';
 
 const policyRules = z.object({
@@ -21,11 +22,22 @@ const pull = z.object({
   stallTimeoutMs: z.number().positive().optional(),
 });
 
+const rtspPull = pull.extend({
+  transport: z.enum(['auto', 'tcp', 'udp']).optional(),
+  checksCertificate: z.boolean().optional(),
+  wantsAudio: z.boolean().optional(),
+  wantsVideo: z.boolean().optional(),
+});
+
 /** By `source.protocol` of a job. Options are checked here; they come from the control process, which has checked URLs. */
 export const sourceOpeners: Readonly<Record<string, SourceOpener>> = {
   rtmp: (options) => {
     const { policy, ...rest } = parse(pull, options);
     return new RtmpPull({ ...rest, policy: new NetPolicy(policy) });
+  },
+  rtsp: (options) => {
+    const { policy, ...rest } = parse(rtspPull, options);
+    return new RtspPull({ ...rest, policy: new NetPolicy(policy) });
   },
 };
 

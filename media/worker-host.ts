@@ -130,7 +130,9 @@ export class WorkerHost {
         return;
       case 'relinkJob': {
         const link = this.#port?.link(message.linkId);
-        if (link) context.relink(link);
+        if (!link) return;
+        context.relink(link);
+        job.pipeline.relinked?.();
         return;
       }
       case 'trackPublished':

@@ -72,6 +72,10 @@ export class IngressPipeline implements Pipeline {
     };
   }
 
+  relinked(): void {
+    if (this.#state === 'live' || this.#state === 'stalled') this.#state = 'reconnecting';
+  }
+
   close(): void {
     this.#state = 'over';
     clearInterval(this.#watchTimer);

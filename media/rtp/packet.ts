@@ -52,19 +52,31 @@ export interface RtpHeader {
   readonly sequenceNumber: number;
   readonly timestamp: number;
   readonly ssrc: number;
+  /** Audio level (RFC 6464) under this id of a one-byte extension header (RFC 8285 §4.2). */
+  readonly level?: { readonly extensionId: number; readonly dbov: number } | undefined;
 }
 
-/** @returns a packet of its own memory, without extensions */
+const levelExtensionLength = 8;
+
+/** @returns a packet of its own memory */
 export function buildRtp(header: RtpHeader, ...payload: readonly Uint8Array[]): Buffer {
-  let length = rtpHeaderLength;
+  const { level } = header;
+  const start = rtpHeaderLength + (level ? levelExtensionLength : 0);
+  let length = start;
   for (const part of payload) length += part.length;
   const packet = Buffer.allocUnsafe(length);
-  packet[0] = 0x80;
+  packet[0] = level ? 0x90 : 0x80;
   packet[1] = (header.marker ? 0x80 : 0) | header.payloadType;
   packet.writeUInt16BE(header.sequenceNumber & 0xffff, 2);
   packet.writeUInt32BE(header.timestamp >>> 0, 4);
   packet.writeUInt32BE(header.ssrc >>> 0, 8);
-  let offset = rtpHeaderLength;
+  if (level) {
+    packet.writeUInt32BE(0xbede0001, 12);
+    packet[16] = level.extensionId << 4;
+    packet[17] = Math.max(0, Math.min(127, Math.round(-level.dbov)));
+    packet.writeUInt16BE(0, 18);
+  }
+  let offset = start;
   for (const part of payload) {
     packet.set(part, offset);
     offset += part.length;

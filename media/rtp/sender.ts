@@ -18,6 +18,8 @@ export interface RtpSenderOptions {
   /** Where to begin; a stream that goes on after its process died leaves a gap in the numbers, as a loss would. */
   readonly position: RtpPosition;
   readonly send: (packet: Buffer) => void;
+  /** Frames that come with a level carry it under this id. */
+  readonly levelExtensionId?: number | undefined;
 }
 
 /** Enough for a group of pictures of 2 s at 5 Mbit/s; mediasoup takes packets up to 1500 late. */
@@ -66,22 +68,23 @@ export class RtpSender {
   sendFrame(
     payloads: readonly Uint8Array[],
     clockUs: number,
-    options: { isKey?: boolean; marker?: boolean } = {},
+    options: { isKey?: boolean; marker?: boolean; levelDbov?: number } = {},
   ): void {
     const timestamp = this.#timeline.timestampAt(clockUs);
     if (options.isKey) this.#keyFrameAt = this.#next;
     payloads.forEach((payload, index) => {
       const marker = (options.marker ?? true) && index === payloads.length - 1;
-      this.#emit(payload, marker, timestamp);
+      this.#emit(payload, marker, timestamp, options.levelDbov);
     });
     this.#lastTimestamp = timestamp;
     this.#lastClockUs = clockUs;
   }
 
-  #emit(payload: Uint8Array, marker: boolean, timestamp: number): void {
+  #emit(payload: Uint8Array, marker: boolean, timestamp: number, dbov: number | undefined): void {
     const sequenceNumber = this.#next & 0xffff;
-    const { payloadType } = this.#options;
-    const packet = buildRtp({ payloadType, marker, sequenceNumber, timestamp, ssrc: this.ssrc }, payload);
+    const { payloadType, levelExtensionId: extensionId } = this.#options;
+    const level = extensionId !== undefined && dbov !== undefined ? { extensionId, dbov } : undefined;
+    const packet = buildRtp({ payloadType, marker, sequenceNumber, timestamp, ssrc: this.ssrc, level }, payload);
     this.#history[this.#next % historyLength] = packet;
     this.#next += 1;
     this.#packetCount += 1;

@@ -1,0 +1,158 @@
+// Owns: the two UDP sockets of a leg, and where its packets go: symmetric RTP with one latch for each negotiation.
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+
+export interface Address {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface LegSocketEvents {
+  /** The receiver may keep the bytes. Not yet authenticated: call `accept()` once it is known to be the peer's. */
+  received(data: Buffer, from: Address, isRtcpPort: boolean): void;
+}
+
+/**
+ * After the first packet the described address may still take the stream back for so many packets: somebody else may
+ * have been quicker. After that the kernel drops what comes from anywhere else.
+ */
+const trialPackets = 25;
+
+export class LegSocket {
+  readonly #rtp: Socket;
+  readonly #rtcp: Socket;
+  readonly #events: LegSocketEvents;
+  #described: Address | undefined;
+  #target: Address | undefined;
+  #rtcpTarget: Address | undefined;
+  #latched: Address | undefined;
+  #isMuxed = false;
+  #accepted = 0;
+  #isConnected = false;
+  #isClosed = false;
+
+  /** @throws the error of the system where a port is taken */
+  static async open(local: Address, events: LegSocketEvents): Promise<LegSocket> {
+    const rtp = await bind(local.address, local.port);
+    try {
+      return new LegSocket(rtp, await bind(local.address, local.port + 1), events);
+    } catch (error) {
+      rtp.close();
+      throw error;
+    }
+  }
+
+  private constructor(rtp: Socket, rtcp: Socket, events: LegSocketEvents) {
+    this.#rtp = rtp;
+    this.#rtcp = rtcp;
+    this.#events = events;
+    rtp.on('message', (data, from) => this.#events.received(data, from, false));
+    rtcp.on('message', (data, from) => this.#events.received(data, from, true));
+    // ICMP of a peer that is not there (yet); its silence is noticed in another way.
+    rtp.on('error', () => undefined);
+    rtcp.on('error', () => undefined);
+  }
+
+  get latched(): Address | undefined {
+    return this.#latched;
+  }
+
+  /** Where to send from now on, until the peer's packets say where it really is. */
+  describe(remote: Address, rtcpPort: number, latched?: Address): void {
+    this.#release();
+    this.#described = remote;
+    this.#isMuxed = rtcpPort === remote.port;
+    this.#target = latched ?? remote;
+    this.#latched = latched;
+    this.#rtcpTarget = { address: this.#target.address, port: this.#rtcpPortFor(this.#target, rtcpPort) };
+    this.#accepted = 0;
+    if (latched) this.#connect(latched);
+  }
+
+  /**
+   * A packet from there is the peer's.
+   * @returns `new` where this changed where we send, `known`, or `other` for one that comes too late to be believed
+   */
+  accept(from: Address): 'new' | 'known' | 'other' {
+    const latched = this.#latched;
+    if (latched && latched.port === from.port && latched.address === from.address) {
+      this.#accepted += 1;
+      if (this.#accepted === trialPackets) this.#connect(latched);
+      return 'known';
+    }
+    const described = this.#described;
+    if (!described) return 'other';
+    const isDescribed = described.port === from.port && described.address === from.address;
+    if (latched && (!isDescribed || this.#accepted >= trialPackets)) return 'other';
+    this.#latched = { address: from.address, port: from.port };
+    this.#target = this.#latched;
+    if (!isDescribed) {
+      this.#rtcpTarget = { address: from.address, port: this.#rtcpPortFor(from, from.port + 1) };
+    }
+    this.#accepted = 1;
+    return 'new';
+  }
+
+  send(packet: Buffer): void {
+    if (this.#isConnected) this.#rtp.send(packet);
+    else if (this.#target) this.#rtp.send(packet, this.#target.port, this.#target.address, ignore);
+  }
+
+  sendRtcp(packet: Buffer): void {
+    if (this.#isMuxed) this.send(packet);
+    else if (this.#rtcpTarget) this.#rtcp.send(packet, this.#rtcpTarget.port, this.#rtcpTarget.address, ignore);
+  }
+
+  /** RTCP from a port that nobody announced: the peer's translator chose it. */
+  acceptRtcp(from: Address): boolean {
+    if (!this.#target || from.address !== this.#target.address) return false;
+    this.#rtcpTarget = { address: from.address, port: from.port };
+    return true;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#rtp.close();
+    this.#rtcp.close();
+  }
+
+  #rtcpPortFor(target: Address, port: number): number {
+    return this.#isMuxed ? target.port : Math.min(65_535, port);
+  }
+
+  /** Cheaper to send on, and closed to everybody else. */
+  #connect({ address, port }: Address): void {
+    if (this.#isConnected) return;
+    this.#rtp.connect(port, address, (error?: Error) => {
+      if (!error && !this.#isClosed) this.#isConnected = true;
+    });
+  }
+
+  #release(): void {
+    if (!this.#isConnected) return;
+    this.#isConnected = false;
+    this.#rtp.disconnect();
+  }
+}
+
+const ignore = () => undefined;
+
+function bind(address: string, port: number): Promise<Socket> {
+  const family = isIPv6(address) ? 6 : 4;
+  return new Promise((resolve, reject) => {
+    const socket = createSocket({
+      type: family === 6 ? 'udp6' : 'udp4',
+      // Peers are numeric addresses; asking the resolver for each packet costs more than sending it.
+      lookup: (host, _options, callback) => callback(null, host, family),
+    });
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
