@@ -6,6 +6,7 @@ import { isToken } from '../message/grammar.ts';
 import { SipMessage } from '../message/message.ts';
 import { parseNameAddr } from '../message/name-addr.ts';
 import { formatHostPort, parseUri, type SipUri } from '../message/uri.ts';
+import { synthesized } from '../transaction/responses.ts';
 import { newTag, randomHex } from '../transaction/transaction-layer.ts';
 import type { Flow } from '../transport/flow.ts';
 import { replySentRequest, tellNetwork } from './app-frames.ts';
@@ -171,7 +172,11 @@ export class Outbound {
       onResponse: (response, flow) => this.#receive(record, response, flow),
     });
     if (!outgoing.prepare()) {
-      session.refuse(messageId, 'unable to find a route to the destination');
+      // As drachtio-server has it: the request counts as sent, and what comes back is that nobody was found.
+      const unsent = build(nowhere);
+      const lost: OutboundRequest = { id, session, method: unsent.method, outgoing, dialog, isAnswered: false };
+      replySentRequest(session, messageId, unsent, nowhere, id);
+      this.#receive(lost, synthesized(unsent, 503, 'No Route To Destination'), nowhere);
       return;
     }
     const { request, flow } = outgoing;
@@ -417,6 +422,19 @@ export class Outbound {
     }
   }
 }
+
+/** Stands where a flow would, for a request that had no way to go. */
+const nowhere: Flow = {
+  protocol: 'udp',
+  remoteAddress: '0.0.0.0',
+  remotePort: 0,
+  localAddress: '0.0.0.0',
+  localPort: 0,
+  isReliable: false,
+  isOpen: false,
+  send: () => undefined,
+  whenClosed: () => () => undefined,
+};
 
 function dialogIdOf(record: OutboundRequest, response: SipMessage): string {
   return record.method === 'INVITE' || record.method === 'SUBSCRIBE'
