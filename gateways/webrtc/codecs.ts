@@ -85,7 +85,7 @@ export function receivedCodecs(match: CodecMatch, kind: string): RtpCodecParamet
 }
 
 /** mediasoup compares `packetization-mode` and `profile-id` as numbers. */
-export function withNumbers(parameters: Readonly<Record<string, string>>): Record<string, string | number> {
+function withNumbers(parameters: Readonly<Record<string, string>>): Record<string, string | number> {
   return Object.fromEntries(
     Object.entries(parameters).map(([key, value]) => [key, /^\d{1,9}$/.test(value) ? Number(value) : value]),
   );

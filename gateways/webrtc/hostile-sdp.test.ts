@@ -1,15 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GatewayError } from '#core/errors.ts';
-import type { RtpCapabilities } from '#core/rtp.ts';
-import { roomRtpCapabilities } from '#sfu/codecs.ts';
+import { roomCapabilities as room } from '#test/support/room-capabilities.ts';
 import { readSdp, sdpFixtures } from '#test/support/sdp-fixtures.ts';
 import { parseFragment } from './sdp-fragment.ts';
 import { parseSdp } from './sdp-parse.ts';
 import { receivingSection, rejectedSection, writeSdp } from './sdp-write.ts';
 import { readLayout, readReceivedTrack, sends } from './translate.ts';
 
-const room = roomRtpCapabilities as RtpCapabilities;
 const fixtures = sdpFixtures.map(readSdp);
 
 /** The whole way that an offer goes, without the SFU. */

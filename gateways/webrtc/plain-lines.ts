@@ -156,7 +156,7 @@ const newLine = (line: NewLine): Line => ({
 });
 
 /** What we say of an m-line: what comes in, what goes out, and for the latter also what could. */
-export function sectionOf(line: Line): LocalSection {
+function sectionOf(line: Line): LocalSection {
   const { mid, kind, protocol, formats, incoming, outgoing, sendable } = line;
   if (line.isRejected || (kind !== 'audio' && kind !== 'video')) {
     return { isRejected: true, mid, kind, protocol, formats };

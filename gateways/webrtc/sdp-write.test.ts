@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RtpCapabilities } from '#core/rtp.ts';
-import { roomRtpCapabilities } from '#sfu/codecs.ts';
+import { roomCapabilities as room } from '#test/support/room-capabilities.ts';
 import { readSdp, type SdpFixture, sdpFixtures } from '#test/support/sdp-fixtures.ts';
 import { chooseSent } from './codecs.ts';
 import { parseSdp } from './sdp-parse.ts';
@@ -16,8 +15,6 @@ import {
   writeSdp,
 } from './sdp-write.ts';
 import { isMedia, readReceivedTrack, refusalOf, sends } from './translate.ts';
-
-const room = roomRtpCapabilities as RtpCapabilities;
 
 const transport: LocalTransport = {
   iceParameters: { usernameFragment: 'our-ufrag', password: 'our-password-of-32-characters-or', iceLite: true },

@@ -1,13 +1,10 @@
 import { expect, test } from 'vitest';
 import { GatewayError } from '#core/errors.ts';
-import type { RtpCapabilities } from '#core/rtp.ts';
-import { roomRtpCapabilities } from '#sfu/codecs.ts';
+import { roomCapabilities as room } from '#test/support/room-capabilities.ts';
 import { readSdp, type SdpFixture } from '#test/support/sdp-fixtures.ts';
 import { chooseSent } from './codecs.ts';
 import { parseSdp, type SdpSection } from './sdp-parse.ts';
 import { answerDtls, orderRids, readLayout, readReceivedTrack, refusalOf, sends } from './translate.ts';
-
-const room = roomRtpCapabilities as RtpCapabilities;
 
 function tracksOf(text: string, isTwoWay = false) {
   const description = parseSdp(text);

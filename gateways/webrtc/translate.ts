@@ -23,12 +23,6 @@ export interface ReceivedTrack {
   readonly rtpParameters: RtpParameters;
 }
 
-/** Why an m-line is not used; said in the log and, when nothing is left, to the peer. */
-export interface Refusal {
-  readonly section: SdpSection;
-  readonly error: GatewayError;
-}
-
 const rtpProtocols = new Set(['UDP/TLS/RTP/SAVPF', 'TCP/TLS/RTP/SAVPF', 'UDP/TLS/RTP/SAVP', 'RTP/SAVPF']);
 
 export const isMedia = (section: SdpSection): section is SdpSection & { readonly kind: MediaKind } =>

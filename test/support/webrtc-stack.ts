@@ -13,7 +13,6 @@ import { createWebRtcGateway, type WebRtcGateway, type WebRtcGatewayOptions } fr
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openSqliteStore } from '#store/sqlite.ts';
-import { Metrics } from '#telemetry/metrics.ts';
 import { KeepingLog } from './keeping-log.ts';
 
 export interface WebRtcStackOptions extends WebRtcGatewayOptions {
@@ -71,7 +70,8 @@ export class WebRtcStack {
     };
     const gateway = createWebRtcGateway(shared, options);
     const { limits } = config;
-    const { counters } = new Metrics({ rooms, sfu, log });
+    // Nobody reads them here.
+    const counters = { connectionOpened: () => undefined, connectionClosed: () => undefined, failed: () => undefined };
     const plain = gateway.plainSdp;
     const signalling = new SignallingServer({ ...shared, limits, resumeGraceMs: 1_000, plain, counters });
     const app = new Hono();
