@@ -35,6 +35,8 @@ const systemPackages = [
   { role: 'test', name: 'python3-gi', why: 'drives webrtcbin' },
   { role: 'test', name: 'gir1.2-gst-plugins-base-1.0', why: 'SDP types for it' },
   { role: 'test', name: 'gir1.2-gst-plugins-bad-1.0', why: 'WebRTC types for it' },
+  { role: 'test', name: 'gir1.2-gst-rtsp-server-1.0', why: 'an RTSP camera to pull from' },
+  { role: 'test', name: 'libnginx-mod-rtmp', why: 'an RTMP service to push to' },
 ];
 
 const aptListsDir = '/var/lib/apt/lists';
