@@ -245,6 +245,16 @@ const rtmp = z.strictObject({
   maxConnectionsPerAddress: z.int().positive().default(64).describe('Of one address.'),
 });
 
+const rtsp = z.strictObject({
+  isEnabled: z.boolean().default(true).describe('Turns RTSP and RTSPS off.'),
+  host: z.string().default('0.0.0.0').describe('Address to listen on; "::" for IPv6 and IPv4.'),
+  port: port.default(8554).describe('Encoders push here: rtsp://host:8554/live/{stream key}. 0 picks a free port.'),
+  tlsIsEnabled: z.boolean().default(true).describe('Turns RTSPS alone off.'),
+  tlsPort: port.default(8322).describe('The same over TLS, with the certificate of HTTPS.'),
+  maxConnections: z.int().positive().default(2_000).describe('RTSP connections at once.'),
+  maxConnectionsPerAddress: z.int().positive().default(64).describe('Of one address.'),
+});
+
 const rtp = z.strictObject({
   listenAddress: z
     .string()
@@ -289,6 +299,7 @@ export const configSchema = z.strictObject({
   ingress: ingress.prefault({}).describe('Media that comes into rooms from encoders, cameras and servers.'),
   netPolicy: netPolicy.prefault({}).describe('Where URLs that users give may lead (SSRF).'),
   rtmp: rtmp.prefault({}).describe('RTMP server.'),
+  rtsp: rtsp.prefault({}).describe('RTSP server.'),
   rtp: rtp.prefault({}).describe('Plain RTP: calls and RTSP by UDP.'),
   sip: sip.prefault({}).describe('Phones: SIP signalling.'),
   mix: mix.prefault({}).describe('What phones hear.'),

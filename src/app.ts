@@ -3,17 +3,28 @@
 import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join, resolve } from 'node:path';
+import type { ApiIngest } from '#api/api-env.ts';
 import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
+import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import type { Config } from '#config/schema.ts';
+import { GatewayError } from '#core/errors.ts';
 import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
-import type { Logger, RateLimiter, StorePort } from '#core/ports.ts';
+import { assertMayPull, NetPolicy } from '#core/net-policy.ts';
+import type { Gateway, Logger, RateLimiter, StorePort } from '#core/ports.ts';
+import { PushedIngresses } from '#core/pushed-ingresses.ts';
 import { Rooms } from '#core/rooms.ts';
+import { type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
+import type { Puller } from '#core/streaming-in.ts';
+import { StreamingIns } from '#core/streaming-ins.ts';
+import { createRtmpGateway, defaultRtmpConfig, RtmpPull } from '#gateways/rtmp/index.ts';
+import { createRtspGateway, defaultRtspConfig, RtspPull } from '#gateways/rtsp/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
+import { MediaPool } from '#jobs/pool.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openSqliteStore } from '#store/sqlite.ts';
@@ -28,17 +39,26 @@ interface Parts {
   readonly log: Logger;
   readonly store: StorePort;
   readonly sfu: Sfu;
+  readonly media: MediaPool;
   readonly rooms: Rooms;
   readonly auth: Auth;
+  readonly ingest: Ingest;
+  readonly pushGateways: PushGateways;
   readonly health: Health;
   readonly signalling: SignallingServer;
   readonly webrtc: WebRtcGateway;
   readonly servers: Servers;
 }
 
+type Ingest = ApiIngest & { readonly pushes: PushedIngresses };
+/** Those that encoders push to, once they listen. */
+type PushGateway = Gateway & { readonly port: number | undefined; readonly tlsPort: number | undefined };
+type PushGateways = { rtmp?: PushGateway; rtsp?: PushGateway };
+
 export class App extends Owned {
   readonly rooms: Rooms;
   readonly sfu: Sfu;
+  readonly media: MediaPool;
   readonly auth: Auth;
   readonly signalling: SignallingServer;
   readonly #parts: Parts;
@@ -49,6 +69,7 @@ export class App extends Owned {
     this.#parts = parts;
     this.rooms = parts.rooms;
     this.sfu = parts.sfu;
+    this.media = parts.media;
     this.auth = parts.auth;
     this.signalling = parts.signalling;
     this.#consoleCode = consoleCode;
@@ -100,13 +121,17 @@ export class App extends Owned {
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { health, rooms, webrtc, signalling } = this.#parts;
+    const { health, rooms, media, webrtc, signalling, pushGateways } = this.#parts;
     health.drain();
     rooms.drain();
+    media.drain();
+    for (const gateway of Object.values(pushGateways)) gateway.drain();
     webrtc.drain();
     signalling.drain(timeoutMs);
     const endsAtMs = performance.now() + timeoutMs;
-    const isBusy = () => [...rooms.liveRooms()].some((room) => room.participants.size > 0);
+    // A camera never leaves by itself: only people are waited for.
+    const isPerson = ({ kind }: { kind: string }) => kind !== 'ingress' && kind !== 'egress';
+    const isBusy = () => [...rooms.liveRooms()].some((room) => [...room.participants.values()].some(isPerson));
     while (isBusy() && performance.now() < endsAtMs) {
       await new Promise((wake) => setTimeout(wake, drainPollMs));
     }
@@ -114,10 +139,16 @@ export class App extends Owned {
 
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
-    const { signalling, webrtc, rooms, servers, sfu, store } = this.#parts;
-    await Promise.all([signalling.close(reason), webrtc.close(reason)]);
+    const { signalling, webrtc, ingest, pushGateways, rooms, servers, media, sfu, store } = this.#parts;
+    await Promise.all([
+      signalling.close(reason),
+      webrtc.close(reason),
+      ingest.streamingIns.close(reason),
+      ingest.pushes.close(reason),
+    ]);
+    await Promise.all(Object.values(pushGateways).map((gateway) => gateway.close(reason)));
     await rooms.close(reason);
-    await Promise.all([servers.close(reason), sfu.close(reason)]);
+    await Promise.all([servers.close(reason), media.close(reason), sfu.close(reason)]);
     await store.close();
   }
 }
@@ -131,6 +162,9 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const sfu = await createSfu(config.sfu, { log });
   undo.push(() => sfu.close());
 
+  const media = new MediaPool({ config: config.media, log, logLevel: config.log.level });
+  undo.push(() => media.close());
+
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
   undo.push(() => rooms.close());
   for (const name of config.rooms.initial) {
@@ -141,7 +175,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const failures = perMinute(config.limits.failedLoginsPerMinute, 'wrong credentials');
   const auth = await Auth.create({ store, rooms, config: config.auth, failures, log });
   const health = new Health({ sfu, store, dataFolder: data });
-  const metrics = new Metrics({ rooms, sfu, log });
+  health.addCheck('media', () => media.problems());
+  const metrics = new Metrics({ rooms, sfu, media, log });
   const ice = createIceServers(config.ice.servers);
   const joins = byAddress(perMinute(config.limits.joinsPerMinute, 'joins'));
   const addressOf = addressReader(config);
@@ -165,10 +200,16 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   });
   undo.push(() => signalling.close());
 
+  const pushGateways: PushGateways = {};
+  const wrongKeys = byAddress(perMinute(config.limits.failedLoginsPerMinute, 'wrong stream keys'));
+  const ingest = await buildIngest(config, { store, rooms, media, log }, wrongKeys, pushGateways);
+  undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
+
   const api = createApi({
     rooms,
     auth,
     sfu,
+    ingest,
     log,
     metrics,
     health,
@@ -183,7 +224,118 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     upgrades: { '/ws': signalling.handleUpgrade },
     log,
   });
-  return { config, log, store, sfu, rooms, auth, health, signalling, webrtc, servers };
+  undo.push(() => servers.close());
+  undo.push(() => Promise.all(Object.values(pushGateways).map((gateway) => gateway.close())));
+  const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
+  await openPushGateways(config, ingest.pushes, certificate, log, pushGateways);
+  return {
+    ...{ config, log, store, sfu, media, rooms, auth, ingest, pushGateways },
+    ...{ health, signalling, webrtc, servers },
+  };
+}
+
+type IngestParts = Pick<Parts, 'store' | 'rooms' | 'media' | 'log'>;
+
+/** Stream keys and whoever pushes with them, and what is pulled; the gateways that listen come later. */
+async function buildIngest(
+  { ingress, netPolicy, rtmp }: Config,
+  parts: IngestParts,
+  failures: RateLimiter,
+  gateways: PushGateways,
+): Promise<Ingest> {
+  const streamKeys = new StreamKeys(parts);
+  const pushes = new PushedIngresses({ ...parts, keys: streamKeys, failures, ...ingress });
+  const streamingIns = await StreamingIns.create({
+    ...parts,
+    pullers: pullersOf(netPolicy),
+    lingerMs: ingress.onDemandLingerMs,
+    stallTimeoutMs: ingress.stallTimeoutMs,
+    maxPerRoom: ingress.maxPerRoom,
+  });
+  const defaultPorts = { rtmp: 1935, rtsp: 554 };
+  const pushUrlOf = (protocol: PushProtocol, host: string) => {
+    if (protocol !== 'rtmp' && protocol !== 'rtsp') return undefined;
+    const port = gateways[protocol]?.port;
+    const shown = port === defaultPorts[protocol] ? '' : `:${port}`;
+    return port === undefined ? undefined : `${protocol}://${rtmp.publicHost ?? host}${shown}/live`;
+  };
+  return { streamKeys, pushes, streamingIns, media: parts.media, pushUrlOf };
+}
+
+/** Sources that are pulled are opened in the media worker, so that their media never crosses this process. */
+function pullersOf(netPolicy: Config['netPolicy']): Puller[] {
+  const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps'] };
+  const policy = new NetPolicy(rules);
+  return [
+    {
+      schemes: ['rtsp', 'rtsps'],
+      check: (url) => {
+        new RtspPull({ url, policy }).close();
+        assertMayPull(policy, url);
+      },
+      pull: (options) => ({
+        // Cameras have certificates that nobody has signed.
+        source: { via: 'opened', protocol: 'rtsp', options: { ...options, policy: rules, checksCertificate: false } },
+      }),
+    },
+    {
+      schemes: ['rtmp', 'rtmps'],
+      check: (url) => {
+        new RtmpPull({ url, policy }).close();
+        assertMayPull(policy, url);
+      },
+      pull: ({ url, startTimeoutMs, stallTimeoutMs }) => ({
+        source: {
+          via: 'opened',
+          protocol: 'rtmp',
+          options: { url, startTimeoutMs, stallTimeoutMs, policy: rules },
+        },
+      }),
+    },
+  ];
+}
+
+/** @param opened gets what listens, so that it can be closed should the next one fail */
+async function openPushGateways(
+  { rtmp, rtsp, rtp }: Config,
+  pushes: PushedIngresses,
+  certificate: { readonly cert: string; readonly key: string },
+  log: Logger,
+  opened: PushGateways,
+): Promise<void> {
+  if (rtmp.isEnabled) {
+    const config = { ...defaultRtmpConfig, ...rtmp, tlsPort: rtmp.tlsIsEnabled ? rtmp.tlsPort : undefined };
+    const authorizePublish = ({ streamName: key, remoteAddress }: { streamName: string; remoteAddress: string }) =>
+      pushes.authorize({ protocol: 'rtmp', key, remoteAddress });
+    opened.rtmp = await listening('rtmp', createRtmpGateway({ log, certificate, authorizePublish }, config));
+  }
+  if (rtsp.isEnabled) {
+    const config = {
+      ...{ ...defaultRtspConfig, ...rtsp, tlsPort: rtsp.tlsIsEnabled ? rtsp.tlsPort : undefined },
+      ...{ firstUdpPort: rtp.firstPort, lastUdpPort: rtp.lastPort },
+    };
+    const ports = {
+      ...{ log, certificate },
+      passwordOf: async () => undefined,
+      authorizePublish: ({ path, remoteAddress }: { path: string; remoteAddress: string }) =>
+        pushes.authorize({ protocol: 'rtsp', key: path.replace(/^live\//, ''), remoteAddress }),
+      authorizePlay: async () => {
+        throw new GatewayError('forbidden', 'Nothing is played here by RTSP; use WHEP.');
+      },
+    };
+    opened.rtsp = await listening('rtsp', createRtspGateway(ports, config));
+  }
+}
+
+/** @throws GatewayError `conflict` in words for whoever starts it */
+async function listening<T>(section: string, gateway: Promise<T>): Promise<T> {
+  try {
+    return await gateway;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const advice = `Set ${section}.port, ${section}.tlsPort or ${section}.host, use --port-base, or turn it off by ${section}.isEnabled.`;
+    throw new GatewayError('conflict', `${section.toUpperCase()} cannot listen: ${reason}. ${advice}`, { cause });
+  }
 }
 
 /** An IPv6 customer has many addresses and counts as one. */

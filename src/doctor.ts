@@ -127,6 +127,13 @@ function portsOf(config: Config): readonly PortUse[] {
     ...(config.metrics.isEnabled
       ? [{ setting: 'metrics.port', port: config.metrics.port, host: config.metrics.host, transports: tcp }]
       : []),
+    ...[
+      { section: 'rtmp', ...config.rtmp },
+      { section: 'rtsp', ...config.rtsp },
+    ].flatMap(({ section, isEnabled, host, port, tlsIsEnabled, tlsPort }) => [
+      ...(isEnabled ? [{ setting: `${section}.port`, port, host, transports: tcp }] : []),
+      ...(isEnabled && tlsIsEnabled ? [{ setting: `${section}.tlsPort`, port: tlsPort, host, transports: tcp }] : []),
+    ]),
     ...media,
   ];
 }

@@ -3,8 +3,11 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { Principal } from '#core/grants.ts';
-import type { Logger, RateLimiter, SfuPort } from '#core/ports.ts';
+import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
+import type { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { PushProtocol, StreamKeys } from '#core/stream-keys.ts';
+import type { StreamingIns } from '#core/streaming-ins.ts';
 import type { Auth } from './auth.ts';
 
 /** The little that the API asks of telemetry; src/app.ts hands it in. */
@@ -24,10 +27,21 @@ export interface ApiHealth {
   ready(): Promise<{ isReady: boolean; problems: readonly { readonly part: string; readonly message: string }[] }>;
 }
 
+/** Media that comes into rooms from elsewhere than browsers. */
+export interface ApiIngest {
+  readonly streamKeys: StreamKeys;
+  readonly pushes: Pick<PushedIngresses, 'find'>;
+  readonly streamingIns: StreamingIns;
+  readonly media: Pick<MediaPort, 'jobs' | 'describeWorkers'>;
+  /** Where to push by a protocol, without the key; undefined for one that is not served here. */
+  pushUrlOf(protocol: PushProtocol, host: string): string | undefined;
+}
+
 export interface ApiOptions {
   readonly rooms: Rooms;
   readonly auth: Auth;
   readonly sfu: SfuPort;
+  readonly ingest: ApiIngest;
   readonly log: Logger;
   readonly metrics: ApiMetrics;
   readonly health: ApiHealth;

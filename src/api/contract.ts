@@ -3,6 +3,7 @@
 // Times are RFC 3339 strings in UTC (`createdAt`), durations milliseconds (`ttlMs`). Objects that clients send refuse
 // unknown keys, so that a misspelt one is not silently without effect.
 
+export * from './contract/jobs.ts';
 export * from './contract/keys.ts';
 export * from './contract/messages.ts';
 export * from './contract/participants.ts';
@@ -12,5 +13,7 @@ export * from './contract/rooms.ts';
 export * from './contract/server.ts';
 export * from './contract/sessions.ts';
 export * from './contract/stats.ts';
+export * from './contract/stream-keys.ts';
+export * from './contract/streaming-ins.ts';
 export * from './contract/streams.ts';
 export * from './contract/tokens.ts';

@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'vitest';
+import type { StreamingInSettings } from '#core/streaming-in.ts';
 import { someApi } from '#test/support/some-api.ts';
 import { joinAndPublish } from '#test/support/some-room.ts';
 
@@ -28,6 +29,7 @@ const fields = [
     'expiresAt',
     'code',
   ],
+  ...['url', 'media', 'transport', 'onDemand', 'isEnabled', 'room', 'protocol', 'onConflict'],
   ...['publish', 'subscribe', 'chat', 'moderate', 'audio', 'video', 'data', '__proto__', 'constructor', 'toString'],
 ];
 
@@ -80,7 +82,15 @@ const samples: Readonly<Record<string, object>> = {
   'PATCH /api/rooms/{room}/streams/{stream}': { isMuted: true },
   'POST /api/rooms/{room}/tokens': { user: 'u', role: 'viewer', ttlMs: 60_000 },
   'POST /api/rooms/{room}/messages': { text: 'Hello' },
+  'POST /api/rooms/{room}/streaming-ins': { url: 'rtsp://u:p@camera.example/x', media: { audio: false } },
+  'PATCH /api/rooms/{room}/streaming-ins/{streamingIn}': { name: 'Gate', onDemand: false },
+  'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
   'POST /api/keys': { name: 'k', scopes: ['rooms:read'] },
+};
+
+const someCamera: Omit<StreamingInSettings, 'url'> = {
+  ...{ name: 'Camera', startTimeoutMs: 1_000, stallTimeoutMs: 1_000, isOnDemand: false, isEnabled: true },
+  ...{ audio: 'auto', video: 'auto', videoCodec: 'auto', transport: 'auto' },
 };
 
 /** null so many times as often as a value. */
@@ -90,22 +100,38 @@ const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>) =>
 const replacement = rarely(1, fc.tuple(fc.constantFrom(...fields), value));
 
 test('no request is answered with 500, and every answer is in the contract', async () => {
-  const { call, rooms, admin, tokenFor, keyWith, contract, log } = await someApi({
+  const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest } = await someApi({
     config: { http: { maxBodyBytes: 1_000 } },
   });
   const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
   let ids: Record<string, string> = {};
   let credentials: Record<string, string> = {};
 
+  const refillIngest = async () => {
+    const room = (await rooms.find('demo'))?.record;
+    if (!room) return;
+    const [key] = await ingest.streamKeys.of(room.id);
+    const streamKey =
+      key ??
+      (await ingest.streamKeys.create({ room: 'demo', protocol: 'rtmp', name: 'OBS', onConflict: 'reject' })).record;
+    const [one] = ingest.streamingIns.of(room.id);
+    const camera =
+      one ?? (await ingest.streamingIns.create(room.id, { ...someCamera, url: 'rtsp://u:p@camera.example/x' }));
+    const [job] = ingest.media.jobs.keys();
+    ids = { ...ids, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
+  };
+
   /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */
   const refill = async () => {
+    await refillIngest();
     const isThere = (await rooms.find('demo')) && (await rooms.find('demo'))?.record.roles.length === 6;
     const meeting = isThere ? await rooms.open('demo') : undefined;
     if (meeting?.participants.size && [...meeting.publications()].length === 2) return;
     await rooms.delete('demo').catch(() => undefined);
     await rooms.create({ name: 'demo' });
     const { participant, video } = await joinAndPublish(await rooms.open('demo'), 'alice');
-    ids = { participant: participant.id, stream: video.id };
+    ids = { ...ids, participant: participant.id, stream: video.id };
+    await refillIngest();
     const [moderator, reader] = [await tokenFor('demo', 'moderator'), await keyWith('rooms:read')];
     credentials = { admin, moderator, reader, wrong: 'sk_x_y', none: '' };
   };

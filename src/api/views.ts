@@ -1,9 +1,10 @@
 // Owns: domain objects as the API shows them. Pure. May import: core, ./contract.
+import type { JobInfo } from '#core/job.ts';
 import type { Participant } from '#core/participant.ts';
 import type { ChatMessage, Room } from '#core/room.ts';
 import type { RoomEntry } from '#core/rooms.ts';
 import type { Publication } from '#core/track.ts';
-import type { MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
+import type { JobResource, MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
 
 export const timeText = (epochMs: number): string => new Date(epochMs).toISOString();
 
@@ -65,6 +66,18 @@ export function streamView(publication: Publication): StreamResource {
 export function messageView(message: ChatMessage): MessageResource {
   const { id, from, to, text, sentAtMs } = message;
   return { id, from: from ?? null, to, text, sentAt: timeText(sentAtMs) };
+}
+
+export function jobView(info: JobInfo): JobResource {
+  const { atMs, startedAtMs, workerPid, verdicts, progress, ...rest } = info;
+  return {
+    ...rest,
+    since: timeText(atMs),
+    startedAt: timeText(startedAtMs),
+    workerPid: workerPid ?? null,
+    verdicts: verdicts.map((verdict) => ({ ...verdict, to: verdict.to ?? null })),
+    progress: progress ? { ...progress, avOffsetMs: progress.avOffsetMs ?? null } : null,
+  };
 }
 
 /** One page out of what is in memory, in order of id as the store's lists are. */

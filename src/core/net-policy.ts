@@ -118,6 +118,23 @@ export class NetPolicy {
   }
 }
 
+/**
+ * What can be said of a URL before its name is looked up, which is done, and judged again, at each connection.
+ * @throws GatewayError `forbidden` for an address that may not be reached, `invalid_request` for no URL
+ */
+export function assertMayPull(policy: NetPolicy, url: string): void {
+  const match = /^([a-z][a-z0-9+.-]*):\/\/(?:[^/?#]*@)?(\[[^\]]+\]|[^/?#:@]+)(?::(\d+))?/i.exec(url);
+  const [, scheme = '', authority = '', port] = match ?? [];
+  if (!match) throw new GatewayError('invalid_request', 'A URL looks like scheme://host/path.');
+  const host = authority.replace(/^\[|\]$/g, '');
+  const defaultPort = defaultPorts[scheme.toLowerCase()] ?? 0;
+  policy.assertTarget({ scheme, host, port: port === undefined ? defaultPort : Number(port) });
+  const problem = parseAddress(host) === undefined ? undefined : policy.addressProblem(host);
+  if (problem) throw new GatewayError('forbidden', `${host} may not be reached: ${problem}.`);
+}
+
+const defaultPorts: Readonly<Record<string, number>> = { rtsp: 554, rtsps: 322, rtmp: 1935, rtmps: 443 };
+
 /** One customer's addresses as one: IPv4 as it is, IPv6 by its /64, for limits per address. */
 export function addressGroup(address: string): string {
   const bits = parseAddress(address);

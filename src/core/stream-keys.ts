@@ -88,6 +88,18 @@ export class StreamKeys {
     return found.map(({ value }) => value);
   }
 
+  /** All of one room. */
+  async of(roomId: RoomId): Promise<readonly StreamKeyRecord[]> {
+    const found: StreamKeyRecord[] = [];
+    for (let after = ''; ; ) {
+      const page = await this.list({ after });
+      found.push(...page.filter((record) => record.roomId === roomId));
+      const last = page.at(-1);
+      if (!last) return found;
+      after = last.id;
+    }
+  }
+
   /** @throws GatewayError `not_found` */
   async get(id: string): Promise<StreamKeyRecord> {
     const found = await this.#options.store.get<StreamKeyRecord>(collection, id);
@@ -116,13 +128,7 @@ export class StreamKeys {
   }
 
   async #deleteOf(roomId: RoomId): Promise<void> {
-    for (let after = ''; ; ) {
-      const page = await this.list({ after });
-      for (const { id, roomId: owner } of page) if (owner === roomId) await this.delete(id);
-      const last = page.at(-1);
-      if (!last) return;
-      after = last.id;
-    }
+    for (const { id } of await this.of(roomId)) await this.delete(id);
   }
 }
 

@@ -42,7 +42,6 @@ export interface PullOptions
   extends Pick<StreamingInSettings, 'url' | 'transport' | 'startTimeoutMs' | 'stallTimeoutMs'> {
   readonly wantsAudio: boolean;
   readonly wantsVideo: boolean;
-  readonly log: Logger;
 }
 
 /** A protocol that can be pulled. */
@@ -51,8 +50,14 @@ export interface Puller {
   readonly schemes: readonly string[];
   /** @throws GatewayError `invalid_request` for a URL that it cannot take, `forbidden` for one that may not be reached */
   check(url: string): void;
-  /** One attempt. */
-  open(options: PullOptions): MediaSource;
+  /** What a job needs to open it: in its media worker, or in this process, anew for each attempt. */
+  pull(options: PullOptions): PullSource;
+}
+
+export interface PullSource {
+  readonly source: IngressJobSpec['source'];
+  /** Only where that is `fed`. */
+  readonly openSource?: (() => MediaSource) | undefined;
 }
 
 /** `stopped`: turned off, or on demand with nobody there. `failed`: could not be started; it is tried again. */
@@ -182,13 +187,21 @@ export class StreamingIn extends Owned {
     const { record } = this;
     const room = await rooms.open(record.roomId);
     const { url, transport, startTimeoutMs } = record;
+    const { source, openSource } = puller.pull({
+      url,
+      transport,
+      startTimeoutMs,
+      stallTimeoutMs: record.stallTimeoutMs,
+      wantsAudio: record.audio !== 'off',
+      wantsVideo: record.video !== 'off',
+    });
     const ingress = await Ingress.start({
       id: record.id,
       room,
       media,
       spec: {
         kind: 'ingress',
-        source: { via: 'fed' },
+        source,
         audio: record.audio,
         video: record.video,
         videoCodec: record.videoCodec,
@@ -197,16 +210,7 @@ export class StreamingIn extends Owned {
       user: record.name,
       displayName: record.name,
       log: this.#log,
-      openSource: () =>
-        puller.open({
-          url,
-          transport,
-          startTimeoutMs,
-          stallTimeoutMs: record.stallTimeoutMs,
-          wantsAudio: record.audio !== 'off',
-          wantsVideo: record.video !== 'off',
-          log: this.#log,
-        }),
+      openSource,
     });
     if (this.isClosed || !this.#isWanted) await ingress.close('requested');
     return ingress;

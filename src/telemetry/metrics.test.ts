@@ -1,6 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'vitest';
-import type { SfuProducer, SfuWebRtcTransport, StreamStats, TransportStats } from '#core/ports.ts';
+import { Ingress } from '#core/ingress.ts';
+import type { MediaWorkerInfo, SfuProducer, SfuWebRtcTransport, StreamStats, TransportStats } from '#core/ports.ts';
+import { FakeMedia } from '#test/support/fake-media.ts';
 import { joinAndPublish, someRooms } from '#test/support/some-room.ts';
 import { Metrics } from './metrics.ts';
 
@@ -173,4 +175,29 @@ test('process metrics are there: CPU, memory, event loop delay', async () => {
   assert.ok(Number(value(text, 'process_cpu_seconds_total')) > 0);
   assert.ok(Number(value(text, 'process_resident_memory_bytes')) > 1e6);
   assert.match(text, /switchyard_event_loop_delay_seconds\{quantile="0\.99"\} [\d.e-]+/);
+});
+
+test('jobs and media workers are shown, and those that are gone are not', async () => {
+  const { rooms, sfu, log } = someRooms();
+  const media = new FakeMedia();
+  const room = await rooms.create({ name: 'one' }).then(() => rooms.open('one'));
+  const spec = {
+    kind: 'ingress',
+    source: { via: 'fed' },
+    audio: 'auto',
+    video: 'auto',
+    videoCodec: 'auto',
+    stallTimeoutMs: 1_000,
+  } as const;
+  const ingress = await Ingress.start({ room, media, spec, user: 'obs', displayName: 'OBS', log });
+  const load = { costMsPerS: 40, cpuMs: 1_500, rssBytes: 1e8, eventLoopDelayP99Ms: 12 };
+  const worker: MediaWorkerInfo = { pid: 77, state: 'ready', jobs: 1, rtpPort: 40_000, ...load };
+  const metrics = new Metrics({ rooms, sfu, log, media: { jobs: media.jobs, describeWorkers: () => [worker] } });
+  const text = await metrics.render();
+  assert.match(text, /switchyard_jobs\{kind="ingress",state="starting"\} 1/);
+  assert.match(text, /switchyard_media_worker_jobs\{pid="77",state="ready"\} 1/);
+  assert.match(text, /switchyard_media_worker_cpu_seconds_total\{pid="77"\} 1.5/);
+  await ingress.close();
+  assert.doesNotMatch(await metrics.render(), /switchyard_jobs\{/);
+  await rooms.close();
 });

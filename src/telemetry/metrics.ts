@@ -2,13 +2,14 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type ErrorCode, errorTable } from '#core/errors.ts';
-import type { Logger, SfuPort, SfuWorkerInfo } from '#core/ports.ts';
+import type { Logger, MediaPort, SfuPort, SfuWorkerInfo } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { MediaSampler } from './media-sampler.ts';
 
 export interface MetricsOptions {
   readonly rooms: Rooms;
   readonly sfu: Pick<SfuPort, 'describeWorkers'>;
+  readonly media?: Pick<MediaPort, 'jobs' | 'describeWorkers'> | undefined;
   readonly log: Logger;
   /** Measurements of media are so old at the most before they are made again. */
   readonly cacheMs?: number;
@@ -31,7 +32,7 @@ const delayResolutionMs = 10;
 export class Metrics {
   readonly registry = new Registry();
   readonly counters: Counters;
-  readonly #options: Required<MetricsOptions>;
+  readonly #options: MetricsOptions & { readonly cacheMs: number };
   readonly #sampler: MediaSampler;
   readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs });
   readonly #gauges: ReturnType<typeof makeGauges>;
@@ -63,6 +64,7 @@ export class Metrics {
 
   async #collect(): Promise<void> {
     this.#countRooms();
+    this.#describeMedia();
     this.#measureDelay();
     if (performance.now() - this.#lastPassAtMs < this.#options.cacheMs) return;
     this.#lastPassAtMs = performance.now();
@@ -129,6 +131,22 @@ export class Metrics {
     });
   }
 
+  #describeMedia(): void {
+    const { media } = this.#options;
+    const { jobs, mediaJobs, mediaCost, mediaCpu, mediaMemory, mediaDelay } = this.#gauges;
+    for (const metric of [jobs, mediaJobs, mediaCost, mediaCpu, mediaMemory, mediaDelay]) metric.reset();
+    for (const { info } of media?.jobs.values() ?? []) jobs.inc({ kind: info.kind, state: info.state });
+    for (const { pid, state, ...worker } of media?.describeWorkers() ?? []) {
+      // By process: one that was replaced begins at zero, and its successor has another name.
+      const labels = { pid: String(pid) };
+      mediaJobs.set({ ...labels, state }, worker.jobs);
+      mediaCost.set(labels, worker.costMsPerS / 1_000);
+      mediaCpu.inc(labels, worker.cpuMs / 1_000);
+      mediaMemory.set(labels, worker.rssBytes);
+      mediaDelay.set(labels, worker.eventLoopDelayP99Ms / 1_000);
+    }
+  }
+
   #countJoins(): void {
     const { joins, leaves } = this.#gauges;
     this.#options.rooms.events.on('opened', (room) => {
@@ -175,6 +193,16 @@ function makeGauges(registry: Registry) {
     workerMemory: gauge('switchyard_sfu_worker_max_rss_bytes', 'Most memory an SFU worker has held.', ['worker']),
     workerRestarts: counter('switchyard_sfu_worker_restarts_total', 'Times an SFU worker was replaced.', ['worker']),
     workerConsumers: gauge('switchyard_sfu_worker_consumers', 'Streams that an SFU worker sends.', ['worker']),
+    jobs: gauge('switchyard_jobs', 'Jobs in media workers.', ['kind', 'state']),
+    mediaJobs: gauge('switchyard_media_worker_jobs', 'Jobs of a media worker.', ['pid', 'state']),
+    mediaCost: gauge('switchyard_media_worker_reckoned_cores', 'CPU that placement reckons for its jobs.', ['pid']),
+    mediaCpu: counter('switchyard_media_worker_cpu_seconds_total', 'CPU time of a media worker.', ['pid']),
+    mediaMemory: gauge('switchyard_media_worker_rss_bytes', 'Memory of a media worker.', ['pid']),
+    mediaDelay: gauge(
+      'switchyard_media_worker_event_loop_delay_seconds',
+      'How late a media worker runs its timers: 99th percentile since its last heartbeat.',
+      ['pid'],
+    ),
     joins: counter('switchyard_joins_total', 'Participants that came in.', ['kind']),
     leaves: counter('switchyard_leaves_total', 'Participants that left, and why.', ['kind', 'reason']),
   };

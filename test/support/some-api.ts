@@ -8,9 +8,16 @@ import { problemSchema } from '#api/contract.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { type Config, configSchema } from '#config/schema.ts';
 import type { Scope } from '#core/grants.ts';
-import type { SfuPort } from '#core/ports.ts';
+import { assertMayPull, NetPolicy } from '#core/net-policy.ts';
+import type { Logger, SfuPort, StorePort } from '#core/ports.ts';
+import { PushedIngresses } from '#core/pushed-ingresses.ts';
+import type { Rooms } from '#core/rooms.ts';
+import { StreamKeys } from '#core/stream-keys.ts';
+import type { Puller } from '#core/streaming-in.ts';
+import { StreamingIns } from '#core/streaming-ins.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
+import { FakeMedia } from './fake-media.ts';
 import type { FakeSfu } from './fake-sfu.ts';
 import { someRooms } from './some-room.ts';
 
@@ -48,11 +55,13 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const perMinute = (points: number, what: string) => new MemoryRateLimiter({ points, windowMs: 60_000, what });
   const failures = perMinute(limits.failedLoginsPerMinute, 'wrong credentials');
   const auth = await Auth.create({ store, rooms, config: config.auth, failures, log });
-  const metrics = new Metrics({ rooms, sfu, log });
+  const media = new FakeMedia();
+  const metrics = new Metrics({ rooms, sfu, media, log });
   const health = new Health({ sfu, store, dataFolder: '.', minFreeBytes: 1 });
   const limiter = perMinute(limits.requestsPerMinute, 'requests');
   const webRoot = options.webRoot ?? '/nonexistent';
-  const app = createApi({ rooms, auth, sfu, log, metrics, health, limiter, config, webRoot });
+  const ingest = await someIngest({ rooms, store, media, log });
+  const app = createApi({ rooms, auth, sfu, ingest, log, metrics, health, limiter, config, webRoot });
   const contract = new ContractCheck(app);
 
   const send = async (method: string, path: string, call: Call = {}): Promise<Response> => {
@@ -89,7 +98,43 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
       expiresAtMs: overrides.expiresAtMs ?? Date.now() + 60_000,
     });
   const admin = auth.firstAdminKey ?? config.auth.adminKey ?? '';
-  return { app, call, send, rooms, store, sfu, log, auth, metrics, health, config, admin, keyWith, tokenFor, contract };
+  return {
+    app,
+    call,
+    send,
+    rooms,
+    store,
+    sfu,
+    media,
+    ingest,
+    log,
+    auth,
+    metrics,
+    health,
+    config,
+    admin,
+    keyWith,
+    tokenFor,
+    contract,
+  };
+}
+
+/** Pushed by RTMP at port 1935, pulled by RTSP from anywhere. */
+async function someIngest(parts: { rooms: Rooms; store: StorePort; media: FakeMedia; log: Logger }) {
+  const streamKeys = new StreamKeys(parts);
+  const timeouts = { graceMs: 1_000, startTimeoutMs: 1_000, stallTimeoutMs: 1_000 };
+  const failures = new MemoryRateLimiter({ points: 1e9, windowMs: 60_000, what: 'wrong stream keys' });
+  const pushes = new PushedIngresses({ ...parts, keys: streamKeys, failures, ...timeouts });
+  const policy = new NetPolicy({ schemes: ['rtsp'] });
+  const rtsp: Puller = {
+    schemes: ['rtsp'],
+    check: (url) => assertMayPull(policy, url),
+    pull: (options) => ({ source: { via: 'opened', protocol: 'rtsp', options: { ...options } } }),
+  };
+  const limits = { lingerMs: 10, stallTimeoutMs: 1_000, maxPerRoom: 3 };
+  const streamingIns = await StreamingIns.create({ ...parts, pullers: [rtsp], ...limits });
+  const pushUrlOf = (protocol: string, host: string) => (protocol === 'rtmp' ? `rtmp://${host}/live` : undefined);
+  return { streamKeys, pushes, streamingIns, media: parts.media, pushUrlOf };
 }
 
 interface DeclaredRoute {

@@ -1,6 +1,7 @@
 // Owns: which resources there are. A new one is a file beside this and a line here. May import: the files beside it.
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { messageRoutes } from './messages.ts';
 import { participantRoutes } from './participants.ts';
@@ -8,6 +9,8 @@ import { roomRoutes } from './rooms.ts';
 import { healthRoutes, serverRoutes } from './server.ts';
 import { sessionRoutes } from './sessions.ts';
 import { statsRoutes } from './stats.ts';
+import { streamKeyRoutes } from './stream-keys.ts';
+import { streamingInRoutes } from './streaming-ins.ts';
 import { streamRoutes } from './streams.ts';
 import { tokenRoutes } from './tokens.ts';
 
@@ -15,6 +18,9 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   roomRoutes,
   participantRoutes,
   streamRoutes,
+  streamingInRoutes,
+  streamKeyRoutes,
+  jobRoutes,
   tokenRoutes,
   messageRoutes,
   statsRoutes,

@@ -1,0 +1,110 @@
+// Owns: streams that are pulled into a room. May import: zod, core, ./pieces.
+
+import { z } from 'zod';
+import { pullTransports } from '#core/streaming-in.ts';
+import { progressSchema, verdictSchema } from './jobs.ts';
+import { count, itemId, page, roomParams, shortText, time } from './pieces.ts';
+
+export const streamingInParams = z.object({ room: roomParams.shape.room, streamingIn: itemId });
+
+const wish = z
+  .union([z.literal('auto'), z.boolean()])
+  .meta({ description: 'auto takes it if there is any; true fails without it; false leaves it out.' });
+
+const settings = {
+  name: shortText.meta({ description: 'Shown in the room as the name of the participant.' }),
+  transport: z.enum(pullTransports).meta({ description: 'Of RTSP: auto is TCP, and UDP where there is no TCP.' }),
+  videoCodec: z
+    .enum(['auto', 'h264', 'vp8'])
+    .meta({ description: 'auto forwards what browsers can show and makes H264 of the rest.' }),
+  startTimeoutMs: z.int().min(500).max(120_000).meta({ description: 'For one attempt to connect.' }),
+  stallTimeoutMs: z.int().min(500).max(600_000).meta({ description: 'Connects again after so long without media.' }),
+  onDemand: z.boolean().meta({ description: 'Pulls only while somebody is in the room.' }),
+  isEnabled: z.boolean().meta({ description: 'false keeps it, but stopped.' }),
+};
+
+const url = z
+  .string()
+  .min(1)
+  .max(2_048)
+  .meta({
+    description: 'With user and password if it needs them.',
+    examples: ['rtsp://user:pass@camera.example/main'],
+  });
+
+const happening = z.object({
+  state: z.enum(['stopped', 'starting', 'live', 'stalled', 'reconnecting', 'failed']),
+  reason: z.string().meta({ description: 'For programs.', examples: ['media_flowing', 'source_refused'] }),
+  message: z.string().meta({ description: 'For people.' }),
+});
+
+export const streamingInSchema = z
+  .object({
+    id: z.string(),
+    roomId: z.string(),
+    url: z.string().meta({ description: 'Without user, password and the values of its query.' }),
+    ...settings,
+    media: z.object({ audio: wish, video: wish }),
+    createdAt: time,
+    ...happening.shape,
+    since: time.meta({ description: 'In this state since.' }),
+    nextAttemptAt: time.nullable(),
+    lastError: happening
+      .extend({ at: time })
+      .nullable()
+      .meta({ description: 'What went wrong last, also when all is well again.' }),
+    participantId: z.string().nullable(),
+    streams: z.array(z.string()).readonly().meta({ description: 'What it publishes in the room, by id.' }),
+    jobId: z.string().nullable(),
+    restarts: count.meta({ description: 'How often its media worker was lost.' }),
+    verdicts: z.array(verdictSchema).readonly(),
+    progress: progressSchema.nullable(),
+  })
+  .meta({ id: 'StreamingIn' });
+
+export const streamingInList = page(streamingInSchema).meta({ id: 'StreamingInList' });
+
+export const streamingInInput = z
+  .strictObject({
+    url,
+    name: settings.name.optional(),
+    media: z.strictObject({ audio: wish.default('auto'), video: wish.default('auto') }).prefault({}),
+    transport: settings.transport.default('auto'),
+    videoCodec: settings.videoCodec.default('auto'),
+    startTimeoutMs: settings.startTimeoutMs.default(15_000),
+    stallTimeoutMs: settings.stallTimeoutMs.default(5_000),
+    onDemand: settings.onDemand.default(false),
+    isEnabled: settings.isEnabled.default(true),
+  })
+  .meta({ id: 'StreamingInInput' });
+
+export const streamingInPatch = z
+  .strictObject({
+    url: url.optional(),
+    name: settings.name.optional(),
+    media: z.strictObject({ audio: wish.optional(), video: wish.optional() }).optional(),
+    transport: settings.transport.optional(),
+    videoCodec: settings.videoCodec.optional(),
+    startTimeoutMs: settings.startTimeoutMs.optional(),
+    stallTimeoutMs: settings.stallTimeoutMs.optional(),
+    onDemand: settings.onDemand.optional(),
+    isEnabled: settings.isEnabled.optional(),
+  })
+  .meta({
+    id: 'StreamingInPatch',
+    description: 'What is left out stays. A stream that runs is ended and begun again.',
+  });
+
+export const waitQuery = z.object({
+  wait: z.coerce
+    .number()
+    .min(0)
+    .max(60)
+    .default(0)
+    .meta({ description: 'Seconds to wait until it is live or has failed.' }),
+});
+
+export type StreamingInResource = z.output<typeof streamingInSchema>;
+export type StreamingInList = z.output<typeof streamingInList>;
+export type StreamingInInput = z.input<typeof streamingInInput>;
+export type StreamingInPatch = z.input<typeof streamingInPatch>;

@@ -1,0 +1,126 @@
+// Owns: /api/stream-keys, the keys that encoders push with. May import: core, ./.. of the API.
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { GatewayError } from '#core/errors.ts';
+import type { StreamKeyRecord } from '#core/stream-keys.ts';
+import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import {
+  newStreamKeySchema,
+  type StreamKeyResource,
+  streamKeyInput,
+  streamKeyList,
+  streamKeyParams,
+  streamKeyQuery,
+  streamKeySchema,
+} from '../contract.ts';
+import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { nextPage, pageOf, timeText } from '../views.ts';
+
+const tags = ['Stream keys'];
+
+const listRoute = apiRoute({
+  method: 'get',
+  path: '/api/stream-keys',
+  operationId: 'listStreamKeys',
+  tags,
+  summary: 'List stream keys',
+  access: { scope: 'rooms:read' },
+  request: { query: streamKeyQuery },
+  responses: { 200: jsonBody(streamKeyList, 'A page of stream keys, without the keys themselves.') },
+  errors: ['not_found'],
+});
+
+const createRoute = apiRoute({
+  method: 'post',
+  path: '/api/stream-keys',
+  operationId: 'createStreamKey',
+  tags,
+  summary: 'Make a stream key',
+  description: 'An encoder that pushes with it comes into the room as a participant of this name.',
+  access: { scope: 'rooms:write' },
+  request: { body: jsonInput(streamKeyInput) },
+  responses: { 201: jsonBody(newStreamKeySchema, 'The key. It is shown this once and kept as a hash.') },
+  errors: ['not_found', 'unprocessable'],
+});
+
+const readRoute = apiRoute({
+  method: 'get',
+  path: '/api/stream-keys/{streamKey}',
+  operationId: 'readStreamKey',
+  tags,
+  summary: 'Read a stream key',
+  access: { scope: 'rooms:read' },
+  request: { params: streamKeyParams },
+  responses: { 200: jsonBody(streamKeySchema, 'The stream key, without the key itself.') },
+  errors: ['not_found'],
+});
+
+const deleteRoute = apiRoute({
+  method: 'delete',
+  path: '/api/stream-keys/{streamKey}',
+  operationId: 'deleteStreamKey',
+  tags,
+  summary: 'Delete a stream key',
+  description: 'Ends whoever publishes with it.',
+  access: { scope: 'rooms:write' },
+  request: { params: streamKeyParams },
+  responses: { 204: { description: 'Deleted.' } },
+  errors: ['not_found'],
+});
+
+export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIHono<ApiEnv> {
+  const { streamKeys, pushes, pushUrlOf } = ingest;
+  const app = newRouter();
+
+  app.openapi(listRoute, async (c) => {
+    const { room, ...query } = c.req.valid('query');
+    if (room !== undefined) {
+      const { id } = (await rooms.get(room)).record;
+      const page = pageOf(await streamKeys.of(id), query);
+      return c.json({ ...page, items: await Promise.all(page.items.map(view)) }, 200);
+    }
+    const found = await streamKeys.list({ ...query, limit: query.limit + 1 });
+    return c.json(nextPage(await Promise.all(found.map(view)), query.limit), 200);
+  });
+
+  app.openapi(createRoute, async (c) => {
+    const input = c.req.valid('json');
+    const host = new URL(config.http.publicUrl ?? c.get('origin')).hostname;
+    const serverUrl = pushUrlOf(input.protocol, host);
+    if (serverUrl === undefined) {
+      throw new GatewayError('unprocessable', `This gateway takes no ${input.protocol} publishers.`);
+    }
+    const { key, record } = await streamKeys.create(input);
+    c.get('log').info({ streamKey: record.id, protocol: record.protocol }, 'stream key made');
+    c.header('location', `/api/stream-keys/${record.id}`);
+    c.header('cache-control', 'no-store');
+    return c.json({ ...(await view(record)), key, url: `${serverUrl}/${key}`, serverUrl }, 201);
+  });
+
+  app.openapi(readRoute, async (c) => c.json(await view(await streamKeys.get(c.req.valid('param').streamKey)), 200));
+
+  app.openapi(deleteRoute, async (c) => {
+    const { streamKey } = c.req.valid('param');
+    await streamKeys.delete(streamKey);
+    c.get('log').info({ streamKey }, 'stream key deleted');
+    return c.body(null, 204);
+  });
+
+  async function view(record: StreamKeyRecord): Promise<StreamKeyResource> {
+    const { id, roomId, protocol, name, onConflict, createdAtMs } = record;
+    const push = pushes.find(id);
+    return {
+      id,
+      room: (await rooms.find(roomId))?.record.name ?? '',
+      roomId,
+      protocol,
+      name,
+      onConflict,
+      createdAt: timeText(createdAtMs),
+      isLive: push?.isPublishing ?? false,
+      participantId: push?.ingress.participant.id ?? null,
+      jobId: push?.ingress.job?.id ?? null,
+    };
+  }
+
+  return app;
+}
