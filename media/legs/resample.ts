@@ -107,9 +107,4 @@ export class Downsampler {
     }
     line.copyWithin(0, count, count + past);
   }
-
-  /** Goes on as if it had heard what another one has, so that changing between them is not heard. */
-  copyFrom(other: Downsampler): void {
-    this.#line.set(other.#line);
-  }
 }

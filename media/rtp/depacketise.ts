@@ -34,11 +34,18 @@ abstract class FrameDepacketiser implements Depacketiser {
   #isKey = false;
 
   push(packet: RtpPacket, onFrame: OnFrame): void {
-    const hasGap = this.#lastSequence !== undefined && seqDistance(packet.sequenceNumber, this.#lastSequence) !== 1;
+    let lost = this.#lastSequence === undefined ? 0 : seqDistance(packet.sequenceNumber, this.#lastSequence) - 1;
     this.#lastSequence = packet.sequenceNumber;
-    if (this.#timestamp !== undefined && this.#timestamp !== packet.timestamp) this.#finish(onFrame);
+    if (this.#timestamp !== undefined && this.#timestamp !== packet.timestamp) {
+      // No marker was seen: of what was lost, one at least belonged to the frame that ends here.
+      if (lost !== 0) {
+        this.#damage();
+        lost -= Math.sign(lost);
+      }
+      this.#finish(onFrame);
+    }
     this.#timestamp = packet.timestamp;
-    if (hasGap) this.#damage();
+    if (lost !== 0) this.#damage();
     if (packet.payload.length > 0 && !this.read(packet.payload)) this.#isDamaged = true;
     if (packet.marker) this.#finish(onFrame);
   }

@@ -1,0 +1,274 @@
+// Owns: one call leg in the media worker: its packets in and out, its reports, its silence.
+import type { LegCodec, LegParameters, LegPosition, LegStats } from '#core/leg-media.ts';
+import type { LegStanding, MixEvent } from '#core/mix-messages.ts';
+import { isRtcp } from '../rtp/packet.ts';
+import { parseRtcp } from '../rtp/rtcp.ts';
+import { DtmfReceiver } from './dtmf.ts';
+import { LegOutput } from './leg-output.ts';
+import { type Address, LegSocket } from './leg-socket.ts';
+import { estimateMos } from './quality.ts';
+import { Reception } from './reception.ts';
+import { buildBye, buildReport } from './rtcp-report.ts';
+import { SrtpReceiver } from './srtp.ts';
+import { clockRateOf, unknownLevel, VoiceReceiver } from './voice-receiver.ts';
+
+/** A compromise of RFC 3550 §6.2 for sessions of two: the bandwidth is nothing, and round trips are wanted soon. */
+const reportIntervalMs = 5_000;
+const firstReportMs = 1_000;
+
+export interface CallLegOptions {
+  readonly id: number;
+  readonly local: Address;
+  readonly standing: LegStanding;
+  readonly position?: LegPosition | undefined;
+  readonly timeoutMs: number;
+  readonly send: (event: MixEvent) => void;
+  /** Each packet of its voice as it comes, for who passes it on. */
+  readonly onVoice?: ((codec: LegCodec, timestamp: number, payload: Uint8Array) => void) | undefined;
+}
+
+type Use = { readonly kind: 'audio'; readonly codec: LegCodec } | { readonly kind: 'dtmf' | 'noise' };
+
+export class CallLeg {
+  readonly id: number;
+  readonly receiver = new VoiceReceiver();
+  readonly output: LegOutput;
+  standing: LegStanding;
+  readonly #options: CallLegOptions;
+  readonly #socket: LegSocket;
+  readonly #reception = new Reception();
+  readonly #dtmf = new DtmfReceiver();
+  #uses: (Use | undefined)[] = [];
+  #parameters: LegParameters | undefined;
+  #srtp: SrtpReceiver | undefined;
+  #position: LegPosition | undefined;
+  #rejected = 0;
+  #lastHeardMs = performance.now();
+  #isSilent = false;
+  #nextReportMs = performance.now() + firstReportMs;
+  #wasSendingKeys = false;
+
+  /** @throws the error of the system where its ports are taken */
+  static async open(options: CallLegOptions): Promise<CallLeg> {
+    let leg: CallLeg | undefined;
+    const socket = await LegSocket.open(options.local, {
+      received: (data, from, isRtcpPort) => leg?.receive(data, from, isRtcpPort),
+    });
+    leg = new CallLeg(options, socket);
+    return leg;
+  }
+
+  private constructor(options: CallLegOptions, socket: LegSocket) {
+    this.id = options.id;
+    this.#options = options;
+    this.#socket = socket;
+    this.standing = options.standing;
+    this.#position = options.position;
+    this.output = new LegOutput(socket, options.position);
+  }
+
+  /** It is to be sent something. */
+  get listens(): boolean {
+    const direction = this.#parameters?.direction;
+    return direction === 'sendrecv' || direction === 'sendonly';
+  }
+
+  /** What it says is to be heard by others. */
+  get speaks(): boolean {
+    const { isInMix, isMuted, isHeld } = this.standing;
+    return isInMix && !isMuted && !isHeld && this.#isReceiving;
+  }
+
+  /** It hears the room. */
+  get hearsRoom(): boolean {
+    return this.standing.isInMix && !this.standing.isHeld;
+  }
+
+  get #isReceiving(): boolean {
+    const direction = this.#parameters?.direction;
+    return direction === 'sendrecv' || direction === 'recvonly';
+  }
+
+  negotiate(parameters: LegParameters): void {
+    const { receive, remoteAddress: address, remotePort: port, srtp } = parameters;
+    const uses: (Use | undefined)[] = [];
+    for (const { codec, payloadType } of receive.codecs) uses[payloadType] = { kind: 'audio', codec };
+    for (const { payloadType } of receive.dtmf) uses[payloadType] = { kind: 'dtmf' };
+    if (receive.comfortNoisePayloadType !== undefined) uses[receive.comfortNoisePayloadType] = { kind: 'noise' };
+    this.#uses = uses;
+    const isSameKey = srtp && this.#srtp && this.#parameters?.srtp?.receiveKey === srtp.receiveKey;
+    if (!isSameKey) this.#srtp = srtp && new SrtpReceiver(srtp, this.#position?.receiveIndex);
+    this.#parameters = parameters;
+    this.output.negotiate(parameters);
+    this.#socket.describe({ address, port }, parameters.remoteRtcpPort ?? port + 1, this.#position?.latched);
+    this.#position = undefined;
+    this.#lastHeardMs = performance.now();
+  }
+
+  receive(data: Buffer, from: Address, isRtcpPort: boolean): void {
+    const nowMs = performance.now();
+    if (isRtcp(data)) this.#receiveRtcp(data, from, isRtcpPort, nowMs);
+    else if (!isRtcpPort && this.#parameters) this.#receiveRtp(data, from, nowMs);
+  }
+
+  /** Called now and then: reports, and whether anything comes at all. */
+  watch(nowMs: number): void {
+    const isSendingKeys = this.output.dtmf.isBusy;
+    if (this.#wasSendingKeys && !isSendingKeys) this.#options.send({ type: 'legDtmfSent', legId: this.id });
+    this.#wasSendingKeys = isSendingKeys;
+    if (!this.#parameters) return;
+    if (!this.#isReceiving || this.standing.isHeld) this.#lastHeardMs = nowMs;
+    if (!this.#isSilent && nowMs - this.#lastHeardMs > this.#options.timeoutMs) {
+      this.#isSilent = true;
+      this.#options.send({ type: 'legSilent', legId: this.id });
+    }
+    if (nowMs >= this.#nextReportMs) this.#report(nowMs);
+  }
+
+  close(): void {
+    if (this.#parameters) this.output.sendRtcp(buildBye(this.output.ssrc, this.#cname));
+    this.#tell();
+    this.#socket.close();
+    this.receiver.close();
+  }
+
+  get stats(): LegStats {
+    const { buffer } = this.receiver;
+    const { packets, lost, roundTripMs, jitterMs } = this.#reception;
+    const codec = packets > 0 ? this.receiver.codec : this.#parameters?.send.codec;
+    const late = buffer?.lateCount ?? 0;
+    const lossShare = packets + lost > 0 ? (lost + late) / (packets + lost) : 0;
+    const bufferMs = buffer?.targetMs ?? 0;
+    return {
+      codec,
+      packetsReceived: packets,
+      packetsSent: this.output.packets,
+      bytesReceived: this.#reception.bytes,
+      bytesSent: this.output.bytes,
+      packetsLost: lost,
+      packetsLate: late,
+      framesConcealed: buffer?.concealedCount ?? 0,
+      jitterMs,
+      bufferMs,
+      roundTripTimeMs: roundTripMs,
+      remotePacketsLost: this.#reception.remoteLost,
+      remoteJitterMs: this.#reception.remoteJitterMs,
+      meanOpinionScore: codec && packets > 0 ? estimateMos(codec, (roundTripMs ?? 0) / 2 + bufferMs + 20, lossShare) : undefined,
+      packetsRejected: this.#rejected,
+    };
+  }
+
+  #receiveRtp(packet: Buffer, from: Address, nowMs: number): void {
+    if (packet.length < 12 || (packet[0] as number) >> 6 !== 2) return;
+    const payloadType = (packet[1] as number) & 0x7f;
+    const use = this.#uses[payloadType];
+    if (!use) return;
+    let plain = packet;
+    if (this.#srtp) {
+      const opened = this.#srtp.unprotectRtp(packet);
+      if (!opened) {
+        this.#rejected += 1;
+        return;
+      }
+      plain = opened;
+    }
+    const acceptance = this.#socket.accept(from);
+    if (acceptance === 'other') return;
+    if (acceptance === 'new') this.#noteLatch(from);
+    this.#noteHeard(nowMs);
+    const payload = payloadOf(plain);
+    if (!payload) return;
+    const seq = ((plain[2] as number) << 8) | (plain[3] as number);
+    const timestamp = plain.readUInt32BE(4);
+    const ssrc = plain.readUInt32BE(8);
+    const codec = use.kind === 'audio' ? use.codec : this.receiver.codec;
+    this.#reception.note(ssrc, seq, timestamp, payload.length, clockRateOf(codec), nowMs);
+    if (use.kind === 'audio') {
+      if (payload.length === 0) return;
+      this.receiver.receive('audio', codec, payloadType, seq, timestamp, payload, unknownLevel, nowMs);
+      if (this.speaks) this.#options.onVoice?.(codec, timestamp, payload);
+    } else if (use.kind === 'noise') {
+      this.receiver.receive('comfort_noise', codec, payloadType, seq, timestamp, payload, unknownLevel, nowMs);
+    } else {
+      this.receiver.receive('skip', codec, payloadType, seq, timestamp, payload, unknownLevel, nowMs);
+      const digit = this.#dtmf.receive(payload, timestamp);
+      if (digit) this.#options.send({ type: 'legDtmf', legId: this.id, digit });
+    }
+  }
+
+  #receiveRtcp(data: Buffer, from: Address, isRtcpPort: boolean, nowMs: number): void {
+    const plain = this.#srtp ? this.#srtp.unprotectRtcp(data) : data;
+    if (!plain) {
+      this.#rejected += 1;
+      return;
+    }
+    if (isRtcpPort && !this.#socket.acceptRtcp(from)) return;
+    // A phone that sends nothing while it is muted still reports.
+    this.#noteHeard(nowMs);
+    for (const packet of parseRtcp(plain)) {
+      if (packet.kind === 'sr') this.#reception.noteReport(packet, nowMs);
+      if (packet.kind !== 'sr' && packet.kind !== 'rr') continue;
+      const block = packet.reports.find(({ ssrc }) => ssrc === this.output.ssrc);
+      if (block) this.#reception.noteBlock(block, this.output.clockRateHz, Date.now() * 1_000);
+    }
+  }
+
+  #noteLatch({ address, port }: Address): void {
+    this.#options.send({ type: 'legLatched', legId: this.id, address, port });
+  }
+
+  #noteHeard(nowMs: number): void {
+    this.#lastHeardMs = nowMs;
+    if (!this.#isSilent) return;
+    this.#isSilent = false;
+    this.#options.send({ type: 'legHeard', legId: this.id });
+  }
+
+  #report(nowMs: number): void {
+    // Spread by half, so that a thousand legs that came together do not report together (RFC 3550 §6.3.1).
+    this.#nextReportMs = nowMs + reportIntervalMs * (0.75 + Math.random() / 2);
+    const { output } = this;
+    const sent =
+      output.sentSinceReport > 0
+        ? {
+            unixUs: Date.now() * 1_000,
+            rtpTimestamp: output.position.rtpTimestamp,
+            packetCount: output.packets,
+            octetCount: output.bytes,
+          }
+        : undefined;
+    output.sentSinceReport = 0;
+    output.sendRtcp(
+      buildReport({ ssrc: output.ssrc, cname: this.#cname, sent, block: this.#reception.block(nowMs) }),
+    );
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { ssrc } = this.#reception;
+    const position: LegPosition = {
+      ...this.output.position,
+      receiveIndex: ssrc === undefined ? undefined : this.#srtp?.highestIndex(ssrc),
+      latched: this.#socket.latched,
+    };
+    this.#options.send({ type: 'legReport', legId: this.id, stats: this.stats, position });
+  }
+
+  /** Says nothing of this machine, RFC 7022. */
+  get #cname(): string {
+    return `leg-${this.output.ssrc.toString(36)}`;
+  }
+}
+
+/** @returns a view without header, extension and padding */
+function payloadOf(packet: Buffer): Uint8Array | undefined {
+  const first = packet[0] as number;
+  if ((first & 0x3f) === 0) return packet.subarray(12);
+  let offset = 12 + (first & 0x0f) * 4;
+  if (first & 0x10) {
+    if (offset + 4 > packet.length) return undefined;
+    offset += 4 + packet.readUInt16BE(offset + 2) * 4;
+  }
+  const end = first & 0x20 ? packet.length - (packet[packet.length - 1] as number) : packet.length;
+  return offset <= end ? packet.subarray(offset, end) : undefined;
+}
