@@ -46,6 +46,8 @@ export class PlainConnection extends Owned {
   readonly #setup: DtlsSetup;
   #usernameFragment: string;
   #version = 0;
+  /** M-lines of the last description that we have sent, as text. */
+  #said = '';
   #hasConnected = false;
   /** While our offer waits for its answer: how many m-lines there were before it. */
   #proposedFrom: number | undefined;
@@ -115,10 +117,9 @@ export class PlainConnection extends Owned {
   /** @returns an offer of ours, undefined when the client has all that there is */
   async propose(): Promise<PlainDescription | undefined> {
     const before = this.#lines.length;
-    const hadSections = JSON.stringify(this.#lines.sections);
     await this.#dropEnded();
     await this.#fill(true);
-    if (JSON.stringify(this.#lines.sections) === hadSections) return undefined;
+    if (JSON.stringify(this.#lines.sections) === this.#said) return undefined;
     this.#proposedFrom = before;
     return this.#describe('actpass');
   }
@@ -292,11 +293,13 @@ export class PlainConnection extends Owned {
 
   #describe(setup: DtlsSetup): PlainDescription {
     this.#version += 1;
+    const { sections } = this.#lines;
+    this.#said = JSON.stringify(sections);
     const { iceParameters, iceCandidates, dtlsParameters } = this.#transport;
     const sdp = writeSdp({
       sessionId: this.#sessionId,
       version: this.#version,
-      sections: this.#lines.sections,
+      sections,
       transport: { iceParameters, iceCandidates, dtlsParameters, setup },
     });
     return { sdp, streams: this.#lines.streams };

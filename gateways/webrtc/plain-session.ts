@@ -43,7 +43,9 @@ const answerTimeoutMs = 10_000;
 const offerTries = 3;
 /** Connections in a row that never came up, until the session ends. */
 const maxFailedConnections = 3;
-const maxWaitingMessages = 100;
+/** What a client may have sent before the messages ahead of it have had their turn. */
+const maxWaitingMessages = 500;
+const maxWaitingCharacters = 1_000_000;
 
 const layerCaps = { low: 0, medium: 1, high: Number.POSITIVE_INFINITY } as const;
 
@@ -71,6 +73,7 @@ export class PlainSession extends Owned {
   #quality: keyof typeof layerCaps = 'high';
   #queue: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #waitingCharacters = 0;
   #gatherTimer: NodeJS.Timeout | undefined;
   #answerTimer: NodeJS.Timeout | undefined;
   #offerId = 0;
@@ -101,14 +104,16 @@ export class PlainSession extends Owned {
 
   /** One message of the client, as text. */
   receive(text: string): void {
-    if (this.#waiting >= maxWaitingMessages) {
+    if (this.#waiting >= maxWaitingMessages || this.#waitingCharacters + text.length > maxWaitingCharacters) {
       this.#options.socket.close(closeCodes.tooManyMessages, 'too many messages');
       void this.close('failed');
       return;
     }
     let about: string | undefined;
+    this.#waitingCharacters += text.length;
     this.#enqueue(
       async () => {
+        this.#waitingCharacters -= text.length;
         const message = parseMessage(text);
         about = message.type;
         await this.#handle(message);
@@ -146,7 +151,9 @@ export class PlainSession extends Owned {
         return this.#requestOffer('screen-share');
       case 'stop-screen-share':
         this.#publisher.forgetScreen();
-        return this.#connection?.stopScreen();
+        await this.#connection?.stopScreen();
+        // A client that says it in SDP too comes first; one that does not is told to send no more.
+        return this.#scheduleOffer();
       case 'update-quality':
         this.#quality = message.quality;
         return this.#connection?.reviewLayers();
