@@ -34,7 +34,7 @@ export interface AmfLimits {
   readonly maxValues: number;
 }
 
-export const defaultAmfLimits: AmfLimits = { maxDepth: 16, maxValues: 4_096 };
+const defaultAmfLimits: AmfLimits = { maxDepth: 16, maxValues: 4_096 };
 
 const marker = {
   number: 0x00,

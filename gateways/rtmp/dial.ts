@@ -14,8 +14,7 @@ export interface DialOptions {
   readonly authorities?: string | undefined;
 }
 
-export const systemLookup: LookupAll = async (host) =>
-  (await lookup(host, { all: true })).map((found) => found.address);
+const systemLookup: LookupAll = async (host) => (await lookup(host, { all: true })).map((found) => found.address);
 
 /**
  * @param isEncrypted whether to speak TLS, checking the certificate against the name

@@ -2,10 +2,9 @@
 // May import: core.
 import { type RtmpGatewayConfig, type RtmpGatewayPorts, RtmpServer } from './server.ts';
 
-export { pushRtmp, type RtmpPush, type RtmpPushOptions } from './client.ts';
-export type { RtmpPublishGrant, RtmpPublishRequest } from './publish-request.ts';
-export { RtmpPull, type RtmpPullOptions } from './pull.ts';
-export { defaultRtmpConfig, type RtmpGatewayConfig, type RtmpGatewayPorts } from './server.ts';
+export { pushRtmp } from './client.ts';
+export { RtmpPull } from './pull.ts';
+export { defaultRtmpConfig } from './server.ts';
 
 /** Listening when it resolves. The result is a Gateway of core, with its ports for whoever shows the URL. */
 export function createRtmpGateway(ports: RtmpGatewayPorts, config: RtmpGatewayConfig): Promise<RtmpServer> {

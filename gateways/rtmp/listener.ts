@@ -30,6 +30,9 @@ export interface AcceptedPeer {
   readonly isEncrypted: boolean;
 }
 
+/** Keep-alive finds peers that vanished while a room had paused them and nobody read. */
+const tcpOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 };
+
 export class RtmpListener extends Owned {
   readonly #options: ListenerOptions;
   readonly #onPeer: (peer: AcceptedPeer) => void;
@@ -63,12 +66,12 @@ export class RtmpListener extends Owned {
   async listen(): Promise<void> {
     const { host, port, tlsPort, certificate, tlsHandshakeTimeoutMs } = this.#options;
     if (port !== undefined) {
-      this.#plain = createServer({ noDelay: true });
+      this.#plain = createServer(tcpOptions);
       this.#plain.on('connection', (socket) => this.#admit(socket) && this.#accept(socket, false));
       await listenOn(this.#plain, port, host);
     }
     if (tlsPort !== undefined && certificate) {
-      const server = createTlsServer({ ...certificate, handshakeTimeout: tlsHandshakeTimeoutMs, noDelay: true });
+      const server = createTlsServer({ ...certificate, handshakeTimeout: tlsHandshakeTimeoutMs, ...tcpOptions });
       this.#encrypted = server;
       server.on('connection', (socket: Socket) => this.#admit(socket)); // before TLS, so that it counts
       server.on('secureConnection', (socket: TLSSocket) => this.#accept(socket, true));

@@ -147,8 +147,8 @@ const multitrack = 0x02;
 const modEx = 0x04;
 const timestampNanoOffset = 0x08;
 
-export const videoFourCcs = ['avc1', 'hvc1', 'av01', 'vp09', 'vp08'] as const;
-export const audioFourCcs = ['mp4a', 'Opus', '.mp3', 'fLaC', 'ac-3', 'ec-3'] as const;
+const videoFourCcs = ['avc1', 'hvc1', 'av01', 'vp09', 'vp08'] as const;
+const audioFourCcs = ['mp4a', 'Opus', '.mp3', 'fLaC', 'ac-3', 'ec-3'] as const;
 
 /** What our server can take, for the answer to `connect`. */
 export function serverCapabilities(): AmfObject {

@@ -5,8 +5,9 @@ import { GatewayError } from '#core/errors.ts';
 import type { MediaSource, SourceEnd, SourceStream, SourceUnit } from '#core/media-source.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { RtmpPeer } from '#test/support/rtmp-peer.ts';
-import { objectOf } from './amf0.ts';
-import type { RtmpCommand } from './messages.ts';
+import { encodeAmf0, objectOf } from './amf0.ts';
+import { ChunkWriter } from './chunk.ts';
+import { commandMessage, type RtmpCommand } from './messages.ts';
 import type { RtmpPublishGrant, RtmpPublishRequest } from './publish-request.ts';
 import { defaultRtmpConfig, type RtmpGatewayConfig, RtmpServer } from './server.ts';
 
@@ -365,16 +366,32 @@ describe('hostile input harms nobody else', () => {
     await expectAlive();
   });
 
+  test('metadata without end costs no memory, and the stream goes on', async () => {
+    const attacker = await peer();
+    await attacker.publish('good-attacker');
+    const bomb = encodeAmf0(['@setDataFrame', 'onMetaData', { text: 'x'.repeat(2_000_000) }]);
+    const crowd = encodeAmf0(['onMetaData', Object.fromEntries(Array.from({ length: 9_000 }, (_, i) => [`k${i}`, i]))]);
+    const before = process.memoryUsage();
+    for (let i = 0; i < 60; i++) {
+      const sent = new Promise<void>((resolve) => void attacker.socket.once('drain', resolve));
+      attacker.send({ ...empty(18, 1), payload: i % 2 === 0 ? bomb : crowd });
+      if (attacker.socket.writableNeedDrain) await sent;
+    }
+    attacker.media('video', avcConfig);
+    attacker.media('video', keyFrame);
+    await room.until(() => room.units.length === 1);
+    const after = process.memoryUsage();
+    expect(after.arrayBuffers + after.heapUsed - before.arrayBuffers - before.heapUsed).toBeLessThan(120_000_000);
+    expect(log.lines.some(({ message }) => message === 'rtmp metadata passed over')).toBe(true);
+  });
+
   test('a client that asks and never reads is cut off', async () => {
     const attacker = await peer();
     attacker.command('connect', 1, { app: 'live' });
     await attacker.answer('_result', 1);
     attacker.socket.pause();
-    const ping = { chunkStreamId: 2, type: 4, streamId: 0, timestamp: 0, payload: Buffer.from('000600000001', 'hex') };
-    const block = Buffer.concat(
-      Array.from({ length: 5_000 }, () => Buffer.from('02000000000006040000000000060000002a', 'hex')),
-    );
-    attacker.send(ping);
+    const ask = new ChunkWriter().encode(commandMessage({ name: 'FCPublish', transactionId: 0, args: [] }));
+    const block = Buffer.concat(Array.from({ length: 2_000 }, () => Buffer.concat(ask)));
     // Not until `close`: writes to a destroyed socket fail so fast that no event would ever get a turn.
     while (!attacker.socket.destroyed) {
       await new Promise<void>((resolve) => void attacker.socket.write(block, () => resolve()));

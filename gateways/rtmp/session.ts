@@ -58,6 +58,7 @@ export class RtmpSession extends Owned {
   #timer: NodeJS.Timeout | undefined;
   #strayMessages = 0;
   #brokenMessages = 0;
+  #brokenMetadata = 0;
 
   constructor(
     socket: Duplex,
@@ -152,6 +153,8 @@ export class RtmpSession extends Owned {
     try {
       this.#published.stream.data(parseData(message));
     } catch (thrown) {
+      // Once: a publisher must not fill our log.
+      if (++this.#brokenMetadata > 1) return;
       this.#log.warn({ reason: toGatewayError(thrown).message }, 'rtmp metadata passed over');
     }
   }

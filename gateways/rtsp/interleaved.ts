@@ -15,7 +15,7 @@ export interface RtspLimits {
   readonly maxBodyBytes: number;
 }
 
-export const defaultRtspLimits: RtspLimits = { maxHeadBytes: 16_384, maxBodyBytes: 65_536 };
+const defaultRtspLimits: RtspLimits = { maxHeadBytes: 16_384, maxBodyBytes: 65_536 };
 
 const dollar = 0x24;
 const lineFeed = 0x0a;

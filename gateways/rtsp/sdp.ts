@@ -121,7 +121,7 @@ function formatOf(media: Media, payloadType: number): RtpFormat | undefined {
 }
 
 /** Kept as text: a configuration of `0012` is no number, and base64 holds equal signs. */
-export function parseFormatParameters(config: string): Record<string, string> {
+function parseFormatParameters(config: string): Record<string, string> {
   const parameters: Record<string, string> = Object.create(null);
   for (const part of String(config).split(';').slice(0, 64)) {
     const at = part.indexOf('=');
