@@ -18,10 +18,7 @@ import {
   type TlsOptions,
 } from './server/index.ts';
 
-export { SipDialog, type SipDialogEvents } from './dialog.ts';
-export type { SipCredentials } from './digest.ts';
-export { type CallOptions, type InboundCall, type InboundRequest, type OutboundCall, SipLink } from './link.ts';
-export type { CallLadder } from './server/index.ts';
+export type { InboundCall } from './link.ts';
 
 export interface SipSignallingOptions {
   readonly config: SipConfig;

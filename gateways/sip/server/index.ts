@@ -17,8 +17,8 @@ import type { Flow } from './transport/flow.ts';
 import { type ListenPoint, TransportLayer } from './transport/transport-layer.ts';
 
 export { defaultSipServerOptions, type SipServerOptions } from './options.ts';
-export type { CallLadder, LadderMessage } from './trace/ladder.ts';
-export { defaultTransportLimits, type TransportLimits } from './transport/limiter.ts';
+export type { CallLadder } from './trace/ladder.ts';
+export { defaultTransportLimits } from './transport/limiter.ts';
 export { type Certificate, readCertificate, type TlsOptions } from './transport/stream-listener.ts';
 export type { ListenPoint } from './transport/transport-layer.ts';
 

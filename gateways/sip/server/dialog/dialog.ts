@@ -136,6 +136,6 @@ function isLoose(route: string): boolean {
   return parseUri(uriOf(route))?.params.has('lr') ?? true;
 }
 
-export function uriOf(route: string): string {
+function uriOf(route: string): string {
   return parseNameAddrs(route)?.[0]?.uri ?? route;
 }

@@ -121,9 +121,3 @@ function skipParamValue(text: string, from: number): number {
   }
   return i;
 }
-
-/** Takes the quotes and backslashes off a quoted string; anything else is returned as it is. */
-export function unquote(text: string): string {
-  if (text.length < 2 || !text.startsWith('"')) return text;
-  return text.slice(1, -1).replaceAll(/\\(.)/gs, '$1');
-}

@@ -185,7 +185,7 @@ export class SipMessage {
 const cseqPattern = /^(\d{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)$/;
 
 /** @see RFC 3261 §8.1.1.5: below 2^31 */
-export function parseCSeq(text: string): CSeq | undefined {
+function parseCSeq(text: string): CSeq | undefined {
   const found = cseqPattern.exec(text);
   const number = Number(found?.[1]);
   return found?.[2] !== undefined && number < 2 ** 31 ? { number, method: found[2] } : undefined;

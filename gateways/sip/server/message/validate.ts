@@ -10,7 +10,7 @@ const single = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type',
 const dialogMakers = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
 
 /** Option tags that this server, drachtio-srf or the application behind it knows. */
-export const supportedExtensions: ReadonlySet<string> = new Set([
+const supportedExtensions: ReadonlySet<string> = new Set([
   '100rel',
   'timer',
   'replaces',

@@ -29,10 +29,6 @@ export interface FlowHandler {
   onFault(flow: Flow, fault: Fault, message: SipMessage | undefined): void;
 }
 
-export function isReliable(protocol: Protocol): boolean {
-  return protocol !== 'udp';
-}
-
 export function isSecure(protocol: Protocol): boolean {
   return protocol === 'tls' || protocol === 'wss';
 }
