@@ -7,9 +7,9 @@ import type { CloseReason } from '#core/lifecycle.ts';
 import type { MediaSource, SourceEnd, SourceSink } from '#core/media-source.ts';
 import type { LookupAll, NetPolicy } from '#core/net-policy.ts';
 import type { Logger } from '#core/ports.ts';
+import { ClientTrack } from './client-track.ts';
 import { dial } from './dial.ts';
 import { headerOf, type RtspResponse } from './message.ts';
-import { PulledTrack } from './pulled-track.ts';
 import { RequestChannel } from './request-channel.ts';
 import { aggregateControl, parseTracks, type RtspTrack } from './sdp.ts';
 import { parseRtspUrl, parseSession, type RtspUrl } from './translate.ts';
@@ -52,7 +52,7 @@ export class RtspPull implements MediaSource {
   readonly #url: RtspUrl;
   readonly #abort = new AbortController();
   readonly #done = Promise.withResolvers<SourceEnd>();
-  readonly #tracks = new Map<number, PulledTrack>();
+  readonly #tracks = new Map<number, ClientTrack>();
   readonly #reporterSsrc = randomBytes(4).readUInt32BE();
   #sink: SourceSink | undefined;
   #channel: RequestChannel | undefined;
@@ -178,8 +178,9 @@ export class RtspPull implements MediaSource {
     const hasUdp = [...this.#tracks.values()].some((one) => one.isUdp);
     const attempts = wish === 'auto' ? (hasUdp ? (['udp'] as const) : (['tcp', 'udp'] as const)) : ([wish] as const);
     for (const [i, transport] of attempts.entries()) {
-      const pulled = await PulledTrack.create(track, {
+      const pulled = await ClientTrack.create(track, {
         transport,
+        isReceiving: true,
         channelId: 2 * this.#tracks.size,
         remoteAddress: this.#remoteAddress,
         udpPorts: this.#options.udpPorts,

@@ -1,10 +1,11 @@
-// Owns: the door of RTSP: cameras that we pull, encoders that push to us, players that come to us.
+// Owns: the door of RTSP: cameras that we pull, servers that we push to, encoders that push to us, players that come to us.
 // May import: core.
 import { type RtspGatewayConfig, type RtspGatewayPorts, RtspServer } from './server.ts';
 
-export { RtspPull, type RtspPullOptions, type RtspTransport } from './client.ts';
-export type { RtspAccessRequest, RtspPlayable, RtspPlayback, RtspPlayerAddress, RtspPublishGrant } from './ports.ts';
-export { defaultRtspConfig, type RtspGatewayConfig, type RtspGatewayPorts } from './server.ts';
+export { RtspPull, type RtspPullOptions } from './client.ts';
+export type { RtspPlayback } from './ports.ts';
+export { pushRtsp } from './push.ts';
+export { defaultRtspConfig } from './server.ts';
 
 /** Listening when it resolves. The result is a Gateway of core, with its ports for whoever shows the URL. */
 export function createRtspGateway(ports: RtspGatewayPorts, config: RtspGatewayConfig): Promise<RtspServer> {

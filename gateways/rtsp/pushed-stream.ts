@@ -69,7 +69,12 @@ export class PushedStream implements MediaSource {
 
   packet(streamId: number, kind: 'rtp' | 'rtcp', data: Buffer): void {
     if (this.#isOver) return;
-    if (kind === 'rtp') this.#mediaSsrcs.set(streamId, data.readUInt32BE(8));
+    if (kind === 'rtp') {
+      // Packets of another payload type hold the way through a firewall open, and mean nothing.
+      const track = this.tracks.find(({ stream }) => stream.id === streamId);
+      if (((data[1] as number) & 0x7f) !== track?.stream.rtp.payloadType) return;
+      this.#mediaSsrcs.set(streamId, data.readUInt32BE(8));
+    }
     this.#sink?.deliver({ kind, streamId, data });
   }
 

@@ -1,4 +1,4 @@
-// Owns: how one track of a pulled stream travels: in the RTSP connection, or by two UDP ports. May import: core.
+// Owns: how one track of a stream that we pull or push travels: in the RTSP connection, or by two UDP ports. May import: core.
 import { randomBytes } from 'node:crypto';
 import { GatewayError } from '#core/errors.ts';
 import { buildPli, buildReceiverReport } from './rtcp.ts';
@@ -6,8 +6,10 @@ import type { RtspTrack } from './sdp.ts';
 import { isRtcp, isRtp, parseTransport } from './translate.ts';
 import { UdpPair, type UdpPairOptions } from './udp-pair.ts';
 
-export interface PulledTrackOptions {
+export interface ClientTrackOptions {
   readonly transport: 'tcp' | 'udp';
+  /** Media comes to us; else it goes out. */
+  readonly isReceiving: boolean;
   /** Even; the next one is RTCP's. */
   readonly channelId: number;
   /** The server's, as the TCP connection has it: packets from elsewhere are not its. */
@@ -16,23 +18,23 @@ export interface PulledTrackOptions {
   readonly onPacket: (kind: 'rtp' | 'rtcp', data: Buffer) => void;
 }
 
-export class PulledTrack {
+export class ClientTrack {
   readonly #track: RtspTrack;
-  readonly #options: PulledTrackOptions;
+  readonly #options: ClientTrackOptions;
   readonly #udp: UdpPair | undefined;
   #channels: readonly [number, number] | undefined;
-  #sendFrame: (channel: number, data: Buffer) => void = () => undefined;
+  #sendFrame: (channel: number, data: Uint8Array) => void = () => undefined;
   #mediaSsrc: number | undefined;
 
   /** @throws GatewayError `overloaded` when there is no port */
-  static async create(track: RtspTrack, options: PulledTrackOptions): Promise<PulledTrack> {
+  static async create(track: RtspTrack, options: ClientTrackOptions): Promise<ClientTrack> {
     const host = options.remoteAddress.includes(':') ? '::' : '0.0.0.0';
     const range = options.udpPorts ?? { firstPort: 0, lastPort: 0 };
     const udp = options.transport === 'udp' ? await UdpPair.create({ host, ...range }) : undefined;
-    return new PulledTrack(track, options, udp);
+    return new ClientTrack(track, options, udp);
   }
 
-  private constructor(track: RtspTrack, options: PulledTrackOptions, udp: UdpPair | undefined) {
+  private constructor(track: RtspTrack, options: ClientTrackOptions, udp: UdpPair | undefined) {
     this.#track = track;
     this.#options = options;
     this.#udp = udp;
@@ -53,7 +55,7 @@ export class PulledTrack {
    * @param transport what the server answered
    * @throws GatewayError `upstream_failed` when it is not what was offered
    */
-  accept(transport: string | undefined, sendFrame: (channel: number, data: Buffer) => void): void {
+  accept(transport: string | undefined, sendFrame: (channel: number, data: Uint8Array) => void): void {
     const [answer] = parseTransport(transport ?? '');
     if (answer && answer.isTcp === this.isUdp) {
       throw new GatewayError('upstream_failed', 'The RTSP server chose a transport that was not offered.');
@@ -68,7 +70,13 @@ export class PulledTrack {
     const [rtpPort, rtcpPort] = answer?.serverPorts ?? [0, 0];
     const listeners = { rtp: (packet: Buffer) => this.#rtp(packet), rtcp: (packet: Buffer) => this.#rtcp(packet) };
     this.#udp.connect({ address: this.#options.remoteAddress, rtpPort, rtcpPort }, listeners);
-    this.#udp.sendRtp(keepOpen); // opens the way back through NAT and firewalls
+    if (this.#options.isReceiving) this.#udp.sendRtp(keepOpen); // opens the way back through NAT and firewalls
+  }
+
+  send(kind: 'rtp' | 'rtcp', packet: Uint8Array): void {
+    if (kind === 'rtcp') this.#sendRtcp(packet);
+    else if (this.#udp) this.#udp.sendRtp(packet);
+    else if (this.#channels) this.#sendFrame(this.#channels[0], packet);
   }
 
   /** A frame of the connection, of whichever track. */
@@ -92,7 +100,7 @@ export class PulledTrack {
     await this.#udp?.close('requested');
   }
 
-  #sendRtcp(packet: Buffer): void {
+  #sendRtcp(packet: Uint8Array): void {
     if (this.#udp) this.#udp.sendRtcp(packet);
     else if (this.#channels) this.#sendFrame(this.#channels[1], packet);
   }
