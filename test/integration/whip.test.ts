@@ -26,6 +26,7 @@ interface Outcome {
   readonly handle: string;
   readonly status: number;
   readonly location: string;
+  readonly body: string;
 }
 
 interface Sent {
@@ -84,6 +85,16 @@ test('a publisher is a participant with a camera and a microphone, until DELETE'
   expect(await deleteStatus(publisher.location)).toBe(200);
   expect(room.participants.size).toBe(0);
   expect(await deleteStatus(publisher.location)).toBe(404);
+});
+
+test.each(['active', 'passive'])('a publisher whose DTLS is %s connects and is seen', async (setup) => {
+  const room = await stack.room(`whip-${setup}`);
+  const token = await stack.token(room);
+  const publisher = await publish(room, token, { setup, color: 'red' });
+  expect(publisher.body).toContain(`a=setup:${setup === 'active' ? 'passive' : 'active'}`);
+  const player = await play(room, token);
+  await page.call('sees', { handle: player.handle, color: 'red' });
+  for (const { handle } of [player, publisher]) await page.call('leave', { handle, token });
 });
 
 test('simulcast arrives as one publication of three sizes, and a player gets the largest', async () => {

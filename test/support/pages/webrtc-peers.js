@@ -100,7 +100,9 @@ async function publish(options) {
     else prefer(transceiver, options.audioCodec);
   }
   await pc.setLocalDescription();
-  const result = await post(options.url, options.token, pc.localDescription.sdp);
+  // Only the server sees it: the browser then takes whichever role the answer leaves it.
+  const sdp = pc.localDescription.sdp.replaceAll('a=setup:actpass', `a=setup:${options.setup ?? 'actpass'}`);
+  const result = await post(options.url, options.token, sdp);
   if (result.status !== 201) {
     pc.close();
     media.stop();
