@@ -3,7 +3,7 @@ import { AV_PICTURE_TYPE_NONE, AV_PIX_FMT_YUV420P, type AVPictureType, type AVPi
 import { AvError, assertOk, av } from './library.ts';
 
 /** Dimensions that any codec here takes; what is larger is refused before memory is asked for. */
-export const maxPictureSide = 8_192;
+const maxPictureSide = 8_192;
 
 /**
  * A picture in I420 or whatever a decoder makes. Lent (in a decoder's callback, void afterwards) or owned (`keep()`,

@@ -130,7 +130,7 @@ export class VideoTranscoder implements Disposable {
 }
 
 /** Even, and no larger than Full HD, in the shape of the source. */
-export function outputSize(width: number, height: number): { width: number; height: number } {
+function outputSize(width: number, height: number): { width: number; height: number } {
   const isPortrait = height > width;
   const [limitX, limitY] = isPortrait ? [maxHeight, maxWidth] : [maxWidth, maxHeight];
   const scale = Math.min(1, limitX / width, limitY / height);

@@ -3,7 +3,7 @@
 import type { JobSpec } from '#core/job.ts';
 
 /** CPU milliseconds per second of one core; measured on 720p30, see docs/protocols/media.md. */
-export const costs = { forwardIngress: 30, audioTranscode: 8, videoTranscode720p30: 130, mix: 12 } as const;
+const costs = { forwardIngress: 30, audioTranscode: 8, videoTranscode720p30: 130, mix: 12 } as const;
 
 /** What a job is reckoned to cost before anything is known of its media. */
 export function startCostMsPerS(spec: JobSpec): number {
