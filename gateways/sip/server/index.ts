@@ -38,6 +38,8 @@ export interface SipServerStats {
   readonly shed: number;
   readonly retransmissions: number;
   readonly unmatchedResponses: number;
+  /** Bugs of ours; each is warned of. */
+  readonly internalErrors: number;
 }
 
 /** The embedded SIP server. Drachtio-srf connects to `control`. */

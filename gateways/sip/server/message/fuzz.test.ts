@@ -38,7 +38,8 @@ const nasty = [
 ];
 
 const mutation = fc.record({
-  at: fc.double({ min: 0, max: 1, noNaN: true }),
+  /** Ten-thousandths of the message: doubles of fast-check crowd around 0. */
+  at: fc.integer({ min: 0, max: 9999 }),
   remove: fc.integer({ min: 0, max: 40 }),
   insert: fc.oneof(fc.constantFrom(...nasty), fc.string({ maxLength: 8 }), fc.string({ unit: 'binary', maxLength: 4 })),
 });
@@ -47,7 +48,7 @@ const mutated = fc
   .map(([seed, mutations]) => {
     let bytes = seed;
     for (const { at, remove, insert } of mutations) {
-      const start = Math.floor(at * bytes.length);
+      const start = Math.floor((at / 10_000) * bytes.length);
       bytes = Buffer.concat([bytes.subarray(0, start), Buffer.from(insert, 'latin1'), bytes.subarray(start + remove)]);
     }
     return bytes;

@@ -130,6 +130,7 @@ function hasControl(value: string): boolean {
 }
 
 function parseStartLine(line: string): { message: SipMessage; fault: Fault | undefined } | undefined {
+  if (hasControl(line)) return undefined;
   if (line.startsWith('SIP/2.0 ')) {
     const status = line.slice(8, 11);
     if (!/^[1-6]\d\d$/.test(status) || (line.length > 11 && line.charCodeAt(11) !== 32)) return undefined;

@@ -50,7 +50,14 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   readonly #merges = new Map<string, string>();
   /** In each branch of ours, so that our own requests are known when they come round. */
   readonly #branchMark = `${branchCookie}sy${randomHex(4)}`;
-  readonly counters = { malformed: 0, merged: 0, shed: 0, unmatchedResponses: 0, retransmissions: 0 };
+  readonly counters = {
+    malformed: 0,
+    merged: 0,
+    shed: 0,
+    unmatchedResponses: 0,
+    retransmissions: 0,
+    internalErrors: 0,
+  };
 
   constructor(options: TransactionOptions, user: TransactionUser, tap: MessageTap) {
     super();
@@ -123,8 +130,14 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
 
   onMessage(flow: Flow, message: SipMessage, bytes: number): void {
     if (this.isClosed) return;
-    if (message.isRequest) this.#receiveRequest(flow, message, bytes);
-    else this.#receiveResponse(flow, message);
+    try {
+      if (message.isRequest) this.#receiveRequest(flow, message, bytes);
+      else this.#receiveResponse(flow, message);
+    } catch (cause) {
+      // A bug of ours in one message must not end every call; it still has to be seen.
+      this.counters.internalErrors++;
+      process.emitWarning(`a SIP message failed: ${cause instanceof Error ? cause.stack : String(cause)}`);
+    }
   }
 
   onFault(flow: Flow, fault: Fault, message: SipMessage | undefined): void {

@@ -61,11 +61,12 @@ export class TransportLayer extends Owned {
 
   /** @throws GatewayError `conflict` when a port is taken, `invalid_request` when an address is not ours */
   static async create(options: TransportOptions, handler: FlowHandler): Promise<TransportLayer> {
-    const layer = new TransportLayer(options, handler);
+    let layer: TransportLayer | undefined;
     try {
+      layer = new TransportLayer(options, handler);
       for (const host of options.hosts) await layer.#listen(host, options, handler);
     } catch (cause) {
-      await layer.close('failed');
+      await layer?.close('failed');
       if (cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE') {
         throw new GatewayError('conflict', `Port ${options.port} for SIP is taken by another program.`, { cause });
       }
