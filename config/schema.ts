@@ -97,6 +97,15 @@ const ice = z.strictObject({
   servers: z.array(iceServer).default([]).describe('STUN and TURN servers handed to clients.'),
 });
 
+const webrtc = z.strictObject({
+  maxSessions: z.int().positive().default(2_000).describe('WHIP sessions at once, and WHEP sessions as many again.'),
+  connectTimeoutMs: milliseconds.default(15_000).describe('Lets go of a peer whose media connection does not come up.'),
+  disconnectTimeoutMs: milliseconds
+    .default(15_000)
+    .describe('Lets go of a peer that is gone, counted from when that is noticed (30 s without a sign of life).'),
+  idleTimeoutMs: milliseconds.default(60_000).describe('Lets go of a WHEP player that has had nothing to play.'),
+});
+
 const media = z.strictObject({
   workers: z.int().min(0).max(256).default(0).describe('Most media workers (transcoding, mixing); 0 is one per core.'),
   maxLoadPercent: z
@@ -295,6 +304,7 @@ export const configSchema = z.strictObject({
   rooms: rooms.prefault({}).describe('Rooms.'),
   sfu: sfu.prefault({}).describe('WebRTC media.'),
   ice: ice.prefault({}).describe('STUN and TURN.'),
+  webrtc: webrtc.prefault({}).describe('Peers by WHIP, WHEP and plain SDP.'),
   media: media.prefault({}).describe('Work on media: ingress, transcoding.'),
   ingress: ingress.prefault({}).describe('Media that comes into rooms from encoders, cameras and servers.'),
   netPolicy: netPolicy.prefault({}).describe('Where URLs that users give may lead (SSRF).'),
@@ -311,6 +321,7 @@ export type Config = z.output<typeof configSchema>;
 export type HttpConfig = Config['http'];
 export type HttpsConfig = Config['https'];
 export type SfuConfig = Config['sfu'];
+export type WebRtcConfig = Config['webrtc'];
 export type MediaConfig = Config['media'];
 export type RtpConfig = Config['rtp'];
 export type MixConfig = Config['mix'];

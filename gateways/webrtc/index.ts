@@ -1,6 +1,7 @@
 // Owns: the door of the WebRTC gateway: WHIP, WHEP and plain SDP sockets. May import: core, config and its siblings here.
 import type { IncomingMessage } from 'node:http';
 import type { Context, Hono } from 'hono';
+import { configSchema, type WebRtcConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, Gateway, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
@@ -8,7 +9,6 @@ import type { Rooms } from '#core/rooms.ts';
 import { WhepEndpoint, WhipEndpoint } from './endpoints.ts';
 import { PlainSdp } from './plain-sdp.ts';
 import { createHttpApp } from './server.ts';
-import type { WhepTimeouts } from './whep-session.ts';
 
 export interface WebRtcGatewayPorts {
   readonly rooms: Rooms;
@@ -25,16 +25,9 @@ export interface WebRtcGatewayOptions {
   readonly corsOrigins?: readonly string[] | undefined;
   /** Longest SDP. */
   readonly maxSdpBytes?: number | undefined;
-  /** Of WHIP and of WHEP, each. */
-  readonly maxSessions?: number | undefined;
-  readonly timeouts?: Partial<WhepTimeouts> | undefined;
+  /** What is left out has the default of the configuration. */
+  readonly settings?: Partial<WebRtcConfig> | undefined;
 }
-
-const defaultTimeouts: WhepTimeouts = {
-  connectTimeoutMs: 15_000,
-  disconnectTimeoutMs: 15_000,
-  idleTimeoutMs: 60_000,
-};
 
 export class WebRtcGateway extends Owned implements Gateway {
   readonly name = 'webrtc';
@@ -51,8 +44,7 @@ export class WebRtcGateway extends Owned implements Gateway {
     super();
     this.#ports = ports;
     const { rooms, auth } = ports;
-    const timeouts = { ...defaultTimeouts, ...options.timeouts };
-    const maxSessions = options.maxSessions ?? 2_000;
+    const { maxSessions, ...timeouts } = { ...configSchema.parse({}).webrtc, ...options.settings };
     const log = (protocol: string) => ports.log.child({ protocol });
     this.#whip = this.own(new WhipEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whip') }));
     this.#whep = this.own(new WhepEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whep') }));

@@ -10,7 +10,7 @@ let browser: Browser;
 let page: PeersPage;
 
 beforeAll(async () => {
-  stack = await WebRtcStack.start({ timeouts: { idleTimeoutMs: 3_000 } });
+  stack = await WebRtcStack.start({ settings: { idleTimeoutMs: 3_000 } });
   browser = await launchChromium();
   page = await PeersPage.open(browser, stack.url);
 });

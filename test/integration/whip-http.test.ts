@@ -246,7 +246,7 @@ describe('limits', () => {
     });
 
   test('a peer that never connects is let go', async () => {
-    small = await WebRtcStack.start({ timeouts: { connectTimeoutMs: 300 } });
+    small = await WebRtcStack.start({ settings: { connectTimeoutMs: 300 } });
     const response = await post();
     const live = small.rooms.live((await small.rooms.get('limits')).record.id);
     if (!live) throw new Error('the room is not open');
@@ -268,7 +268,7 @@ describe('limits', () => {
   });
 
   test('no more sessions than configured, and none while draining', async () => {
-    small = await WebRtcStack.start({ maxSessions: 1 });
+    small = await WebRtcStack.start({ settings: { maxSessions: 1 } });
     expect((await post()).status).toBe(201);
     expect(small.gateway.sessionCounts.whip).toBe(1);
     expect(await problemOf(await post())).toMatchObject({ status: 503, code: 'overloaded' });
