@@ -1,5 +1,5 @@
 // Owns: a real Chromium for tests, and the call of functions that a page has defined.
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 
 /** Loopback only, no devices, no sandbox (containers have none), nothing that calls home. */
 const args = [
@@ -34,8 +34,14 @@ export class PeersPage {
     page.on('pageerror', (error) => this.errors.push(error.message));
   }
 
-  static async open(browser: Browser, url: string): Promise<PeersPage> {
+  /** @param prepare puts in place what the server does not serve */
+  static async open(
+    browser: Browser,
+    url: string,
+    prepare?: (context: BrowserContext) => Promise<void>,
+  ): Promise<PeersPage> {
     const context = await browser.newContext();
+    await prepare?.(context);
     const peers = new PeersPage(await context.newPage());
     await peers.page.goto(`${url}/peers`);
     return peers;

@@ -1,0 +1,53 @@
+// Owns: what ffmpeg encodes for tests that look at pictures in a browser, and the page that looks at them.
+import { readFile } from 'node:fs/promises';
+import type { Browser } from 'playwright-core';
+import { PeersPage } from './chromium.ts';
+
+/** Frame number in 8 boxes, a flash of a tenth of a second in every second, the lower half green. */
+const bits = Array.from(
+  { length: 8 },
+  (_, bit) => `drawbox=x=${80 * bit + 4}:y=4:w=72:h=52:c=white:t=fill:enable='mod(floor(n/${2 ** bit}),2)'`,
+);
+const picture = [
+  'color=black:size=640x360:rate=30',
+  'drawbox=x=0:y=180:w=640:h=180:c=0x1eb41e:t=fill',
+  ...bits,
+  "drawbox=x=0:y=70:w=640:h=100:c=white:t=fill:enable='lt(mod(n,30),3)'",
+].join(',');
+/** 440 Hz throughout, and a loud 1 kHz with each flash. */
+const sound = "aevalsrc='0.1*sin(2*PI*440*t)+0.6*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':sample_rate=44100";
+
+/** ffmpeg arguments for both, in real time. */
+export const testInputs: readonly string[] = [
+  ...['-hide_banner', '-nostdin', '-loglevel', 'warning', '-re', '-f', 'lavfi', '-i', picture],
+  ...['-re', '-f', 'lavfi', '-i', sound],
+];
+
+/** As OBS encodes unless told otherwise. @param bFrames 2 is its default */
+export const obsEncoding = (bFrames: number): readonly string[] => [
+  ...`-c:v libx264 -preset veryfast -profile:v high -b:v 1500k -g 60 -pix_fmt yuv420p -bf ${bFrames}`.split(' '),
+  ...'-c:a aac -ar 44100 -b:a 128k'.split(' '),
+];
+
+const page = (name: string) => readFile(new URL(`./pages/${name}`, import.meta.url), 'utf8');
+
+/** A page of the gateway's own origin, which the gateway does not have to serve. */
+export async function openViewerPage(browser: Browser, gatewayUrl: string): Promise<PeersPage> {
+  const scripts = { 'peers.js': await page('webrtc-peers.js'), 'viewer.js': await page('ingress-viewer.js') };
+  return PeersPage.open(browser, gatewayUrl, async (context) => {
+    await context.route(`${gatewayUrl}/peers`, (route) =>
+      route.fulfill({
+        contentType: 'text/html',
+        body: '<!doctype html><title>viewer</title><script src="/peers.js"></script><script src="/viewer.js"></script>',
+      }),
+    );
+    for (const [name, body] of Object.entries(scripts)) {
+      await context.route(`${gatewayUrl}/${name}`, (route) => route.fulfill({ contentType: 'text/javascript', body }));
+    }
+  });
+}
+
+/** Frames that were shown before one of an earlier number: B-frames that were not put in order. */
+export function disorders(numbers: readonly number[]): number {
+  return numbers.filter((number, i) => i > 0 && ((number - (numbers[i - 1] ?? 0)) & 255) > 128).length;
+}
