@@ -32,6 +32,8 @@ const table: PartTable = {
   config: { mayImport: [], packages: ['zod', 'yaml', 'node:*'] },
   'src/sfu': { mayImport: [core, config], packages: ['mediasoup', 'h264-profile-level-id', 'node:*'] },
   'src/cluster': { mayImport: [core, config], packages: ['zod', 'node:*'] },
+  // Sockets that several gateways use: they may not import each other, and core has none.
+  'src/wire': { mayImport: [core], packages: ['node:*'] },
   'src/store': { mayImport: [core, config], packages: ['zod', 'node:*'] },
   'src/telemetry': { mayImport: [core, config], packages: ['pino', 'pino-pretty', 'prom-client', 'node:*'] },
   'src/api': {
@@ -51,7 +53,7 @@ const table: PartTable = {
   'src/jobs': { mayImport: [core, config, 'media/protocol.ts'], packages: ['zod', 'node:*'] },
   // sdp-transform is shared by the gateways that speak SDP; each protocol's own library has its own line.
   'gateways/*': {
-    mayImport: [core, config],
+    mayImport: [core, config, 'src/wire/'],
     packages: ['zod', 'hono', 'ws', 'sdp-transform', 'h264-profile-level-id', 'node:*'],
   },
   'gateways/sip': { mayImport: [core, config], packages: ['zod', 'ws', 'sdp-transform', 'drachtio-srf', 'node:*'] },

@@ -1,4 +1,4 @@
-// Owns: the listening sockets of RTMP and RTMPS, and how many connections one address may hold. May import: core.
+// Owns: listening sockets over TCP and TLS, and how many connections one address may hold; shared by gateways. May import: core.
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { Owned } from '#core/lifecycle.ts';
@@ -33,7 +33,7 @@ export interface AcceptedPeer {
 /** Keep-alive finds peers that vanished while a room had paused them and nobody read. */
 const tcpOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 };
 
-export class RtmpListener extends Owned {
+export class TcpListener extends Owned {
   readonly #options: ListenerOptions;
   readonly #onPeer: (peer: AcceptedPeer) => void;
   readonly #log: Logger;
