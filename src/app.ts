@@ -183,7 +183,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
 
   const webrtc = createWebRtcGateway(
     { rooms, auth, ice, limiter: joins, log, addressOf },
-    { corsOrigins: config.http.corsOrigins, maxSdpBytes: config.limits.maxMessageBytes },
+    { corsOrigins: config.http.corsOrigins, maxSdpBytes: config.limits.maxMessageBytes, settings: config.webrtc },
   );
   undo.push(() => webrtc.close());
   const signalling = new SignallingServer({
