@@ -2,10 +2,10 @@
 // May import: core.
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { type DialOptions, dial } from '#wire/dial.ts';
 import { type AmfObject, type AmfValue, numberOf, objectOf, stringOf } from './amf0.ts';
 import type { RtmpMessage } from './chunk.ts';
 import { RtmpConnection } from './connection.ts';
-import { type DialOptions, dial } from './dial.ts';
 import { commandMessage, messageType, parseCommand, type RtmpCommand } from './messages.ts';
 import type { RtmpUrl } from './url.ts';
 

@@ -3,7 +3,7 @@ import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Gateway, Logger } from '#core/ports.ts';
 import { PublisherTable } from '#core/publisher-table.ts';
-import { type AcceptedPeer, RtmpListener, type TlsCertificate } from './listener.ts';
+import { type AcceptedPeer, TcpListener, type TlsCertificate } from '#wire/listener.ts';
 import type { RtmpPublishGrant, RtmpPublishRequest, RtmpSessionTimeouts } from './publish-request.ts';
 import { RtmpSession } from './session.ts';
 
@@ -43,7 +43,7 @@ export class RtmpServer extends Owned implements Gateway {
   readonly #log: Logger;
   readonly #publishers = new PublisherTable();
   readonly #sessions = new Set<RtmpSession>();
-  readonly #listener: RtmpListener;
+  readonly #listener: TcpListener;
   #isDraining = false;
 
   /** @throws Error of the system when a port cannot be had */
@@ -64,7 +64,7 @@ export class RtmpServer extends Owned implements Gateway {
     this.#config = config;
     this.#log = ports.log.child({ gateway: 'rtmp' });
     const options = { ...config, certificate: ports.certificate, tlsHandshakeTimeoutMs: config.handshakeTimeoutMs };
-    this.#listener = this.own(new RtmpListener(options, (peer) => this.#serve(peer), this.#log));
+    this.#listener = this.own(new TcpListener(options, (peer) => this.#serve(peer), this.#log));
   }
 
   /** Where it listens; undefined for what is turned off. */

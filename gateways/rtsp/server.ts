@@ -4,7 +4,7 @@ import { Owned } from '#core/lifecycle.ts';
 import type { SourceStream } from '#core/media-source.ts';
 import type { Gateway, Logger } from '#core/ports.ts';
 import { PublisherTable } from '#core/publisher-table.ts';
-import { type AcceptedPeer, RtspListener, type TlsCertificate } from './listener.ts';
+import { type AcceptedPeer, TcpListener, type TlsCertificate } from '#wire/listener.ts';
 import type { RtspAccessRequest, RtspPublishGrant, RtspSessionOptions, RtspSessionPorts } from './ports.ts';
 import { RtspSession } from './session.ts';
 
@@ -44,7 +44,7 @@ export class RtspServer extends Owned implements Gateway {
   readonly #config: RtspGatewayConfig;
   readonly #log: Logger;
   readonly #publishers = new PublisherTable();
-  readonly #listener: RtspListener;
+  readonly #listener: TcpListener;
   #isDraining = false;
 
   /** @throws Error of the system when a port cannot be had */
@@ -65,7 +65,7 @@ export class RtspServer extends Owned implements Gateway {
     this.#config = config;
     this.#log = ports.log.child({ gateway: 'rtsp' });
     const options = { ...config, certificate: ports.certificate, tlsHandshakeTimeoutMs };
-    this.#listener = this.own(new RtspListener(options, (peer) => this.#serve(peer), this.#log));
+    this.#listener = this.own(new TcpListener(options, (peer) => this.#serve(peer), this.#log));
   }
 
   /** Where it listens; undefined for what is turned off. */
