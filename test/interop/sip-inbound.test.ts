@@ -277,6 +277,29 @@ describe.each(serverKinds)('calls from SIPp to drachtio-srf on the %s server', (
     await app.saw('registered');
   });
 
+  test('a session timer that is too short is answered 422 with Min-SE; one that is not is agreed', async () => {
+    const asking = (seconds: number): string =>
+      invite({ headers: ['Supported: timer', `Session-Expires: ${seconds};refresher=uac`] });
+    if (kind === 'embedded') {
+      await call(
+        'answer',
+        [asking(60), recv(100, { optional: true }), recv(422, { expect: { 'Min-SE': '90' } }), ackFailure()].join('\n'),
+      );
+    }
+    await call(
+      'answer',
+      [
+        asking(120),
+        recv(100, { optional: true }),
+        recv(200, { rrs: true, expect: { 'Session-Expires': '120;refresher=uac' } }),
+        ack(),
+        pause(50),
+        bye(),
+        recv(200),
+      ].join('\n'),
+    );
+  });
+
   test('what belongs to no dialog is answered 481', async () => {
     const stray = (method: string) =>
       request({ method, cseq: 9, headers: [], retransMs: 500 }).replace(
