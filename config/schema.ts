@@ -318,16 +318,13 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.output<typeof configSchema>;
-export type HttpConfig = Config['http'];
 export type HttpsConfig = Config['https'];
 export type SfuConfig = Config['sfu'];
 export type WebRtcConfig = Config['webrtc'];
 export type MediaConfig = Config['media'];
 export type RtpConfig = Config['rtp'];
 export type MixConfig = Config['mix'];
-export type IceConfig = Config['ice'];
 export type LimitsConfig = Config['limits'];
-export type RoomsConfig = Config['rooms'];
 export type AuthConfig = Config['auth'];
 export type SipConfig = Config['sip'];
 export type IngressConfig = Config['ingress'];
