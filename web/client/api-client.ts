@@ -7,6 +7,7 @@ import type {
   MessageInput,
   MessageResource,
   NewKeyResource,
+  NewStreamKeyResource,
   ParticipantPatch,
   ParticipantResource,
   Problem,
@@ -15,6 +16,11 @@ import type {
   RoomResource,
   RoomStats,
   ServerInfo,
+  StreamingInInput,
+  StreamingInPatch,
+  StreamingInResource,
+  StreamKeyInput,
+  StreamKeyResource,
   StreamPatch,
   StreamResource,
   TokenInput,
@@ -147,6 +153,37 @@ export class ApiClient {
     return this.#call('DELETE', `rooms/${part(room)}/streams/${part(stream)}`);
   }
 
+  // ── What comes into a room from elsewhere ────────────────────────────────────────────────────────────────────────
+
+  streamingIns(room: string): Promise<StreamingInResource[]> {
+    return this.#list(`rooms/${part(room)}/streaming-ins`);
+  }
+
+  createStreamingIn(room: string, input: StreamingInInput): Promise<StreamingInResource> {
+    return this.#call('POST', `rooms/${part(room)}/streaming-ins`, input);
+  }
+
+  patchStreamingIn(room: string, id: string, patch: StreamingInPatch): Promise<StreamingInResource> {
+    return this.#call('PATCH', `rooms/${part(room)}/streaming-ins/${part(id)}`, patch);
+  }
+
+  deleteStreamingIn(room: string, id: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/streaming-ins/${part(id)}`);
+  }
+
+  streamKeys(room: string): Promise<StreamKeyResource[]> {
+    return this.#list('stream-keys', { room });
+  }
+
+  createStreamKey(input: StreamKeyInput): Promise<NewStreamKeyResource> {
+    return this.#call('POST', 'stream-keys', input);
+  }
+
+  /** Ends whoever publishes with it. */
+  deleteStreamKey(id: string): Promise<void> {
+    return this.#call('DELETE', `stream-keys/${part(id)}`);
+  }
+
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   keys(): Promise<KeyResource[]> {
@@ -163,11 +200,11 @@ export class ApiClient {
 
   // ── How ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #list<T>(path: string): Promise<T[]> {
+  async #list<T>(path: string, filter: Readonly<Record<string, string>> = {}): Promise<T[]> {
     const items: T[] = [];
     let after: string | null = '';
     while (after !== null && items.length < maxListed) {
-      const query = new URLSearchParams({ limit: String(pageLength), ...(after && { after }) });
+      const query = new URLSearchParams({ ...filter, limit: String(pageLength), ...(after && { after }) });
       const page: Page<T> = await this.#call('GET', `${path}?${query}`);
       items.push(...page.items);
       after = page.next;

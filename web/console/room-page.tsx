@@ -10,7 +10,9 @@ import { ParticipantTable } from './participant-table.tsx';
 import { usePolled } from './polled.ts';
 import { RoomDialog } from './room-dialog.tsx';
 import { Loaded } from './states.tsx';
+import { StreamKeys } from './stream-keys.tsx';
 import { StreamTable } from './stream-table.tsx';
+import { StreamingIns } from './streaming-ins.tsx';
 
 export interface RoomView {
   readonly room: RoomResource;
@@ -56,6 +58,8 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
             <Totals view={view} />
             <ParticipantTable app={app} view={view} onChanged={refresh} />
             <StreamTable app={app} view={view} onChanged={refresh} />
+            <StreamKeys app={app} room={view.room} />
+            <StreamingIns app={app} room={view.room} />
             <MessageForm app={app} view={view} />
             {dialog === 'edit' && (
               <RoomDialog
