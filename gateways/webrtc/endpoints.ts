@@ -2,7 +2,6 @@
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, Logger } from '#core/ports.ts';
-import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { HttpSession } from './http-session.ts';
 import { parseSdp } from './sdp-parse.ts';
@@ -75,8 +74,8 @@ export class WhipEndpoint extends SessionEndpoint {
     const offer = parseSdp(await request.readOffer());
     const room = await rooms.open(request.room, { mayCreate: grant.mayCreateRoom });
     const { user, displayName, role, attributes } = grant;
-    const participant = room.join({ kind: 'webrtc', user, displayName, role, attributes });
-    return WhipSession.create(participant, offer, timeouts, sessionLog(log, room, participant.id));
+    const join = () => room.join({ kind: 'webrtc', user, displayName, role, attributes });
+    return WhipSession.create(room, join, offer, timeouts, log);
   }
 }
 
@@ -94,10 +93,7 @@ export class WhepEndpoint extends SessionEndpoint {
     if (!rooms.live(record.id)) throw nothingToPlay(record.name, target);
     const room = await rooms.open(request.room);
     const { user, displayName, role, attributes } = grant;
-    const participant = room.join({ kind: 'webrtc', user, displayName, role, attributes, isHidden: true });
-    return WhepSession.create(participant, offer, target, timeouts, sessionLog(log, room, participant.id));
+    const join = () => room.join({ kind: 'webrtc', user, displayName, role, attributes, isHidden: true });
+    return WhepSession.create(room, join, offer, target, timeouts, log);
   }
 }
-
-const sessionLog = (log: Logger, room: Room, participant: string): Logger =>
-  log.child({ room: room.name, participant });

@@ -49,6 +49,14 @@ test('a body is read to its limit and no further, whatever its length claims', a
   expect(pulled).toBeLessThan(20);
 });
 
+test('a body that does not come to an end is not waited for', async () => {
+  const stuck = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([65])) });
+  await expect(readText(request({}, stuck), 20, 50)).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringContaining('did not arrive'),
+  });
+});
+
 test('what is not UTF-8 is refused', async () => {
   const bytes = new ReadableStream({
     start: (controller) => {

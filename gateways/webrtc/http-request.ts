@@ -24,21 +24,35 @@ export function bearerOf(request: Request): string | undefined {
   return match?.[1];
 }
 
+/** A client that sends its body more slowly than this is not waited for. */
+const bodyTimeoutMs = 10_000;
+
 /** @throws GatewayError `too_large`, `invalid_request` */
-export async function readText(request: Request, maxBytes: number): Promise<string> {
+export async function readText(request: Request, maxBytes: number, timeoutMs = bodyTimeoutMs): Promise<string> {
   const tooLarge = () => new GatewayError('too_large', `The body is longer than ${maxBytes} bytes.`);
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
   const chunks: Uint8Array[] = [];
   let length = 0;
+  const reader = request.body?.getReader();
+  // Ends a read that waits.
+  const timer = setTimeout(() => void reader?.cancel('too slow').catch(() => undefined), timeoutMs).unref();
+  const startedAtMs = performance.now();
   try {
-    for await (const chunk of request.body ?? []) {
-      length += chunk.byteLength;
+    for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+      length += next.value.byteLength;
       if (length > maxBytes) throw tooLarge();
-      chunks.push(chunk);
+      chunks.push(next.value);
+    }
+    if (performance.now() - startedAtMs >= timeoutMs) {
+      throw new GatewayError('invalid_request', `The body did not arrive within ${timeoutMs / 1_000} s.`);
     }
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch (thrown) {
     if (thrown instanceof GatewayError) throw thrown;
     throw new GatewayError('invalid_request', 'The body could not be read as UTF-8 text.', { cause: thrown });
+  } finally {
+    clearTimeout(timer);
+    // Lets go of what was refused half-way; nothing to do when all of it was read.
+    await reader?.cancel().catch(() => undefined);
   }
 }

@@ -42,6 +42,7 @@ export class PlainConnection extends Owned {
   /** Streams that this client has refused or cannot decode. */
   readonly #refused = new WeakSet<Publication>();
   readonly #fingerprint: string;
+  readonly #clientSessionId: string;
   /** Our DTLS role, which stays for the life of the connection whatever later offers say (RFC 8842 §5.5). */
   readonly #setup: DtlsSetup;
   #usernameFragment: string;
@@ -59,6 +60,7 @@ export class PlainConnection extends Owned {
     this.#room = options.participant.room.media.rtpCapabilities;
     this.#lines = new PlainLines(transport);
     this.#fingerprint = offer.fingerprint.value;
+    this.#clientSessionId = offer.sessionId;
     this.#setup = answerDtls(offer).setup;
     this.#usernameFragment = offer.usernameFragment;
     this.#watch = new TransportWatch(transport, options.timeouts, {
@@ -95,9 +97,14 @@ export class PlainConnection extends Owned {
     return this.#proposedFrom !== undefined;
   }
 
-  /** Whether the offer is of the same RTCPeerConnection: each has a certificate of its own (RFC 8827 §6.5). */
+  /**
+   * Whether the offer is of the same RTCPeerConnection. Each has a certificate of its own (RFC 8827 §6.5), unless the
+   * application keeps one; then a new one has other ICE credentials, and not as a restart of the same SDP session.
+   */
   isContinuedBy(offer: SdpDescription): boolean {
     if (offer.fingerprint.value !== this.#fingerprint) return false;
+    const isRestart = offer.usernameFragment !== this.#usernameFragment;
+    if (isRestart && offer.sessionId !== this.#clientSessionId) return false;
     const committed = this.#proposedFrom ?? this.#lines.length;
     return this.#lines.isContinuedBy(offer.sections, committed);
   }

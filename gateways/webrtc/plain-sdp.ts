@@ -86,7 +86,9 @@ export class PlainSdp extends Owned {
       attributes: grant.attributes,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
-    const session = this.own(new PlainSession({ socket, participant, ice, timeouts, log: sessionLog }));
+    const session = this.own(
+      new PlainSession({ socket, participant, ice, timeouts, log: sessionLog, isServerClosing: () => this.isClosed }),
+    );
     this.#sessions.add(session);
     void session.done.then(() => this.#sessions.delete(session));
     session.start();

@@ -34,6 +34,7 @@ export interface PlainSessionOptions {
   readonly ice: IceServerPort;
   readonly timeouts: SessionTimeouts;
   readonly log: Logger;
+  readonly isServerClosing: () => boolean;
 }
 
 /** What one participant publishes comes track by track; so long it is gathered into one offer. */
@@ -295,9 +296,10 @@ export class PlainSession extends Owned {
     clearTimeout(this.#gatherTimer);
     clearTimeout(this.#answerTimer);
     for (const detach of this.#detachers) detach();
-    const message = closedMessages[reason];
+    const message = this.#options.isServerClosing() ? undefined : closedMessages[reason];
     if (message) this.#send({ type: 'error', code: reason === 'timeout' ? 'timeout' : 'closed', message });
-    this.#options.socket.close(closeCodes.ended, reason);
+    const { socket, isServerClosing } = this.#options;
+    socket.close(isServerClosing() ? closeCodes.serverClosing : closeCodes.ended, reason);
     this.#options.log.info({ reason }, 'session ended');
     await this.participant.close(reason);
   }

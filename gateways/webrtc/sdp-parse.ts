@@ -58,6 +58,8 @@ export interface SdpRid {
 export interface SdpDescription {
   /** `rtc` is libdatachannel, `mozilla…` Firefox, `-` nearly everybody else. */
   readonly originUser: string;
+  /** Stays over all descriptions of one RTCPeerConnection (RFC 9429 §5.2.1). */
+  readonly sessionId: string;
   readonly usernameFragment: string;
   readonly fingerprint: { readonly algorithm: string; readonly value: string };
   readonly setup: DtlsSetup;
@@ -98,7 +100,9 @@ export function parseSdp(text: string): SdpDescription {
   const sections = session.media.map((media, index) => readSection(media, index, session, bundled));
   const mids = new Set(sections.map((section) => section.mid));
   if (mids.size !== sections.length) throw invalid('two m-lines have the same a=mid');
-  return { originUser: String(session.origin?.username ?? '-'), sections, ...readTransport(session, sections) };
+  const originUser = String(session.origin?.username ?? '-');
+  const sessionId = String(session.origin?.sessionId ?? '');
+  return { originUser, sessionId, sections, ...readTransport(session, sections) };
 }
 
 type TransportPart = Pick<SdpDescription, 'usernameFragment' | 'fingerprint' | 'setup'>;

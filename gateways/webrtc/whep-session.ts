@@ -69,24 +69,27 @@ export class WhepSession extends HttpSession {
   }
 
   /**
-   * @param participant already in the room, hidden; ended when this fails
+   * @param join called once there is something to play: adds a hidden participant, which is ended when the rest fails
    * @throws GatewayError `not_found` while there is nothing to play, `no_common_codec`, `unprocessable`, `forbidden`
    */
   static async create(
-    participant: Participant,
+    room: Room,
+    join: () => Participant,
     offer: SdpDescription,
     target: PlayTarget,
     timeouts: WhepTimeouts,
-    log: Logger,
+    parentLog: Logger,
   ): Promise<WhepSession> {
+    assertPlayable(room, target);
+    const slots = findSlots(offer);
+    const { rtpCapabilities } = room.media;
+    const layout = readLayout({ ...offer, sections: [...slots.values()] }, rtpCapabilities, 'leave');
+    const participant = join();
+    const log = parentLog.child({ room: room.name, participant: participant.id });
     try {
-      assertPlayable(participant.room, target);
-      const slots = findSlots(offer);
-      const room = participant.room.media.rtpCapabilities;
-      const layout = readLayout({ ...offer, sections: [...slots.values()] }, room, 'leave');
       const transport = await participant.createTransport({ layout });
       const session = new WhepSession(participant, transport, offer, slots, target, timeouts, log);
-      await session.#start(offer, room);
+      await session.#start(offer, rtpCapabilities);
       return session;
     } catch (thrown) {
       await participant.close('failed');
@@ -186,6 +189,8 @@ export class WhepSession extends HttpSession {
         mid: this.#slots.get(kind)?.mid,
       });
       this.#feeds.set(kind, { publication, subscription });
+      // Chosen by name or by us: not for last-N to hold back.
+      subscription.setPinned(true);
       new LayerDriver(subscription, Number.POSITIVE_INFINITY, this.log);
       if (this.isConnected) this.#resume(subscription);
       this.log.info({ kind, publication: publication.id, codec: publication.mimeType }, 'playing');

@@ -2,6 +2,7 @@
 import { GatewayError } from '#core/errors.ts';
 import type { Participant } from '#core/participant.ts';
 import type { Logger } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
 import type { TrackSource } from '#core/track.ts';
 import { HttpSession } from './http-session.ts';
 import type { SdpDescription, SdpSection } from './sdp-parse.ts';
@@ -11,17 +12,20 @@ import { type ReceivedTrack, readReceivedTrack, sends } from './translate.ts';
 
 export class WhipSession extends HttpSession {
   /**
-   * @param participant already in the room; ended when this fails
+   * @param join called once the offer is known to be good; the participant is ended when the rest fails
    * @throws GatewayError `no_common_codec`, `unprocessable`, `forbidden`, `limit_reached`, `media_lost`
    */
   static async create(
-    participant: Participant,
+    room: Room,
+    join: () => Participant,
     offer: SdpDescription,
     timeouts: SessionTimeouts,
-    log: Logger,
+    parentLog: Logger,
   ): Promise<WhipSession> {
+    const { tracks, refusals } = readTracks(offer, room);
+    const participant = join();
+    const log = parentLog.child({ room: room.name, participant: participant.id });
     try {
-      const { tracks, refusals } = readTracks(offer, participant);
       const transport = await participant.createTransport();
       const session = new WhipSession(participant, transport, offer, timeouts, log);
       for (const [section, error] of refusals) log.info({ mid: section.mid, detail: error.message }, 'm-line refused');
@@ -61,11 +65,11 @@ function sourceOf(kind: 'audio' | 'video', count: number): TrackSource {
  */
 function readTracks(
   offer: SdpDescription,
-  participant: Participant,
+  room: Room,
 ): { tracks: ReceivedTrack[]; refusals: [SdpSection, GatewayError][] } {
   const tracks: ReceivedTrack[] = [];
   const refusals: [SdpSection, GatewayError][] = [];
-  const capabilities = participant.room.media.rtpCapabilities;
+  const capabilities = room.media.rtpCapabilities;
   for (const section of offer.sections) {
     if (section.isRejected || !sends(section)) continue;
     try {

@@ -132,6 +132,15 @@ describe('joining', () => {
   });
 });
 
+test('when the server closes, clients are told that it is not about them', async () => {
+  const other = await WebRtcStack.start();
+  await other.room('messages');
+  const client = await Client.join('messages', {}, other);
+  await other.gateway.close();
+  expect(await client.closed).toBe(4004);
+  await other.close();
+});
+
 describe('offers', () => {
   test('data channels are rejected, media is taken, and the room sees it', async () => {
     await stack.room('offers');
@@ -197,6 +206,16 @@ describe('offers', () => {
     const room = stack.rooms.live((await stack.rooms.get('replaced')).record.id);
     expect([...(room?.participants.values() ?? [])][0]?.transports.size).toBe(1);
     expect([...(room?.publications() ?? [])]).toHaveLength(2);
+    client.close();
+  });
+
+  test('of a new RTCPeerConnection under a kept certificate replaces the old one too', async () => {
+    await stack.room('kept');
+    const client = await Client.join('kept');
+    await client.offer('chromium-send');
+    const anew = (text: string) =>
+      text.replaceAll(/a=ice-ufrag:\S+/g, 'a=ice-ufrag:anew').replace(/o=- \d+ 2/, 'o=- 4711 2');
+    expect((await client.offer('chromium-send', anew)).sdp).toMatch(/o=switchyard \d+ 1 IN/);
     client.close();
   });
 

@@ -159,6 +159,14 @@ test('a player without the codec of the stream is told so', async () => {
   await leave(publisher);
 });
 
+test('last-N does not hold back what a player has asked for', async () => {
+  await stack.rooms.create({ name: 'whep-last-n', lastN: 0 });
+  const publisher = await publish('whep-last-n', 'obs', { color: 'yellow' });
+  const player = await play('whep-last-n');
+  await page.call('sees', { handle: player.handle, color: 'yellow' });
+  await leave(player, publisher);
+});
+
 test('many players of one stream each get it, and the publisher sends it once', async () => {
   const name = await stack.room('whep-many');
   const publisher = await publish(name, 'obs', { color: 'blue' });
