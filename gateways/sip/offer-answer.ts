@@ -1,0 +1,250 @@
+// Owns: the SDP of one call: offers and answers for its audio, and what they come to. Pure but for random keys.
+import { isIPv6 } from 'node:net';
+import { GatewayError } from '#core/errors.ts';
+import { type LegCodec, type LegDirection, type LegParameters, legCodecs, srtpSuites } from '#core/leg-media.ts';
+import { type AudioFormats, audioFormatsOf, dtmfBeside, dtmfFor, formatLines, formatNumbers } from './audio-formats.ts';
+import { type CryptoLine, cryptoLinesOf, cryptoText, newKey } from './sdes.ts';
+import { parseSdp, type Sdp, type SdpMedia } from './sdp.ts';
+
+export interface OfferAnswerOptions {
+  /** What c= and m= of ours say. */
+  readonly address: string;
+  readonly port: number;
+  /** `allow` takes what is offered and offers none; what is encrypted once stays so in every case. */
+  readonly srtp: 'off' | 'allow' | 'require';
+  readonly codecs?: readonly LegCodec[];
+  /** Names our descriptions; must not tell anything about us. */
+  readonly sessionId?: string;
+}
+
+/** An answer to send and what it means for the leg. */
+export interface Answered {
+  readonly sdp: string;
+  readonly parameters: LegParameters;
+}
+
+const ourFormats: AudioFormats = {
+  codecs: [
+    { codec: 'opus', payloadType: 111 },
+    { codec: 'g722', payloadType: 9 },
+    { codec: 'pcmu', payloadType: 0 },
+    { codec: 'pcma', payloadType: 8 },
+  ],
+  dtmf: [
+    { payloadType: 101, clockRateHz: 8_000 },
+    { payloadType: 102, clockRateHz: 48_000 },
+  ],
+  comfortNoisePayloadType: 13,
+};
+
+const mirrored: Readonly<Record<LegDirection, LegDirection>> = {
+  sendrecv: 'sendrecv',
+  sendonly: 'recvonly',
+  recvonly: 'sendonly',
+  inactive: 'inactive',
+};
+const ptimes = [10, 20, 30, 40, 50, 60];
+
+/** What our last description had as its m-lines: every later one has them again (RFC 3264 §8). */
+interface Layout {
+  readonly audioAt: number;
+  readonly media: readonly Pick<SdpMedia, 'kind' | 'protocol' | 'formats'>[];
+}
+
+/**
+ * Offer and answer (RFC 3264) for the one audio stream of a call. Every answer is made from its offer; the o= line keeps
+ * its id, and its version grows only when something changed, so that refreshes are seen for what they are.
+ */
+export class OfferAnswer {
+  readonly #options: OfferAnswerOptions;
+  readonly #sessionId: string;
+  #version = 1;
+  #lastBody: string | undefined;
+  #layout: Layout = { audioAt: 0, media: [{ kind: 'audio', protocol: 'RTP/AVP', formats: [] }] };
+  #formats: AudioFormats;
+  #crypto: readonly CryptoLine[] = [];
+  #isEncrypted = false;
+  #wanted: LegDirection = 'sendrecv';
+  #remoteAddress: string | undefined;
+
+  constructor(options: OfferAnswerOptions) {
+    this.#options = options;
+    this.#sessionId = options.sessionId ?? String(Math.floor(Math.random() * 2 ** 48));
+    const codecs = options.codecs ?? legCodecs;
+    this.#formats = { ...ourFormats, codecs: ourFormats.codecs.filter(({ codec }) => codecs.includes(codec)) };
+    if (!codecs.includes('opus')) this.#formats = { ...this.#formats, dtmf: ourFormats.dtmf.slice(0, 1) };
+  }
+
+  /** What we want: `sendonly` while we hold the peer. Goes into the next offer or answer. */
+  want(direction: LegDirection): void {
+    this.#wanted = direction;
+  }
+
+  /** @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` (encryption); what was agreed stays then */
+  answer(offer: string): Answered {
+    const sdp = parseSdp(offer);
+    const audioAt = sdp.media.findIndex((media) => this.#canTake(media));
+    const media = sdp.media[audioAt];
+    if (!media) throw this.#refusalOf(sdp);
+    const offered = audioFormatsOf(media, this.#options.codecs ?? legCodecs);
+    const formats = { ...offered, dtmf: dtmfBeside(offered) };
+    const remote = cryptoLinesOf(media)[0];
+    const isSecure = this.#options.srtp !== 'off' && remote !== undefined;
+    const crypto = isSecure && remote ? [this.#ownKeyFor(remote)] : [];
+    const direction = both(mirrored[peerDirection(media)], this.#wanted);
+
+    this.#formats = formats;
+    this.#crypto = crypto;
+    this.#isEncrypted ||= isSecure;
+    this.#layout = { audioAt, media: sdp.media };
+    return {
+      sdp: this.#write(direction),
+      parameters: this.#parametersOf(media, direction, formats, formats, crypto[0], remote),
+    };
+  }
+
+  /** An offer of ours: everything we can at first, what was agreed later on. */
+  offer(): string {
+    const { srtp } = this.#options;
+    if (!this.#lastBody && srtp === 'require') {
+      this.#crypto = srtpSuites.map((suite, i) => ({ tag: i + 1, suite, key: newKey(suite) }));
+      this.#layout = { audioAt: 0, media: [{ kind: 'audio', protocol: 'RTP/SAVP', formats: [] }] };
+    }
+    return this.#write(this.#wanted);
+  }
+
+  /** Takes the answer to our offer. @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` */
+  accept(answer: string): LegParameters {
+    const media = parseSdp(answer).media[this.#layout.audioAt];
+    if (!media || media.kind !== 'audio' || media.port === 0) {
+      throw new GatewayError('no_common_codec', 'The other side takes no audio.');
+    }
+    const taken = audioFormatsOf(
+      media,
+      this.#formats.codecs.map(({ codec }) => codec),
+    );
+    if (taken.codecs.length === 0) {
+      throw new GatewayError('no_common_codec', 'The other side answered with no codec that we offered.');
+    }
+    const remote = cryptoLinesOf(media)[0];
+    const own = this.#crypto.find(({ tag, suite }) => tag === remote?.tag && suite === remote.suite);
+    if (this.#crypto.length > 0 && !own) {
+      throw new GatewayError('unprocessable', 'The other side answered without the encryption that we offered.');
+    }
+    if (own) this.#crypto = [own];
+    this.#isEncrypted ||= own !== undefined;
+    const direction = both(mirrored[peerDirection(media)], this.#wanted);
+    return this.#parametersOf(media, direction, taken, this.#formats, own, remote);
+  }
+
+  #canTake(media: SdpMedia): boolean {
+    if (media.kind !== 'audio' || media.port === 0 || media.address === undefined) return false;
+    if (audioFormatsOf(media, this.#options.codecs ?? legCodecs).codecs.length === 0) return false;
+    const { srtp } = this.#options;
+    const hasKeys = cryptoLinesOf(media).length > 0;
+    if (/^RTP\/SAVPF?$/.test(media.protocol)) return hasKeys && srtp !== 'off';
+    // Keys in plain RTP/AVP are opportunistic encryption (RFC 8643).
+    return /^RTP\/AVPF?$/.test(media.protocol) && (hasKeys || (srtp !== 'require' && !this.#isEncrypted));
+  }
+
+  #refusalOf({ media }: Sdp): GatewayError {
+    const audio = media.filter(({ kind, port }) => kind === 'audio' && port !== 0);
+    if (audio.length === 0) return new GatewayError('unprocessable', 'The call offers no audio.');
+    if (audio.every(({ address }) => address === undefined)) {
+      return new GatewayError('invalid_sdp', 'The SDP has no c= line.');
+    }
+    const isAudible = (one: SdpMedia) => audioFormatsOf(one, this.#options.codecs ?? legCodecs).codecs.length > 0;
+    if (!audio.some(isAudible)) {
+      const ours = (this.#options.codecs ?? legCodecs).join(', ');
+      return new GatewayError('no_common_codec', `The call offers no codec of ours; we take ${ours}.`);
+    }
+    return new GatewayError(
+      'unprocessable',
+      'The call offers no encryption that we take, or one that we must not drop.',
+    );
+  }
+
+  /** The same key for as long as the suite is the same: our stream goes on. */
+  #ownKeyFor({ tag, suite }: CryptoLine): CryptoLine {
+    const known = this.#crypto.find((line) => line.suite === suite);
+    return { tag, suite, key: known?.key ?? newKey(suite) };
+  }
+
+  #parametersOf(
+    media: SdpMedia,
+    direction: LegDirection,
+    theirs: AudioFormats,
+    ours: AudioFormats,
+    own: CryptoLine | undefined,
+    remote: CryptoLine | undefined,
+  ): LegParameters {
+    const [used] = theirs.codecs;
+    if (!used) throw new GatewayError('no_common_codec', 'No codec is common.');
+    // Held by c=0.0.0.0 (RFC 2543): there is nowhere to send, and where it was is kept for what it is worth.
+    const isNowhere = media.address === undefined || isUnspecified(media.address);
+    if (!isNowhere) this.#remoteAddress = media.address;
+    const rtcp = media.attributes.find(({ name }) => name === 'rtcp')?.value;
+    const rtcpPort = rtcp === undefined ? undefined : Number(/^\d{1,5}/.exec(rtcp)?.[0]);
+    const isTelling = !!rtcpPort && rtcpPort <= 65_535;
+    return {
+      remoteAddress: this.#remoteAddress ?? media.address ?? '0.0.0.0',
+      remotePort: media.port,
+      ...(isTelling && { remoteRtcpPort: rtcpPort }),
+      direction,
+      send: {
+        ...used,
+        ptimeMs: ptimeOf(media, used.codec),
+        dtmf: dtmfFor(used.codec, theirs.dtmf),
+        comfortNoisePayloadType: theirs.comfortNoisePayloadType,
+      },
+      receive: { ...ours },
+      srtp: own && remote && { suite: own.suite, sendKey: own.key, receiveKey: remote.key },
+    };
+  }
+
+  #write(direction: LegDirection): string {
+    const { address, port } = this.#options;
+    const { audioAt, media } = this.#layout;
+    const family = isIPv6(address) ? 'IP6' : 'IP4';
+    const lines = media.flatMap(({ kind, protocol, formats }, i) =>
+      i === audioAt
+        ? [
+            `m=audio ${port} ${protocol} ${formatNumbers(this.#formats)}`,
+            ...formatLines(this.#formats),
+            ...this.#crypto.map(cryptoText),
+            'a=ptime:20',
+            `a=${direction}`,
+          ]
+        : [`m=${kind} 0 ${protocol} ${formats.join(' ')}`],
+    );
+    const body = ['s=-', `c=IN ${family} ${address}`, 't=0 0', ...lines, ''].join('\r\n');
+    if (this.#lastBody !== undefined && this.#lastBody !== body) this.#version += 1;
+    this.#lastBody = body;
+    return `v=0\r\no=- ${this.#sessionId} ${this.#version} IN ${family} ${address}\r\n${body}`;
+  }
+}
+
+function isUnspecified(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
+}
+
+function peerDirection({ direction, address }: SdpMedia): LegDirection {
+  if (address === undefined || !isUnspecified(address)) return direction;
+  return direction === 'sendrecv' || direction === 'sendonly' ? 'sendonly' : 'inactive';
+}
+
+/** What both allow, each seen from our side. */
+function both(a: LegDirection, b: LegDirection): LegDirection {
+  const sends = /^send/.test(a) && /^send/.test(b);
+  const receives = /recv/.test(a) && /recv/.test(b);
+  return sends ? (receives ? 'sendrecv' : 'sendonly') : receives ? 'recvonly' : 'inactive';
+}
+
+/** The longest that the peer asks for and its codec can do; 20 where it says nothing (RFC 3551 §4.2). */
+function ptimeOf({ attributes }: SdpMedia, codec: LegCodec): number {
+  const numberOf = (wanted: string) => Number.parseInt(attributes.find(({ name }) => name === wanted)?.value ?? '', 10);
+  const most = numberOf('maxptime');
+  const wished = Math.min(numberOf('ptime') || 20, most > 0 ? most : 60);
+  const possible = codec === 'opus' ? [10, 20, 40, 60] : ptimes;
+  return possible.filter((each) => each <= wished).at(-1) ?? 10;
+}
