@@ -23,6 +23,8 @@ export interface TrackEvents extends RtpFeedback {
 
 /** Packets that the last worker may have sent since its last report, with room to spare. */
 const resumeGap = 2_000;
+const levelUri = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
+const levelExtensionId = 1;
 
 interface OpenTrack {
   readonly id: number;
@@ -30,6 +32,8 @@ interface OpenTrack {
   readonly codec: TrackCodec;
   readonly sender: RtpSender;
   events: TrackEvents;
+  /** Its packets say how loud they are, RFC 6464. */
+  readonly hasLevel: boolean;
   isPublished: boolean;
 }
 
@@ -97,7 +101,13 @@ export class JobContext {
    * Begins a track, or goes on with one of the same id and codec: that of the connection before, or of the last worker.
    * One of another codec is replaced.
    */
-  openTrack(id: number, kind: MediaKind, codec: TrackCodec, events: TrackEvents): RtpSender {
+  openTrack(
+    id: number,
+    kind: MediaKind,
+    codec: TrackCodec,
+    events: TrackEvents,
+    options: { hasLevel?: boolean } = {},
+  ): RtpSender {
     const { port } = this.#options;
     const known = this.#tracks.get(id);
     if (known?.codec === codec) {
@@ -124,8 +134,10 @@ export class JobContext {
       cname: this.id,
       position,
       send: (packet) => port.send(packet, this.#link),
+      levelExtensionId: options.hasLevel ? levelExtensionId : undefined,
     });
-    const track = { id, kind, codec, sender, events, isPublished: false };
+    const hasLevel = options.hasLevel ?? false;
+    const track = { id, kind, codec, sender, events, hasLevel, isPublished: false };
     this.#tracks.set(id, track);
     port.add(sender, this.#link, events);
     this.#announce(track);
@@ -176,12 +188,21 @@ export class JobContext {
     return count;
   }
 
+  /** A stream that the room sends to this job's worker, on whatever link the job has now. */
+  listen(ssrc: number, receive: (packet: Buffer) => void): void {
+    this.#options.port.listen(ssrc, this.#link, receive);
+  }
+
+  unlisten(ssrc: number): void {
+    this.#options.port.unlisten(ssrc);
+  }
+
   close(): void {
     for (const id of [...this.#tracks.keys()]) this.closeTrack(id);
     this.answerCost(false);
   }
 
-  #announce({ id, kind, codec, sender }: OpenTrack): void {
+  #announce({ id, kind, codec, sender, hasLevel }: OpenTrack): void {
     this.send({
       type: 'trackReady',
       jobId: this.id,
@@ -189,6 +210,7 @@ export class JobContext {
       kind,
       rtpParameters: {
         codecs: [roomPayloads[codec].parameters],
+        ...(hasLevel ? { headerExtensions: [{ uri: levelUri, id: levelExtensionId }] } : {}),
         encodings: [{ ssrc: sender.ssrc }],
         rtcp: { cname: this.id, reducedSize: true },
       },

@@ -35,6 +35,7 @@ export class RtpPort {
   readonly #socket: Socket;
   readonly #links = new Map<number, RtpLink>();
   readonly #sendings = new Map<number, Sending>();
+  readonly #receivers = new Map<number, { readonly link: RtpLink; readonly receive: (packet: Buffer) => void }>();
   readonly #queue: { packet: Buffer; link: RtpLink }[] = [];
   readonly #reports: NodeJS.Timeout;
   #budget = burstPackets;
@@ -93,6 +94,15 @@ export class RtpPort {
     this.#sendings.delete(ssrc);
   }
 
+  /** Lets packets of a stream that the room sends on this link through. They may be kept. */
+  listen(ssrc: number, link: RtpLink, receive: (packet: Buffer) => void): void {
+    this.#receivers.set(ssrc, { link, receive });
+  }
+
+  unlisten(ssrc: number): void {
+    this.#receivers.delete(ssrc);
+  }
+
   send(packet: Buffer, link: RtpLink): void {
     if (this.#budget > 0) {
       this.#budget -= 1;
@@ -126,7 +136,12 @@ export class RtpPort {
   }
 
   #receive(data: Buffer, ip: string, port: number): void {
-    if (!isRtcp(data)) return;
+    if (!isRtcp(data)) {
+      if (data.length < 12) return;
+      const receiver = this.#receivers.get(data.readUInt32BE(8));
+      if (receiver?.link.port === port && receiver.link.ip === ip) receiver.receive(data);
+      return;
+    }
     for (const packet of parseRtcp(data)) {
       if (packet.kind === 'pli') this.#sendingTo(packet.mediaSsrc, ip, port)?.feedback.keyFrameRequested();
       else if (packet.kind === 'nack')

@@ -3,6 +3,7 @@ import { type ErrorCode, toGatewayError } from '#core/errors.ts';
 import type { IngressJobSpec } from '#core/job.ts';
 import type { MediaSource, SourceEnd } from '#core/media-source.ts';
 import { JobContext, type Pipeline } from './job-context.ts';
+import { MixPipeline } from './mixer/mix-pipeline.ts';
 import { FedSource } from './pipelines/fed-source.ts';
 import { IngressPipeline } from './pipelines/ingress.ts';
 import type { FromWorkerMessage, MessageOf, ToWorkerMessage } from './protocol.ts';
@@ -85,12 +86,15 @@ export class WorkerHost {
     const job: RunningJob = {
       context,
       fed: undefined,
-      pipeline: new IngressPipeline({
-        context,
-        spec: spec as IngressJobSpec,
-        openSource: () => this.#openSource(job, spec as IngressJobSpec),
-        isReplaying: () => job.fed?.isReplaying ?? false,
-      }),
+      pipeline:
+        spec.kind === 'mix'
+          ? new MixPipeline({ context, spec })
+          : new IngressPipeline({
+              context,
+              spec: spec as IngressJobSpec,
+              openSource: () => this.#openSource(job, spec as IngressJobSpec),
+              isReplaying: () => job.fed?.isReplaying ?? false,
+            }),
     };
     this.#jobs.set(id, job);
     job.pipeline.start();
@@ -146,6 +150,9 @@ export class WorkerHost {
         return;
       case 'costRefused':
         context.answerCost(false, message.message);
+        return;
+      case 'mixCommand':
+        if (job.pipeline instanceof MixPipeline) job.pipeline.command(message.command);
         return;
       case 'describeStream':
         fed?.describe(message.stream);

@@ -153,7 +153,8 @@ export class CallLeg {
       roundTripTimeMs: roundTripMs,
       remotePacketsLost: this.#reception.remoteLost,
       remoteJitterMs: this.#reception.remoteJitterMs,
-      meanOpinionScore: codec && packets > 0 ? estimateMos(codec, (roundTripMs ?? 0) / 2 + bufferMs + 20, lossShare) : undefined,
+      meanOpinionScore:
+        codec && packets > 0 ? estimateMos(codec, (roundTripMs ?? 0) / 2 + bufferMs + 20, lossShare) : undefined,
       packetsRejected: this.#rejected,
     };
   }
@@ -238,9 +239,7 @@ export class CallLeg {
           }
         : undefined;
     output.sentSinceReport = 0;
-    output.sendRtcp(
-      buildReport({ ssrc: output.ssrc, cname: this.#cname, sent, block: this.#reception.block(nowMs) }),
-    );
+    output.sendRtcp(buildReport({ ssrc: output.ssrc, cname: this.#cname, sent, block: this.#reception.block(nowMs) }));
     this.#tell();
   }
 

@@ -29,6 +29,7 @@ export class LegOutput {
   #rtcpIndex: number;
   #index: number;
   #timestamp: number;
+  #resumedAtUs: number | undefined;
   #clockRateHz = 8_000;
   #frameTicks = 160;
   /** Two, by turns: a packet that the system has not taken yet must not be written over. */
@@ -52,8 +53,6 @@ export class LegOutput {
     this.#timestamp = position?.rtpTimestamp ?? randomInt(0, 0xffffffff);
     this.#resumedAtUs = position?.clockUs;
   }
-
-  #resumedAtUs: number | undefined;
 
   negotiate({ send, srtp }: LegParameters): void {
     const clockRateHz = clockRateOf(send.codec);

@@ -35,7 +35,12 @@ export function durationOf(codec: LegCodec, payload: Uint8Array): number {
   // RFC 6716 §3.1: configuration, then how many frames.
   const toc = payload[0] ?? 0;
   const config = toc >> 3;
-  const frame = config < 12 ? ([480, 960, 1_920, 2_880][config & 3] ?? 960) : config < 16 ? 480 << (config & 1) : 120 << (config & 3);
+  const frame =
+    config < 12
+      ? ([480, 960, 1_920, 2_880][config & 3] ?? 960)
+      : config < 16
+        ? 480 << (config & 1)
+        : 120 << (config & 3);
   const code = toc & 3;
   const count = code === 0 ? 1 : code < 3 ? 2 : (payload[1] ?? 1) & 0x3f;
   return Math.min(maxVoiceSamples, frame * count);

@@ -4,8 +4,8 @@ import { VoiceEncoder } from '../av/voice-codecs.ts';
 import { mixSamples } from '../legs/voice-receiver.ts';
 import type { RtpSender } from '../rtp/sender.ts';
 import { clockNowUs, timestampDistance } from '../rtp/sequence.ts';
-import { speechDbov } from './speaker-choice.ts';
 import type { Source } from './source.ts';
+import { speechDbov } from './speaker-choice.ts';
 
 const opusBitrateBps = 32_000;
 /** 20 ms of silence, full band, mono: what every Opus encoder makes of zeros. */
@@ -24,6 +24,8 @@ export class LegVoice {
   #levelDbov = -127;
   #passedAt = -1;
   #beat = 0;
+  #originUs = 0;
+  #originBeat = 0;
 
   constructor(sender: RtpSender) {
     this.#sender = sender;
@@ -78,8 +80,7 @@ export class LegVoice {
       return;
     }
     for (let i = 0; i < mixSamples; i++) {
-      const sample = frame[i] as number;
-      this.#samples[i] = sample > 32_767 ? 32_767 : sample < -32_768 ? -32_768 : sample;
+      this.#samples[i] = Math.max(-32_768, Math.min(32_767, frame[i] as number));
     }
     this.#encoder ??= new VoiceEncoder({ codec: 'opus', frameMs: 20, bitrateBps: opusBitrateBps });
     const length = this.#encoder.encode(this.#samples, this.#memory);
@@ -91,9 +92,6 @@ export class LegVoice {
     this.#placed = undefined;
     this.#sender.sendFrame([payload], this.#beatUs(), { marker: false, levelDbov: this.#levelDbov });
   }
-
-  #originUs = 0;
-  #originBeat = 0;
 
   #beatUs(): number {
     const nowUs = clockNowUs();

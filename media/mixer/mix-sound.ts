@@ -31,8 +31,7 @@ class Limiter {
     let gain = from;
     for (let i = 0; i < sum.length; i++) {
       if (i < ramp) gain += step;
-      const sample = (sum[i] as number) * gain;
-      output[i] = sample > 32_767 ? 32_767 : sample < -32_768 ? -32_768 : sample;
+      output[i] = Math.max(-32_768, Math.min(32_767, (sum[i] as number) * gain));
     }
     this.#gain = to;
   }

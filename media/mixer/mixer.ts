@@ -44,6 +44,9 @@ export class Mixer {
   readonly #silence = new MixSound();
   /** What everybody hears who does not speak. */
   readonly shared = new MixSound();
+  readonly #listenerOf = new Map<Source, Listener>();
+  #watched: Listener[] = [];
+  #watchAt = 0;
   #beat = 0;
   #unknownVoices = 0;
   decodedVoices = 0;
@@ -135,7 +138,7 @@ export class Mixer {
     for (const source of this.#sources) {
       if (!source.isChosen && !source.wasHeard) continue;
       const listener = this.#listenerOf.get(source);
-      let part = this.#spare;
+      let part: Float32Array = this.#spare;
       if (listener) {
         listener.part ??= new Float32Array(mixSamples);
         part = listener.part;
@@ -149,8 +152,6 @@ export class Mixer {
     this.shared.set(voices > 0 || chosen.length > 0 ? sum : undefined);
     this.#silence.set(undefined);
   }
-
-  readonly #listenerOf = new Map<Source, Listener>();
 
   #serve(listener: Listener, skipped: number): void {
     const { leg, source } = listener;
@@ -202,8 +203,6 @@ export class Mixer {
     listener.own = undefined;
   }
 
-  #watchAt = 0;
-
   #watch(nowMs: number): void {
     const all = this.#watched;
     const count = Math.ceil(all.length / watchShare);
@@ -212,8 +211,6 @@ export class Mixer {
       all[this.#watchAt]?.leg.watch(nowMs);
     }
   }
-
-  #watched: Listener[] = [];
 
   #listSources(): void {
     this.#watched = [...this.listeners.values()];

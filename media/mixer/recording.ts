@@ -49,7 +49,7 @@ function toMixRate(data: Buffer, channels: number, rateHz: number): Int16Array {
 function decodeOggOpus(bytes: Buffer): Int16Array | undefined {
   const packets = oggPackets(bytes);
   const [head] = packets;
-  if (!head || head.toString('latin1', 0, 8) !== 'OpusHead' || head.length < 12) return undefined;
+  if (head?.toString('latin1', 0, 8) !== 'OpusHead' || head.length < 12) return undefined;
   const skip = head.readUInt16LE(10);
   using decoder = new VoiceDecoder('opus');
   const frame = new Int16Array(maxVoiceSamples);

@@ -1,0 +1,275 @@
+// Owns: the mix of one room as a job: takes commands, tells what happens, keeps the beat.
+import type { LegParameters } from '#core/leg-media.ts';
+import type { LegStanding, MixCommand, MixEvent, MixJobSpec } from '#core/mix-messages.ts';
+import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
+import { CallLeg } from '../legs/call-leg.ts';
+import type { RtpSender } from '../rtp/sender.ts';
+import { clockNowUs } from '../rtp/sequence.ts';
+import { LegVoice } from './leg-voice.ts';
+import { beatMs, MixClock } from './mix-clock.ts';
+import { MixInput } from './mix-input.ts';
+import { type Listener, Mixer } from './mixer.ts';
+import { Player } from './player.ts';
+import { Prompts } from './prompts.ts';
+
+/** All mixes of this process beat together: one timer, and no two of them in each other's way. */
+const clock = new MixClock();
+const mixTrackId = 0;
+
+type OpenLeg = Extract<MixCommand, { type: 'openLeg' }>;
+type PlayToLeg = Extract<MixCommand, { type: 'playToLeg' }>;
+type LegCommand = Exclude<MixCommand, { type: 'openLeg' | 'addInput' | 'removeInput' | 'setMixTrack' }>;
+
+interface Member {
+  readonly listener: Listener;
+  voice: LegVoice | undefined;
+}
+
+export class MixPipeline implements Pipeline {
+  readonly #context: JobContext;
+  readonly #mixer: Mixer;
+  readonly #prompts: Prompts;
+  readonly #members = new Map<number, Member>();
+  /** Commands for a leg whose ports are being bound wait for it. */
+  readonly #opening = new Map<number, LegCommand[]>();
+  #mixTrack: { readonly sender: RtpSender; readonly startUs: number; readonly startBeat: number } | undefined;
+  #isClosed = false;
+  #framesIn = 0;
+
+  constructor({ context, spec }: { context: JobContext; spec: MixJobSpec }) {
+    this.#context = context;
+    this.#prompts = new Prompts(spec.promptsFolder);
+    this.#mixer = new Mixer({
+      loudest: spec.loudest,
+      onPlayed: ({ id: legId }, playId) => this.#tell({ type: 'legPlayed', legId, playId, isWhole: true }),
+    });
+  }
+
+  start(): void {
+    clock.add(this.#run);
+    this.#context.report('live', 'media_flowing', 'Mixing.');
+  }
+
+  get progress(): PipelineProgress {
+    let bytesIn = 0;
+    let framesDropped = 0;
+    for (const { listener } of this.#members.values()) {
+      const { stats } = listener.leg;
+      bytesIn += stats.bytesReceived;
+      framesDropped += stats.framesConcealed;
+    }
+    return {
+      bytesIn,
+      framesIn: this.#framesIn,
+      framesDropped,
+      keyFrames: 0,
+      avOffsetMs: undefined,
+      bitrateInBps: 0,
+      memoryBytes: this.#members.size * 50_000,
+    };
+  }
+
+  command(command: MixCommand): void {
+    switch (command.type) {
+      case 'openLeg':
+        void this.#open(command);
+        return;
+      case 'addInput':
+        this.#addInput(new MixInput(command));
+        return;
+      case 'removeInput':
+        this.#removeInput(command.inputId);
+        return;
+      case 'setMixTrack':
+        this.#setMixTrack(command.isOn);
+        return;
+      default:
+        this.#commandLeg(command);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clock.remove(this.#run);
+    for (const input of this.#mixer.inputs) this.#context.unlisten(input.info.ssrc);
+    for (const id of [...this.#members.keys()]) this.#closeLeg(id);
+    this.#mixer.close();
+  }
+
+  readonly #run = (dueMs: number, skipped: number) => {
+    this.#context.account(() => {
+      this.#mixer.run(dueMs, skipped);
+      const { beat } = this.#mixer;
+      for (const { listener, voice } of this.#members.values()) {
+        const { leg, source } = listener;
+        voice?.step(source, beat, leg.speaks, leg.standing.voice === 'always');
+      }
+      this.#sendMix(beat);
+      this.#framesIn += this.#mixer.decodedVoices;
+      this.#mixer.endBeat();
+    });
+  };
+
+  #sendMix(beat: number): void {
+    const track = this.#mixTrack;
+    if (!track) return;
+    const clockUs = track.startUs + (beat - track.startBeat) * beatMs * 1_000;
+    track.sender.sendFrame([this.#mixer.shared.payload('opus')], clockUs, { marker: false });
+  }
+
+  async #open({ legId: id, address, port, standing, position, timeoutMs }: OpenLeg): Promise<void> {
+    if (this.#members.has(id) || this.#opening.has(id)) return;
+    this.#opening.set(id, []);
+    try {
+      const leg = await CallLeg.open({
+        id,
+        local: { address, port },
+        standing,
+        position,
+        timeoutMs,
+        send: (event) => this.#tell(event),
+        onVoice: (codec, timestamp, payload) => {
+          const member = this.#members.get(id);
+          member?.voice?.pass(codec, timestamp, payload, leg.standing.voice === 'always');
+        },
+      });
+      this.#admit(leg);
+    } catch (error) {
+      this.#opening.delete(id);
+      const text = error instanceof Error ? error.message : String(error);
+      this.#tell({ type: 'legRefused', legId: id, message: text.slice(0, 500) });
+    }
+  }
+
+  #admit(leg: CallLeg): void {
+    const waiting = this.#opening.get(leg.id);
+    this.#opening.delete(leg.id);
+    if (this.#isClosed) {
+      leg.close();
+      return;
+    }
+    this.#members.set(leg.id, { listener: this.#mixer.addLeg(leg), voice: undefined });
+    this.#stand(leg.id, leg.standing);
+    this.#tell({ type: 'legOpened', legId: leg.id });
+    for (const command of waiting ?? []) this.#commandLeg(command);
+  }
+
+  #commandLeg(command: LegCommand): void {
+    const { legId } = command;
+    const waiting = this.#opening.get(legId);
+    if (waiting) {
+      waiting.push(command);
+      return;
+    }
+    const member = this.#members.get(legId);
+    if (!member) return;
+    const { listener } = member;
+    switch (command.type) {
+      case 'negotiateLeg':
+        this.#negotiate(listener, command.parameters);
+        return;
+      case 'setLeg':
+        this.#stand(legId, command.standing);
+        return;
+      case 'playToLeg':
+        this.#play(listener, command);
+        return;
+      case 'stopPlaying':
+        this.#endPlayer(listener);
+        return;
+      case 'sendDtmf':
+        listener.leg.output.dtmf.push(command.digits, command.durationMs);
+        return;
+      case 'closeLeg':
+        this.#closeLeg(legId);
+        return;
+    }
+  }
+
+  #negotiate({ leg }: Listener, parameters: LegParameters): void {
+    try {
+      leg.negotiate(parameters);
+    } catch (error) {
+      // Keys that are none: the leg stays without media, and its silence ends the call.
+      const message = error instanceof Error ? error.message : String(error);
+      this.#context.send({
+        type: 'log',
+        level: 'warn',
+        fields: { leg: leg.id, message },
+        message: 'leg not negotiated',
+      });
+    }
+  }
+
+  #stand(legId: number, standing: LegStanding): void {
+    const member = this.#members.get(legId);
+    if (!member) return;
+    const { listener } = member;
+    listener.leg.standing = standing;
+    if (!standing.isHeld) listener.music = undefined;
+    else listener.music ??= this.#makePlayer(0, ['hold_music'], 'any', true);
+    if (standing.voice !== 'off' && !member.voice) {
+      const events = { published: () => undefined, keyFrameRequested: () => undefined };
+      member.voice = new LegVoice(this.#context.openTrack(legId, 'audio', 'opus', events, { hasLevel: true }));
+    } else if (standing.voice === 'off' && member.voice) {
+      this.#endVoice(legId, member);
+    }
+  }
+
+  #play(listener: Listener, { playId, prompts, language, isRepeated }: PlayToLeg): void {
+    this.#endPlayer(listener);
+    listener.player = this.#makePlayer(playId, prompts, language, isRepeated);
+  }
+
+  #makePlayer(playId: number, prompts: PlayToLeg['prompts'], language: string, isRepeated: boolean): Player {
+    const recordings = prompts.map((name) => this.#prompts.get(name, language));
+    return new Player({ playId, recordings, isRepeated });
+  }
+
+  #endPlayer(listener: Listener): void {
+    const { player, leg } = listener;
+    if (!player) return;
+    listener.player = undefined;
+    this.#tell({ type: 'legPlayed', legId: leg.id, playId: player.playId, isWhole: false });
+  }
+
+  #endVoice(legId: number, member: Member): void {
+    member.voice?.close();
+    member.voice = undefined;
+    this.#context.endTrack(legId);
+  }
+
+  #closeLeg(id: number): void {
+    const member = this.#members.get(id);
+    if (!member) return;
+    if (member.voice) this.#endVoice(id, member);
+    this.#mixer.removeLeg(id);
+    member.listener.leg.close();
+    this.#members.delete(id);
+  }
+
+  #addInput(input: MixInput): void {
+    this.#mixer.addInput(input);
+    this.#context.listen(input.info.ssrc, (packet) => input.receive(packet, performance.now()));
+  }
+
+  #removeInput(inputId: number): void {
+    const input = this.#mixer.removeInput(inputId);
+    if (input) this.#context.unlisten(input.info.ssrc);
+  }
+
+  #setMixTrack(isOn: boolean): void {
+    if (isOn && !this.#mixTrack) {
+      const events = { published: () => undefined, keyFrameRequested: () => undefined };
+      const sender = this.#context.openTrack(mixTrackId, 'audio', 'opus', events);
+      this.#mixTrack = { sender, startUs: clockNowUs(), startBeat: this.#mixer.beat };
+    } else if (!isOn && this.#mixTrack) {
+      this.#mixTrack = undefined;
+      this.#context.endTrack(mixTrackId);
+    }
+  }
+
+  #tell(event: MixEvent): void {
+    if (!this.#isClosed) this.#context.send({ type: 'mixEvent', jobId: this.#context.id, event });
+  }
+}

@@ -1,0 +1,220 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { configSchema } from '#config/schema.ts';
+import type { Leg } from '#core/leg.ts';
+import type { LegParameters } from '#core/leg-media.ts';
+import type { Room } from '#core/room.ts';
+import { Phones } from '#jobs/phones.ts';
+import { MediaPool } from '#jobs/pool.ts';
+import { createSfu, type Sfu } from '#sfu/index.ts';
+import { KeepingLog } from '#test/support/keeping-log.ts';
+import { type PhoneOptions, PhonePeer } from '#test/support/phone-peer.ts';
+import { RoomViewer } from '#test/support/room-viewer.ts';
+import { someRooms } from '#test/support/some-room.ts';
+import { dropouts, level, toneLevels, usualLevel } from '#test/support/tone.ts';
+
+const log = new KeepingLog();
+const config = configSchema.parse({ rtp: { firstPort: 42_000, lastPort: 42_999, listenAddress: '127.0.0.1' } });
+let sfu: Sfu;
+let pool: MediaPool;
+let phones: Phones;
+let stack: ReturnType<typeof someRooms<Sfu>>;
+let room: Room;
+let lastRoom = 0;
+const opened: { close(): unknown }[] = [];
+
+beforeAll(async () => {
+  sfu = await createSfu({ ...config.sfu, workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }] }, { log });
+  pool = new MediaPool({ config: { ...config.media, workers: 2 }, log });
+  phones = new Phones({ media: pool, rtp: config.rtp, mix: config.mix, log });
+  stack = someRooms({ sfu });
+});
+
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+afterAll(async () => {
+  await phones.close();
+  await stack.rooms.close();
+  await pool.close();
+  await sfu.close();
+});
+
+async function openRoom(): Promise<Room> {
+  const { record } = await stack.rooms.create({ name: `mix${++lastRoom}` });
+  room = await stack.rooms.open(record.name);
+  return room;
+}
+
+interface Call {
+  readonly phone: PhonePeer;
+  readonly leg: Leg;
+}
+
+async function call(options: PhoneOptions, change: Partial<LegParameters> = {}, isIn = true): Promise<Call> {
+  const phone = await PhonePeer.open(options);
+  opened.push(phone);
+  const leg = await phones.allocateLeg({ room, log });
+  opened.push(leg);
+  leg.negotiate(phone.parameters(change));
+  phone.talkTo(leg.localPort);
+  if (isIn) {
+    const participant = room.join({ kind: 'sip', user: options.codec, displayName: options.codec, role: 'sip' });
+    leg.enter(participant);
+    opened.push(participant);
+  }
+  return { phone, leg };
+}
+
+/** How loud the tone is at the phone, after it has settled. */
+async function listen({ phone }: Call, tones: readonly number[]): Promise<number[]> {
+  await phone.hear(1_500);
+  const samples = phone.samples.subarray(-phone.sampleRateHz);
+  return tones.map((toneHz) => usualLevel(samples, toneHz, phone.sampleRateHz));
+}
+
+test('G.711, G.722 and Opus phones hear each other at the level that was spoken, and never themselves', async () => {
+  await openRoom();
+  const calls = [
+    await call({ codec: 'pcmu', toneHz: 440, levelDbov: -20 }),
+    await call({ codec: 'g722', toneHz: 700, levelDbov: -20 }),
+    await call({ codec: 'opus', toneHz: 1_000, levelDbov: -20 }),
+    await call({ codec: 'pcma', toneHz: 0 }),
+  ];
+  const tones = [440, 700, 1_000];
+  await Promise.all(calls.map(({ phone }) => phone.hear(1_000)));
+  const heard = await Promise.all(calls.map((one) => listen(one, tones)));
+  heard.forEach((levels, listener) => {
+    levels.forEach((dbov, speaker) => {
+      if (speaker === listener) expect(dbov).toBeLessThan(-60);
+      else expect(Math.abs(dbov + 20)).toBeLessThan(1.5);
+    });
+  });
+});
+
+test('a tone comes through without a gap, at the pace of the clock, numbered without a hole', async () => {
+  await openRoom();
+  await call({ codec: 'opus', toneHz: 440 });
+  const { phone } = await call({ codec: 'pcmu', toneHz: 0 });
+  await phone.hear(1_000);
+  const samples = await phone.hear(4_000);
+  expect(dropouts(samples, 440, 8_000)).toBe(0);
+  const { packets } = phone;
+  const steps = packets.slice(1).map((packet, i) => ({
+    seq: (packet.seq - (packets[i]?.seq ?? 0)) & 0xffff,
+    ticks: (packet.timestamp - (packets[i]?.timestamp ?? 0)) >>> 0,
+  }));
+  expect(steps.every(({ seq, ticks }) => seq === 1 && ticks === 160)).toBe(true);
+  const spanMs = (packets.at(-1)?.arrivalMs ?? 0) - (packets[0]?.arrivalMs ?? 0);
+  expect(Math.abs(spanMs / (packets.length - 1) - 20)).toBeLessThan(0.5);
+  expect(new Set(packets.map(({ ssrc }) => ssrc)).size).toBe(1);
+});
+
+test('the room hears each phone as a stream of its own and the mix as another; a stream of the room is in the mix', async () => {
+  await openRoom();
+  const one = await call({ codec: 'pcmu', toneHz: 440, levelDbov: -20 });
+  const two = await call({ codec: 'opus', toneHz: 1_000, levelDbov: -20 });
+  const mix = await phones.mixOf(room);
+  const mixed = await mix.publishStream();
+  const viewerOf = async (isWanted: () => ReturnType<typeof find>) => {
+    const viewer = await RoomViewer.join(room.media);
+    opened.push(viewer);
+    for (;;) {
+      const publication = isWanted();
+      if (publication) {
+        await viewer.watch(publication.producer);
+        return viewer;
+      }
+      await new Promise((resolve) => room.events.once('publicationAdded', resolve));
+    }
+  };
+  const find = (leg: Leg) => [...(leg.participant?.publications.values() ?? [])][0];
+  const levelsOf = async (viewer: RoomViewer) => {
+    await viewer.until(({ heard }) => heard.length > 100);
+    const samples = Int16Array.from(viewer.heard.slice(-50).flatMap((frame) => [...frame.samples]));
+    return [440, 1_000].map((toneHz) => usualLevel(samples, toneHz, 48_000));
+  };
+  const [first, second, both] = await Promise.all([
+    viewerOf(() => find(one.leg)).then(levelsOf),
+    viewerOf(() => find(two.leg)).then(levelsOf),
+    viewerOf(() => mixed).then(levelsOf),
+  ]);
+  expect(Math.abs((first?.[0] ?? 0) + 20)).toBeLessThan(1.5);
+  expect(first?.[1]).toBeLessThan(-60);
+  expect(Math.abs((second?.[1] ?? 0) + 20)).toBeLessThan(1.5);
+  expect(second?.[0]).toBeLessThan(-60);
+  for (const dbov of both ?? []) expect(Math.abs(dbov + 20)).toBeLessThan(1.5);
+  expect(room.visibleParticipants.map(({ kind }) => kind)).toEqual(['sip', 'sip']);
+});
+
+test('5 % loss and 60 ms of jitter: the tone is there, level within 2 dB, gaps in less than 6 % of the time', async () => {
+  await openRoom();
+  let state = 1;
+  const next = () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return state / 0x7fffffff;
+  };
+  const { leg } = await call({
+    codec: 'opus',
+    toneHz: 440,
+    channel: (packet, send) => {
+      if (next() < 0.05) return;
+      const copy = Buffer.from(packet);
+      setTimeout(() => send(copy), next() * 60);
+    },
+  });
+  const { phone } = await call({ codec: 'pcmu', toneHz: 0 });
+  await phone.hear(3_000);
+  const samples = await phone.hear(6_000);
+  expect(Math.abs(usualLevel(samples, 440, 8_000) + 10)).toBeLessThan(2);
+  expect(dropouts(samples, 440, 8_000)).toBeLessThan(0.06);
+  const { stats } = leg;
+  console.log(`dropouts ${dropouts(samples, 440, 8_000)}, ${JSON.stringify(stats)}`);
+  expect(stats?.packetsLost).toBeGreaterThan(5);
+});
+
+test.each(['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM'] as const)(
+  '%s: heard both ways, and nothing plain is taken',
+  async (suite) => {
+    await openRoom();
+    const key = (seed: number) => Buffer.alloc(suite === 'AEAD_AES_128_GCM' ? 28 : 30, seed).toString('base64');
+    const srtp = { suite, sendKey: key(1), receiveKey: key(2) };
+    const secure = await call({ codec: 'pcmu', toneHz: 440, levelDbov: -20, srtp });
+    const other = await call({ codec: 'opus', toneHz: 1_000, levelDbov: -20 });
+    await other.phone.hear(1_000);
+    const [there, back] = await Promise.all([listen(other, [440]), listen(secure, [1_000])]);
+    expect(Math.abs((there[0] ?? 0) + 20)).toBeLessThan(1.5);
+    expect(Math.abs((back[0] ?? 0) + 20)).toBeLessThan(1.5);
+  },
+);
+
+test.each([10, 30, 40, 60])('G.711 with packets of %d ms is heard both ways without a gap', async (ptimeMs) => {
+  await openRoom();
+  const odd = await call({ codec: 'pcma', toneHz: 440, ptimeMs });
+  const even = await call({ codec: 'opus', toneHz: 1_000 });
+  await Promise.all([odd.phone.hear(1_500), even.phone.hear(1_500)]);
+  const [there, back] = await Promise.all([even.phone.hear(2_000), odd.phone.hear(2_000)]);
+  expect(dropouts(there.subarray(4_800), 440, 48_000)).toBe(0);
+  expect(dropouts(back.subarray(800), 1_000, 8_000)).toBe(0);
+  expect(odd.phone.packets.every(({ size }) => size === ptimeMs * 8)).toBe(true);
+});
+
+test('muted, held and not yet in the room: heard by nobody', async () => {
+  await openRoom();
+  const speaker = await call({ codec: 'pcmu', toneHz: 440 });
+  const listener = await call({ codec: 'pcma', toneHz: 0 });
+  const outside = await call({ codec: 'pcmu', toneHz: 1_000 }, {}, false);
+  await listener.phone.hear(1_000);
+  expect((await listen(listener, [440]))[0]).toBeGreaterThan(-12);
+  expect((await listen(outside, [440]))[0]).toBeLessThan(-60);
+  speaker.leg.setMuted(true);
+  await listener.phone.hear(600);
+  expect(level(await listener.phone.hear(500))).toBeLessThan(-60);
+  speaker.leg.setMuted(false);
+  speaker.leg.setHold(true);
+  await listener.phone.hear(600);
+  expect(level(await listener.phone.hear(500))).toBeLessThan(-60);
+  speaker.leg.setHold(false);
+  await listener.phone.hear(600);
+  expect((await listen(listener, [440, 1_000]))[0]).toBeGreaterThan(-12);
+});
