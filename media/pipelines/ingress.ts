@@ -16,6 +16,8 @@ import { SourceClock } from './source-clock.ts';
 const retryDelaysMs = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
 const maxStreams = 16;
 const watchIntervalMs = 250;
+/** RTMP announces a stream with its first frame, which may come this much later than those of the others. */
+const announceTimeoutMs = 5_000;
 
 export interface IngressPipelineOptions {
   readonly context: JobContext;
@@ -40,6 +42,8 @@ export class IngressPipeline implements Pipeline {
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #watchTimer: NodeJS.Timeout;
   #lastUnitMs = performance.now();
+  /** Of this connection. */
+  #firstUnitMs: number | undefined;
   #bytesIn = 0;
   /** When the attempt began that is being made. */
   #bytesBefore = 0;
@@ -130,6 +134,7 @@ export class IngressPipeline implements Pipeline {
 
   #deliver(unit: SourceUnit): void {
     this.#lastUnitMs = performance.now();
+    this.#firstUnitMs ??= this.#lastUnitMs;
     this.#bytesIn += unit.data.byteLength;
     this.#failures = 0;
     const stream = this.#streams.get(unit.streamId);
@@ -180,8 +185,18 @@ export class IngressPipeline implements Pipeline {
     return isGranted;
   }
 
+  /** For what must be there and has not even been announced. */
+  #findMissing(): void {
+    const { spec } = this.#options;
+    if (this.#firstUnitMs === undefined || performance.now() - this.#firstUnitMs < announceTimeoutMs) return;
+    const kinds = new Set([...this.#streams.values()].map(({ stream }) => stream.kind));
+    const missing = (['audio', 'video'] as const).find((kind) => spec[kind] === 'required' && !kinds.has(kind));
+    if (missing) this.#finish('failed', 'unsupported_media', `The source has no ${missing}, which it must have.`);
+  }
+
   #watch(): void {
     const { stallTimeoutMs } = this.#options.spec;
+    this.#findMissing();
     if (this.#state !== 'live' || performance.now() - this.#lastUnitMs < stallTimeoutMs) return;
     this.#state = 'stalled';
     this.#options.context.report('stalled', 'source_silent', `Nothing has arrived for ${stallTimeoutMs / 1_000} s.`);
@@ -189,6 +204,7 @@ export class IngressPipeline implements Pipeline {
 
   #ended(end: SourceEnd): void {
     this.#source = undefined;
+    this.#firstUnitMs = undefined;
     if (this.#state === 'over') return;
     const message = end.error?.message ?? 'The source ended.';
     if (!end.mayReturn) {

@@ -16,7 +16,7 @@ export interface TestGateway {
   readonly url: string;
   readonly webSocketUrl: string;
   /** JSON in and out with the admin key; throws on anything but 2xx, with the problem's words. */
-  api<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
+  api<T = unknown>(method: string, path: string, body?: unknown, timeoutMs?: number): Promise<T>;
   /** A join token. */
   token(options?: { room?: string; user?: string; role?: string; name?: string }): Promise<string>;
   close(): Promise<void>;
@@ -45,7 +45,7 @@ export async function startGateway(overrides: ConfigInput = {}): Promise<TestGat
   const app = await App.create(config, log);
   const url = app.addresses.http ?? '';
 
-  async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async function api<T>(method: string, path: string, body?: unknown, timeoutMs = 10_000): Promise<T> {
     const response = await fetch(`${url}${path}`, {
       method,
       headers: {
@@ -53,7 +53,7 @@ export async function startGateway(overrides: ConfigInput = {}): Promise<TestGat
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

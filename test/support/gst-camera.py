@@ -3,7 +3,7 @@
 
 /h264 /h265 /mjpeg with audio (PCMU, AAC, Opus, G726, L16) by name, e.g. /h264-aac; /h264 has no sound.
 Arguments: the transports, "tcp,udp" unless one is named; then "digest" or "basic" to ask for user "viewer" with password
-"pass:w@rd". RECORD is taken at /record.
+"pass:w@rd"; "port=8554" for that port instead of a free one. RECORD is taken at /record.
 """
 import sys
 import gi
@@ -36,7 +36,7 @@ def main():
     transports = sys.argv[1] if len(sys.argv) > 1 else "tcp,udp"
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
-    server.set_service("0")
+    server.set_service(next((arg[5:] for arg in sys.argv if arg.startswith("port=")), "0"))
     protocols = {"tcp": GstRtsp.RTSPLowerTrans.TCP, "udp": GstRtsp.RTSPLowerTrans.UDP}
     allowed = GstRtsp.RTSPLowerTrans(sum(int(protocols[name]) for name in transports.split(",")))
 
