@@ -57,7 +57,7 @@ test('a lost socket is taken up again: same participant, no media lost, nothing 
   proxy.mend();
   await ada.at('reconnect-banner').waitFor({ state: 'detached' });
   await ada.page.keyboard.press('c');
-  await expect.poll(() => ada.at('chat-message').allTextContents()).toHaveLength(1);
+  await expect.poll(() => ada.at('chat-message').allTextContents(), { timeout: 15_000 }).toHaveLength(1);
   expect(await ada.at('chat-message').textContent()).toContain('said while you were away');
   expect(await sessionOf(ada)).toEqual(before);
   await Promise.all([ada.seesFrames('Grace'), grace.seesFrames('Ada')]);

@@ -1,6 +1,6 @@
 // Owns: somebody in the meeting page, with a fake camera and microphone, and what they see and hear.
 import { fileURLToPath } from 'node:url';
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
 
@@ -16,6 +16,13 @@ export interface MeetingPeerOptions {
   /** Where the page comes from, if not from the gateway itself. */
   readonly url?: string;
   readonly context?: BrowserContextOptions;
+}
+
+export interface OpenOptions {
+  readonly name: string;
+  readonly context?: BrowserContextOptions;
+  /** Runs in the page before its own scripts. */
+  readonly script?: string;
 }
 
 let roomCount = 0;
@@ -45,10 +52,18 @@ export class MeetingPeer {
   }
 
   /** Opens any page of the gateway, with the probe in it. */
-  static async open(browser: Browser, url: string, options: { name: string; context?: BrowserContextOptions }) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options.context });
+  static async open(browser: Browser, url: string, options: OpenOptions): Promise<MeetingPeer> {
+    return MeetingPeer.openIn(
+      await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options.context }),
+      url,
+      options,
+    );
+  }
+
+  static async openIn(context: BrowserContext, url: string, options: OpenOptions): Promise<MeetingPeer> {
     const peer = new MeetingPeer(await context.newPage(), options.name);
     await peer.page.addInitScript({ path: probeFile });
+    if (options.script) await peer.page.addInitScript({ content: options.script });
     await peer.page.goto(url);
     return peer;
   }

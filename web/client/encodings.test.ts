@@ -12,9 +12,14 @@ test('a camera in VP8 is sent in three sizes, lowest first', () => {
 
 test.each([
   ['vp9', 'L3T3_KEY'],
-  ['av1', 'L3T3'],
+  ['av1', 'L1T3'],
 ] as const)('%s carries its layers in one stream', (codec, scalabilityMode) => {
   expect(videoEncodings({ ...camera, codec })).toMatchObject([{ scalabilityMode }]);
+});
+
+test('better codecs get fewer bits', () => {
+  const [vp8, av1] = (['vp8', 'av1'] as const).map((codec) => videoEncodings({ ...camera, codec }).at(-1)?.maxBitrate);
+  expect(av1).toBeLessThan(vp8 ?? 0);
 });
 
 test('a screen is sent at full size and at half', () => {

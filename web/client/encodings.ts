@@ -35,8 +35,9 @@ function cameraBitrateBps(heightPx: number): number {
 const screenBitrateBps = 2_500_000;
 
 /**
- * VP9 and AV1 carry their layers in one stream (SVC), VP8 and H264 in several (simulcast). A screen keeps its
- * resolution and its temporal layers; its second, half-size stream is for thumbnails and phones.
+ * VP8 and H264 carry their layers in several streams (simulcast), VP9 in one (SVC), AV1 only temporal ones: mediasoup
+ * 3.27 takes no simulcast of it, and sends no dependency descriptors, without which browsers decode no spatial layers.
+ * A screen keeps its resolution and its temporal layers; its second, half-size stream is for thumbnails and phones.
  */
 export function videoEncodings(options: VideoEncodingOptions): VideoEncoding[] {
   const { source, codec, heightPx, hasSimulcast } = options;
@@ -45,8 +46,8 @@ export function videoEncodings(options: VideoEncodingOptions): VideoEncoding[] {
   if (codec === 'vp9' || codec === 'av1') {
     // Better codecs need about three quarters of the bits for the same picture.
     const maxBitrate = Math.round(fullBps * 0.75);
-    if (!hasSimulcast || isScreen) return [{ maxBitrate, scalabilityMode: 'L1T3' }];
-    return [{ maxBitrate, scalabilityMode: codec === 'vp9' ? 'L3T3_KEY' : 'L3T3' }];
+    const hasLayers = codec === 'vp9' && hasSimulcast && !isScreen;
+    return [{ maxBitrate, scalabilityMode: hasLayers ? 'L3T3_KEY' : 'L1T3' }];
   }
   if (!hasSimulcast) return [{ maxBitrate: fullBps }];
   if (isScreen) {
@@ -57,7 +58,7 @@ export function videoEncodings(options: VideoEncodingOptions): VideoEncoding[] {
   }
   return [4, 2, 1].map((scale) => ({
     scaleResolutionDownBy: scale,
-    maxBitrate: scale === 1 ? fullBps : cameraBitrateBps(heightPx / scale),
+    maxBitrate: cameraBitrateBps(heightPx / scale),
     scalabilityMode: 'L1T3',
   }));
 }

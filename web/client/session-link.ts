@@ -81,6 +81,7 @@ export class SessionLink implements Requester {
    * @throws ClientError the server's refusal, `timeout`, `disconnected`, `closed`
    */
   async request<M extends Method>(method: M, data: RequestData<M>): Promise<ResultMap[M]> {
+    if (this.#isEnded) throw new ClientError('closed', 'You have left the room.');
     if (!this.#socket) await withTimeout(this.#online.promise, this.#options.requestTimeoutMs);
     if (!this.#socket) throw new ClientError('disconnected', 'The connection to the server is lost.');
     return this.#socket.request(method, data);

@@ -83,6 +83,7 @@ export class Meeting {
     if (!found) return;
     this.invitation.value = found;
     this.end.value = undefined;
+    if (this.name.value === '') this.name.value = found.name;
   }
 
   // ── Coming and going ─────────────────────────────────────────────────────────────────────────────────────────────
