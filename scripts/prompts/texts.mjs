@@ -1,0 +1,58 @@
+/** What callers hear, by language: the voice of espeak-ng that says it, and the words. */
+/** @type {Record<string, { voice: string, wordsPerMinute: number, texts: Record<string, string> }>} */
+export const languages = {
+  en: {
+    voice: 'en-us',
+    wordsPerMinute: 155,
+    texts: {
+      welcome: 'Welcome.',
+      enter_pin: 'Please enter the PIN, followed by the hash key.',
+      wrong_pin: 'That PIN is not correct. Please try again.',
+      goodbye: 'Goodbye.',
+      you_are_alone: 'You are the only one here. Others will hear you as soon as they join.',
+      recording_on: 'This call is being recorded.',
+      recording_off: 'The recording has stopped.',
+      muted: 'You are muted.',
+      unmuted: 'You are no longer muted.',
+      room_full: 'The room is full. Please try again later.',
+      room_closed: 'This room is closed.',
+      joined: 'You have joined.',
+    },
+  },
+  es: {
+    voice: 'es',
+    wordsPerMinute: 155,
+    texts: {
+      welcome: 'Bienvenido.',
+      enter_pin: 'Introduzca el código y pulse almohadilla.',
+      wrong_pin: 'El código no es correcto. Inténtelo de nuevo.',
+      goodbye: 'Adiós.',
+      you_are_alone: 'De momento no hay nadie más. Le oirán en cuanto entren.',
+      recording_on: 'Esta llamada se está grabando.',
+      recording_off: 'La grabación se ha detenido.',
+      muted: 'Su micrófono está silenciado.',
+      unmuted: 'Su micrófono está activado.',
+      room_full: 'La sala está llena. Inténtelo más tarde.',
+      room_closed: 'Esta sala está cerrada.',
+      joined: 'Ha entrado en la sala.',
+    },
+  },
+  zh: {
+    voice: 'cmn',
+    wordsPerMinute: 150,
+    texts: {
+      welcome: '欢迎。',
+      enter_pin: '请输入密码，按井号键结束。',
+      wrong_pin: '密码不正确，请重新输入。',
+      goodbye: '再见。',
+      you_are_alone: '现在只有您一个人。其他人加入后就能听到您。',
+      recording_on: '通话正在录音。',
+      recording_off: '录音已停止。',
+      muted: '您已静音。',
+      unmuted: '已取消静音。',
+      room_full: '会议室已满，请稍后再试。',
+      room_closed: '会议室已关闭。',
+      joined: '您已加入会议。',
+    },
+  },
+};
