@@ -1,0 +1,78 @@
+// Whether publishers that come and go leave anything behind: file handles, transports, jobs, memory.
+//
+//   node scripts/run.mjs node bench/ingress-soak.ts [cycles, default 200]
+//
+// A whole gateway in this process; ffmpeg pushes RTMP to three stream keys at once and leaves when all are live. Every
+// second round it is killed and comes back within its grace time first. Prints the slope of memory for each process.
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NewStreamKeyResource } from '#api/contract.ts';
+import { startGateway } from '#test/support/gateway.ts';
+import { PeerProcess } from '#test/support/peer-process.ts';
+import { obsEncoding, testInputs } from '#test/support/test-picture.ts';
+import { residentBytesOf } from './process-usage.ts';
+
+const cycles = Number(process.argv[2] ?? 200);
+const perRound = 3;
+const gateway = await startGateway();
+const { media, sfu, rooms } = gateway.app;
+const keys = await Promise.all(
+  Array.from({ length: perRound }, (_, n) =>
+    gateway.api<NewStreamKeyResource>('POST', '/api/stream-keys', { room: 'demo', name: `Encoder ${n}` }),
+  ),
+);
+
+const push = ({ url }: NewStreamKeyResource) =>
+  new PeerProcess('ffmpeg', [...testInputs, ...obsEncoding(0), '-f', 'flv', url]);
+const states = () => [...media.jobs.values()].map(({ state }) => state);
+const inRoom = () => [...rooms.liveRooms()].reduce((sum, room) => sum + room.participants.size, 0);
+
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (let n = 0; n < 1_000; n++) {
+    if (isSo()) return;
+    await sleep(20);
+  }
+  throw new Error(`never: ${what}; jobs are ${states().join()}`);
+}
+const allLive = () => states().length === perRound && states().every((state) => state === 'live');
+
+async function round(isLossy: boolean): Promise<void> {
+  let encoders = keys.map(push);
+  await until('all live', allLive);
+  if (isLossy) {
+    await Promise.all(encoders.map((encoder) => encoder.stop('SIGKILL')));
+    await until('all lost', () => states().every((state) => state === 'reconnecting'));
+    encoders = keys.map(push);
+    await until('all back', allLive);
+  }
+  await Promise.all(encoders.map((encoder) => encoder.stop('SIGINT')));
+  await until('all gone', () => inRoom() === 0 && media.jobs.size === 0);
+}
+
+async function measure() {
+  const workers = [
+    ...media.describeWorkers().map(({ pid, state }) => [`media ${state}`, pid] as const),
+    ...(await sfu.describeWorkers()).map(({ pid }) => ['sfu', pid] as const),
+  ];
+  return [['control', process.pid] as const, ...workers].map(([name, pid]) => ({
+    name,
+    handles: readdirSync(`/proc/${pid}/fd`).length,
+    mb: residentBytesOf(pid) / 1e6,
+  }));
+}
+
+const rounds = Math.ceil(cycles / perRound);
+// The first tenth warms up: pools, caches, compiled code.
+for (let n = 0; n < Math.max(2, rounds / 10); n++) await round(n % 2 === 1);
+const before = await measure();
+for (let n = 0; n < rounds; n++) await round(n % 2 === 1);
+const after = await measure();
+console.log(`${rounds * perRound} streams came and went, every second round lost and back`);
+for (const [i, { name, handles, mb }] of after.entries()) {
+  const first = before[i];
+  const slope = ((mb - (first?.mb ?? 0)) / (rounds * perRound)) * 1_000;
+  console.log(
+    `${name}: handles ${first?.handles} → ${handles}, ${first?.mb.toFixed(0)} → ${mb.toFixed(0)} MB, ${slope.toFixed(0)} kB per stream`,
+  );
+}
+await gateway.close();
