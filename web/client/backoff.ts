@@ -7,7 +7,7 @@ export interface BackoffOptions {
   readonly maxMs: number;
 }
 
-export const reconnectBackoff: BackoffOptions = { firstMs: 400, maxMs: 8_000 };
+const reconnectBackoff: BackoffOptions = { firstMs: 400, maxMs: 8_000 };
 
 /**
  * Doubles its ceiling with each try and waits between half of it and all of it: a thousand clients of a server that

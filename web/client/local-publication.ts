@@ -34,6 +34,8 @@ export interface LocalPublicationHost extends Requester {
   readonly media: MediaSession | undefined;
   publicationChanged(publication: LocalPublication): void;
   publicationEnded(publication: LocalPublication): void;
+  /** It had been published, and may not be again. */
+  publicationRefused(publication: LocalPublication): void;
 }
 
 let lastKey = 0;
@@ -340,7 +342,10 @@ export class LocalPublication {
     else if (error.code === 'conflict' && this.#publicationId !== undefined) {
       this.#publicationId = undefined;
       this.#isDirty = true;
-    } else this.end(error);
+    } else {
+      this.end(error);
+      if (this.#publicationId !== undefined) this.#host.publicationRefused(this);
+    }
   }
 }
 

@@ -117,6 +117,10 @@ export class Publisher implements LocalPublicationHost {
     this.#tell();
   }
 
+  publicationRefused(publication: LocalPublication): void {
+    this.#options.onEnded(publication);
+  }
+
   #byId(id: string): LocalPublication | undefined {
     return [...this.#publications.values()].find((publication) => publication.publicationId === id);
   }

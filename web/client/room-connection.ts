@@ -4,6 +4,7 @@ import type { ChatInfo, EventMap, ParticipantInfo, PublicationInfo } from '#sign
 import { DataHub, type DataMessage, type LocalData, type PublishDataOptions } from './data-hub.ts';
 import { Emitter } from './emitter.ts';
 import { ClientError, toClientError } from './errors.ts';
+import { type EventRoutes, routeEvent } from './event-routes.ts';
 import type { LocalPublication, PublishOptions } from './local-publication.ts';
 import { MediaKeeper } from './media-keeper.ts';
 import { Publisher } from './publisher.ts';
@@ -87,6 +88,7 @@ export class RoomConnection {
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   readonly #data: DataHub;
+  readonly #routes: EventRoutes;
   readonly #sampler = new StatsSampler();
   #displayName: string | undefined;
   #attributes: Record<string, string> | undefined;
@@ -134,6 +136,14 @@ export class RoomConnection {
       },
       onStateChanged: (mediaState) => this.state.patch({ mediaState }),
     });
+    const { events } = this;
+    this.#routes = {
+      events,
+      media: this.#media,
+      publisher: this.#publisher,
+      subscriber: this.#subscriber,
+      data: this.#data,
+    };
     this.#listen();
   }
 
@@ -346,60 +356,9 @@ export class RoomConnection {
 
   #receive(event: ServerEvent): void {
     const before = this.state.value;
-    this.state.set(applyEvent(before, event.event, event.data, Date.now()));
-    switch (event.event) {
-      case 'participantJoined':
-        this.events.emit('participantJoined', event.data.participant);
-        this.#subscriber.review();
-        break;
-      case 'participantUpdated':
-        if (event.data.participant.id === before.selfId)
-          this.#media.permissionsChanged(event.data.participant.permissions);
-        break;
-      case 'participantLeft': {
-        const participant = before.participants.get(event.data.participantId);
-        if (participant) this.events.emit('participantLeft', participant, event.data.reason);
-        this.#subscriber.review();
-        break;
-      }
-      case 'publicationAdded':
-      case 'publicationUpdated':
-        this.#publisher.reflect(event.data.publication);
-        if (event.event === 'publicationAdded') this.#subscriber.review();
-        break;
-      case 'publicationRemoved':
-        this.#publisher.removed(event.data);
-        this.#subscriber.review();
-        break;
-      case 'publicationWatched':
-        this.#publisher.setWatched(event.data);
-        break;
-      case 'subscriptionUpdated':
-        this.#subscriber.updated(event.data);
-        break;
-      case 'subscriptionEnded':
-        this.#subscriber.ended(event.data);
-        break;
-      case 'dataPublicationAdded':
-      case 'dataPublicationRemoved':
-        this.#data.review();
-        break;
-      case 'dataSubscriptionEnded':
-        this.#data.ended(event.data.subscriptionId);
-        break;
-      case 'restart':
-        if (this.self) this.#media.start(this.self.permissions);
-        this.events.emit('mediaRestarted');
-        break;
-      case 'chat':
-        this.events.emit('chat', event.data);
-        break;
-      case 'levels':
-        this.events.emit('levels', event.data.levels);
-        break;
-      default:
-        break;
-    }
+    const after = applyEvent(before, event.event, event.data, Date.now());
+    this.state.set(after);
+    routeEvent(event, this.#routes, before, after);
   }
 
   #wantedPublications(): PublicationInfo[] {

@@ -192,7 +192,8 @@ export class SessionLink implements Requester {
 
   #adopt(socket: SignallingSocket): void {
     if (this.#isEnded) {
-      socket.close();
+      // The server has a place for us by now, and would keep it for a minute.
+      socket.request('leave', {}).catch(() => undefined);
       throw new ClientError('closed', 'You have left.');
     }
     this.#socket = socket;

@@ -20,6 +20,9 @@ export type Screen = 'invitation' | 'prejoin' | 'room' | 'ended';
 
 /** Louder than this counts as speaking, dBov. */
 const speakingDbov = -50;
+/** Of the level meter: a voice, and no cough in the next room. */
+const loudLevel = 0.7;
+const hintEveryMs = 60_000;
 const sources = { camera: 'camera', microphone: 'microphone' } as const;
 
 export class Meeting {
@@ -54,6 +57,7 @@ export class Meeting {
   #connection: RoomConnection | undefined;
   #inputs: { [K in InputKind]?: LocalPublication | undefined } = {};
   readonly #syncing: { [K in InputKind]: Promise<void> } = { camera: Promise.resolve(), microphone: Promise.resolve() };
+  #hintedAtMs = Number.NEGATIVE_INFINITY;
   #shared: LocalPublication[] = [];
   #shareAbort: AbortController | undefined;
 
@@ -69,6 +73,9 @@ export class Meeting {
       this.unread.value = 0;
       dropToasts('chat');
     });
+    this.studio.level.subscribe((level) => this.#hintAtMute(level));
+    // The lock on the screen goes whenever the page is hidden.
+    document.addEventListener('visibilitychange', () => this.#keepAwake());
     addEventListener('pagehide', () => this.#connection?.abandon());
     addEventListener('hashchange', () => this.lookForInvitation());
   }
@@ -105,7 +112,7 @@ export class Meeting {
       await connection.join();
       this.#follow('microphone');
       this.#follow('camera');
-      orToast(this.#keepAwake());
+      this.#keepAwake();
     } catch {
       // `ended` has said why, and the page shows it.
     } finally {
@@ -296,13 +303,18 @@ export class Meeting {
   }
 
   /** Phones switch their screen off over a talk; where the browser has no say in it, they do. */
-  async #keepAwake(): Promise<void> {
-    const request = () => navigator.wakeLock?.request('screen').catch(() => undefined);
-    await request();
-    // The lock goes whenever the page is hidden.
-    document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible' && this.screen.value === 'room') void request();
-    });
+  #keepAwake(): void {
+    if (this.screen.value !== 'room' || document.visibilityState !== 'visible') return;
+    navigator.wakeLock?.request('screen').catch(() => undefined);
+  }
+
+  /** Everybody has talked to a muted microphone once. */
+  #hintAtMute(level: number): void {
+    const { isOn, track } = this.studio.microphone.peek();
+    if (isOn || !track || level < loudLevel || this.screen.peek() !== 'room') return;
+    if (performance.now() - this.#hintedAtMs < hintEveryMs) return;
+    this.#hintedAtMs = performance.now();
+    showToast('You are muted. Press M to be heard.', { icon: 'micOff' });
   }
 }
 
