@@ -8,6 +8,7 @@ import { resolve } from 'node:path';
 import type { Config } from '#config/schema.ts';
 import type { Logger } from '#core/ports.ts';
 import { createSfu } from '#sfu/index.ts';
+import { resolveListenAddresses } from '#sfu/listen-addresses.ts';
 
 export interface Finding {
   readonly check: string;
@@ -181,7 +182,7 @@ function tryUdp({ port, host }: PortUse): Promise<string | undefined> {
 const privateRanges =
   /^(10\.|127\.|169\.254\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd]|fe80|::1$)/i;
 
-function checkAddresses(config: Config): readonly Finding[] {
+async function checkAddresses(config: Config): Promise<readonly Finding[]> {
   const own = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .map(({ address }) => address);
@@ -196,17 +197,7 @@ function checkAddresses(config: Config): readonly Finding[] {
       ),
     );
   }
-  const wild = listen.filter(({ ip, announcedAddress }) => ['0.0.0.0', '::'].includes(ip) && !announcedAddress);
-  if (wild.length > 0) {
-    return [
-      failure(
-        'addresses',
-        'sfu.listen has 0.0.0.0 and nothing to announce',
-        'Set its announcedAddress to what clients reach.',
-      ),
-    ];
-  }
-  const told = listen.length > 0 ? listen.map(({ ip, announcedAddress }) => announcedAddress ?? ip) : own;
+  const told = (await resolveListenAddresses(listen)).map(({ ip, announcedAddress }) => announcedAddress ?? ip);
   const detail = `clients are told ${told.join(', ')}`;
   return told.every((address) => privateRanges.test(address)) && config.ice.servers.length === 0
     ? [
