@@ -83,10 +83,24 @@ test('a stream is chosen by publication, participant or user', async () => {
     await page.call('sees', { handle: player.handle, color: 'blue' });
     if (!path.includes('TR_')) await page.call('hears', { handle: player.handle, hz: 1_000 });
   }
+  expect(room.visibleParticipants.map(({ user }) => user)).toEqual(['anna', 'ben']);
+  await leave(...players, anna, ben);
+});
+
+test('a room is played as its first camera, and as who speaks once somebody does', async () => {
+  const name = await stack.room('whep-speaker');
+  const anna = await publish(name, 'anna', { color: 'red', hasAudio: false });
+  const room = await liveRoom(name);
   const first = await play(name);
   await page.call('sees', { handle: first.handle, color: 'red' });
-  expect(room.visibleParticipants.map(({ user }) => user)).toEqual(['anna', 'ben']);
-  await leave(...players, first, anna, ben);
+  const spoken = once(room.events, 'activeSpeakerChanged');
+  const ben = await publish(name, 'ben', { color: 'blue', hz: 1_000 });
+  await spoken;
+  const second = await play(name);
+  await page.call('sees', { handle: second.handle, color: 'blue' });
+  // Who watches already is not carried back and forth.
+  await page.call('sees', { handle: first.handle, color: 'red' });
+  await leave(first, second, anna, ben);
 });
 
 test.each([
@@ -116,8 +130,8 @@ test.each([
 
 test('a player of the room goes on with somebody else when whom it watched has gone', async () => {
   const name = await stack.room('whep-next');
-  const anna = await publish(name, 'anna', { color: 'red' });
-  const ben = await publish(name, 'ben', { color: 'green' });
+  const anna = await publish(name, 'anna', { color: 'red', hasAudio: false });
+  const ben = await publish(name, 'ben', { color: 'green', hasAudio: false });
   const player = await play(name);
   await page.call('sees', { handle: player.handle, color: 'red' });
   await leave(anna);
