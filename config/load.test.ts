@@ -74,6 +74,16 @@ test('text becomes numbers, booleans and lists; commands are what is left', () =
   expect(command).toEqual(['doctor']);
 });
 
+test('variables of the set-up and of the tests are none of ours, and no mistake', () => {
+  const environment = {
+    SWITCHYARD_CACHE: '/x',
+    SWITCHYARD_SYSTEM_PACKAGES: 'skip',
+    SWITCHYARD_TEST_X: '1',
+    PATH: '/bin',
+  };
+  expect(loadConfig([], environment).config).toEqual(configSchema.parse({}));
+});
+
 test('names in the environment follow the path', () => {
   expect(environmentName(['http', 'maxBodyBytes'])).toBe('SWITCHYARD_HTTP_MAX_BODY_BYTES');
 });

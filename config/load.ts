@@ -147,7 +147,9 @@ function assertKnownEnvironment(
   const known = new Set([
     'SWITCHYARD_CONFIG',
     'SWITCHYARD_PORT_BASE',
+    // The set-up's own, which ours inherits.
     'SWITCHYARD_CACHE',
+    'SWITCHYARD_SYSTEM_PACKAGES',
     ...Object.keys(environmentAliases),
     ...settings.map((setting) => environmentName(setting.path)),
   ]);
