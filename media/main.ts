@@ -11,6 +11,9 @@ import {
 import { sourceOpeners } from './source-openers.ts';
 import { WorkerHost } from './worker-host.ts';
 
+// Forked by src/jobs, or not at all: without its channel nothing would ever end it.
+if (!process.connected) process.kill(process.pid, 'SIGKILL');
+
 const delays = monitorEventLoopDelay({ resolution: 10 });
 delays.enable();
 

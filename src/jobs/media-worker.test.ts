@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { MediaWorker } from './media-worker.ts';
+
+// Forking Node and loading codecs several times over takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const log = new KeepingLog();
 const workers: MediaWorker[] = [];
