@@ -1,6 +1,7 @@
 // Owns: what every handler of the API can rely on. May import: core, config.
 import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
+import type { CallsPort } from '#core/call.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { Principal } from '#core/grants.ts';
 import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
@@ -42,6 +43,7 @@ export interface ApiOptions {
   readonly auth: Auth;
   readonly sfu: SfuPort;
   readonly ingest: ApiIngest;
+  readonly calls: CallsPort;
   readonly log: Logger;
   readonly metrics: ApiMetrics;
   readonly health: ApiHealth;

@@ -6,6 +6,7 @@ import { GatewayError } from '#core/errors.ts';
 import { identify } from './access.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import type { ApiEnv, ApiOptions } from './api-env.ts';
+import { loggedPath } from './logged-path.ts';
 import { declareCredentials, describeApi } from './openapi.ts';
 import { pageRoutes } from './pages.ts';
 import { errorOfRequest, problemResponse } from './problem.ts';
@@ -85,7 +86,7 @@ function answerError(
   metrics.counters.failed(error.code);
   // The metrics listener has no request context.
   const log: ApiEnv['Variables']['log'] | undefined = c.get('log');
-  const fields = { err: thrown, code: error.code, method: c.req.method, path: c.req.path.slice(0, 256) };
+  const fields = { err: thrown, code: error.code, method: c.req.method, path: loggedPath(c.req.path) };
   if (error.spec.blame === 'client') log?.debug(fields, 'request refused');
   else log?.error(fields, 'request failed');
   return problemResponse(error, c.get('requestId'), headers);

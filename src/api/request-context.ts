@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { ApiEnv, ApiOptions } from './api-env.ts';
 import { clientAddress, isTrusted, parseProxies } from './client-address.ts';
+import { loggedPath } from './logged-path.ts';
 
 const requestIdPattern = /^[\w-]{1,64}$/;
 
@@ -39,7 +40,7 @@ export function requestContext(
     const pattern = routePath(c, -1);
     const route = pattern === '' || pattern.endsWith('/*') || pattern === '*' ? otherRoute(pattern) : pattern;
     options.metrics.counters.httpAnswered({ method, route, status, durationMs });
-    const fields = { method, path: path.slice(0, 256), status, ms: durationMs, address };
+    const fields = { method, path: loggedPath(path), status, ms: durationMs, address };
     // Reads are many and tell little; what changes something is worth a line.
     if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') log.debug(fields, 'request');
     else log.info(fields, 'request');

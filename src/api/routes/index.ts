@@ -8,6 +8,7 @@ import { participantRoutes } from './participants.ts';
 import { roomRoutes } from './rooms.ts';
 import { healthRoutes, serverRoutes } from './server.ts';
 import { sessionRoutes } from './sessions.ts';
+import { sipCallRoutes } from './sipcalls.ts';
 import { statsRoutes } from './stats.ts';
 import { streamKeyRoutes } from './stream-keys.ts';
 import { streamingInRoutes } from './streaming-ins.ts';
@@ -19,6 +20,7 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   participantRoutes,
   streamRoutes,
   streamingInRoutes,
+  sipCallRoutes,
   streamKeyRoutes,
   jobRoutes,
   tokenRoutes,

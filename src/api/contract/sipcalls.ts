@@ -1,0 +1,92 @@
+// Owns: phone calls of a room. May import: zod, core, ./pieces.
+
+import { z } from 'zod';
+import { legCodecs } from '#core/leg-media.ts';
+import { count, itemId, page, roomParams, shortText, time } from './pieces.ts';
+
+export const sipCallParams = z.object({ room: roomParams.shape.room, sipCall: itemId });
+
+const quality = z.object({
+  packetsReceived: count,
+  packetsSent: count,
+  packetsLost: z.int().meta({ description: 'Of what the phone sent; duplicates make it smaller.' }),
+  remotePacketsLost: z.int().meta({ description: 'Of what we sent, as the phone reports it.' }),
+  jitterMs: z.number(),
+  roundTripTimeMs: z.number().nullable(),
+  meanOpinionScore: z.number().nullable().meta({ description: '1 to 4.5, estimated from delay, loss and codec.' }),
+});
+
+export const sipCallSchema = z
+  .object({
+    id: z.string(),
+    roomId: z.string(),
+    direction: z.enum(['inbound', 'outbound']),
+    state: z.enum(['dialing', 'ringing', 'connected', 'ended']),
+    from: z.string(),
+    to: z.string(),
+    displayName: z.string(),
+    sipCallId: z.string().nullable().meta({ description: 'Call-ID of SIP, to find it in other logs.' }),
+    participantId: z.string().nullable(),
+    startedAt: time,
+    answeredAt: time.nullable(),
+    endedAt: time.nullable(),
+    end: z
+      .object({
+        by: z.enum(['us', 'peer', 'server']),
+        reason: z.string().meta({ description: 'For programs.', examples: ['hung_up', 'refused', 'rtp_timeout'] }),
+        message: z.string().meta({ description: 'For people.' }),
+        code: z.string().nullable().meta({ description: 'Of the table of errors, where it was one.' }),
+        sipStatus: z.int().nullable().meta({ description: 'Final answer of a call that was refused.' }),
+      })
+      .nullable(),
+    isMuted: z.boolean(),
+    isHeld: z.boolean().meta({ description: 'We hold it: it is not heard and hears music.' }),
+    isHeldByPeer: z.boolean(),
+    isEncrypted: z.boolean(),
+    codec: z.enum(legCodecs).nullable(),
+    digits: z.string().meta({ description: 'Keys that were pressed on the phone, the last 64.' }),
+    quality: quality.nullable(),
+  })
+  .meta({ id: 'SipCall' });
+
+export const sipCallList = page(sipCallSchema).meta({ id: 'SipCallList' });
+
+const digits = z
+  .string()
+  .regex(/^[0-9*#A-Da-d,]{1,64}$/)
+  .meta({ description: '0-9, *, #, A-D; a comma is a pause.' });
+
+export const sipCallInput = z
+  .strictObject({
+    to: z
+      .string()
+      .min(1)
+      .max(512)
+      .meta({ description: 'Whom to call.', examples: ['sip:alice@pbx.example;transport=tcp', 'tel:+4930123'] }),
+    from: z.string().min(1).max(512).optional().meta({ description: 'Number, name or SIP address shown there.' }),
+    displayName: shortText.optional().meta({ description: 'Name shown there.' }),
+    headers: z
+      .record(z.string().min(1).max(64), z.string().max(1_024))
+      .optional()
+      .meta({ description: 'More headers of the INVITE.' }),
+    credentials: z
+      .strictObject({ username: z.string().min(1).max(128), password: z.string().max(256) })
+      .optional()
+      .meta({ description: 'If the other side asks for them (digest).' }),
+    proxy: z.string().min(1).max(512).optional().meta({ description: 'SIP address that the call is sent to instead.' }),
+    ringTimeoutMs: z.int().min(1_000).max(300_000).optional().meta({ description: 'Gives up after so long.' }),
+    digits: digits.optional().meta({ description: 'Keys to press once it is answered.' }),
+  })
+  .meta({ id: 'SipCallInput' });
+
+export const sipCallPatch = z
+  .strictObject({
+    isMuted: z.boolean().optional(),
+    isHeld: z.boolean().optional(),
+    dtmf: digits.optional().meta({ description: 'Keys to press now.' }),
+  })
+  .meta({ id: 'SipCallPatch' });
+
+export type SipCallResource = z.output<typeof sipCallSchema>;
+export type SipCallInput = z.input<typeof sipCallInput>;
+export type SipCallPatch = z.input<typeof sipCallPatch>;

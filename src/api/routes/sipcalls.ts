@@ -1,0 +1,159 @@
+// Owns: /api/rooms/{room}/sipcalls, the phones of a room. May import: core, ./.. of the API.
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Call } from '#core/call.ts';
+import { GatewayError } from '#core/errors.ts';
+import type { LegStats } from '#core/leg-media.ts';
+import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import {
+  pageQuery,
+  roomParams,
+  type SipCallResource,
+  sipCallInput,
+  sipCallList,
+  sipCallParams,
+  sipCallPatch,
+  sipCallSchema,
+  waitQuery,
+} from '../contract.ts';
+import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { pageOf, timeText } from '../views.ts';
+
+const tags = ['SIP calls'];
+
+const listRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}/sipcalls',
+  operationId: 'listSipCalls',
+  tags,
+  summary: 'List the calls of a room',
+  description: 'Those that are on, and the last ones that have ended.',
+  access: { scope: 'rooms:read' },
+  request: { params: roomParams, query: pageQuery },
+  responses: { 200: jsonBody(sipCallList, 'A page of calls.') },
+  errors: ['not_found'],
+});
+
+const createRoute = apiRoute({
+  method: 'post',
+  path: '/api/rooms/{room}/sipcalls',
+  operationId: 'createSipCall',
+  tags,
+  summary: 'Call a phone into a room',
+  description: 'A call that fails is `ended`, with what the other side answered in `end`.',
+  access: { scope: 'rooms:write' },
+  request: { params: roomParams, query: waitQuery, body: jsonInput(sipCallInput) },
+  responses: { 201: jsonBody(sipCallSchema, 'It is being made; `state` says how far it is.') },
+  errors: ['not_found', 'unprocessable', 'overloaded', 'draining', 'signalling_lost', 'media_lost', 'closed'],
+});
+
+const readRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}/sipcalls/{sipCall}',
+  operationId: 'readSipCall',
+  tags,
+  summary: 'Read a call',
+  access: { scope: 'rooms:read' },
+  request: { params: sipCallParams },
+  responses: { 200: jsonBody(sipCallSchema, 'The call.') },
+  errors: ['not_found'],
+});
+
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: '/api/rooms/{room}/sipcalls/{sipCall}',
+  operationId: 'patchSipCall',
+  tags,
+  summary: 'Mute or hold a call, or press keys',
+  access: { scope: 'rooms:write' },
+  request: { params: sipCallParams, body: jsonInput(sipCallPatch) },
+  responses: { 200: jsonBody(sipCallSchema, 'As it is now.') },
+  errors: [
+    'not_found',
+    'closed',
+    'no_common_codec',
+    'upstream_refused',
+    'upstream_failed',
+    'signalling_lost',
+    'timeout',
+  ],
+});
+
+const deleteRoute = apiRoute({
+  method: 'delete',
+  path: '/api/rooms/{room}/sipcalls/{sipCall}',
+  operationId: 'deleteSipCall',
+  tags,
+  summary: 'Hang up',
+  access: { scope: 'rooms:write' },
+  request: { params: sipCallParams },
+  responses: { 204: { description: 'It has ended.' } },
+  errors: ['not_found'],
+});
+
+export function sipCallRoutes({ rooms, calls }: ApiOptions): OpenAPIHono<ApiEnv> {
+  const callsOf = async (room: string) => calls.callsOf((await rooms.get(room)).record.id);
+  const find = async ({ room, sipCall }: { room: string; sipCall: string }): Promise<Call> => {
+    const found = (await callsOf(room)).find(({ info }) => info.id === sipCall);
+    if (!found) throw new GatewayError('not_found', 'There is no such call in this room.');
+    return found;
+  };
+  const app = newRouter();
+
+  app.openapi(listRoute, async (c) => {
+    const all = (await callsOf(c.req.valid('param').room)).map(view);
+    return c.json(pageOf(all, c.req.valid('query')), 200);
+  });
+
+  app.openapi(createRoute, async (c) => {
+    const { room } = c.req.valid('param');
+    const call = await calls.dial({ ...c.req.valid('json'), room });
+    c.get('log').info({ call: call.info.id }, 'call made');
+    await call.settled(c.req.valid('query').wait * 1_000);
+    const { id, roomId } = call.info;
+    c.header('location', `/api/rooms/${roomId}/sipcalls/${id}`);
+    return c.json(view(call), 201);
+  });
+
+  app.openapi(readRoute, async (c) => c.json(view(await find(c.req.valid('param'))), 200));
+
+  app.openapi(patchRoute, async (c) => {
+    const call = await find(c.req.valid('param'));
+    const { isMuted, isHeld, dtmf } = c.req.valid('json');
+    if (isMuted !== undefined) call.setMuted(isMuted);
+    if (isHeld !== undefined) await call.setHeld(isHeld);
+    if (dtmf !== undefined) await call.sendDtmf(dtmf);
+    return c.json(view(call), 200);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    await (await find(c.req.valid('param'))).hangUp();
+    return c.body(null, 204);
+  });
+
+  return app;
+}
+
+function view({ info }: Call): SipCallResource {
+  const { startedAtMs, answeredAtMs, endedAtMs, end, stats, codec, sipCallId, participantId, ...rest } = info;
+  const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
+  return {
+    ...rest,
+    sipCallId: sipCallId ?? null,
+    participantId: participantId ?? null,
+    startedAt: timeText(startedAtMs),
+    answeredAt: orNull(answeredAtMs),
+    endedAt: orNull(endedAtMs),
+    end: end ? { ...end, code: end.code ?? null, sipStatus: end.sipStatus ?? null } : null,
+    codec: codec ?? null,
+    quality: stats ? qualityOf(stats) : null,
+  };
+}
+
+function qualityOf(stats: LegStats): SipCallResource['quality'] {
+  const { packetsReceived, packetsSent, packetsLost, remotePacketsLost, jitterMs } = stats;
+  return {
+    ...{ packetsReceived, packetsSent, packetsLost, remotePacketsLost, jitterMs },
+    roundTripTimeMs: stats.roundTripTimeMs ?? null,
+    meanOpinionScore: stats.meanOpinionScore ?? null,
+  };
+}
