@@ -6,6 +6,12 @@ function defaultText({ defaultValue }: Setting): string {
   return defaultValue === undefined ? '' : JSON.stringify(defaultValue);
 }
 
+/** A section that may be absent is absent: with half of its settings it would be refused. */
+function isLeftOut(section: string, settings: readonly Setting[]): boolean {
+  const inside = settings.filter(({ path }) => path.join('.').startsWith(`${section}.`));
+  return inside.every(({ isInOptionalSection }) => isInOptionalSection);
+}
+
 /** `config/gateway.example.yaml`: every setting at its default, commented out where it has none. */
 export function renderExample(): string {
   const { sections, settings } = listSettings(configSchema);
@@ -25,13 +31,14 @@ export function renderExample(): string {
       if (depth === 1) lines.push('');
       const description = sections.find((section) => section.path.join('.') === name)?.description;
       if (description) lines.push(`${indent}# ${description}`);
-      lines.push(`${indent}${path.at(-1)}:`);
+      lines.push(`${indent}${isLeftOut(name, settings) ? '# ' : ''}${path.at(-1)}:`);
     }
     const indent = '  '.repeat(setting.path.length - 1);
     const choices = setting.choices.length > 0 ? ` One of ${setting.choices.join(', ')}.` : '';
     lines.push(`${indent}# ${setting.description}${choices}`);
     const text = defaultText(setting);
-    lines.push(text === '' ? `${indent}# ${setting.path.at(-1)}:` : `${indent}${setting.path.at(-1)}: ${text}`);
+    const line = `${setting.path.at(-1)}:${text === '' ? '' : ` ${text}`}`;
+    lines.push(`${indent}${text === '' || setting.isInOptionalSection ? '# ' : ''}${line}`);
   }
   return `${lines.join('\n')}\n`;
 }

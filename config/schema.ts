@@ -121,6 +121,15 @@ const media = z.strictObject({
     .describe('Memory: a media worker takes no more jobs past it.'),
 });
 
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text, 'u');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const sipTlsName = z.strictObject({
   name: z.string().describe('Name that the client asks for (SNI).'),
   certificateFile: z.string().describe('PEM chain for it.'),
@@ -196,6 +205,36 @@ const sip = z.strictObject({
     })
     .prefault({})
     .describe('What a SIP peer may do.'),
+  rules: z
+    .array(
+      z
+        .strictObject({
+          number: z.string().min(1).optional().describe('What is dialled, compared as it is: +4930123.'),
+          pattern: z
+            .string()
+            .min(1)
+            .max(512)
+            .refine(isPattern, 'is no regular expression')
+            .optional()
+            .describe('Or a regular expression over all of what is dialled.'),
+          room: z.string().min(1).describe('Name or id of the room that takes the call.'),
+        })
+        .refine(({ number, pattern }) => (number === undefined) !== (pattern === undefined), 'needs number or pattern'),
+    )
+    .default([])
+    .describe('Which room a call is for, first match; without one, the room whose name is dialled.'),
+  codecs: z
+    .array(z.enum(['opus', 'g722', 'pcmu', 'pcma']))
+    .min(1)
+    .default(['opus', 'g722', 'pcmu', 'pcma'])
+    .describe('Codecs of calls.'),
+  srtp: z
+    .enum(['off', 'allow', 'require'])
+    .default('allow')
+    .describe('Encrypted media (SDES): allow takes it where a phone offers it, require refuses calls without.'),
+  maxCalls: z.int().positive().default(2_000).describe('Calls at once; past it 503.'),
+  maxDurationMs: milliseconds.default(14_400_000).describe('Hangs up a call that is so long.'),
+  ringTimeoutMs: milliseconds.default(60_000).describe('Gives up a phone we call that does not answer.'),
   maxUdpBytes: z.int().min(0).default(1300).describe('Longer requests go by TCP where the peer takes it; 0 never.'),
   ladder: z
     .strictObject({

@@ -10,6 +10,8 @@ export interface Setting {
   readonly defaultValue: unknown;
   readonly description: string;
   readonly choices: readonly string[];
+  /** It lies in a section that may be left out as a whole; its own rules hold once that section is there. */
+  readonly isInOptionalSection: boolean;
 }
 
 export interface Section {
@@ -28,14 +30,16 @@ interface Definition {
 const definitionOf = (schema: z.ZodType) => schema.def as unknown as Definition;
 
 /** Through `.optional()`, `.default()` and `.prefault()` to what is inside, keeping the default met on the way. */
-function unwrap(schema: z.ZodType): { inner: Definition; defaultValue: unknown } {
+function unwrap(schema: z.ZodType): { inner: Definition; defaultValue: unknown; isOptional: boolean } {
   let defaultValue: unknown;
+  let isOptional = false;
   let definition = definitionOf(schema);
   while (definition.innerType) {
     if (definition.type === 'default') defaultValue = definition.defaultValue;
+    if (definition.type === 'optional') isOptional = true;
     definition = definitionOf(definition.innerType);
   }
-  return { inner: definition, defaultValue };
+  return { inner: definition, defaultValue, isOptional };
 }
 
 const kinds: Record<string, Setting['kind']> = {
@@ -51,18 +55,27 @@ const kinds: Record<string, Setting['kind']> = {
 export function listSettings(schema: z.ZodType): { sections: readonly Section[]; settings: readonly Setting[] } {
   const sections: Section[] = [];
   const settings: Setting[] = [];
-  const visit = (child: z.ZodType, path: readonly string[]): void => {
-    const { inner, defaultValue } = unwrap(child);
+  const visit = (child: z.ZodType, path: readonly string[], isInOptionalSection: boolean): void => {
+    const { inner, defaultValue, isOptional } = unwrap(child);
     const description = child.description ?? '';
     if (inner.shape) {
       if (path.length > 0) sections.push({ path, description });
-      for (const [key, value] of Object.entries(inner.shape)) visit(value, [...path, key]);
+      for (const [key, value] of Object.entries(inner.shape)) {
+        visit(value, [...path, key], isInOptionalSection || isOptional);
+      }
       return;
     }
     const choices = Object.values(inner.entries ?? {});
-    settings.push({ path, kind: kinds[inner.type] ?? 'object', defaultValue, description, choices });
+    settings.push({
+      path,
+      kind: kinds[inner.type] ?? 'object',
+      defaultValue,
+      description,
+      choices,
+      isInOptionalSection,
+    });
   };
-  visit(schema, []);
+  visit(schema, [], false);
   return { sections, settings };
 }
 
