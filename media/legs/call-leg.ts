@@ -117,6 +117,7 @@ export class CallLeg {
     if (this.#wasSendingKeys && !isSendingKeys) this.#options.send({ type: 'legDtmfSent', legId: this.id });
     this.#wasSendingKeys = isSendingKeys;
     if (!this.#parameters) return;
+    this.#socket.settle(nowMs);
     if (!this.#isReceiving || this.standing.isHeld) this.#lastHeardMs = nowMs;
     if (!this.#isSilent && nowMs - this.#lastHeardMs > this.#options.timeoutMs) {
       this.#isSilent = true;

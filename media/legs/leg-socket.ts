@@ -17,6 +17,8 @@ export interface LegSocketEvents {
  * have been quicker. After that the kernel drops what comes from anywhere else.
  */
 const trialPackets = 25;
+/** A phone that is silent sends few: so long after its first packet the trial is over as well. */
+const trialMs = 1_000;
 
 export class LegSocket {
   readonly #rtp: Socket;
@@ -28,6 +30,7 @@ export class LegSocket {
   #latched: Address | undefined;
   #isMuxed = false;
   #accepted = 0;
+  #latchedAtMs = 0;
   #isConnected = false;
   #isClosed = false;
 
@@ -90,7 +93,15 @@ export class LegSocket {
       this.#rtcpTarget = { address: from.address, port: this.#rtcpPortFor(from, from.port + 1) };
     }
     this.#accepted = 1;
+    this.#latchedAtMs = performance.now();
     return 'new';
+  }
+
+  /** Called now and then. */
+  settle(nowMs: number): void {
+    if (this.#isConnected || !this.#latched || nowMs - this.#latchedAtMs < trialMs) return;
+    this.#accepted = trialPackets;
+    this.#connect(this.#latched);
   }
 
   send(packet: Buffer): void {

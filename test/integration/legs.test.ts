@@ -15,7 +15,7 @@ import { level, usualLevel } from '#test/support/tone.ts';
 
 const log = new KeepingLog();
 const config = configSchema.parse({
-  rtp: { firstPort: 43_000, lastPort: 43_999, listenAddress: '127.0.0.1', timeoutMs: 800 },
+  rtp: { firstPort: 29_500, lastPort: 29_799, listenAddress: '127.0.0.1', timeoutMs: 800 },
 });
 let sfu: Sfu;
 let pool: MediaPool;
@@ -203,18 +203,18 @@ test('kill -9 of the media worker: the legs are back on their ports in under 2 s
 test('ports are free again after a rest, and a port that somebody else has is passed over', async () => {
   const few = new Phones({
     media: pool,
-    rtp: { ...config.rtp, firstPort: 44_000, lastPort: 44_005, restMs: 300 },
+    rtp: { ...config.rtp, firstPort: 29_900, lastPort: 29_905, restMs: 300 },
     mix: config.mix,
     log,
   });
   opened.push(few);
   const taken = createSocket('udp4');
-  taken.bind(44_001, '127.0.0.1');
+  taken.bind(29_901, '127.0.0.1');
   await once(taken, 'listening');
   opened.push(taken);
   const first = await few.allocateLeg({ room, log });
   const second = await few.allocateLeg({ room, log });
-  expect([first.localPort, second.localPort]).toEqual([44_002, 44_004]);
+  expect([first.localPort, second.localPort]).toEqual([29_902, 29_904]);
   await expect(few.allocateLeg({ room, log })).rejects.toMatchObject({ code: 'overloaded' });
   await first.close();
   await expect(few.allocateLeg({ room, log })).rejects.toMatchObject({ code: 'overloaded' });

@@ -13,7 +13,7 @@ import { someRooms } from '#test/support/some-room.ts';
 import { dropouts, level, toneLevels, usualLevel } from '#test/support/tone.ts';
 
 const log = new KeepingLog();
-const config = configSchema.parse({ rtp: { firstPort: 42_000, lastPort: 42_999, listenAddress: '127.0.0.1' } });
+const config = configSchema.parse({ rtp: { firstPort: 29_000, lastPort: 29_499, listenAddress: '127.0.0.1' } });
 let sfu: Sfu;
 let pool: MediaPool;
 let phones: Phones;

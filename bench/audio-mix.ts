@@ -1,0 +1,292 @@
+// Measures the audio mix: CPU of one media worker by the number of phones, beside Janus AudioBridge where it is installed
+// (Debian: janus), under the same load in the same run. Wants gcc for the load generator.
+// Run: node scripts/run.mjs node bench/audio-mix.ts [--legs 400] [--seconds 10] [--janus-legs 60]
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { LegCodec } from '#core/leg-media.ts';
+import type { MixCommand } from '#core/mix-messages.ts';
+import { VoiceEncoder } from '#media/av/voice-codecs.ts';
+import { encodeG711 } from '#media/legs/g711.ts';
+import { Downsampler } from '#media/legs/resample.ts';
+import { decodeRecording } from '#media/mixer/recording.ts';
+import { type FromWorkerMessage, protocolVersion, type ToWorkerMessage } from '#media/protocol.ts';
+import { cpuMsOf } from './process-usage.ts';
+
+const { values } = parseArgs({
+  options: {
+    legs: { type: 'string', default: '400' },
+    seconds: { type: 'string', default: '10' },
+    'janus-legs': { type: 'string', default: '60' },
+    only: { type: 'string' },
+    /** Loaded into the measured process, to profile it; told by SIGUSR2 when to begin. */
+    import: { type: 'string' },
+  },
+});
+const seconds = Number(values.seconds);
+const warmSeconds = 3;
+const folder = mkdtempSync(join(tmpdir(), 'audio-mix-'));
+const loadPort = 11_998;
+const firstPort = 12_000;
+
+interface Row {
+  readonly name: string;
+  readonly codec: 'opus' | 'pcmu';
+  readonly talkers: 'three' | 'all';
+}
+
+const rows: readonly Row[] = [
+  { name: 'Opus, three talk, the rest silent (DTX)', codec: 'opus', talkers: 'three' },
+  { name: 'Opus, everybody sends', codec: 'opus', talkers: 'all' },
+  { name: 'G.711, everybody sends', codec: 'pcmu', talkers: 'all' },
+];
+const payloadTypes: Readonly<Record<Row['codec'], number>> = { opus: 100, pcmu: 0 };
+
+interface LoadResult {
+  readonly received: number;
+  readonly lost: number;
+  readonly deaf: number;
+  readonly intervalP50Ms: number;
+  readonly intervalP99Ms: number;
+}
+
+/** Something that mixes: makes legs, says their ports. */
+interface Mixing {
+  readonly pid: number;
+  readonly ports: readonly number[];
+  stop(): Promise<void>;
+}
+
+/** Speech, as frames of the codec in a file. */
+function writeFrames(codec: Row['codec']): string {
+  const names = ['you_are_alone', 'enter_pin', 'wrong_pin', 'room_full'];
+  const speech = names.flatMap((name) => {
+    const file = fileURLToPath(new URL(`../media/prompts/en/${name}.opus`, import.meta.url));
+    return [...(decodeRecording(readFileSync(file)) ?? [])];
+  });
+  const samples = Int16Array.from(speech);
+  const file = join(folder, `${codec}.frames`);
+  const parts: Buffer[] = [];
+  using encoder = new VoiceEncoder({ codec: 'opus', frameMs: 20, bitrateBps: 32_000 });
+  const down = new Downsampler(6, 960);
+  const narrow = new Int16Array(160);
+  for (let at = 0; at + 960 <= samples.length; at += 960) {
+    const frame = samples.subarray(at, at + 960);
+    const payload = new Uint8Array(500);
+    let length = 160;
+    if (codec === 'opus') length = encoder.encode(frame, payload);
+    else {
+      down.process(frame, 960, narrow);
+      encodeG711('pcmu', narrow, payload);
+    }
+    parts.push(Buffer.from([length >> 8, length & 255]), Buffer.from(payload.subarray(0, length)));
+  }
+  writeFileSync(file, Buffer.concat(parts));
+  return file;
+}
+
+async function startOurs(count: number, codec: LegCodec, payloadType: number): Promise<Mixing> {
+  const child = fork(fileURLToPath(import.meta.resolve('#media/main.ts')), [], {
+    serialization: 'advanced',
+    execArgv: values.import ? ['--import', values.import] : [],
+    env: { UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072' },
+  });
+  const send = (message: ToWorkerMessage) => child.send(message);
+  const until = (isWanted: (message: FromWorkerMessage) => boolean) =>
+    new Promise<void>((resolve) => {
+      const look = (message: FromWorkerMessage) => {
+        if (!isWanted(message)) return;
+        child.off('message', look);
+        resolve();
+      };
+      child.on('message', look);
+    });
+  await until(({ type }) => type === 'hello');
+  send({ type: 'configure', version: protocolVersion, rtpPort: 0, logLevel: 'warn' });
+  await until(({ type }) => type === 'ready');
+  // Nothing is sent on it: no voice goes out as a stream of its own, as it does not with the peer.
+  send({ type: 'openLink', linkId: 1, ip: '127.0.0.1', port: 9 });
+  send({ type: 'startJob', jobId: 'bench', linkId: 1, spec: { kind: 'mix', loudest: 3 }, resume: [] });
+  const standing = { isInMix: true, isMuted: false, isHeld: false, gainDb: 0, voice: 'off' } as const;
+  const tell = (command: MixCommand) => send({ type: 'mixCommand', jobId: 'bench', command });
+  let open = 0;
+  const allOpen = until((message) => {
+    if (message.type === 'mixEvent' && message.event.type === 'legRefused') throw new Error(message.event.message);
+    if (message.type === 'mixEvent' && message.event.type === 'legOpened') open += 1;
+    return open === count;
+  });
+  const ports = Array.from({ length: count }, (_, i) => firstPort + 2 * i);
+  ports.forEach((port, i) => {
+    const legId = i + 1;
+    tell({ type: 'openLeg', legId, address: '127.0.0.1', port, standing, timeoutMs: 60_000 });
+    const codecs = [{ codec, payloadType }];
+    const receive = { codecs, dtmf: [] };
+    const parameters = { remoteAddress: '127.0.0.1', remotePort: loadPort, direction: 'sendrecv', receive } as const;
+    tell({ type: 'negotiateLeg', legId, parameters: { ...parameters, send: { codec, payloadType, ptimeMs: 20 } } });
+  });
+  await allOpen;
+  return {
+    pid: child.pid ?? 0,
+    ports,
+    stop: async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+const janusPort = 45_088;
+
+async function janusPost(path: string, body: object): Promise<Record<string, unknown>> {
+  const transaction = Math.random().toString(36).slice(2);
+  const response = await fetch(`http://127.0.0.1:${janusPort}/janus${path}`, {
+    method: 'POST',
+    body: JSON.stringify({ ...body, transaction }),
+  });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+async function startJanus(count: number, codec: Row['codec'], payloadType: number): Promise<Mixing> {
+  const configs = join(folder, 'janus');
+  execFileSync('mkdir', ['-p', configs]);
+  writeFileSync(
+    join(configs, 'janus.jcfg'),
+    `general: { configs_folder = "${configs}", debug_level = 3, plugins_folder = "/usr/lib/x86_64-linux-gnu/janus/plugins",
+      transports_folder = "/usr/lib/x86_64-linux-gnu/janus/transports" }
+    media: { rtp_port_range = "30000-39999" } nat: { } plugins: { disable = "${otherPlugins}" }
+    transports: { disable = "libjanus_websockets.so,libjanus_pfunix.so,libjanus_mqtt.so,libjanus_nanomsg.so,libjanus_rabbitmq.so" }\n`,
+  );
+  writeFileSync(
+    join(configs, 'janus.transport.http.jcfg'),
+    `general: { json = "compact", base_path = "/janus", http = true, port = ${janusPort}, ip = "127.0.0.1", https = false }\n`,
+  );
+  writeFileSync(join(configs, 'janus.plugin.audiobridge.jcfg'), 'general: { local_ip = "127.0.0.1" }\n');
+  const child: ChildProcess = spawn('janus', ['-F', configs, '-C', join(configs, 'janus.jcfg')], { stdio: 'ignore' });
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const isUp = await fetch(`http://127.0.0.1:${janusPort}/janus/info`).then(
+      () => true,
+      () => false,
+    );
+    if (isUp) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const session = (await janusPost('', { janus: 'create' })) as { data: { id: number } };
+  const ports: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const path = `/${session.data.id}`;
+    const handle = (await janusPost(path, { janus: 'attach', plugin: 'janus.plugin.audiobridge' })) as {
+      data: { id: number };
+    };
+    const plugin = `${path}/${handle.data.id}`;
+    if (i === 0) {
+      const body = { request: 'create', room: 77, allow_rtp_participants: true, sampling_rate: 48_000 };
+      await janusPost(plugin, { janus: 'message', body });
+    }
+    const rtp = { ip: '127.0.0.1', port: loadPort, payload_type: payloadType };
+    const body = { request: 'join', room: 77, display: `p${i}`, codec, rtp, complexity: 4 };
+    await janusPost(plugin, { janus: 'message', body });
+    // Answers to messages come as events of the session.
+    for (;;) {
+      const answer = (await (await fetch(`http://127.0.0.1:${janusPort}/janus/${session.data.id}?maxev=1`)).json()) as {
+        sender?: number;
+        plugindata?: { data?: { rtp?: { port: number }; error?: string } };
+      };
+      const data = answer.plugindata?.data;
+      if (data?.error) throw new Error(data.error);
+      if (answer.sender !== handle.data.id || !data?.rtp) continue;
+      ports.push(data.rtp.port);
+      break;
+    }
+  }
+  const keepAlive = setInterval(() => void janusPost(`/${session.data.id}`, { janus: 'keepalive' }), 20_000);
+  return {
+    pid: child.pid ?? 0,
+    ports,
+    stop: async () => {
+      clearInterval(keepAlive);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+const otherPlugins = [
+  'duktape',
+  'echotest',
+  'lua',
+  'nosip',
+  'recordplay',
+  'sip',
+  'streaming',
+  'textroom',
+  'videocall',
+  'videoroom',
+  'voicemail',
+]
+  .map((name) => `libjanus_${name}.so`)
+  .join(',');
+
+async function measure(mixing: Mixing, row: Row): Promise<LoadResult & { cpuMsPerS: number }> {
+  if (!values.import) execFileSync('taskset', ['-acp', '0', String(mixing.pid)], { stdio: 'ignore' });
+  const step = row.codec === 'opus' ? '960' : '160';
+  const load = spawn(
+    'taskset',
+    [
+      '-c',
+      '1',
+      join(folder, 'load'),
+      String(loadPort),
+      String(warmSeconds),
+      String(seconds),
+      files[row.codec],
+      String(payloadTypes[row.codec]),
+      step,
+    ],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  load.stdin.end(mixing.ports.map((port, i) => `${port} ${row.talkers === 'all' || i < 3 ? 't' : 's'}\n`).join(''));
+  let before = 0;
+  let result: LoadResult | undefined;
+  for await (const line of createInterface({ input: load.stdout })) {
+    if (line === 'measuring') {
+      before = cpuMsOf([mixing.pid]);
+      if (values.import) process.kill(mixing.pid, 'SIGUSR2');
+    } else result = JSON.parse(line) as LoadResult;
+  }
+  if (!result) throw new Error('the load generator ended without a result');
+  return { ...result, cpuMsPerS: (cpuMsOf([mixing.pid]) - before) / seconds };
+}
+
+function show(name: string, legs: number, { cpuMsPerS, ...result }: LoadResult & { cpuMsPerS: number }): number {
+  const perCore = Math.round((legs * 1_000) / cpuMsPerS);
+  console.log(
+    `  ${name.padEnd(8)} ${legs} legs: ${cpuMsPerS.toFixed(0)} ms/s, ${((cpuMsPerS * 1_000) / legs / 50).toFixed(1)} us a frame, ` +
+      `${perCore} legs/core; interval p50 ${result.intervalP50Ms} p99 ${result.intervalP99Ms} ms, lost ${result.lost}, deaf ${result.deaf}`,
+  );
+  return perCore;
+}
+
+const files: Record<Row['codec'], string> = { opus: writeFrames('opus'), pcmu: writeFrames('pcmu') };
+const source = fileURLToPath(new URL('audio-mix-load.c', import.meta.url));
+execFileSync('gcc', ['-O2', '-o', join(folder, 'load'), source]);
+try {
+  for (const row of rows) {
+    if (values.only && !row.name.includes(values.only)) continue;
+    console.log(row.name);
+    const legs = Number(values.legs);
+    const ours = await startOurs(legs, row.codec, payloadTypes[row.codec]);
+    const own = show('ours', legs, await measure(ours, row).finally(() => ours.stop()));
+    const peerLegs = Number(values['janus-legs']);
+    if (!existsSync('/usr/bin/janus') || peerLegs === 0) continue;
+    const janus = await startJanus(peerLegs, row.codec, payloadTypes[row.codec]);
+    const peer = show('janus', peerLegs, await measure(janus, row).finally(() => janus.stop()));
+    console.log(`  ratio    ${(own / peer).toFixed(1)}`);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
