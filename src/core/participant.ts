@@ -62,6 +62,8 @@ export class Participant extends Owned {
   readonly dataSubscriptions = new Map<SubscriptionId, DataSubscription>();
   readonly transports = new Map<string, SfuWebRtcTransport>();
   readonly #pastPublicationIds = new Set<PublicationId>();
+  /** What a moderator has muted: publishing it anew does not lift that. */
+  readonly #moderated = new Set<string>();
   #displayName: string;
   #role: string;
   #permissions: RolePermissions;
@@ -165,11 +167,13 @@ export class Participant extends Owned {
       rtpParameters: options.rtpParameters,
       isPaused: options.isMuted ?? false,
     });
+    const isMutedByModerator = this.#moderated.has(moderationKey(options));
+    if (isMutedByModerator) await producer.pause();
     if (this.isClosed) {
       producer.close();
       throw new GatewayError('closed', 'You have left the room.');
     }
-    const publication = this.own(new Publication(this, producer, options));
+    const publication = this.own(new Publication(this, producer, { ...options, isMutedByModerator }));
     this.publications.set(publication.id, publication);
     this.#pastPublicationIds.add(publication.id);
     publication.events.on('scored', () => this.#reviewQuality());
@@ -179,6 +183,13 @@ export class Participant extends Owned {
     });
     this.room.admitPublication(publication);
     return publication;
+  }
+
+  /** Called by a publication that a moderator mutes or unmutes. */
+  noteModeration(publication: Publication, isMuted: boolean): void {
+    const key = moderationKey(publication);
+    if (isMuted) this.#moderated.add(key);
+    else this.#moderated.delete(key);
   }
 
   /** @throws GatewayError `forbidden`, `closed`, `no_common_codec`, `media_lost` */
@@ -315,4 +326,9 @@ export class Participant extends Owned {
     this.transports.clear();
     this.events.emit('closed', reason);
   }
+}
+
+/** One microphone, camera or screen is as good as the next; of other streams there may be several at once. */
+function moderationKey({ source, id }: Pick<PublicationOptions, 'source' | 'id'>): string {
+  return source === 'other' ? `other ${id}` : source;
 }

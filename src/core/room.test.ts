@@ -152,6 +152,20 @@ describe('muting', () => {
     expect(publication.producer.isPaused).toBe(false);
   });
 
+  test('a moderator’s mute holds for what is published in its place, until it is lifted', async () => {
+    const alice = join('alice');
+    const first = await publish(alice, 'audio', 'microphone');
+    await first.setMuted(true, 'moderator');
+    await first.close();
+    const again = await publish(alice, 'audio', 'microphone');
+    expect(again).toMatchObject({ isMuted: true, isMutedByModerator: true });
+    expect(again.producer.isPaused).toBe(true);
+    expect((await publish(alice)).isMuted).toBe(false);
+    await again.setMuted(false, 'moderator');
+    await again.close();
+    expect((await publish(alice, 'audio', 'microphone')).isMuted).toBe(false);
+  });
+
   test('a moderator’s unmute does not open a microphone that its owner closed', async () => {
     const publication = await publish(join('alice'), 'audio', 'microphone');
     await publication.setMuted(true, 'owner');

@@ -34,6 +34,8 @@ export interface PublicationOptions {
   /** Shown where a participant has several streams of a kind (`Camera 2`). */
   readonly label?: string | undefined;
   readonly isMuted?: boolean | undefined;
+  /** A moderator had muted what was published in its place before. */
+  readonly isMutedByModerator?: boolean | undefined;
   /** Takes up an id of this participant again after its media was lost, so that receivers keep what they know of it. */
   readonly id?: PublicationId | undefined;
 }
@@ -77,6 +79,7 @@ export class Publication extends Owned {
     this.label = options.label ?? '';
     this.producer = producer;
     this.#isMuted = options.isMuted ?? false;
+    this.#isMutedByModerator = options.isMutedByModerator ?? false;
     producer.events.on('closed', () => void this.close('failed'));
     producer.events.on('scored', (scores) => {
       this.#scores = scores;
@@ -120,6 +123,7 @@ export class Publication extends Owned {
     if (this.isClosed) throw new GatewayError('closed', 'This publication has ended.');
     if (by === 'moderator') {
       this.#isMutedByModerator = isMuted;
+      this.participant.noteModeration(this, isMuted);
       // A moderator's unmute leaves the owner's own choice alone: nobody is heard who did not want to be.
     } else {
       if (!isMuted && this.#isMutedByModerator) {
