@@ -23,7 +23,9 @@ import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
 import { createRtmpGateway, defaultRtmpConfig, RtmpPull } from '#gateways/rtmp/index.ts';
 import { createRtspGateway, defaultRtspConfig, RtspPull } from '#gateways/rtsp/index.ts';
+import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
+import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
@@ -47,6 +49,8 @@ interface Parts {
   readonly health: Health;
   readonly signalling: SignallingServer;
   readonly webrtc: WebRtcGateway;
+  readonly phones: Phones;
+  readonly sip: SipGateway;
   readonly servers: Servers;
 }
 
@@ -61,6 +65,8 @@ export class App extends Owned {
   readonly media: MediaPool;
   readonly auth: Auth;
   readonly signalling: SignallingServer;
+  readonly sip: SipGateway;
+  readonly phones: Phones;
   readonly #parts: Parts;
   readonly #consoleCode: string;
 
@@ -72,6 +78,8 @@ export class App extends Owned {
     this.media = parts.media;
     this.auth = parts.auth;
     this.signalling = parts.signalling;
+    this.sip = parts.sip;
+    this.phones = parts.phones;
     this.#consoleCode = consoleCode;
   }
 
@@ -121,16 +129,18 @@ export class App extends Owned {
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { health, rooms, media, webrtc, signalling, pushGateways } = this.#parts;
+    const { health, rooms, media, webrtc, signalling, pushGateways, phones, sip } = this.#parts;
     health.drain();
     rooms.drain();
     media.drain();
     for (const gateway of Object.values(pushGateways)) gateway.drain();
     webrtc.drain();
+    sip.drain();
+    phones.drain();
     signalling.drain(timeoutMs);
     const endsAtMs = performance.now() + timeoutMs;
-    // A camera never leaves by itself: only people are waited for.
-    const isPerson = ({ kind }: { kind: string }) => kind !== 'ingress' && kind !== 'egress';
+    // A camera never leaves by itself, nor does the mixer: only people are waited for.
+    const isPerson = ({ kind }: { kind: string }) => kind === 'webrtc' || kind === 'sip';
     const isBusy = () => [...rooms.liveRooms()].some((room) => [...room.participants.values()].some(isPerson));
     while (isBusy() && performance.now() < endsAtMs) {
       await new Promise((wake) => setTimeout(wake, drainPollMs));
@@ -139,10 +149,11 @@ export class App extends Owned {
 
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
-    const { signalling, webrtc, ingest, pushGateways, rooms, servers, media, sfu, store } = this.#parts;
+    const { signalling, webrtc, sip, phones, ingest, pushGateways, rooms, servers, media, sfu, store } = this.#parts;
     await Promise.all([
       signalling.close(reason),
       webrtc.close(reason),
+      sip.close(reason).then(() => phones.close(reason)),
       ingest.streamingIns.close(reason),
       ingest.pushes.close(reason),
     ]);
@@ -205,11 +216,16 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const ingest = await buildIngest(config, { store, rooms, media, log }, wrongKeys, pushGateways);
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
 
+  const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
+  const sip = createSipGateway({ rooms, phones, config: config.sip, log });
+  undo.push(() => sip.close().then(() => phones.close()));
+
   const api = createApi({
     rooms,
     auth,
     sfu,
     ingest,
+    calls: sip,
     log,
     metrics,
     health,
@@ -221,16 +237,17 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     config,
     fetch: api.fetch,
     metricsFetch: createMetricsApp({ metrics, health }).fetch,
-    upgrades: { '/ws': signalling.handleUpgrade },
+    upgrades: { '/ws': signalling.handleUpgrade, ...(config.sip.isEnabled && { '/sip': sip.handleUpgrade }) },
     log,
   });
   undo.push(() => servers.close());
   undo.push(() => Promise.all(Object.values(pushGateways).map((gateway) => gateway.close())));
   const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
   await openPushGateways(config, ingest.pushes, certificate, log, pushGateways);
+  if (config.sip.isEnabled) await listening('sip', sip.listen(certificate));
   return {
     ...{ config, log, store, sfu, media, rooms, auth, ingest, pushGateways },
-    ...{ health, signalling, webrtc, servers },
+    ...{ health, signalling, webrtc, phones, sip, servers },
   };
 }
 

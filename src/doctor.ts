@@ -135,7 +135,18 @@ function portsOf(config: Config): readonly PortUse[] {
       ...(isEnabled ? [{ setting: `${section}.port`, port, host, transports: tcp }] : []),
       ...(isEnabled && tlsIsEnabled ? [{ setting: `${section}.tlsPort`, port: tlsPort, host, transports: tcp }] : []),
     ]),
+    ...(config.sip.isEnabled && !config.sip.drachtio
+      ? config.sip.hosts.flatMap((host) => sipPorts(config.sip, host))
+      : []),
     ...media,
+  ];
+}
+
+function sipPorts({ port, tlsPort, hasUdp, hasTcp, hasTls }: Config['sip'], host: string): readonly PortUse[] {
+  const transports = [...(hasUdp ? ['udp' as const] : []), ...(hasTcp ? ['tcp' as const] : [])];
+  return [
+    { setting: 'sip.port', port, host, transports },
+    ...(hasTls ? [{ setting: 'sip.tlsPort', port: tlsPort, host, transports: ['tcp' as const] }] : []),
   ];
 }
 

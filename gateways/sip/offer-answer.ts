@@ -116,7 +116,7 @@ export class OfferAnswer {
   /** Takes the answer to our offer. @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` */
   accept(answer: string): LegParameters {
     const media = parseSdp(answer).media[this.#layout.audioAt];
-    if (!media || media.kind !== 'audio' || media.port === 0) {
+    if (media?.kind !== 'audio' || media.port === 0) {
       throw new GatewayError('no_common_codec', 'The other side takes no audio.');
     }
     const taken = audioFormatsOf(

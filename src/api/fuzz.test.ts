@@ -84,6 +84,8 @@ const samples: Readonly<Record<string, object>> = {
   'POST /api/rooms/{room}/messages': { text: 'Hello' },
   'POST /api/rooms/{room}/streaming-ins': { url: 'rtsp://u:p@camera.example/x', media: { audio: false } },
   'PATCH /api/rooms/{room}/streaming-ins/{streamingIn}': { name: 'Gate', onDemand: false },
+  'POST /api/rooms/{room}/sipcalls': { to: 'sip:a@phone.example', headers: { 'X-A': 'b' }, ringTimeoutMs: 2_000 },
+  'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
   'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
   'POST /api/keys': { name: 'k', scopes: ['rooms:read'] },
 };
@@ -100,7 +102,7 @@ const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>) =>
 const replacement = rarely(1, fc.tuple(fc.constantFrom(...fields), value));
 
 test('no request is answered with 500, and every answer is in the contract', async () => {
-  const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest } = await someApi({
+  const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls } = await someApi({
     config: { http: { maxBodyBytes: 1_000 } },
   });
   const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
@@ -118,7 +120,9 @@ test('no request is answered with 500, and every answer is in the contract', asy
     const camera =
       one ?? (await ingest.streamingIns.create(room.id, { ...someCamera, url: 'rtsp://u:p@camera.example/x' }));
     const [job] = ingest.media.jobs.keys();
-    ids = { ...ids, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
+    const live = calls.callsOf(room.id).find(({ info }) => !info.end);
+    const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
+    ids = { ...ids, sipCall, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
   };
 
   /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */

@@ -52,6 +52,8 @@ export type RoomEvents = {
   /** Publications above the threshold, loudest first, dBov -127..0; empty when all fall silent. */
   levelsMeasured: [levels: readonly { publication: Publication; levelDbov: number }[]];
   chatSent: [message: ChatMessage];
+  /** A phone pressed a key: `0`-`9`, `*`, `#`, `A`-`D`. */
+  dtmfReceived: [participant: Participant, digit: string];
   updated: [];
   /** All media of the room was lost and may be made again now. */
   mediaRestarted: [];

@@ -17,6 +17,7 @@ import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
+import { FakeCalls } from './fake-calls.ts';
 import { FakeMedia } from './fake-media.ts';
 import type { FakeSfu } from './fake-sfu.ts';
 import { someRooms } from './some-room.ts';
@@ -61,7 +62,20 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const limiter = perMinute(limits.requestsPerMinute, 'requests');
   const webRoot = options.webRoot ?? '/nonexistent';
   const ingest = await someIngest({ rooms, store, media, log });
-  const app = createApi({ rooms, auth, sfu, ingest, log, metrics, health, limiter, config, webRoot });
+  const calls = new FakeCalls(rooms);
+  const app = createApi({
+    rooms,
+    auth,
+    sfu,
+    ingest,
+    calls,
+    log,
+    metrics,
+    health,
+    limiter,
+    config,
+    webRoot,
+  });
   const contract = new ContractCheck(app);
 
   const send = async (method: string, path: string, call: Call = {}): Promise<Response> => {
@@ -107,6 +121,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     sfu,
     media,
     ingest,
+    calls,
     log,
     auth,
     metrics,

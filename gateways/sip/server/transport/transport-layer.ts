@@ -39,6 +39,8 @@ export interface ListenPoint {
   readonly port: number;
 }
 
+const freePortTries = 8;
+
 /** Every socket of the SIP server. */
 export class TransportLayer extends Owned {
   readonly limiter: AddressLimiter;
@@ -63,6 +65,16 @@ export class TransportLayer extends Owned {
   static async create(options: TransportOptions, handler: FlowHandler): Promise<TransportLayer> {
     let layer: TransportLayer | undefined;
     try {
+      // A free port that the system chose for UDP may be another program's for TCP.
+      for (let attempt = 1; options.port === 0 && attempt < freePortTries; attempt++) {
+        const trial = new TransportLayer(options, handler);
+        try {
+          for (const host of options.hosts) await trial.#listen(host, options, handler);
+          return trial;
+        } catch {
+          await trial.close('failed');
+        }
+      }
       layer = new TransportLayer(options, handler);
       for (const host of options.hosts) await layer.#listen(host, options, handler);
     } catch (cause) {

@@ -1,0 +1,37 @@
+// Owns: who calls, as the headers of an INVITE say it. Pure.
+import { dialledOf } from '#core/dispatch.ts';
+
+export interface Caller {
+  readonly uri: string;
+  /** Shown in the room. */
+  readonly displayName: string;
+  /** Number or name before the @. */
+  readonly user: string;
+}
+
+const maxNameLength = 128;
+
+/**
+ * P-Asserted-Identity before Remote-Party-ID before From, unless the caller asks for privacy (RFC 3323 §4.2, RFC 3325
+ * §9.3): whoever set the first two has checked them, or should have.
+ */
+export function callerOf(header: (name: string) => string | undefined): Caller {
+  const privacy = (header('privacy') ?? '').toLowerCase();
+  const isPrivate = /(^|[;,\s])(id|user|header)([;,\s]|$)/.test(privacy);
+  if (isPrivate) return { uri: 'sip:anonymous@anonymous.invalid', displayName: 'Anonymous', user: 'anonymous' };
+  const text = header('p-asserted-identity') ?? header('remote-party-id') ?? header('from') ?? '';
+  const { name, uri } = nameAddress(text);
+  const user = dialledOf(uri);
+  const shown = printable(name) || printable(user) || 'Phone';
+  return { uri: uri.slice(0, 512), displayName: shown.slice(0, maxNameLength), user: user.slice(0, maxNameLength) };
+}
+
+function nameAddress(text: string): { name: string; uri: string } {
+  const [, quoted, token, uri] = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>/.exec(text) ?? [];
+  if (uri === undefined) return { name: '', uri: (text.split(/[;,]/)[0] ?? '').trim() };
+  return { name: quoted?.replaceAll(/\\(.)/g, '$1') ?? token ?? '', uri };
+}
+
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, '').trim();
+}

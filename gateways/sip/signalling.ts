@@ -1,0 +1,137 @@
+// Owns: the SIP server below and the link to it. May import: core, config.
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { SipConfig } from '#config/schema.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Logger } from '#core/ports.ts';
+import { SipLink } from './link.ts';
+import {
+  type CallLadder,
+  type Certificate,
+  defaultSipServerOptions,
+  defaultTransportLimits,
+  readCertificate,
+  SipServer,
+  type SipServerOptions,
+  type SipServerStats,
+  type TlsOptions,
+} from './server/index.ts';
+
+export type { InboundCall } from './link.ts';
+
+export interface SipSignallingOptions {
+  readonly config: SipConfig;
+  /** For TLS where the config names none: the certificate of HTTPS. */
+  readonly certificate?: Certificate | undefined;
+  readonly log: Logger;
+}
+
+/**
+ * SIP signalling as the application sees it: one link to a SIP server, which is the embedded one unless
+ * `sip.drachtio` names another. Nothing behind `link` knows which it is.
+ */
+export class SipSignalling extends Owned {
+  readonly link: SipLink;
+  readonly #server: SipServer | undefined;
+
+  private constructor(server: SipServer | undefined, link: SipLink) {
+    super();
+    this.#server = server;
+    this.link = link;
+  }
+
+  /** @throws GatewayError `conflict` (port taken), `invalid_request` (address, certificate), `unauthorized`, `timeout` */
+  static async create({ config, certificate, log }: SipSignallingOptions): Promise<SipSignalling> {
+    const server = config.drachtio ? undefined : await SipServer.create(serverOptions(config, certificate));
+    try {
+      const link = await SipLink.connect({ ...(config.drachtio ?? (server as SipServer).control), log });
+      return new SipSignalling(server, link);
+    } catch (error) {
+      await server?.close('failed');
+      throw error;
+    }
+  }
+
+  /** Whether messages of calls, statistics and WebSockets are to be had here, or at a drachtio-server of its own. */
+  get isEmbedded(): boolean {
+    return this.#server !== undefined;
+  }
+
+  get listenPoints(): readonly { readonly protocol: string; readonly host: string; readonly port: number }[] {
+    return this.#server?.listenPoints ?? [];
+  }
+
+  get stats(): SipServerStats | undefined {
+    return this.#server?.stats;
+  }
+
+  /** The messages of a call for its SIP ladder; undefined for a call that is forgotten, or with a server of its own. */
+  ladderForCall(callId: string): CallLadder | undefined {
+    return this.#server?.ladder.forCall(callId);
+  }
+
+  /** For the path `/sip` of the HTTP servers. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.#server) this.#server.handleUpgrade(request, socket, head);
+    else socket.destroy();
+  }
+
+  protected override async onClose(reason: CloseReason): Promise<void> {
+    // The link first: its calls are hung up over the server.
+    await this.link.close(reason);
+    await this.#server?.close(reason);
+  }
+}
+
+function serverOptions(config: SipConfig, fallback: Certificate | undefined): Partial<SipServerOptions> {
+  const { limits, timers } = config;
+  return {
+    hosts: config.hosts,
+    port: config.port,
+    tlsPort: config.tlsPort,
+    hasUdp: config.hasUdp,
+    hasTcp: config.hasTcp,
+    tls: config.hasTls ? tlsOptions(config, fallback) : undefined,
+    externalAddress: config.externalAddress,
+    localNetworks: config.localNetworks ?? defaultSipServerOptions.localNetworks,
+    limits: {
+      ...defaultTransportLimits,
+      maxMessageBytes: limits.maxMessageBytes,
+      maxConnections: limits.maxConnections,
+      maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
+      messagesPerSecond: limits.messagesPerSecond,
+      idleTimeoutMs: limits.idleTimeoutMs,
+      exemptNetworks: limits.exemptNetworks,
+    },
+    maxServerTransactions: limits.maxTransactions,
+    timers,
+    failoverMs: timers.failoverMs,
+    locator: {
+      ...defaultSipServerOptions.locator,
+      dnsServers: config.dns.servers,
+      usesNaptr: config.dns.usesNaptr,
+      timeoutMs: config.dns.timeoutMs,
+    },
+    maxUdpBytes: config.maxUdpBytes,
+    ladder: config.ladder,
+    hep: config.hep,
+  };
+}
+
+function tlsOptions({ tls }: SipConfig, fallback: Certificate | undefined): TlsOptions | undefined {
+  const own =
+    tls.certificateFile !== undefined && tls.privateKeyFile !== undefined
+      ? readCertificate(tls.certificateFile, tls.privateKeyFile)
+      : fallback;
+  if (!own) return undefined;
+  return {
+    certificate: own,
+    serverNames: new Map(
+      tls.names.map((each) => [each.name, readCertificate(each.certificateFile, each.privateKeyFile)]),
+    ),
+    ca: tls.authoritiesFile === undefined ? undefined : readFileSync(tls.authoritiesFile, 'utf8'),
+    clientCertificates: tls.clientCertificates,
+    verifiesServers: tls.verifiesServers,
+  };
+}

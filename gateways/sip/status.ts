@@ -1,0 +1,23 @@
+// Owns: our refusals in the words of SIP. Pure.
+import { GatewayError } from '#core/errors.ts';
+import type { SipAnswer, SipQuestion } from './dialog.ts';
+import type { Headers } from './srf-shapes.ts';
+
+export const allow = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, PRACK';
+
+/** Refuses it; the reason goes along as Warning (RFC 3261 §20.43), for whoever reads the trace of the caller. */
+export function refuse(question: Pick<SipQuestion, 'respond'>, error: GatewayError): void {
+  const isOurs = error.code !== 'internal';
+  const text = (isOurs ? error.message : 'internal error').replaceAll(/[\p{C}"\\]/gu, ' ').slice(0, 200);
+  const headers: Headers = { warning: `399 switchyard "${text}"` };
+  if (error.retryAfterMs !== undefined || error.spec.sip === 503) {
+    headers['retry-after'] = String(Math.ceil((error.retryAfterMs ?? 5_000) / 1_000));
+  }
+  question.respond(error.spec.sip, { headers });
+}
+
+/** The refusal of a peer as ours. */
+export function refusedBy({ status, reason }: Pick<SipAnswer, 'status' | 'reason'>): GatewayError {
+  const code = status === 408 ? 'timeout' : status >= 500 && status < 600 ? 'upstream_failed' : 'upstream_refused';
+  return new GatewayError(code, `The other side answered ${status} ${reason}.`);
+}

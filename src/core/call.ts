@@ -1,0 +1,81 @@
+// Owns: a phone call as the API and the room see it, and the record that it leaves. May import: core only.
+import type { ErrorCode } from './errors.ts';
+import { type ParticipantId, type RoomId, randomText } from './ids.ts';
+import type { LegCodec, LegStats } from './leg-media.ts';
+
+export type CallState = 'dialing' | 'ringing' | 'connected' | 'ended';
+
+/** How a call ended, or why it never began. */
+export interface CallEnd {
+  readonly by: 'us' | 'peer' | 'server';
+  /** For programs: `hung_up`, `refused`, `kicked`, `room_closed`, `rtp_timeout` … */
+  readonly reason: string;
+  readonly message: string;
+  /** Whose fault, where it was one. */
+  readonly code?: ErrorCode | undefined;
+  /** The final answer of a call that was refused. */
+  readonly sipStatus?: number | undefined;
+}
+
+export interface CallInfo {
+  readonly id: string;
+  readonly direction: 'inbound' | 'outbound';
+  readonly state: CallState;
+  readonly roomId: RoomId;
+  readonly from: string;
+  readonly to: string;
+  readonly displayName: string;
+  /** Call-ID of SIP, to find it in other logs. */
+  readonly sipCallId: string | undefined;
+  readonly participantId: ParticipantId | undefined;
+  readonly startedAtMs: number;
+  readonly answeredAtMs: number | undefined;
+  readonly endedAtMs: number | undefined;
+  readonly end: CallEnd | undefined;
+  readonly isMuted: boolean;
+  readonly isHeld: boolean;
+  /** The other side holds us. */
+  readonly isHeldByPeer: boolean;
+  readonly isEncrypted: boolean;
+  readonly codec: LegCodec | undefined;
+  /** Keys that were pressed, the last 64. */
+  readonly digits: string;
+  readonly stats: LegStats | undefined;
+}
+
+export interface DialOptions {
+  /** Name or id. */
+  readonly room: string;
+  /** sip:, sips: or tel: URI. */
+  readonly to: string;
+  /** User part or URI that the called party sees. */
+  readonly from?: string | undefined;
+  readonly displayName?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
+  readonly proxy?: string | undefined;
+  readonly ringTimeoutMs?: number | undefined;
+  /** Sent once it is answered. */
+  readonly digits?: string | undefined;
+}
+
+export interface Call {
+  readonly info: CallInfo;
+  /** Settles when it is connected or has ended. */
+  settled(timeoutMs: number): Promise<void>;
+  setMuted(isMuted: boolean): void;
+  /** @throws GatewayError `upstream_refused`, `closed` */
+  setHeld(isHeld: boolean): Promise<void>;
+  /** @throws GatewayError `invalid_request`, `upstream_refused`, `closed` */
+  sendDtmf(digits: string): Promise<void>;
+  hangUp(): Promise<void>;
+}
+
+export interface CallsPort {
+  /** @throws GatewayError `not_found` (room), `invalid_request`, `signalling_lost`, `overloaded`, `room_full`, `draining` */
+  dial(options: DialOptions): Promise<Call>;
+  /** Those that are on and the last that were, oldest first. */
+  callsOf(room: RoomId): readonly Call[];
+}
+
+export const newCallId = (): string => `CL_${randomText(12)}`;

@@ -1,0 +1,70 @@
+// Owns: a CallsPort without SIP, for tests of the API: a call rings until the test says otherwise.
+import { type Call, type CallEnd, type CallInfo, type CallsPort, type DialOptions, newCallId } from '#core/call.ts';
+import { GatewayError } from '#core/errors.ts';
+import type { RoomId } from '#core/ids.ts';
+import type { Rooms } from '#core/rooms.ts';
+
+export class FakeCall implements Call {
+  info: CallInfo;
+  readonly pressed: string[] = [];
+
+  constructor(roomId: RoomId, { to, from = '' }: DialOptions) {
+    this.info = {
+      ...{ id: newCallId(), direction: 'outbound', state: 'ringing', roomId, from, to, displayName: to },
+      ...{ sipCallId: undefined, participantId: undefined, startedAtMs: Date.now(), answeredAtMs: undefined },
+      ...{ endedAtMs: undefined, end: undefined, isMuted: false, isHeld: false, isHeldByPeer: false },
+      ...{ isEncrypted: false, codec: undefined, digits: '', stats: undefined },
+    };
+  }
+
+  /** It never has more to say. */
+  settled = (): Promise<void> => Promise.resolve();
+
+  setMuted(isMuted: boolean): void {
+    this.#assertOn();
+    this.info = { ...this.info, isMuted };
+  }
+
+  async setHeld(isHeld: boolean): Promise<void> {
+    this.#assertOn();
+    this.info = { ...this.info, isHeld };
+  }
+
+  async sendDtmf(digits: string): Promise<void> {
+    this.#assertOn();
+    this.pressed.push(digits);
+  }
+
+  async hangUp(): Promise<void> {
+    this.end({ by: 'us', reason: 'hung_up', message: 'Hung up.' });
+  }
+
+  end(end: CallEnd): void {
+    this.info = { ...this.info, state: 'ended', endedAtMs: Date.now(), end };
+  }
+
+  #assertOn(): void {
+    if (this.info.end) throw new GatewayError('closed', 'The call has ended.');
+  }
+}
+
+export class FakeCalls implements CallsPort {
+  readonly calls: FakeCall[] = [];
+  readonly dialled: DialOptions[] = [];
+  readonly #rooms: Rooms;
+
+  constructor(rooms: Rooms) {
+    this.#rooms = rooms;
+  }
+
+  async dial(options: DialOptions): Promise<Call> {
+    const call = new FakeCall((await this.#rooms.get(options.room)).record.id, options);
+    this.dialled.push(options);
+    this.calls.push(call);
+    return call;
+  }
+
+  callsOf(room: RoomId): readonly Call[] {
+    return this.calls.filter(({ info }) => info.roomId === room);
+  }
+}
