@@ -34,7 +34,7 @@ export function routeEvent(event: ServerEvent, routes: EventRoutes, before: Room
     case 'participantLeft': {
       const participant = before.participants.get(event.data.participantId);
       if (participant) events.emit('participantLeft', participant, event.data.reason);
-      subscriber.review();
+      subscriber.forget(participant?.publications.map(({ id }) => id) ?? []);
       data.review();
       break;
     }

@@ -62,6 +62,7 @@ export class LocalPublication {
   #sendsNow = true;
   #syncing: Promise<void> | undefined;
   #isDirty = false;
+  #isAnnouncing = false;
 
   constructor(host: LocalPublicationHost, track: MediaStreamTrack, options: PublishOptions) {
     this.#host = host;
@@ -89,6 +90,10 @@ export class LocalPublication {
   }
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+  /** The server may have it already, under an id that is still on its way here. */
+  get isAnnouncing(): boolean {
+    return this.#isAnnouncing;
   }
   /** For statistics; absent while it is not on a transport. */
   get producer(): Producer | undefined {
@@ -261,13 +266,18 @@ export class LocalPublication {
         return { producerId };
       },
     };
-    const producer = await sendTransport.produce({
-      track,
-      ...this.#encoding(media, track),
-      stopTracks: false,
-      disableTrackOnPause: false,
-      appData,
-    });
+    this.#isAnnouncing = true;
+    const producer = await sendTransport
+      .produce({
+        track,
+        ...this.#encoding(media, track),
+        stopTracks: false,
+        disableTrackOnPause: false,
+        appData,
+      })
+      .finally(() => {
+        this.#isAnnouncing = false;
+      });
     if (this.#isEnded || media.isClosed) {
       producer.close();
       return;

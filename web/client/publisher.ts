@@ -15,6 +15,8 @@ export interface PublisherOptions {
 
 /** A stream that the server dropped without a `restart` to follow is sent again after this. */
 const republishDelayMs = 2_000;
+/** Events that a resume replays are in by then. */
+const reconcileDelayMs = 500;
 
 export class Publisher implements LocalPublicationHost {
   readonly #options: PublisherOptions;
@@ -65,13 +67,23 @@ export class Publisher implements LocalPublicationHost {
     for (const publication of this.#publications.values()) publication.forgetId();
   }
 
+  /** After `resume`, once the events that were missed, which may speak of our own streams, are in. */
+  resumed(self: () => ParticipantInfo | undefined): void {
+    this.#later(reconcileDelayMs, () => this.#reconcile(self));
+  }
+
   /**
-   * After `resume`: requests may have been done whose answers were lost. What the room has of ours and we do not know
+   * Requests may have been done whose answers were lost. What the room has of ours and we do not know
    * is withdrawn, and what we want and the room lacks is sent.
    */
-  reconcile(self: ParticipantInfo | undefined): void {
+  #reconcile(self: () => ParticipantInfo | undefined): void {
+    // One that is being published now is not known by its id yet, and no stray.
+    if ([...this.#publications.values()].some(({ isAnnouncing }) => isAnnouncing)) {
+      this.#later(reconcileDelayMs, () => this.#reconcile(self));
+      return;
+    }
     const known = new Set([...this.#publications.values()].map(({ publicationId }) => publicationId));
-    for (const { id } of self?.publications ?? []) {
+    for (const { id } of self()?.publications ?? []) {
       if (!known.has(id)) void this.request('unpublish', { publicationId: id }).catch(ignoreGone);
     }
     for (const publication of this.#publications.values()) void publication.sync();
@@ -96,11 +108,7 @@ export class Publisher implements LocalPublicationHost {
     }
     publication.detach();
     // Usually `restart` comes next and brings new transports; if it does not, the stream alone was lost.
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      void publication.sync();
-    }, republishDelayMs);
-    this.#timers.add(timer);
+    this.#later(republishDelayMs, () => void publication.sync());
   }
 
   close(why: ClientError): void {
@@ -119,6 +127,14 @@ export class Publisher implements LocalPublicationHost {
 
   publicationRefused(publication: LocalPublication): void {
     this.#options.onEnded(publication);
+  }
+
+  #later(delayMs: number, action: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, delayMs);
+    this.#timers.add(timer);
   }
 
   #byId(id: string): LocalPublication | undefined {

@@ -314,9 +314,8 @@ export class RoomConnection {
       this.state.patch({ phase: 'joined', reconnect: undefined });
       if (hasMedia) {
         this.#media.review();
-        this.#subscriber.forgetTold();
-        // The missed events, next on the wire, may speak of our own streams: compare once they are in.
-        setTimeout(() => this.#publisher.reconcile(this.self), 500);
+        this.#subscriber.review();
+        this.#publisher.resumed(() => this.self);
       } else if (this.self) this.#media.start(this.self.permissions);
       this.events.emit('resumed');
     });

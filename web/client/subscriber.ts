@@ -84,14 +84,9 @@ export class Subscriber {
     this.review();
   }
 
-  /** The socket is back: what was asked last may not have been done. */
-  forgetTold(): void {
-    for (const { told } of this.#active.values()) {
-      told.isPaused = undefined;
-      told.isPinned = undefined;
-      told.priority = undefined;
-      told.layers = undefined;
-    }
+  /** Publications that will not come back. */
+  forget(publicationIds: readonly string[]): void {
+    for (const id of publicationIds) this.#wishes.delete(id);
     this.review();
   }
 
@@ -239,29 +234,36 @@ export class Subscriber {
         wish: this.wish(publication.id),
       })),
     );
-    const told = (id: string, change: Partial<Told>) => Object.assign(byId.get(id)?.told ?? {}, change);
+    // Until the answer is there nobody knows whether it was done: should the socket go now, it is asked again.
+    const tell = async <K extends keyof Told>(
+      ids: readonly string[],
+      key: K,
+      value: Told[K],
+      asked: Promise<unknown>,
+    ) => {
+      const told = ids.flatMap((id) => byId.get(id)?.told ?? []);
+      for (const one of told) one[key] = undefined as Told[K];
+      await asked.catch(unlessEnded);
+      for (const one of told) one[key] = value;
+    };
+    const ask = this.#request;
     // Layers first: what is resumed then starts with the right one.
     await Promise.all([
-      ...requests.layers.map(async ({ subscriptionId, layers }) => {
-        await this.#request('setLayers', { subscriptionId, layers }).catch(unlessEnded);
-        told(subscriptionId, { layers });
-      }),
-      ...requests.priority.map(async ({ subscriptionId, priority }) => {
-        await this.#request('setPriority', { subscriptionId, priority }).catch(unlessEnded);
-        told(subscriptionId, { priority });
-      }),
-      ...requests.pinned.map(async ({ subscriptionId, isPinned }) => {
-        await this.#request('setPinned', { subscriptionId, isPinned }).catch(unlessEnded);
-        told(subscriptionId, { isPinned });
-      }),
-      ...chunks(requests.resume).map(async (subscriptionIds) => {
-        await this.#request('resumeSubscriptions', { subscriptionIds });
-        for (const id of subscriptionIds) told(id, { isPaused: false });
-      }),
-      ...chunks(requests.pause).map(async (subscriptionIds) => {
-        await this.#request('pauseSubscriptions', { subscriptionIds });
-        for (const id of subscriptionIds) told(id, { isPaused: true });
-      }),
+      ...requests.layers.map(({ subscriptionId, layers }) =>
+        tell([subscriptionId], 'layers', layers, ask('setLayers', { subscriptionId, layers })),
+      ),
+      ...requests.priority.map(({ subscriptionId, priority }) =>
+        tell([subscriptionId], 'priority', priority, ask('setPriority', { subscriptionId, priority })),
+      ),
+      ...requests.pinned.map(({ subscriptionId, isPinned }) =>
+        tell([subscriptionId], 'isPinned', isPinned, ask('setPinned', { subscriptionId, isPinned })),
+      ),
+      ...chunks(requests.resume).map((subscriptionIds) =>
+        tell(subscriptionIds, 'isPaused', false, ask('resumeSubscriptions', { subscriptionIds })),
+      ),
+      ...chunks(requests.pause).map((subscriptionIds) =>
+        tell(subscriptionIds, 'isPaused', true, ask('pauseSubscriptions', { subscriptionIds })),
+      ),
     ]);
     if (!media.isClosed) this.#tell();
   }

@@ -203,6 +203,7 @@ export class Meeting {
     // Read here, so that the effect runs again when it changes.
     const { isBusy } = this.studio[kind].value;
     const mayPublish = this.self.value?.permissions.publish[kind === 'camera' ? 'video' : 'audio'];
+    if (mayPublish === false && this.studio[kind].value.track) this.studio.release(kind);
     if (isBusy || !mayPublish) return;
     this.#syncing[kind] = this.#syncing[kind]
       .then(() => this.#bring(kind))

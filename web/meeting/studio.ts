@@ -98,6 +98,16 @@ export class Studio {
     return opened;
   }
 
+  /** For who may not publish: closes the device without forgetting that it is wanted. */
+  release(kind: InputKind): void {
+    const input = kind === 'camera' ? this.camera : this.microphone;
+    if (kind === 'camera') this.#cameraRun += 1;
+    else this.#microphoneRun += 1;
+    input.peek().track?.stop();
+    if (kind === 'microphone') this.#endMeter?.();
+    input.value = off;
+  }
+
   chooseSpeaker(deviceId: string): void {
     this.speakerId.value = deviceId;
     this.#remember({ speakerId: deviceId });
