@@ -1,0 +1,155 @@
+// What the way from an RTMP publisher to RTP out of the SFU adds, beside what others add that only pass it on.
+//
+//   node scripts/run.mjs node bench/ingest-relay.ts [seconds, default 15]
+//
+// The same publisher, in a process of its own, pushes H264 640x360 at 30 Hz to each in turn: to a whole gateway (RTMP, media
+// worker, SFU, plain RTP out), to nginx-rtmp with a player of ours, and to `ffmpeg -c copy` from RTMP to RTP. Printed for each:
+// time from handing a frame to the sender's socket to its last byte at the receiver, and CPU of what lies between. CPU of the
+// gateway is that of its media and SFU workers and its control process for each of five streams, beyond what they use when idle,
+// in a run without the decoding viewer. Needs
+// ffmpeg and nginx with the rtmp module.
+import { fork } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NewStreamKeyResource } from '#api/contract.ts';
+import { NetPolicy } from '#core/net-policy.ts';
+import type { Publication } from '#core/track.ts';
+import { RtmpPull } from '#gateways/rtmp/index.ts';
+import { clockNowUs } from '#media/rtp/sequence.ts';
+import { startGateway } from '#test/support/gateway.ts';
+import { PeerProcess } from '#test/support/peer-process.ts';
+import { freePort, whenListening } from '#test/support/ports.ts';
+import { RoomViewer } from '#test/support/room-viewer.ts';
+import { cpuMsOf } from './process-usage.ts';
+
+const seconds = Number(process.argv[2] ?? 15);
+/** Of the run; connections, key frames and compilers settle in it. */
+const warmUpFrames = 90;
+const gatewayStreams = 5;
+
+interface Result {
+  readonly what: string;
+  readonly addedMs: readonly number[];
+  readonly cpuMsPerS: number | undefined;
+}
+
+/** @returns when each frame was handed over, by number from 0 */
+async function send(url: string): Promise<readonly number[]> {
+  const sender = fork(new URL('ingest-relay-sender.ts', import.meta.url), [url, String(seconds)]);
+  const [{ sentUs }] = (await once(sender, 'message')) as [{ sentUs: number[] }];
+  return sentUs;
+}
+
+function added(sentUs: readonly number[], arrivals: ReadonlyMap<number, number>): number[] {
+  return [...arrivals].flatMap(([frame, atUs]) => {
+    const sent = frame < warmUpFrames ? undefined : sentUs[frame];
+    return sent === undefined ? [] : [(atUs - sent) / 1_000];
+  });
+}
+
+/** CPU milliseconds per second of these processes from the warm-up to the end. */
+async function cpuDuring(pids: () => readonly number[], work: Promise<unknown>): Promise<number> {
+  await sleep(3_000);
+  const [from, fromMs] = [cpuMsOf(pids()), performance.now()];
+  await sleep((seconds - 4) * 1_000);
+  const perSecond = ((cpuMsOf(pids()) - from) * 1_000) / (performance.now() - fromMs);
+  await work;
+  return perSecond;
+}
+
+async function throughGateway(): Promise<Result> {
+  const gateway = await startGateway({ media: { workers: 1 } });
+  const makeKey = () =>
+    gateway.api<NewStreamKeyResource>('POST', '/api/stream-keys', { room: 'demo', name: 'Encoder' });
+  const { url } = await makeKey();
+  const room = await gateway.app.rooms.open('demo');
+  const published = once(room.events, 'publicationAdded');
+  const sending = send(url);
+  const [publication] = (await published) as [Publication];
+  const viewer = await RoomViewer.join(room.media);
+  await viewer.watch(publication.producer);
+  const sentUs = await sending;
+  viewer.close();
+  // The picture's number goes around after 256.
+  const arrivals = new Map<number, number>();
+  let frame = 0;
+  for (const { number, arrivalUs } of viewer.pictures) {
+    frame += (number - frame) & 255;
+    arrivals.set(frame, arrivalUs);
+  }
+  const workers = [...gateway.app.media.describeWorkers(), ...(await gateway.app.sfu.describeWorkers())];
+  const pids = [process.pid, ...workers.map(({ pid }) => pid)];
+  // Timers and heartbeats of four processes cost the same whether a stream comes or not.
+  const idle = await cpuDuring(() => pids, sleep(seconds * 1_000));
+  const urls = (await Promise.all(Array.from({ length: gatewayStreams }, makeKey))).map((key) => key.url);
+  const cpuMsPerS = ((await cpuDuring(() => pids, send(urls.join(',')))) - idle) / gatewayStreams;
+  await gateway.close();
+  return { what: 'gateway', addedMs: added(sentUs, arrivals), cpuMsPerS };
+}
+
+async function throughNginx(): Promise<Result> {
+  const folder = mkdtempSync(join(tmpdir(), 'nginx-rtmp-'));
+  const port = await freePort();
+  const module = 'load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;';
+  const rtmp = `rtmp { server { listen 127.0.0.1:${port}; application live { live on; } } }`;
+  const rest = `daemon off; master_process off; pid ${folder}/pid; error_log stderr; events { worker_connections 64; }`;
+  writeFileSync(join(folder, 'nginx.conf'), `${module}\n${rest}\n${rtmp}\n`);
+  const nginx = new PeerProcess('/usr/sbin/nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')]);
+  await whenListening(port);
+  const url = `rtmp://127.0.0.1:${port}/live/x`;
+  const arrivals = new Map<number, number>();
+  const pull = new RtmpPull({ url, policy: new NetPolicy({ schemes: ['rtmp'], allow: ['127.0.0.1'] }) });
+  pull.start({
+    describe: () => undefined,
+    deliver: (unit) => unit.kind === 'access_unit' && arrivals.set(Math.round((unit.ptsUs * 30) / 1e6), clockNowUs()),
+  });
+  const sending = send(url);
+  const cpuMsPerS = await cpuDuring(() => [nginx.child.pid ?? 0], sending);
+  pull.close();
+  await nginx.stop('SIGKILL');
+  rmSync(folder, { recursive: true });
+  return { what: 'nginx-rtmp, RTMP out', addedMs: added(await sending, arrivals), cpuMsPerS };
+}
+
+async function throughFfmpeg(): Promise<Result> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const port = await freePort();
+  const arrivals = new Map<number, number>();
+  let first: number | undefined;
+  socket.on('message', (packet) => {
+    const timestamp = packet.readUInt32BE(4);
+    first ??= timestamp;
+    arrivals.set(Math.round(((timestamp - first) >>> 0) / 3_000), clockNowUs()); // the last packet of a frame stays
+  });
+  const url = `rtmp://127.0.0.1:${port}/live/x`;
+  // Not `nobuffer`: with it the first key frame is thrown away, and everything up to the next.
+  const input = ['-analyzeduration', '0', '-probesize', '32', '-listen', '1', '-i', url];
+  const output = ['-c', 'copy', '-flush_packets', '1', '-f', 'rtp', `rtp://127.0.0.1:${socket.address().port}`];
+  const ffmpeg = new PeerProcess('ffmpeg', ['-hide_banner', '-nostdin', ...input, ...output]);
+  // It takes one connection, so there is no asking whether it listens.
+  await sleep(1_000);
+  const sending = send(url);
+  const cpuMsPerS = await cpuDuring(() => [ffmpeg.child.pid ?? 0], sending);
+  socket.close();
+  await ffmpeg.stop('SIGKILL');
+  return { what: 'ffmpeg -c copy, RTP out', addedMs: added(await sending, arrivals), cpuMsPerS };
+}
+
+const share = (values: readonly number[], part: number) =>
+  (values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN).toFixed(1);
+
+console.log(
+  `640x360 at 30 Hz, ${seconds} s each; added latency of video, and CPU of a stream in milliseconds per second`,
+);
+for (const way of [throughGateway, throughNginx, throughFfmpeg]) {
+  const { what, addedMs, cpuMsPerS } = await way();
+  console.log(
+    `${what}: p50 ${share(addedMs, 0.5)} ms, p99 ${share(addedMs, 0.99)} ms (${addedMs.length} frames), ${cpuMsPerS?.toFixed(1)} ms/s`,
+  );
+}
+process.exit();
