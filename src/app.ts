@@ -349,8 +349,9 @@ async function listening<T>(section: string, gateway: Promise<T>): Promise<T> {
   try {
     return await gateway;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const advice = `Set ${section}.port, ${section}.tlsPort or ${section}.host, use --port-base, or turn it off by ${section}.isEnabled.`;
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
+    const host = section === 'sip' ? 'hosts' : 'host';
+    const advice = `Set ${section}.port, ${section}.tlsPort or ${section}.${host}, use --port-base, or turn it off by ${section}.isEnabled.`;
     throw new GatewayError('conflict', `${section.toUpperCase()} cannot listen: ${reason}. ${advice}`, { cause });
   }
 }

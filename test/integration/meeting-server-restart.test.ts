@@ -18,6 +18,7 @@ test('a server that drains and starts again gets its guests back by themselves',
     https: { isEnabled: false },
     metrics: { isEnabled: false },
     auth: { adminKey },
+    sip: { isEnabled: false },
     sfu: { workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }] },
   });
   const start = async () => {

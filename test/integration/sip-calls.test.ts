@@ -278,3 +278,54 @@ test('what would write lines of its own into the INVITE is refused before anybod
     await assert.rejects(gateway.api('POST', calls, body), /400/);
   }
 });
+
+test('keys that a phone presses reach the room as events, and a room that is closed hangs up', async () => {
+  const { id: roomId } = (await gateway.app.rooms.create({ name: 'keys' })).record;
+  const room = await gateway.app.rooms.open(roomId);
+  const joining = phoneIn(room);
+  const { phone, sdp } = await phoneOf(440);
+  const scenario = [
+    invite({ body: sdp }),
+    answered,
+    recvRequest('BYE', { expect: { Reason: 'room_closed' } }),
+    response('200 OK', { tag: false }),
+  ];
+  const run = startSipp({ target, service: roomId, scenario: scenario.join('\n') });
+  const participant = await joining;
+  phone.talkTo(legPort());
+  await phone.hear(300);
+  const keys: string[] = [];
+  const pressed = new Promise<void>((resolve) => {
+    room.events.on('dtmfReceived', ({ id }, digit) => {
+      assert.equal(id, participant.id);
+      if (keys.push(digit) === 2) resolve();
+    });
+  });
+  phone.press('4#');
+  await pressed;
+  assert.deepEqual(keys, ['4', '#']);
+  await gateway.api('DELETE', `/api/rooms/${roomId}`);
+  await run.done;
+  assert.equal(gateway.app.phones.legs.size, 0);
+});
+
+test('a gateway that drains refuses calls and OPTIONS with 503 and says when to come again', async () => {
+  const other = await startGateway({ sip: { isEnabled: true } });
+  opened.push(other);
+  const udp = other.app.sip.listenPoints.find(({ protocol }) => protocol === 'udp');
+  const ask = { target: `127.0.0.1:${udp?.port}`, service: 'demo' };
+  const options = (status: number, expect = {}) =>
+    [request({ method: 'OPTIONS' }), recv(status, { expect })].join('\n');
+  await sipp({ ...ask, scenario: options(200, { Allow: 'INVITE' }) });
+  await other.app.drain(1);
+  await sipp({ ...ask, scenario: options(503, { 'Retry-After': '[0-9]' }) });
+  await sipp({
+    ...ask,
+    scenario: [
+      invite(),
+      recv(100, { optional: true }),
+      recv(503, { expect: { 'Retry-After': '5' } }),
+      ackFailure(),
+    ].join('\n'),
+  });
+});
