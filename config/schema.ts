@@ -233,8 +233,8 @@ const sip = z.strictObject({
     .default('allow')
     .describe('Encrypted media (SDES): allow takes it where a phone offers it, require refuses calls without.'),
   maxCalls: z.int().positive().default(2_000).describe('Calls at once; past it 503.'),
-  maxDurationMs: milliseconds.default(14_400_000).describe('Hangs up a call that is so long.'),
-  ringTimeoutMs: milliseconds.default(60_000).describe('Gives up a phone we call that does not answer.'),
+  maxDurationMs: milliseconds.max(604_800_000).default(14_400_000).describe('Hangs up a call that is so long.'),
+  ringTimeoutMs: milliseconds.max(600_000).default(60_000).describe('Gives up a phone we call that does not answer.'),
   maxUdpBytes: z.int().min(0).default(1300).describe('Longer requests go by TCP where the peer takes it; 0 never.'),
   ladder: z
     .strictObject({

@@ -91,7 +91,9 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     });
     try {
       const speech = await call.prepare(hostAddressOf(options.proxy ?? options.to));
-      void this.#invite(link, call, { ...options, headers }, speech);
+      this.#invite(link, call, { ...options, headers }, speech).catch((error: unknown) => {
+        call.fail(toGatewayError(error));
+      });
     } catch (error) {
       call.fail(toGatewayError(error));
       throw error;

@@ -18,8 +18,6 @@ import {
   type TlsOptions,
 } from './server/index.ts';
 
-export type { InboundCall } from './link.ts';
-
 export interface SipSignallingOptions {
   readonly config: SipConfig;
   /** For TLS where the config names none: the certificate of HTTPS. */

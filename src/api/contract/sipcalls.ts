@@ -88,5 +88,3 @@ export const sipCallPatch = z
   .meta({ id: 'SipCallPatch' });
 
 export type SipCallResource = z.output<typeof sipCallSchema>;
-export type SipCallInput = z.input<typeof sipCallInput>;
-export type SipCallPatch = z.input<typeof sipCallPatch>;
