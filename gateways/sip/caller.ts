@@ -10,6 +10,7 @@ export interface Caller {
 }
 
 const maxNameLength = 128;
+const maxAddressLength = 1_024;
 
 /**
  * P-Asserted-Identity before Remote-Party-ID before From, unless the caller asks for privacy (RFC 3323 §4.2, RFC 3325
@@ -27,8 +28,10 @@ export function callerOf(header: (name: string) => string | undefined): Caller {
 }
 
 function nameAddress(text: string): { name: string; uri: string } {
-  const [, quoted, token, uri] = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>/.exec(text) ?? [];
-  if (uri === undefined) return { name: '', uri: (text.split(/[;,]/)[0] ?? '').trim() };
+  // The patterns here look at each character many times at worst; nobody's name is that long.
+  const bounded = text.slice(0, maxAddressLength).trim();
+  const [, quoted, token, uri] = /^(?:"((?:[^"\\]|\\.)*)"|([^<"]*))\s*<([^>]*)>/.exec(bounded) ?? [];
+  if (uri === undefined) return { name: '', uri: (bounded.split(/[;,]/)[0] ?? '').trim() };
   return { name: quoted?.replaceAll(/\\(.)/g, '$1') ?? token ?? '', uri };
 }
 

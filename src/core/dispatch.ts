@@ -14,12 +14,13 @@ export type Decision =
   | { readonly kind: 'reject'; readonly reason: string };
 
 const maxDialled = 128;
+const maxRead = 512;
 
 /** The user part of a SIP or tel URI, without escapes, parameters and visual separators of numbers. */
 export function dialledOf(uri: string): string {
   const [, user = ''] = /^(?:sips?:([^@]*)@|tel:)/i.exec(uri) ?? [];
   const text = /^tel:/i.test(uri) ? uri.slice(4) : user;
-  const bare = unescaped(text.split(/[;:]/)[0] ?? '');
+  const bare = unescaped((text.split(/[;:]/, 1)[0] ?? '').slice(0, maxRead));
   return /^\+?[\d().\s-]*\d[\d().\s-]*$/.test(bare) ? bare.replaceAll(/[().\s-]/g, '') : bare;
 }
 
