@@ -4,27 +4,36 @@
 /** Counter of 8 white boxes at the top, below it the flash, the lower half one colour. */
 const grid = { width: 64, height: 36, bitY: 3, flashY: 12 };
 
-const onsetDetector = `
-  class OnsetDetector extends AudioWorkletProcessor {
-    quiet = 0;
-    process([[samples]]) {
-      for (const value of samples ?? []) {
-        if (Math.abs(value) < 0.25) { this.quiet += 1; continue; }
-        if (this.quiet > sampleRate / 2) this.port.postMessage(Date.now());
-        this.quiet = 0;
-      }
-      return true;
+/**
+ * Times of loud beginnings after half a second of quiet. Read from the track itself: what Web Audio puts in between has a
+ * clock and a queue of its own. Chunks carry when they were played out, on a clock that runs like `performance.now()`;
+ * how the two are apart shows in the chunk that was read with the least delay.
+ */
+function listenForBeeps(track) {
+  const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+  const onsetsMs = [];
+  let apartMs = Number.POSITIVE_INFINITY;
+  let quiet = 0;
+  const read = async () => {
+    for (;;) {
+      const { value: chunk, done } = await reader.read();
+      if (done) return;
+      apartMs = Math.min(apartMs, performance.now() - chunk.timestamp / 1_000);
+      const samples = new Float32Array(chunk.numberOfFrames);
+      chunk.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+      samples.forEach((value, i) => {
+        if (Math.abs(value) < 0.25) {
+          quiet += 1;
+          return;
+        }
+        if (quiet > chunk.sampleRate / 2) onsetsMs.push(chunk.timestamp / 1_000 + (i * 1_000) / chunk.sampleRate);
+        quiet = 0;
+      });
+      chunk.close();
     }
-  }
-  registerProcessor('onset-detector', OnsetDetector);`;
-
-async function listenForBeeps(track, onBeep) {
-  const context = new AudioContext();
-  await context.audioWorklet.addModule(URL.createObjectURL(new Blob([onsetDetector], { type: 'text/javascript' })));
-  const detector = new AudioWorkletNode(context, 'onset-detector');
-  detector.port.onmessage = ({ data }) => onBeep(data);
-  new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) }).connect(detector);
-  return () => context.close();
+  };
+  void read();
+  return { onsets: () => onsetsMs.map((atMs) => atMs + apartMs), stop: () => reader.cancel() };
 }
 
 function frameReader(video) {
@@ -54,23 +63,22 @@ async function observe({ handle, withinMs, timeoutMs = 30_000 }) {
   const read = frameReader(view.video);
   const numbers = [];
   const flashes = [];
-  const beeps = [];
   let wasFlash = true;
   let isOver = false;
   const look = (_now, { presentationTime }) => {
     if (isOver) return;
     const { number, isFlash } = read();
     numbers.push(number);
-    if (isFlash && !wasFlash) flashes.push(performance.timeOrigin + presentationTime);
+    if (isFlash && !wasFlash) flashes.push(presentationTime);
     wasFlash = isFlash;
     view.video.requestVideoFrameCallback(look);
   };
   view.video.requestVideoFrameCallback(look);
   const audio = pc.getReceivers().find(({ track }) => track.kind === 'audio');
-  const stop = await listenForBeeps(audio.track, (atMs) => beeps.push(atMs));
+  const beeps = listenForBeeps(audio.track);
   const offsets = () =>
     flashes.flatMap((flash) => {
-      const beep = beeps.find((one) => Math.abs(one - flash) < 450);
+      const beep = beeps.onsets().find((one) => Math.abs(one - flash) < 450);
       return beep === undefined ? [] : [beep - flash];
     });
   try {
@@ -79,13 +87,13 @@ async function observe({ handle, withinMs, timeoutMs = 30_000 }) {
       () => {
         const last = offsets().slice(-5);
         const isInStep = last.length === 5 && Math.abs(median(last)) < withinMs;
-        return { ok: isInStep, value: { offsets: offsets(), flashes: flashes.length, beeps: beeps.length } };
+        return { ok: isInStep, value: { offsets: offsets(), flashes: flashes.length, beeps: beeps.onsets().length } };
       },
       timeoutMs,
     );
   } finally {
     isOver = true;
-    stop();
+    void beeps.stop();
   }
   return { numbers, offsetsMs: offsets() };
 }
