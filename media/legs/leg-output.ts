@@ -32,9 +32,7 @@ export class LegOutput {
   #resumedAtUs: number | undefined;
   #clockRateHz = 8_000;
   #frameTicks = 160;
-  /** Two, by turns: a packet that the system has not taken yet must not be written over. */
-  readonly #buffers = [Buffer.allocUnsafeSlow(bufferBytes), Buffer.allocUnsafeSlow(bufferBytes)] as const;
-  #turn = 0;
+  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   #isMarked = true;
   /** Frames that are collected for a packet longer than 20 ms. */
   #collected: Uint8Array[] = [];
@@ -173,8 +171,7 @@ export class LegOutput {
     const length = headerLength + payload.length;
     if (length > bufferBytes) return;
     const index = this.#index++;
-    this.#turn ^= 1;
-    const packet = this.#buffers[this.#turn as 0 | 1].subarray(0, length);
+    const packet = this.#buffer.subarray(0, length);
     packet[0] = 0x80;
     packet[1] = marker ? 0x80 | payloadType : payloadType;
     packet[2] = (index >> 8) & 0xff;

@@ -1,15 +1,9 @@
 // Owns: the two UDP sockets of a leg, and where its packets go: symmetric RTP with one latch for each negotiation.
-import { createSocket, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
-
-export interface Address {
-  readonly address: string;
-  readonly port: number;
-}
+import { type Address, openUdp, type UdpSocket } from './udp.ts';
 
 export interface LegSocketEvents {
   /** The receiver may keep the bytes. Not yet authenticated: call `accept()` once it is known to be the peer's. */
-  received(data: Buffer, from: Address, isRtcpPort: boolean): void;
+  received(data: Buffer, from: Address, isRtcpPort: boolean, arrivalMs: number): void;
 }
 
 /**
@@ -21,9 +15,8 @@ const trialPackets = 25;
 const trialMs = 1_000;
 
 export class LegSocket {
-  readonly #rtp: Socket;
-  readonly #rtcp: Socket;
-  readonly #events: LegSocketEvents;
+  readonly #rtp: UdpSocket;
+  readonly #rtcp: UdpSocket;
   #described: Address | undefined;
   #target: Address | undefined;
   #rtcpTarget: Address | undefined;
@@ -36,24 +29,20 @@ export class LegSocket {
 
   /** @throws the error of the system where a port is taken */
   static async open(local: Address, events: LegSocketEvents): Promise<LegSocket> {
-    const rtp = await bind(local.address, local.port);
+    const rtp = await openUdp(local, (data, from, arrivalMs) => events.received(data, from, false, arrivalMs));
     try {
-      return new LegSocket(rtp, await bind(local.address, local.port + 1), events);
+      const above = { address: local.address, port: local.port + 1 };
+      const rtcp = await openUdp(above, (data, from, arrivalMs) => events.received(data, from, true, arrivalMs));
+      return new LegSocket(rtp, rtcp);
     } catch (error) {
       rtp.close();
       throw error;
     }
   }
 
-  private constructor(rtp: Socket, rtcp: Socket, events: LegSocketEvents) {
+  private constructor(rtp: UdpSocket, rtcp: UdpSocket) {
     this.#rtp = rtp;
     this.#rtcp = rtcp;
-    this.#events = events;
-    rtp.on('message', (data, from) => this.#events.received(data, from, false));
-    rtcp.on('message', (data, from) => this.#events.received(data, from, true));
-    // ICMP of a peer that is not there (yet); its silence is noticed in another way.
-    rtp.on('error', () => undefined);
-    rtcp.on('error', () => undefined);
   }
 
   get latched(): Address | undefined {
@@ -104,14 +93,14 @@ export class LegSocket {
     this.#connect(this.#latched);
   }
 
-  send(packet: Buffer): void {
-    if (this.#isConnected) this.#rtp.send(packet);
-    else if (this.#target) this.#rtp.send(packet, this.#target.port, this.#target.address, ignore);
+  /** The bytes may be written to again at once. */
+  send(packet: Uint8Array): void {
+    if (this.#target) this.#rtp.sendTo(packet, this.#target);
   }
 
   sendRtcp(packet: Buffer): void {
     if (this.#isMuxed) this.send(packet);
-    else if (this.#rtcpTarget) this.#rtcp.send(packet, this.#rtcpTarget.port, this.#rtcpTarget.address, ignore);
+    else if (this.#rtcpTarget) this.#rtcp.sendTo(packet, this.#rtcpTarget);
   }
 
   /** RTCP from a port that nobody announced: the peer's translator chose it. */
@@ -133,11 +122,10 @@ export class LegSocket {
   }
 
   /** Cheaper to send on, and closed to everybody else. */
-  #connect({ address, port }: Address): void {
+  #connect(peer: Address): void {
     if (this.#isConnected) return;
-    this.#rtp.connect(port, address, (error?: Error) => {
-      if (!error && !this.#isClosed) this.#isConnected = true;
-    });
+    this.#isConnected = true;
+    this.#rtp.connect(peer);
   }
 
   #release(): void {
@@ -145,25 +133,4 @@ export class LegSocket {
     this.#isConnected = false;
     this.#rtp.disconnect();
   }
-}
-
-const ignore = () => undefined;
-
-function bind(address: string, port: number): Promise<Socket> {
-  const family = isIPv6(address) ? 6 : 4;
-  return new Promise((resolve, reject) => {
-    const socket = createSocket({
-      type: family === 6 ? 'udp6' : 'udp4',
-      // Peers are numeric addresses; asking the resolver for each packet costs more than sending it.
-      lookup: (host, _options, callback) => callback(null, host, family),
-    });
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ address, port, exclusive: true }, () => {
-      socket.removeAllListeners('error');
-      resolve(socket);
-    });
-  });
 }

@@ -1,4 +1,5 @@
 // Owns: the beat of every mix in this process: each 20 ms by the machine's clock, whatever timers do.
+import { batchUdp } from '../legs/batch-udp.ts';
 
 export const beatMs = 20;
 /** Beats that were missed are made up for, so many at once; beyond them time is skipped, and everybody told. */
@@ -63,7 +64,9 @@ export class MixClock {
     const skipped = this.#skipped;
     this.#skipped = 0;
     // The time that it should be: jitter of our own timer is none of the network's.
+    batchUdp?.poll();
     for (const listener of [...this.#listeners]) listener(dueMs, skipped);
+    batchUdp?.flush();
     this.#lateness[this.#measured++ % latenessSamples] = performance.now() - dueMs;
   }
 }

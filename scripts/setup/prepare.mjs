@@ -4,6 +4,7 @@ import { ensureDependencies } from './dependencies.mjs';
 import { ensureMediasoupWorker } from './mediasoup-worker.mjs';
 import { ensureRuntime, runtimeEnvironment } from './runtime.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
+import { ensureUdpBatch } from './udp-batch.mjs';
 import { ensureWebBuild } from './web-build.mjs';
 
 /** @type {NodeJS.Signals[]} */
@@ -36,6 +37,7 @@ async function bring({ worker = false, web = false, testPackages = false, isQuie
   const node = await ensureRuntime();
   const plain = runtimeEnvironment({ node });
   await ensureDependencies(plain);
+  if (worker) ensureUdpBatch();
   const mediasoupWorker = worker ? await ensureMediasoupWorker({ isQuiet }) : undefined;
   if (testPackages) await ensureSystemPackages('test');
   if (web) await ensureWebBuild(plain);
