@@ -366,6 +366,4 @@ export type MixConfig = Config['mix'];
 export type LimitsConfig = Config['limits'];
 export type AuthConfig = Config['auth'];
 export type SipConfig = Config['sip'];
-export type IngressConfig = Config['ingress'];
-export type RtmpConfig = Config['rtmp'];
 export type LogConfig = Config['log'];

@@ -177,6 +177,28 @@ test('a media worker that is killed is replaced, and the viewer goes on', async 
   await page.call('leave', { handle });
 });
 
+test('a room that loses its SFU worker gets the stream again, under the same ids', async () => {
+  const key = await makeKey();
+  push(key.url);
+  const job = await liveJob();
+  const before = await pushed();
+  const [worker] = await gateway.app.sfu.describeWorkers();
+  process.kill(worker?.pid ?? 0, 'SIGKILL');
+  await eventually(
+    () => gateway.api<JobList['items'][number]>('GET', `/api/jobs/${job.id}`),
+    ({ since, state }) => state === 'live' && since !== job.since,
+  );
+  const after = await eventually(pushed, ({ streams }) => streams.length === 2);
+  expect({ ...after, streams: [...after.streams].sort() }).toMatchObject({
+    id: before.id,
+    streams: [...before.streams].sort(),
+  });
+  const handle = await watch();
+  await page.call('sees', { handle, color: 'green' });
+  await page.call('hears', { handle, hz: 440 });
+  await page.call('leave', { handle });
+});
+
 test('a publisher whose participant is removed is sent away', async () => {
   const key = await makeKey();
   const encoder = push(key.url);

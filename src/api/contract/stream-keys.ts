@@ -51,6 +51,5 @@ export const newStreamKeySchema = streamKeySchema
   .meta({ id: 'NewStreamKey' });
 
 export type StreamKeyResource = z.output<typeof streamKeySchema>;
-export type StreamKeyList = z.output<typeof streamKeyList>;
 export type StreamKeyInput = z.input<typeof streamKeyInput>;
 export type NewStreamKeyResource = z.output<typeof newStreamKeySchema>;

@@ -105,6 +105,5 @@ export const waitQuery = z.object({
 });
 
 export type StreamingInResource = z.output<typeof streamingInSchema>;
-export type StreamingInList = z.output<typeof streamingInList>;
 export type StreamingInInput = z.input<typeof streamingInInput>;
 export type StreamingInPatch = z.input<typeof streamingInPatch>;
