@@ -54,6 +54,11 @@ export class Meeting {
     if (!this.invitation.value) return 'invitation';
     return this.state.value.room ? 'room' : 'prejoin';
   });
+  /** Apart from the rest of what is known of oneself, which changes with every breath of the line. */
+  readonly #mayPublishNow = {
+    camera: computed(() => this.self.value?.permissions.publish.video),
+    microphone: computed(() => this.self.value?.permissions.publish.audio),
+  };
   #connection: RoomConnection | undefined;
   #inputs: { [K in InputKind]?: LocalPublication | undefined } = {};
   readonly #syncing: { [K in InputKind]: Promise<void> } = { camera: Promise.resolve(), microphone: Promise.resolve() };
@@ -202,7 +207,7 @@ export class Meeting {
   #follow(kind: InputKind): void {
     // Read here, so that the effect runs again when it changes.
     const { isBusy } = this.studio[kind].value;
-    const mayPublish = this.self.value?.permissions.publish[kind === 'camera' ? 'video' : 'audio'];
+    const mayPublish = this.#mayPublishNow[kind].value;
     if (mayPublish === false && this.studio[kind].value.track) this.studio.release(kind);
     if (isBusy || !mayPublish) return;
     this.#syncing[kind] = this.#syncing[kind]

@@ -45,6 +45,7 @@ export function Stage({ meeting }: { meeting: Meeting }) {
   const shownPage = Math.min(page, Math.max(0, pages - 1));
   const placed = place(arrangement, size, shownPage);
   useViews(meeting, tiles, placed);
+  const last = placed.at(-1)?.rect;
   const hiddenCount = arrangement.mode === 'spotlight' ? arrangement.tiles.length - placed.length : 0;
   return (
     <section class="stage" aria-label="Participants" data-testid="stage" data-mode={arrangement.mode}>
@@ -59,8 +60,14 @@ export function Stage({ meeting }: { meeting: Meeting }) {
             isSmall={rect.width < 200}
           />
         ))}
-        {hiddenCount > 0 && (
-          <button type="button" class="hidden-count" onClick={() => meeting.togglePanel('people')}>
+        {hiddenCount > 0 && last && (
+          <button
+            type="button"
+            class="hidden-count"
+            aria-label={`${hiddenCount} more participants`}
+            style={{ transform: `translate(${last.left + 6}px, ${last.top + 6}px)` }}
+            onClick={() => meeting.togglePanel('people')}
+          >
             +{hiddenCount}
           </button>
         )}

@@ -72,7 +72,7 @@ export function TileView({ meeting, tile, rect, isFloating, isSmall }: TileViewP
         )}
         {!(isShown && hasPicture) && <Face tile={tile} isWaiting={isShown} />}
       </div>
-      <NamePlate meeting={meeting} tile={tile} name={name} />
+      <NamePlate meeting={meeting} tile={tile} name={isSmall && isSelf && isCamera ? 'You' : name} />
       <TileCorner meeting={meeting} tile={tile} />
     </article>
   );
