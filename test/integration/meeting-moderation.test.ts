@@ -69,6 +69,19 @@ test('a forced mute is obeyed, cannot be undone by the muted one, and is lifted 
   await moderator.hears('Grace');
 });
 
+test('a forced mute outlives the media worker', async () => {
+  await choose('mute-audio');
+  await grace.at('forced-mute').waitFor();
+  const { sfuWorkers } = await gateway.api<{ sfuWorkers: { pid: number }[] }>('GET', '/api/server');
+  for (const { pid } of sfuWorkers) process.kill(pid, 'SIGKILL');
+  await moderator.until('switchyard.state.value.subscriptions.size === 0');
+  await moderator.seesFrames('Grace');
+  await moderator.hearsNothingOf('Grace');
+  expect(await grace.at('mic').getAttribute('data-forced')).toBe('true');
+  await choose('mute-audio');
+  await moderator.hears('Grace');
+});
+
 test('who was muted by choice stays so when a moderator lifts a mute', async () => {
   await grace.page.keyboard.press('m');
   await choose('mute-audio');
