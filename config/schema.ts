@@ -137,7 +137,10 @@ const sipTlsName = z.strictObject({
 });
 
 const sip = z.strictObject({
-  isEnabled: z.boolean().default(true).describe('Turns SIP off.'),
+  isEnabled: z
+    .boolean()
+    .default(false)
+    .describe('Lets phones in. Rooms have no PIN yet: whoever reaches the port can call any room by its name.'),
   hosts: z.array(z.string()).min(1).default(['0.0.0.0']).describe('Addresses to listen on; add "::" for IPv6.'),
   port: port.default(5060).describe('UDP and TCP. 0 picks a free port.'),
   tlsPort: port.default(5061).describe('TLS; needs a certificate, or the one made for HTTPS.'),
