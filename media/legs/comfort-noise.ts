@@ -1,7 +1,7 @@
 // Owns: comfort noise, RFC 3389: its level in the one byte that everybody fills in; spectra are left out. Pure.
 
 /** @returns dBov, -127..0; undefined for an empty packet */
-export function readNoiseLevel(payload: Uint8Array): number | undefined {
+function readNoiseLevel(payload: Uint8Array): number | undefined {
   const first = payload[0];
   return first === undefined ? undefined : -(first & 0x7f);
 }

@@ -1,9 +1,18 @@
 // Owns: the adaptive jitter buffer of one audio stream: which packet is played when. Pure: the clock is handed in.
 import { seqDistance, timestampDistance } from '../rtp/sequence.ts';
 
-export const minTargetMs = 40;
-export const maxTargetMs = 120;
-const slots = 128;
+const minTargetMs = 40;
+const maxTargetMs = 120;
+const slots = 64;
+/** A slot is one line of the cache: number, time stamp, duration, payload type, level, kind. */
+const slotFields = 8;
+const timestampField = 1;
+const durationField = 2;
+const typeField = 3;
+const levelField = 4;
+const kindField = 5;
+const kinds = ['audio', 'comfort_noise', 'skip'] as const;
+const empty = -1;
 const frameMs = 20;
 /** A packet further away than this begins a new stream. */
 const maxSeqJump = 100;
@@ -15,9 +24,11 @@ const reviewPackets = 50;
 /** The lowest delay of the network is taken over the last one or two of these, so that drifting clocks are followed. */
 const baselineMs = 5_000;
 
-export type Slot = 'audio' | 'comfort_noise' | 'skip';
+export type Slot = (typeof kinds)[number];
 /** `wait`: nothing is due (silence suppression, or not begun). `lost`: something was due and is not there. */
 export type Popped = 'audio' | 'comfort_noise' | 'lost' | 'wait';
+
+const nothing = new Uint8Array(0);
 
 /** Concealing longer than this sounds worse than silence. */
 const maxConcealedFrames = 5;
@@ -28,13 +39,8 @@ const maxConcealedFrames = 5;
  */
 export class JitterBuffer {
   readonly #clockRateHz: number;
-  readonly #kinds: (Slot | undefined)[] = new Array(slots);
   readonly #payloads: (Uint8Array | undefined)[] = new Array(slots);
-  readonly #seqs = new Float64Array(slots);
-  readonly #timestamps = new Float64Array(slots);
-  readonly #ticks = new Int32Array(slots);
-  readonly #types = new Uint8Array(slots);
-  readonly #levels = new Int8Array(slots);
+  readonly #slots = new Float64Array(slots * slotFields);
   readonly #lateness = new Float32Array(bins);
   #packetsSinceReview = 0;
   #targetMs = minTargetMs;
@@ -58,7 +64,7 @@ export class JitterBuffer {
   /** Made to play later: the frame that is put in is made up, as for a loss. */
   #isStretching = false;
   /** What the last `pop()` gave. */
-  payload: Uint8Array = new Uint8Array(0);
+  payload: Uint8Array = nothing;
   payloadType = 0;
   levelDbov = -127;
   durationTicks = 0;
@@ -69,6 +75,7 @@ export class JitterBuffer {
 
   constructor(clockRateHz: number) {
     this.#clockRateHz = clockRateHz;
+    this.#slots.fill(empty);
   }
 
   get targetMs(): number {
@@ -116,14 +123,16 @@ export class JitterBuffer {
     if (extended < this.#nextSeq) this.#nextSeq = extended;
     if (extended - this.#nextSeq >= slots) this.#nextSeq = extended - slots + 1;
     const slot = extended % slots;
-    if (this.#kinds[slot] !== undefined && this.#seqs[slot] === extended) return;
-    this.#kinds[slot] = kind;
+    const at = slot * slotFields;
+    const fields = this.#slots;
+    if (fields[at + kindField] !== empty && fields[at] === extended) return;
     this.#payloads[slot] = payload;
-    this.#seqs[slot] = extended;
-    this.#timestamps[slot] = ticks;
-    this.#ticks[slot] = durationTicks;
-    this.#types[slot] = payloadType;
-    this.#levels[slot] = levelDbov;
+    fields[at] = extended;
+    fields[at + timestampField] = ticks;
+    fields[at + durationField] = durationTicks;
+    fields[at + typeField] = payloadType;
+    fields[at + levelField] = levelDbov;
+    fields[at + kindField] = kinds.indexOf(kind);
     if (extended > this.#highestSeq) this.#highestSeq = extended;
   }
 
@@ -186,7 +195,7 @@ export class JitterBuffer {
   reset(): void {
     this.#isSynced = false;
     this.#isPlaying = false;
-    this.#kinds.fill(undefined);
+    this.#slots.fill(empty);
     this.#payloads.fill(undefined);
   }
 
@@ -262,7 +271,10 @@ export class JitterBuffer {
   #dropOverdue(): void {
     const found = this.#findNext();
     if (found === undefined) return;
-    if (this.#timestampOf(found) + (this.#ticks[found % slots] as number) <= this.#playTicks) {
+    if (
+      this.#timestampOf(found) + (this.#slots[(found % slots) * slotFields + durationField] as number) <=
+      this.#playTicks
+    ) {
       this.#use(found);
       this.#nextSeq = found + 1;
     }
@@ -270,24 +282,26 @@ export class JitterBuffer {
 
   #findNext(): number | undefined {
     for (let seq = this.#nextSeq; seq <= this.#highestSeq; seq++) {
-      const slot = seq % slots;
-      if (this.#kinds[slot] !== undefined && this.#seqs[slot] === seq) return seq;
+      const at = (seq % slots) * slotFields;
+      if (this.#slots[at + kindField] !== empty && this.#slots[at] === seq) return seq;
     }
     return undefined;
   }
 
   #timestampOf(seq: number): number {
-    return this.#timestamps[seq % slots] as number;
+    return this.#slots[(seq % slots) * slotFields + timestampField] as number;
   }
 
   #use(seq: number): Slot {
     const slot = seq % slots;
-    const kind = this.#kinds[slot] ?? 'skip';
-    this.payload = this.#payloads[slot] ?? new Uint8Array(0);
-    this.payloadType = this.#types[slot] as number;
-    this.levelDbov = this.#levels[slot] as number;
-    this.durationTicks = this.#ticks[slot] as number;
-    this.#kinds[slot] = undefined;
+    const at = slot * slotFields;
+    const fields = this.#slots;
+    const kind = kinds[fields[at + kindField] as number] ?? 'skip';
+    this.payload = this.#payloads[slot] ?? nothing;
+    this.payloadType = fields[at + typeField] as number;
+    this.levelDbov = fields[at + levelField] as number;
+    this.durationTicks = fields[at + durationField] as number;
+    fields[at + kindField] = empty;
     this.#payloads[slot] = undefined;
     return kind;
   }

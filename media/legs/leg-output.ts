@@ -12,6 +12,8 @@ import { clockRateOf } from './voice-receiver.ts';
 const headerLength = 12;
 /** An Opus packet is at most 1275 bytes (RFC 6716 §3.4); ours are a tenth of it. */
 const bufferBytes = headerLength + 1_500;
+/** Every packet is built here: sockets copy what they are given. */
+const workspace = Buffer.allocUnsafeSlow(bufferBytes);
 /** What the last worker may have sent since its last report: more than receivers take for a loss is a new stream. */
 const resumeGap = 500;
 /** In silence a noise packet goes every so many frames: it keeps NAT bindings and time-outs of the peer content. */
@@ -32,7 +34,6 @@ export class LegOutput {
   #resumedAtUs: number | undefined;
   #clockRateHz = 8_000;
   #frameTicks = 160;
-  readonly #buffer = Buffer.allocUnsafeSlow(bufferBytes);
   #isMarked = true;
   /** Frames that are collected for a packet longer than 20 ms. */
   #collected: Uint8Array[] = [];
@@ -171,7 +172,7 @@ export class LegOutput {
     const length = headerLength + payload.length;
     if (length > bufferBytes) return;
     const index = this.#index++;
-    const packet = this.#buffer.subarray(0, length);
+    const packet = workspace.subarray(0, length);
     packet[0] = 0x80;
     packet[1] = marker ? 0x80 | payloadType : payloadType;
     packet[2] = (index >> 8) & 0xff;
@@ -193,7 +194,7 @@ export class LegOutput {
 }
 
 /** A packet of code 3 with frames of their own lengths, RFC 6716 §3.2.5; all must be of one configuration. */
-export function joinOpusFrames(packets: readonly Uint8Array[]): Buffer {
+function joinOpusFrames(packets: readonly Uint8Array[]): Buffer {
   const [first] = packets;
   if (!first) return Buffer.alloc(0);
   const toc = first[0] as number;

@@ -16,7 +16,8 @@ async function open(address: string) {
   const heard: Heard[] = [];
   let wake = () => undefined as unknown;
   for (;;) {
-    const local = { address, port: (lastPort += 2) };
+    lastPort += 2;
+    const local = { address, port: lastPort };
     try {
       const socket: UdpSocket = await openUdp(local, (data, from, arrivalMs) => {
         heard.push({ text: data.toString(), from, arrivalMs });

@@ -25,12 +25,12 @@ export function clockRateOf(codec: LegCodec): number {
 }
 
 /** dBov of a mean square; a full-scale square wave is 0. */
-export function powerToDbov(meanSquare: number): number {
+function powerToDbov(meanSquare: number): number {
   return meanSquare < 1 ? silentDbov : Math.max(silentDbov, 10 * Math.log10(meanSquare / 1_073_741_824));
 }
 
 /** Ticks of the RTP clock that a payload lasts. */
-export function durationOf(codec: LegCodec, payload: Uint8Array): number {
+function durationOf(codec: LegCodec, payload: Uint8Array): number {
   if (codec !== 'opus') return payload.length;
   // RFC 6716 §3.1: configuration, then how many frames.
   const toc = payload[0] ?? 0;
