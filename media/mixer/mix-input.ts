@@ -40,7 +40,7 @@ export class MixInput {
 }
 
 /** RFC 6464 in the one-byte form of RFC 8285 §4.2. @returns dBov, or `unknownLevel` */
-export function readLevel(elements: Uint8Array, id: number): number {
+function readLevel(elements: Uint8Array, id: number): number {
   for (let at = 0; at < elements.length; ) {
     const head = elements[at] as number;
     // 0 is padding, 15 ends the list.

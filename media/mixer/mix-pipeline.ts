@@ -1,6 +1,6 @@
 // Owns: the mix of one room as a job: takes commands, tells what happens, keeps the beat.
 import type { LegParameters } from '#core/leg-media.ts';
-import type { LegStanding, MixCommand, MixEvent, MixJobSpec } from '#core/mix-messages.ts';
+import { type LegStanding, type MixCommand, type MixEvent, type MixJobSpec, mixTrackId } from '#core/mix-messages.ts';
 import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { CallLeg } from '../legs/call-leg.ts';
 import type { RtpSender } from '../rtp/sender.ts';
@@ -14,7 +14,6 @@ import { Prompts } from './prompts.ts';
 
 /** All mixes of this process beat together: one timer, and no two of them in each other's way. */
 const clock = new MixClock();
-const mixTrackId = 0;
 
 type OpenLeg = Extract<MixCommand, { type: 'openLeg' }>;
 type PlayToLeg = Extract<MixCommand, { type: 'playToLeg' }>;

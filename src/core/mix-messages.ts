@@ -1,5 +1,8 @@
-// Owns: what the control process tells the mix of a room and hears from it. Types only. May import: core only.
+// Owns: what the control process tells the mix of a room and hears from it. May import: core only.
 import type { LegCodec, LegParameters, LegPosition, LegStats, PromptName } from './leg-media.ts';
+
+/** Track id of the mix itself; the ids of legs begin above it. */
+export const mixTrackId = 0;
 
 /** How a leg stands in the mix; always said as a whole, so that saying it again does no harm. */
 export interface LegStanding {

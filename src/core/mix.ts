@@ -6,7 +6,7 @@ import type { Job, JobHost, JobLink, JobTrack } from './job.ts';
 import { Leg, type LegOptions } from './leg.ts';
 import { type LegCodec, legCodecs } from './leg-media.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
-import type { MixCommand, MixEvent, MixInput, MixJobSpec } from './mix-messages.ts';
+import { type MixCommand, type MixEvent, type MixInput, type MixJobSpec, mixTrackId } from './mix-messages.ts';
 import type { Participant } from './participant.ts';
 import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
@@ -14,8 +14,6 @@ import type { RtpCapabilities } from './rtp.ts';
 import type { Publication, Subscription } from './track.ts';
 
 const levelUri = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
-/** Track id of the mix itself; the ids of legs begin above it. */
-export const mixTrackId = 0;
 /** A mix that nobody needs is kept so long: the next caller need not wait for its job. */
 const lingerMs = 5_000;
 
