@@ -1,11 +1,5 @@
 // Owns: comfort noise, RFC 3389: its level in the one byte that everybody fills in; spectra are left out. Pure.
 
-/** @returns dBov, -127..0; undefined for an empty packet */
-function readNoiseLevel(payload: Uint8Array): number | undefined {
-  const first = payload[0];
-  return first === undefined ? undefined : -(first & 0x7f);
-}
-
 /** @param levelDbov -127..0 */
 export function writeNoise(levelDbov: number): Buffer {
   return Buffer.from([Math.max(0, Math.min(127, Math.round(-levelDbov)))]);
