@@ -194,7 +194,7 @@ export class LegOutput {
 }
 
 /** A packet of code 3 with frames of their own lengths, RFC 6716 §3.2.5; all must be of one configuration. */
-function joinOpusFrames(packets: readonly Uint8Array[]): Buffer {
+export function joinOpusFrames(packets: readonly Uint8Array[]): Buffer {
   const [first] = packets;
   if (!first) return Buffer.alloc(0);
   const toc = first[0] as number;

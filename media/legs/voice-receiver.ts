@@ -30,7 +30,7 @@ function powerToDbov(meanSquare: number): number {
 }
 
 /** Ticks of the RTP clock that a payload lasts. */
-function durationOf(codec: LegCodec, payload: Uint8Array): number {
+export function durationOf(codec: LegCodec, payload: Uint8Array): number {
   if (codec !== 'opus') return payload.length;
   // RFC 6716 §3.1: configuration, then how many frames.
   const toc = payload[0] ?? 0;

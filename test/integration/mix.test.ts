@@ -1,14 +1,19 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { configSchema } from '#config/schema.ts';
 import type { Leg } from '#core/leg.ts';
 import type { LegParameters } from '#core/leg-media.ts';
 import type { Room } from '#core/room.ts';
+import type { Publication } from '#core/track.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
+import { VoiceEncoder } from '#media/av/voice-codecs.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { type PhoneOptions, PhonePeer } from '#test/support/phone-peer.ts';
 import { RoomViewer } from '#test/support/room-viewer.ts';
+import { writeRtp } from '#test/support/rtp-peer.ts';
 import { someRooms } from '#test/support/some-room.ts';
 import { dropouts, level, usualLevel } from '#test/support/tone.ts';
 
@@ -44,6 +49,52 @@ async function openRoom(): Promise<Room> {
   const { record } = await stack.rooms.create({ name: `mix${++lastRoom}` });
   room = await stack.rooms.open(record.name);
   return room;
+}
+
+/** A participant whose Opus comes by RTP, with the level that its packets claim; the tone itself is at -20 dBov. */
+async function publishTone(toneHz: number, claimedDbov: number): Promise<Publication> {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  opened.push(socket);
+  const participant = room.join({ kind: 'webrtc', user: 'w', displayName: 'W', role: 'presenter' });
+  const transport = await room.media.createPlainTransport();
+  await transport.connect({ ip: '127.0.0.1', port: socket.address().port });
+  const ssrc = 5_000 + toneHz;
+  const publication = await participant.publish(transport, {
+    kind: 'audio',
+    source: 'microphone',
+    rtpParameters: {
+      codecs: [{ mimeType: 'audio/opus', payloadType: 100, clockRate: 48_000, channels: 2 }],
+      headerExtensions: [{ uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level', id: 1 }],
+      encodings: [{ ssrc }],
+    },
+  });
+  const encoder = new VoiceEncoder({ codec: 'opus', frameMs: 20, bitrateBps: 32_000 });
+  const startMs = performance.now();
+  let frames = 0;
+  const timer = setInterval(() => {
+    for (; startMs + frames * 20 <= performance.now(); frames++) {
+      const at = frames * 960;
+      const samples = Int16Array.from(
+        { length: 960 },
+        (_, i) => 4_634 * Math.sin((2 * Math.PI * toneHz * (at + i)) / 48_000),
+      );
+      const payload = Buffer.alloc(1_275);
+      const length = encoder.encode(samples, payload);
+      const packet = { payloadType: 100, sequence: frames, timestamp: at, ssrc, payload: payload.subarray(0, length) };
+      socket.send(writeRtp({ ...packet, audioLevel: -claimedDbov }), transport.localPort, transport.localAddress);
+    }
+  }, 5);
+  opened.push({
+    close: async () => {
+      clearInterval(timer);
+      encoder[Symbol.dispose]();
+      await participant.close();
+      transport.close();
+    },
+  });
+  return publication;
 }
 
 interface Call {
@@ -123,7 +174,7 @@ test('a tone comes through without a gap, at the pace of the clock, numbered wit
   expect(new Set(packets.map(({ ssrc }) => ssrc)).size).toBe(1);
 });
 
-test('the room hears each phone as a stream of its own and the mix as another; a stream of the room is in the mix', async () => {
+test('the room hears each phone as a stream of its own, and the mix as another', async () => {
   await openRoom();
   const one = await call({ codec: 'pcmu', toneHz: 440, levelDbov: -20 });
   const two = await call({ codec: 'opus', toneHz: 1_000, levelDbov: -20 });
@@ -158,6 +209,21 @@ test('the room hears each phone as a stream of its own and the mix as another; a
   expect(second?.[0]).toBeLessThan(-60);
   for (const dbov of both ?? []) expect(Math.abs(dbov + 20)).toBeLessThan(1.5);
   expect(room.visibleParticipants.map(({ kind }) => kind)).toEqual(['sip', 'sip']);
+});
+
+test('who speaks by WebRTC is heard on the phone, also who came before; levels in the packets decide, and mute counts', async () => {
+  await openRoom();
+  const before = await publishTone(700, -20);
+  const { phone } = await call({ codec: 'pcmu', toneHz: 0 });
+  await publishTone(1_000, -90);
+  await phone.hear(1_500);
+  const samples = await phone.hear(1_000);
+  expect(Math.abs(usualLevel(samples, 700, 8_000) + 20)).toBeLessThan(1.5);
+  // Its packets say that it is silent, so it is not even decoded.
+  expect(usualLevel(samples, 1_000, 8_000)).toBeLessThan(-60);
+  await before.setMuted(true, 'moderator');
+  await phone.hear(800);
+  expect(level(await phone.hear(500))).toBeLessThan(-60);
 });
 
 test('5 % loss and 60 ms of jitter: the tone is there, level within 2 dB, gaps in less than 6 % of the time', async () => {
