@@ -87,7 +87,8 @@ export const handlers: Handlers = {
         const publication = participant.room.findPublication(id as PublicationId);
         if (!publication) throw new GatewayError('not_found', 'There is no such publication in this room.');
         const existing = subscriptionTo(participant, publication);
-        if (existing) throw new GatewayError('conflict', 'You receive this publication already.');
+        // Asked again after an answer was lost with its socket: the same subscription, not a second one.
+        if (existing) return existing;
         return participant.subscribe(transport, publication, { rtpCapabilities });
       }),
     );

@@ -175,13 +175,19 @@ export class SignallingServer extends Owned {
     const session = new Session({ participant, ice, log: sessionLog, resumeGraceMs, counters: this.#options.counters });
     this.#sessions.add(session);
     void session.done.then(() => this.#sessions.delete(session));
-    session.start(socket, requestId);
+    try {
+      session.start(socket, requestId);
+    } catch (thrown) {
+      // The room lost its media worker just now: nobody would ever close this participant.
+      await session.close('failed');
+      throw thrown;
+    }
     return session;
   }
 
   #resume(socket: SessionSocket, requestId: number, { ticket, lastSeq }: RequestData<'resume'>): Session {
     for (const session of this.#sessions) {
-      if (session.ticket !== ticket) continue;
+      if (!session.isResumedBy(ticket)) continue;
       session.resume(socket, requestId, lastSeq);
       return session;
     }

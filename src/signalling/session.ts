@@ -67,6 +67,7 @@ export class Session extends Owned {
   readonly #detachers: (() => void)[] = [];
   #socket: SessionSocket | undefined;
   #ticket = newTicket();
+  #previousTicket: string | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #inFlight = 0;
 
@@ -78,8 +79,12 @@ export class Session extends Owned {
     this.#listen();
   }
 
-  get ticket(): string {
-    return this.#ticket;
+  /**
+   * The ticket before the last one counts until the client says something on its new socket: the answer that carried the
+   * last one may have been lost with that socket.
+   */
+  isResumedBy(ticket: string): boolean {
+    return ticket === this.#ticket || ticket === this.#previousTicket;
   }
 
   /** Attaches the first socket and says what there is. Events that happen from now on follow it. */
@@ -111,6 +116,7 @@ export class Session extends Owned {
     clearTimeout(this.#graceTimer);
     this.#socket?.close(closeCodes.replaced, 'resumed on another socket');
     this.#socket = socket;
+    this.#previousTicket = this.#ticket;
     this.#ticket = newTicket();
     this.#write({
       id: requestId,
@@ -134,6 +140,7 @@ export class Session extends Owned {
   /** One message of the client; answers it whatever happens. */
   async receive(text: string): Promise<void> {
     let id: number | null = null;
+    this.#previousTicket = undefined;
     try {
       const request = parseRequest(text);
       id = request.id;

@@ -143,6 +143,20 @@ describe('joining', () => {
     );
   });
 
+  test('who joins while the room has lost its media is refused, and leaves nobody behind', async () => {
+    const alice = await join('alice');
+    const { promise, resolve: openGate } = Promise.withResolvers<void>();
+    sfu.gate = promise;
+    sfu.rooms[0]?.fail();
+    const peer = await SignallingPeer.connect(url);
+    const attempt = peer.codeOf('join', { protocol: protocolVersion, room: 'demo', token: 'presenter:bob:demo' });
+    expect(await attempt).toBe('media_lost');
+    const users = [...rooms.liveRooms()].flatMap((room) => [...room.participants.values()].map(({ user }) => user));
+    expect(users).toEqual(['alice']);
+    openGate();
+    await alice.peer.event('restart');
+  });
+
   test('too many joins from one address have to wait', async () => {
     await stop();
     await start({ joinsPerMinute: 2 });
@@ -174,6 +188,8 @@ describe('media', () => {
     ]);
     expect(subscriptions).toHaveLength(1);
     const subscriptionId = subscriptions[0]?.id ?? '';
+    const again = await bob.peer.request('subscribe', { transportId, publicationIds: [publicationId] });
+    expect(again.subscriptions.map(({ id }) => id)).toEqual([subscriptionId]);
     await bob.peer.request('resumeSubscriptions', { subscriptionIds: [subscriptionId] });
     expect(sfu.rooms[0]?.consumers[0]?.isPaused).toBe(false);
     expect(await bob.peer.codeOf('setLayers', { subscriptionId, layers: { spatialLayer: 1 } })).toBe('unprocessable');
@@ -328,10 +344,21 @@ describe('a lost socket', () => {
     const { joined } = await join('alice');
     const first = await SignallingPeer.connect(url);
     await first.request('resume', { ticket: joined.ticket, lastSeq: 0 });
+    await first.request('ping', {});
     for (const ticket of [joined.ticket, 'TK_guess']) {
       const peer = await SignallingPeer.connect(url);
       expect(await peer.codeOf('resume', { ticket, lastSeq: 0 })).toBe('closed');
     }
+  });
+
+  test('a resume whose answer was lost can be tried again with the same ticket', async () => {
+    const { joined } = await join('alice');
+    const lost = await SignallingPeer.connect(url);
+    await lost.request('resume', { ticket: joined.ticket, lastSeq: 0 });
+    lost.socket.terminate();
+    const again = await SignallingPeer.connect(url);
+    await again.request('resume', { ticket: joined.ticket, lastSeq: 0 });
+    expect(await again.request('ping', {})).toHaveProperty('serverTimeMs');
   });
 
   test('resuming while the old socket still lives replaces it', async () => {

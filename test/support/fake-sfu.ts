@@ -275,7 +275,10 @@ export class FakeSfu implements SfuPort {
   readonly rooms: FakeSfuRoom[] = [];
   /** So many of the next createRoom calls fail. */
   failures = 0;
+  /** createRoom waits for it. */
+  gate: Promise<void> | undefined;
   async createRoom() {
+    await this.gate;
     if (this.failures > 0) {
       this.failures -= 1;
       throw new GatewayError('overloaded', 'No media worker is up.');
