@@ -87,11 +87,13 @@ export class Session extends Owned {
     return ticket === this.#ticket || ticket === this.#previousTicket;
   }
 
-  /** Attaches the first socket and says what there is. Events that happen from now on follow it. */
+  /**
+   * Attaches the first socket and says what there is. Events that happen from now on follow it.
+   * @throws GatewayError `media_lost`, `closed`
+   */
   start(socket: SessionSocket, requestId: number): void {
     const { participant } = this;
     const { room } = participant;
-    this.#socket = socket;
     const data: JoinResult = {
       protocol: protocolVersion,
       participantId: participant.id,
@@ -106,6 +108,8 @@ export class Session extends Owned {
       rtpCapabilities: room.media.rtpCapabilities,
       iceServers: this.#options.ice.iceServersFor(participant.id),
     };
+    // Only now: when the room has no media at the moment, the refusal still has to go out over this socket.
+    this.#socket = socket;
     this.#write({ id: requestId, ok: true, data });
   }
 
