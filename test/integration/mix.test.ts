@@ -295,3 +295,31 @@ test('muted, held and not yet in the room: heard by nobody', async () => {
   await listener.phone.hear(600);
   expect((await listen(listener, [440, 1_000]))[0]).toBeGreaterThan(-12);
 });
+
+test('kill -9 of the SFU worker: phones go on hearing each other, and are streams of the room again under their ids', async () => {
+  await openRoom();
+  const one = await call({ codec: 'pcmu', toneHz: 440, levelDbov: -20 });
+  const two = await call({ codec: 'opus', toneHz: 1_000, levelDbov: -20 });
+  const published = () => [...(one.leg.participant?.publications.values() ?? [])][0];
+  while (!published()) await new Promise((resolve) => room.events.once('publicationAdded', resolve));
+  const { id } = published() ?? {};
+  const again = new Promise<Publication>((resolve) => {
+    room.events.on('publicationAdded', (publication) => {
+      if (publication.id === id) resolve(publication);
+    });
+  });
+  const [worker] = await sfu.describeWorkers();
+  process.kill(worker?.pid ?? 0, 'SIGKILL');
+  const publication = await again;
+  expect((await listen(two, [440]))[0]).toBeGreaterThan(-22);
+  const viewer = await RoomViewer.join(room.media);
+  opened.push(viewer);
+  await viewer.watch(publication.producer);
+  await viewer.until(({ heard }) => heard.length > 100);
+  const samples = Int16Array.from(viewer.heard.slice(-50).flatMap((frame) => [...frame.samples]));
+  expect(Math.abs(usualLevel(samples, 440, 48_000) + 20)).toBeLessThan(1.5);
+  const late = await publishTone(700, -20);
+  expect(late.isClosed).toBe(false);
+  await one.phone.hear(1_000);
+  expect(Math.abs(((await listen(one, [700]))[0] ?? 0) + 20)).toBeLessThan(1.5);
+});
