@@ -269,7 +269,8 @@ function uint32(packet: Buffer, at: number): number {
 /** @returns a view without header, extension and padding */
 function payloadOf(packet: Buffer): Uint8Array | undefined {
   const first = packet[0] as number;
-  if ((first & 0x3f) === 0) return packet.subarray(12);
+  // A plain view costs half of what a slice of a Buffer does.
+  if ((first & 0x3f) === 0) return new Uint8Array(packet.buffer, packet.byteOffset + 12, packet.length - 12);
   let offset = 12 + (first & 0x0f) * 4;
   if (first & 0x10) {
     if (offset + 4 > packet.length) return undefined;
