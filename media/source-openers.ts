@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { GatewayError } from '#core/errors.ts';
 import { NetPolicy } from '#core/net-policy.ts';
-import { RtmpPull } from '#gateways/rtmp/index.ts';
+import { FlvPull, RtmpPull } from '#gateways/rtmp/index.ts';
 import { RtspPull } from '#gateways/rtsp/index.ts';
 import type { SourceOpener } from './worker-host.ts';
 
@@ -34,6 +34,11 @@ export const sourceOpeners: Readonly<Record<string, SourceOpener>> = {
   rtmp: (options) => {
     const { policy, ...rest } = parse(pull, options);
     return new RtmpPull({ ...rest, policy: new NetPolicy(policy) });
+  },
+  /** FLV over HTTP. */
+  flv: (options) => {
+    const { policy, ...rest } = parse(pull, options);
+    return new FlvPull({ ...rest, policy: new NetPolicy(policy) });
   },
   rtsp: (options) => {
     const { policy, ...rest } = parse(rtspPull, options);

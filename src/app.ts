@@ -21,7 +21,7 @@ import { Rooms } from '#core/rooms.ts';
 import { type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
-import { createRtmpGateway, defaultRtmpConfig, RtmpPull } from '#gateways/rtmp/index.ts';
+import { createRtmpGateway, defaultRtmpConfig, FlvPull, RtmpPull } from '#gateways/rtmp/index.ts';
 import { createRtspGateway, defaultRtspConfig, RtspPull } from '#gateways/rtsp/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
@@ -281,7 +281,7 @@ async function buildIngest(
 
 /** Sources that are pulled are opened in the media worker, so that their media never crosses this process. */
 function pullersOf(netPolicy: Config['netPolicy']): Puller[] {
-  const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps'] };
+  const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps', 'http', 'https'] };
   const policy = new NetPolicy(rules);
   return [
     {
@@ -301,13 +301,16 @@ function pullersOf(netPolicy: Config['netPolicy']): Puller[] {
         new RtmpPull({ url, policy }).close();
         assertMayPull(policy, url);
       },
-      pull: ({ url, startTimeoutMs, stallTimeoutMs }) => ({
-        source: {
-          via: 'opened',
-          protocol: 'rtmp',
-          options: { url, startTimeoutMs, stallTimeoutMs, policy: rules },
-        },
-      }),
+      pull: (options) => ({ source: { via: 'opened', protocol: 'rtmp', options: { ...options, policy: rules } } }),
+    },
+    {
+      // FLV over HTTP.
+      schemes: ['http', 'https'],
+      check: (url) => {
+        new FlvPull({ url, policy }).close();
+        assertMayPull(policy, url);
+      },
+      pull: (options) => ({ source: { via: 'opened', protocol: 'flv', options: { ...options, policy: rules } } }),
     },
   ];
 }

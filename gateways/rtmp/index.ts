@@ -3,6 +3,7 @@
 import { type RtmpGatewayConfig, type RtmpGatewayPorts, RtmpServer } from './server.ts';
 
 export { pushRtmp } from './client.ts';
+export { FlvPull } from './flv-pull.ts';
 export { RtmpPull } from './pull.ts';
 export { defaultRtmpConfig } from './server.ts';
 

@@ -133,7 +133,10 @@ export function assertMayPull(policy: NetPolicy, url: string): void {
   if (problem) throw new GatewayError('forbidden', `${host} may not be reached: ${problem}.`);
 }
 
-const defaultPorts: Readonly<Record<string, number>> = { rtsp: 554, rtsps: 322, rtmp: 1935, rtmps: 443 };
+const defaultPorts: Readonly<Record<string, number>> = {
+  ...{ rtsp: 554, rtsps: 322, rtmp: 1935, rtmps: 443 },
+  ...{ http: 80, https: 443 },
+};
 
 /** One customer's addresses as one: IPv4 as it is, IPv6 by its /64, for limits per address. */
 export function addressGroup(address: string): string {

@@ -70,3 +70,32 @@ test('a stream that begins after it was asked for is seen and heard, and so is i
   expect(await page.call('state', { handle })).toBe('connected');
   expect(JSON.stringify(gateway.log.lines)).not.toContain('secret');
 });
+
+test('FLV over HTTP is seen and heard', async () => {
+  await gateway.api('POST', '/api/rooms', { name: 'flv' });
+  const httpPort = await freePort();
+  const address = `http://127.0.0.1:${httpPort}/live.flv`;
+  // ffmpeg as the server, for one client.
+  const output = ['-f', 'flv', '-listen', '1', address];
+  peers.push(new PeerProcess('ffmpeg', [...testInputs, ...obsEncoding(0), ...output]));
+  const url = address.replace('//', '//user:hunter2@');
+  const made = await gateway.api<StreamingInResource>('POST', '/api/rooms/flv/streaming-ins', { url });
+  await expect
+    .poll(() => gateway.api<StreamingInResource>('GET', `/api/rooms/flv/streaming-ins/${made.id}`), { timeout: 20_000 })
+    .toMatchObject({ state: 'live', streams: [expect.any(String), expect.any(String)] });
+  const token = await gateway.token({ room: 'flv', user: 'viewer', role: 'viewer' });
+  const { handle } = await page.call<{ handle: string }>('play', { url: `${gateway.url}/whep/flv`, token });
+  await page.call('sees', { handle, color: 'green' });
+  await page.call('hears', { handle, hz: 440 });
+  expect(JSON.stringify([made, gateway.log.lines])).not.toContain('hunter2');
+});
+
+test('a page that is no FLV fails with that reason', async () => {
+  const url = `${gateway.url}/openapi.json`;
+  const path = '/api/rooms/demo/streaming-ins?wait=9';
+  expect(await gateway.api<StreamingInResource>('POST', path, { url, name: 'Page' })).toMatchObject({
+    state: 'failed',
+    reason: 'source_refused',
+    message: expect.stringContaining('no FLV'),
+  });
+});
