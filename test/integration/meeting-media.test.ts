@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { launchChromium } from '../support/chromium.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
-import { freshRoom, MeetingPeer, type MeetingPeerOptions } from '../support/meeting-peer.ts';
+import { freshRoom, MeetingPeer, type MeetingPeerOptions, steadyVoice } from '../support/meeting-peer.ts';
 
 let gateway: TestGateway;
 let browser: Browser;
@@ -39,6 +39,11 @@ test('two browsers see and hear each other', async () => {
   const grace = await join({ name: 'Grace' });
   await Promise.all([ada.seesFrames('Grace'), grace.seesFrames('Ada')]);
   await Promise.all([ada.hears('Grace'), grace.hears('Ada')]);
+});
+
+test('who speaks is marked', async () => {
+  const ada = await join({ name: 'Ada' });
+  await join({ name: 'Grace', script: steadyVoice });
   await ada.page.locator(`${ada.tile('Grace')}[data-speaking=true]`).waitFor();
 });
 

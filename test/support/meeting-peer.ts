@@ -16,7 +16,32 @@ export interface MeetingPeerOptions {
   /** Where the page comes from, if not from the gateway itself. */
   readonly url?: string;
   readonly context?: BrowserContextOptions;
+  /** Runs in the page before its own scripts. */
+  readonly script?: string;
 }
+
+/**
+ * In place of the fake microphone, whose beeps of 20 ms are shorter than any speech: a tone without a break, as somebody
+ * who talks is for the meters of the server.
+ */
+export const steadyVoice = `{
+  const devices = navigator.mediaDevices;
+  const open = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = async (constraints) => {
+    const stream = await open(constraints);
+    for (const track of stream.getAudioTracks()) {
+      const context = new AudioContext();
+      const voice = new OscillatorNode(context, { frequency: 440 });
+      const microphone = context.createMediaStreamDestination();
+      voice.connect(new GainNode(context, { gain: 0.3 })).connect(microphone);
+      voice.start();
+      stream.removeTrack(track);
+      track.stop();
+      stream.addTrack(microphone.stream.getAudioTracks()[0]);
+    }
+    return stream;
+  };
+}`;
 
 export interface OpenOptions {
   readonly name: string;
