@@ -33,7 +33,7 @@ test('a stream key from the console lets an encoder in, is seen live, and ends i
   const key = await admin.at('stream-key-text').textContent();
   const server = await admin.at('stream-key-server').textContent();
   expect(server).toMatch(/^rtmp:\/\/127\.0\.0\.1:\d+\/live$/);
-  await admin.page.keyboard.press('Escape');
+  await admin.at('new-stream-key').getByRole('button', { name: 'Done' }).click();
   const encoder = new PeerProcess('ffmpeg', [...testInputs, ...obsEncoding(0), '-f', 'flv', `${server}/${key}`]);
   await row('stream-key', 'Studio').getByText('Live').waitFor();
   await admin.page.locator('[data-testid=participant-row][data-name="Studio"]').waitFor();
