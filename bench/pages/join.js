@@ -27,6 +27,8 @@ async function joinOnce(RoomConnection, token) {
     const joinedMs = performance.now() - startedMs;
     return { joinedMs, firstFrameMs: await firstFrame };
   } finally {
+    // A video that keeps its stream keeps its player too, and a page may have so many.
+    video.srcObject = null;
     video.remove();
     await room.leave();
   }
