@@ -14,6 +14,7 @@ const decoderNames: Readonly<Record<AudioCodec, readonly string[]>> = {
   opus: ['libopus'],
   aac: ['aac'],
   mp3: ['mp3float', 'mp3'],
+  mp2: ['mp2float', 'mp2'],
   ac3: ['ac3'],
   eac3: ['eac3'],
   flac: ['flac'],

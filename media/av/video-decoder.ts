@@ -11,6 +11,8 @@ const decoderNames: Readonly<Record<VideoCodec, readonly string[]>> = {
   vp9: ['vp9'],
   av1: ['libdav1d'],
   mpeg4: ['mpeg4'],
+  // Of MPEG-1 too.
+  mpeg2: ['mpeg2video'],
   mjpeg: ['mjpeg'],
   h263: ['flv'],
   vp6: ['vp6f'],

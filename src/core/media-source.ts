@@ -4,13 +4,14 @@ import type { ErrorCode } from './errors.ts';
 import type { CloseReason } from './lifecycle.ts';
 import type { MediaKind } from './rtp.ts';
 
-export const videoCodecs = ['h264', 'h265', 'vp8', 'vp9', 'av1', 'mpeg4', 'mjpeg', 'h263', 'vp6'] as const;
+export const videoCodecs = ['h264', 'h265', 'vp8', 'vp9', 'av1', 'mpeg4', 'mpeg2', 'mjpeg', 'h263', 'vp6'] as const;
 export type VideoCodec = (typeof videoCodecs)[number];
 
 export const audioCodecs = [
   'opus',
   'aac',
   'mp3',
+  'mp2',
   'ac3',
   'eac3',
   'flac',

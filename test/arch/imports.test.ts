@@ -32,7 +32,7 @@ const table: PartTable = {
   config: { mayImport: [], packages: ['zod', 'yaml', 'node:*'] },
   'src/sfu': { mayImport: [core, config], packages: ['mediasoup', 'h264-profile-level-id', 'node:*'] },
   'src/cluster': { mayImport: [core, config], packages: ['zod', 'node:*'] },
-  // Sockets that several gateways use: they may not import each other, and core has none.
+  // Sockets and MPEG-TS, which several gateways use: they may not import each other, and core has no bytes.
   'src/wire': { mayImport: [core], packages: ['node:*'] },
   'src/store': { mayImport: [core, config], packages: ['zod', 'node:*'] },
   'src/telemetry': { mayImport: [core, config], packages: ['pino', 'pino-pretty', 'prom-client', 'node:*'] },
