@@ -5,8 +5,7 @@ import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, test } from 'vitest';
 import { defaultTransportLimits } from '#gateways/sip/server/index.ts';
-import { rfc4475 } from '#gateways/sip/server/message/torture-rfc4475.fixture.ts';
-import { rfc5118 } from '#gateways/sip/server/message/torture-rfc5118.fixture.ts';
+import { rfc4475, rfc5118 } from '#test/support/sip-torture.ts';
 import { ack, bye, invite, recv, sipp } from '#test/support/sipp.ts';
 import { type AppUnderTest, installBehaviours, startApp } from '#test/support/sipp-app.ts';
 

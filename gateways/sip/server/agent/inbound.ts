@@ -59,6 +59,10 @@ export class Inbound {
 
   #outside(transaction: ServerTransaction, request: SipMessage): void {
     const { apps } = this.#context;
+    // Drachtio-srf makes no dialog without a Contact; in RFC 2543 the From stood for it.
+    if (dialogMakers.has(request.method) && !request.has('contact') && request.from) {
+      request.add('contact', `<${request.from.uri}>`);
+    }
     const session = apps.pick(request.method);
     if (!session) {
       const allow = apps.routedMethods();
@@ -240,11 +244,13 @@ export class Inbound {
     if (response.status < 200 || response.status > 299) return;
     if ((request.method !== 'INVITE' && request.method !== 'UPDATE') || response.has('session-expires')) return;
     const asked = parseSessionExpires(request.get('session-expires'));
-    const refresher = asked?.refresher ?? (defaultRefresher === 'none' ? undefined : defaultRefresher);
-    if (!asked || !refresher) return;
+    if (!asked) return;
+    const knowsTimer = request.tokens('supported').includes('timer');
+    // RFC 4028 §9: a proxy asked on behalf of a caller that cannot refresh.
+    const refresher = asked.refresher ?? (knowsTimer || defaultRefresher === 'none' ? defaultRefresher : 'uas');
+    if (refresher === 'none') return;
     response.add('session-expires', `${asked.intervalSec};refresher=${refresher}`);
-    // RFC 4028 §9: the caller must know that it has to.
-    if (refresher === 'uac' && request.tokens('supported').includes('timer')) response.add('require', 'timer');
+    if (refresher === 'uac' && knowsTimer) response.add('require', 'timer');
   }
 
   #openDialog(inbound: InboundRequest, response: SipMessage): void {

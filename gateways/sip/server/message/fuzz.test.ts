@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { test } from 'vitest';
+import { rfc4475, rfc5118 } from '#test/support/sip-torture.ts';
 import { StreamFramer } from './framing.ts';
 import type { SipMessage } from './message.ts';
 import { defaultParseLimits, parseMessage } from './parse.ts';
-import { rfc4475 } from './torture-rfc4475.fixture.ts';
-import { rfc5118 } from './torture-rfc5118.fixture.ts';
 import { faultOfRequest, isUsableResponse } from './validate.ts';
 
 // What the application will read the accepted ones with: it must not throw on them.

@@ -120,14 +120,20 @@ function readHeader(text: string, start: number, end: number, isFolded: boolean,
   return true;
 }
 
-/** NUL would end the string for a peer in C, a lone CR or LF start a header of the attacker's choosing. */
+/**
+ * NUL would end the string for a peer in C, a lone CR or LF start a header of the attacker's choosing. NUL alone may be
+ * escaped (quoted-pair of RFC 3261 §25.1, RFC 4475 §3.1.1.2).
+ */
 function hasControl(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
-    if (code === 0 || code === 13 || code === 10) return true;
+    if (code === 13 || code === 10) return true;
+    if (code === 0 && value.charCodeAt(i - 1) !== backslash) return true;
   }
   return false;
 }
+
+const backslash = 92;
 
 function parseStartLine(line: string): { message: SipMessage; fault: Fault | undefined } | undefined {
   if (hasControl(line)) return undefined;

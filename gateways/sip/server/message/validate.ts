@@ -3,7 +3,7 @@ import type { SipMessage } from './message.ts';
 import { parseNameAddr, parseNameAddrs } from './name-addr.ts';
 import type { Fault } from './parse.ts';
 import { parseUri } from './uri.ts';
-import { parseVia } from './via.ts';
+import { branchCookie, parseVia } from './via.ts';
 
 /** Headers of which there is one (RFC 3261 §20, table 2). A second one makes parsers disagree, so it is refused. */
 const single = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type', 'expires', 'content-length'];
@@ -83,7 +83,10 @@ function faultOfHops(request: SipMessage): RequestFault | undefined {
 
 function faultOfContact(request: SipMessage): RequestFault | undefined {
   const contacts = request.all('contact');
-  if (contacts.length === 0) return dialogMakers.has(request.method) ? bad('Missing Contact Header') : undefined;
+  if (contacts.length === 0) {
+    const mustHave = dialogMakers.has(request.method) && !isOfRfc2543(request);
+    return mustHave ? bad('Missing Contact Header') : undefined;
+  }
   if (contacts.length === 1 && contacts[0] === '*')
     return request.method === 'REGISTER' ? undefined : bad('Bad Contact');
   for (const line of contacts) {
@@ -92,6 +95,11 @@ function faultOfContact(request: SipMessage): RequestFault | undefined {
     for (const { uri } of parsed) if (!isAcceptableTarget(uri)) return bad('Bad Contact URI');
   }
   return undefined;
+}
+
+/** From a peer before RFC 3261, whose From stands for the Contact that it need not have (RFC 4475 §3.4.1). */
+function isOfRfc2543(request: SipMessage): boolean {
+  return !request.topVia?.params.get('branch')?.startsWith(branchCookie);
 }
 
 function faultOfLists(request: SipMessage): RequestFault | undefined {

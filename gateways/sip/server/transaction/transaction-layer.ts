@@ -121,6 +121,8 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   /** Answers without keeping state: the same request again gets the same answer. */
   refuse(request: SipMessage, flow: Flow, fault: Fault, headers: Readonly<Record<string, string>> = {}): void {
     if (request.method === 'ACK' || fault.status === 0) return;
+    // Without these there is no answer that the sender could match to anything (RFC 4475 §3.3.1).
+    if (!request.has('via') || !request.has('cseq')) return;
     const response = responseTo(request, fault.status, fault.reason, statelessTag(request));
     for (const [name, value] of Object.entries(headers)) response.add(name, value);
     this.send(this.#flowForResponse(request, flow), response.toBuffer(), response);
@@ -144,8 +146,6 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
     this.counters.malformed++;
     if (!message || this.isClosed) return;
     this.#tap.onMessage('in', flow, message);
-    // Without these there is no answer that the sender could match to anything.
-    if (!message.has('via') || !message.has('call-id') || !message.has('cseq')) return;
     const via = message.topVia;
     if (via) stampVia(message, via, flow);
     this.refuse(message, flow, fault);
@@ -180,7 +180,6 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   }
 
   onRefused(request: SipMessage, flow: Flow, fault: Fault & { headers?: Readonly<Record<string, string>> }): void {
-    if (!request.has('via') || !request.has('call-id') || !request.has('cseq')) return;
     this.refuse(request, flow, fault, fault.headers);
   }
 
