@@ -156,7 +156,7 @@ export class SipCall extends Owned implements Call {
     this.#sipCallId = dialog.callId;
     dialog.events.on('ended', (by, reason) => this.#dialogEnded(by, reason));
     dialog.events.on('acknowledged', (sdp) => this.#acknowledged(sdp));
-    dialog.events.on('offered', (question) => this.#offered(question));
+    dialog.events.on('offered', (question) => this.offered(question));
     dialog.events.on('asked', (question) => this.#asked(question));
     if (this.isClosed) {
       void dialog.bye();
@@ -253,7 +253,8 @@ export class SipCall extends Owned implements Call {
     }
   }
 
-  #offered(question: SipQuestion): void {
+  /** An offer of the peer's, before the answer or in the call. */
+  offered(question: SipQuestion): void {
     const speech = this.#speech;
     if (!speech || this.isClosed) {
       question.respond(481);

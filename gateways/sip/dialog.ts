@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { GatewayError } from '#core/errors.ts';
 import { authorize, chooseChallenge, type SipCredentials } from './digest.ts';
+import { sessionBodyOf } from './session-body.ts';
 import {
   type Headers,
   headerOf,
@@ -182,10 +183,16 @@ export class SipDialog {
   }
 
   #offered(request: SrfIncoming, reply: SrfReply): void {
-    const question = questionOf(request, reply, (sdp) => {
+    const asked = questionOf(request, reply, (sdp) => {
       this.#localSdp = sdp;
       this.#dialog.local.sdp = sdp;
     });
+    const read = sessionBodyOf(asked.body, asked.header);
+    if (read.kind === 'refused') {
+      asked.respond(read.status, { headers: ownHeaders(read.headers) });
+      return;
+    }
+    const question = { ...asked, body: read.sdp };
     if (this.events.listenerCount('offered') > 0) this.events.emit('offered', question);
     else question.respond(200, { body: this.#localSdp });
   }

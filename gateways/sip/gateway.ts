@@ -13,10 +13,11 @@ import type { Rooms } from '#core/rooms.ts';
 import { SipCall, type SipCallOptions } from './call.ts';
 import { callerOf } from './caller.ts';
 import { assertDialable, inviteHeaders } from './dial-request.ts';
-import type { CallOutcome, InboundCall, InboundRequest, SipLink } from './link.ts';
+import type { InboundCall, InboundRequest } from './inbound-call.ts';
+import type { CallOutcome, SipLink } from './link.ts';
 import type { Certificate } from './server/index.ts';
 import { SipSignalling } from './signalling.ts';
-import { allow, refuse, refusedBy } from './status.ts';
+import { allow, refuse, refusedBy, supported } from './status.ts';
 
 export interface SipGatewayPorts {
   readonly rooms: Rooms;
@@ -78,7 +79,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     assertDialable(options.to);
     if (options.proxy !== undefined) assertDialable(options.proxy, 'proxy');
     const room = await this.#ports.rooms.open(options.room);
-    const headers = { ...inviteHeaders(options, room.name), allow };
+    const headers = { ...inviteHeaders(options, room.name), allow, supported };
     const number = dialledOf(options.to);
     const shown = number === '' ? options.to : number;
     const call = this.#begin({
@@ -107,9 +108,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     { to, headers, credentials, proxy, ringTimeoutMs, digits }: DialOptions,
     speech: Awaited<ReturnType<SipCall['prepare']>>,
   ): Promise<void> {
+    let isAnswered = false;
     const hear = (sdp: string) => {
       if (sdp === '') return;
       call.speak(speech.accept(sdp));
+      isAnswered = true;
     };
     const guarded = (act: () => void) => {
       try {
@@ -127,6 +130,8 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
         if (status > 100) call.ringing();
         guarded(() => hear(body));
       },
+      // RFC 3311 §5.2: two offers at once are none.
+      onUpdate: (question) => (isAnswered ? call.offered(question) : question.respond(491)),
       onDialog: (dialog) => {
         call.attach(dialog);
         guarded(() => hear(dialog.remoteSdp));
@@ -208,7 +213,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
         call.attach(dialog, { isOfferOpen: answered === undefined });
         if (answered) call.speak(answered.parameters);
       },
-      { allow },
+      { allow, supported },
     );
   }
 
@@ -244,7 +249,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     }
     try {
       this.#assertRoomForCalls();
-      request.respond(200, { headers: { allow, accept: 'application/sdp, text/plain' } });
+      request.respond(200, { headers: { allow, supported, accept: 'application/sdp, text/plain' } });
     } catch (error) {
       refuse(request, toGatewayError(error));
     }

@@ -2,7 +2,7 @@
 import { SipGateway, type SipGatewayPorts } from './gateway.ts';
 
 export type { SipGateway } from './gateway.ts';
-export type { InboundCall } from './link.ts';
+export type { InboundCall } from './inbound-call.ts';
 export { SipSignalling } from './signalling.ts';
 
 /** Its calls can be asked for at once; phones are answered from `listen()` on. */

@@ -5,6 +5,7 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
 import { answerOf, questionOf, type SipAnswer, SipDialog, type SipQuestion } from './dialog.ts';
 import { authorize, chooseChallenge, type SipCredentials } from './digest.ts';
+import { type InboundCall, type InboundRequest, inboundCallOf, inboundOf } from './inbound-call.ts';
 import {
   type CallFailure,
   createSrf,
@@ -38,23 +39,6 @@ export type LinkEvents = {
   lost: [];
 };
 
-/** A request from the network outside any call. */
-export interface InboundRequest extends SipQuestion {
-  readonly uri: string;
-  readonly callId: string;
-  readonly source: { readonly address: string; readonly port: number; readonly protocol: string };
-}
-
-export interface InboundCall extends InboundRequest {
-  readonly events: EventEmitter<{ cancelled: [] }>;
-  readonly isCancelled: boolean;
-  /**
-   * 200 with `sdp`. `onDialog` runs before anything else of the call can happen: attach listeners there.
-   * @throws GatewayError `closed` when the caller was faster
-   */
-  answer(sdp: string, onDialog: (dialog: SipDialog) => void, headers?: Headers): Promise<SipDialog>;
-}
-
 export interface CallOptions {
   /** Absent for a call whose peer makes the offer: `onOffer` then makes the answer. */
   readonly sdp?: string;
@@ -64,6 +48,8 @@ export interface CallOptions {
   readonly credentials?: SipCredentials;
   /** 1xx: ringing and early media. */
   readonly onProgress?: (answer: SipAnswer) => void;
+  /** An UPDATE before the answer: must be answered at once. */
+  readonly onUpdate?: (question: SipQuestion) => void;
   readonly onDialog?: (dialog: SipDialog) => void;
 }
 
@@ -257,33 +243,21 @@ export class SipLink extends Owned {
   }
 
   #invited(request: SrfIncoming, reply: SrfReply): void {
-    const events = new EventEmitter<{ cancelled: [] }>();
-    let isCancelled = false;
-    request.on('cancel', () => {
-      isCancelled = true;
-      events.emit('cancelled');
+    const call = inboundCallOf(request, reply, (sdp, headers, onDialog) => {
+      return new Promise((resolve, reject) => {
+        // The callback form: with promises a BYE in the same packet would find nobody listening.
+        this.#srf.createUAS(request, reply, { localSdp: sdp, headers }, (error, dialog) => {
+          if (error || !dialog) {
+            reject(new GatewayError('closed', 'The caller has hung up.', { cause: error }));
+            return;
+          }
+          const kept = this.#keep(dialog, sdp, false);
+          onDialog(kept);
+          resolve(kept);
+        });
+      });
     });
-    const call: InboundCall = {
-      ...inboundOf(request, reply),
-      events,
-      get isCancelled() {
-        return isCancelled;
-      },
-      answer: (sdp, onDialog, headers) =>
-        new Promise((resolve, reject) => {
-          // The callback form: with promises a BYE in the same packet would find nobody listening.
-          this.#srf.createUAS(request, reply, { localSdp: sdp, headers: ownHeaders(headers) }, (error, dialog) => {
-            if (error || !dialog) {
-              reject(new GatewayError('closed', 'The caller has hung up.', { cause: error }));
-              return;
-            }
-            const kept = this.#keep(dialog, sdp, false);
-            onDialog(kept);
-            resolve(kept);
-          });
-        }),
-    };
-    this.#guard(call, this.#onCall);
+    if (call) this.#guard(call, this.#onCall);
   }
 
   #requested(request: SrfIncoming, reply: SrfReply): void {
@@ -309,7 +283,7 @@ export class SipLink extends Owned {
     headers: Headers,
     onSent: (request: SrfOutgoing) => void,
   ): Promise<CallOutcome> {
-    const { sdp, onOffer, proxy, credentials, onProgress, onDialog } = options;
+    const { sdp, onOffer, proxy, credentials, onProgress, onUpdate, onDialog } = options;
     return this.#pend((resolve, reject) => {
       const answered = (dialog: SrfDialog, localSdp: string): void => {
         const kept = this.#keep(dialog, localSdp, true, credentials);
@@ -321,7 +295,15 @@ export class SipLink extends Owned {
         { headers, localSdp: sdp, proxy, noAck: sdp === undefined },
         {
           cbRequest: (error, request) => {
-            if (!error && request) onSent(request);
+            if (error || !request) return;
+            onSent(request);
+            // Drachtio-srf listens after us, and would answer with the SDP of our INVITE whatever was asked.
+            request.on('update', (update: SrfIncoming, reply: SrfReply) => {
+              const question = questionOf(update, reply);
+              if (question.body === '') question.respond(200);
+              else if (onUpdate) onUpdate(question);
+              else question.respond(488);
+            });
           },
           cbProvisional: (response) => onProgress?.(answerOf(response)),
         },
@@ -416,15 +398,6 @@ export class SipLink extends Owned {
     clearTimeout(wp.reconnectVars.retryTimer ?? undefined);
     socket?.end();
   }
-}
-
-function inboundOf(request: SrfIncoming, reply: SrfReply): InboundRequest {
-  return {
-    ...questionOf(request, reply),
-    uri: request.uri,
-    callId: headerOf(request, 'call-id') ?? '',
-    source: { address: request.source_address, port: request.source_port, protocol: request.protocol },
-  };
 }
 
 function shortly(): Promise<void> {

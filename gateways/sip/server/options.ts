@@ -47,7 +47,7 @@ export const defaultSipServerOptions: SipServerOptions = {
   appTimeoutMs: 64_000,
   failoverMs: 4000,
   maxUdpBytes: 1300,
-  defaultRefresher: 'none',
+  defaultRefresher: 'uac',
   product: 'Switchyard',
   ladder: { calls: 500, messagesPerCall: 64 },
   control: { host: '127.0.0.1', port: 0 },
