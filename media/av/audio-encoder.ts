@@ -11,8 +11,14 @@ export interface OpusEncoderOptions {
 /** 20 ms at 48 kHz: what every WebRTC client expects. */
 const frameSamples = 960;
 const frameUs = 20_000;
-/** A gap or overlap of time stamps beyond this begins a new run of samples. */
-const maxDriftUs = 60_000;
+/** A gap or an overlap beyond this is a real one; below it is wobble, or a clock that runs a little differently. */
+const maxDriftUs = 30_000;
+/** An overlap that is further back is a clock that was set anew. */
+const maxOverlapUs = 10_000_000;
+/** Share of a drift that each chunk believes: time stamps are often rounded to milliseconds. */
+const driftSmoothing = 1 / 16;
+/** What is heard lies so much before what was put in (CELT's look-ahead of 312 samples). */
+const lookAheadUs = 6_500;
 
 /** @param data a copy: the receiver's own */
 export type OnOpusFrame = (data: Buffer, ptsUs: number) => void;
@@ -27,6 +33,8 @@ export class OpusEncoder extends NativeOwner {
   /** Time of the first pending sample. */
   #pendingPtsUs: number | undefined;
   #encodedSamples = 0;
+  /** By how much the time stamps are ahead of the samples, smoothed. */
+  #driftUs = 0;
 
   constructor(options: OpusEncoderOptions) {
     super();
@@ -57,16 +65,18 @@ export class OpusEncoder extends NativeOwner {
   }
 
   /**
+   * Frames follow each other without gap or overlap in their times, as jitter buffers want it: a clock that runs a
+   * little differently is followed by making the sound longer or shorter, by no more than 0.2 %.
    * @param samples s16, interleaved, frames x channels of the encoder
-   * @param ptsUs time of the first; small wobble is smoothed, a jump starts anew
+   * @param ptsUs time of the first; a gap begins a new run, an overlap is cut off
    */
   push(samples: Int16Array, ptsUs: number, onFrame: OnOpusFrame): void {
     this.exclusively(() => {
       const { channels } = this.shape;
-      this.#alignTo(ptsUs);
-      for (let offset = 0; offset < samples.length; ) {
+      const fitting = this.#fit(samples, ptsUs);
+      for (let offset = 0; offset < fitting.length; ) {
         const room = (frameSamples - this.#pendingSamples) * channels;
-        const chunk = samples.subarray(offset, offset + room);
+        const chunk = fitting.subarray(offset, offset + room);
         this.#pending.set(chunk, this.#pendingSamples * channels);
         this.#pendingSamples += chunk.length / channels;
         offset += chunk.length;
@@ -75,17 +85,20 @@ export class OpusEncoder extends NativeOwner {
     });
   }
 
-  #alignTo(ptsUs: number): void {
-    const expectedUs =
-      this.#pendingPtsUs === undefined ? ptsUs : this.#pendingPtsUs + (this.#pendingSamples / 48) * 1_000;
-    const driftUs = ptsUs - expectedUs;
-    if (this.#pendingPtsUs === undefined || Math.abs(driftUs) > maxDriftUs) {
+  #fit(samples: Int16Array, ptsUs: number): Int16Array {
+    const endUs = this.#pendingPtsUs === undefined ? ptsUs : this.#pendingPtsUs + (this.#pendingSamples / 48) * 1_000;
+    const driftUs = ptsUs - endUs;
+    if (this.#pendingPtsUs === undefined || driftUs > maxDriftUs || driftUs < -maxOverlapUs) {
       this.#pendingSamples = 0;
       this.#pendingPtsUs = ptsUs;
-      return;
+      this.#driftUs = 0;
+      return samples;
     }
-    // Follows a clock that runs a little differently, without steps that could be heard or seen in the time stamps.
-    this.#pendingPtsUs += driftUs / 64;
+    if (driftUs < -maxDriftUs) return samples.subarray(Math.round((-driftUs * 48) / 1_000) * this.shape.channels);
+    this.#driftUs += (driftUs - this.#driftUs) * driftSmoothing;
+    const change = Math.sign(this.#driftUs) * Math.min(2, Math.floor(Math.abs(this.#driftUs) / 1_000));
+    this.#driftUs -= (change * 1_000) / 48;
+    return change === 0 ? samples : stretch(samples, this.shape.channels, change);
   }
 
   #encodeFrame(onFrame: OnOpusFrame): void {
@@ -109,7 +122,7 @@ export class OpusEncoder extends NativeOwner {
       }
       const data = Buffer.from(this.#packet.data ?? []);
       this.#packet.unref();
-      onFrame(data, ptsUs);
+      onFrame(data, ptsUs - lookAheadUs);
     }
   }
 
@@ -118,4 +131,23 @@ export class OpusEncoder extends NativeOwner {
     this.#packet.free();
     this.#frame.free();
   }
+}
+
+/** So many samples more or fewer than there were, between which the sound is drawn out or pressed together. */
+function stretch(samples: Int16Array, channels: number, change: number): Int16Array {
+  const count = samples.length / channels;
+  const wanted = count + change;
+  if (count < 2 || wanted < 2) return samples;
+  const stretched = new Int16Array(wanted * channels);
+  const step = (count - 1) / (wanted - 1);
+  for (let n = 0; n < wanted; n++) {
+    const at = Math.min(count - 2, Math.floor(n * step));
+    const share = n * step - at;
+    for (let channel = 0; channel < channels; channel++) {
+      const before = samples[at * channels + channel] as number;
+      const after = samples[(at + 1) * channels + channel] as number;
+      stretched[n * channels + channel] = Math.round(before + (after - before) * share);
+    }
+  }
+  return stretched;
 }

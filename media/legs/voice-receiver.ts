@@ -1,6 +1,7 @@
 // Owns: a voice from its packets to 20 ms of sound: ordered, concealed, and decoded only where it is to be heard.
 import type { LegCodec } from '#core/leg-media.ts';
 import { maxVoiceSamples, VoiceDecoder } from '../av/voice-codecs.ts';
+import { durationOf } from '../rtp/voice-duration.ts';
 import { NoiseSource } from './comfort-noise.ts';
 import { decodeG711, g711Power } from './g711.ts';
 import { JitterBuffer, type Slot } from './jitter-buffer.ts';
@@ -27,23 +28,6 @@ export function clockRateOf(codec: LegCodec): number {
 /** dBov of a mean square; a full-scale square wave is 0. */
 function powerToDbov(meanSquare: number): number {
   return meanSquare < 1 ? silentDbov : Math.max(silentDbov, 10 * Math.log10(meanSquare / 1_073_741_824));
-}
-
-/** Ticks of the RTP clock that a payload lasts. */
-export function durationOf(codec: LegCodec, payload: Uint8Array): number {
-  if (codec !== 'opus') return payload.length;
-  // RFC 6716 §3.1: configuration, then how many frames.
-  const toc = payload[0] ?? 0;
-  const config = toc >> 3;
-  const frame =
-    config < 12
-      ? ([480, 960, 1_920, 2_880][config & 3] ?? 960)
-      : config < 16
-        ? 480 << (config & 1)
-        : 120 << (config & 3);
-  const code = toc & 3;
-  const count = code === 0 ? 1 : code < 3 ? 2 : (payload[1] ?? 1) & 0x3f;
-  return Math.min(maxVoiceSamples, frame * count);
 }
 
 type State = 'none' | 'packet' | 'queue' | 'lost' | 'noise';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { legCodecs } from '#core/leg-media.ts';
 import { joinOpusFrames } from '../legs/leg-output.ts';
-import { durationOf } from '../legs/voice-receiver.ts';
+import { durationOf } from '../rtp/voice-duration.ts';
 import { MixSound } from './mix-sound.ts';
 
 const tone = (amplitude: number, from = 0) =>

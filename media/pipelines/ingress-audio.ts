@@ -5,9 +5,11 @@ import { AudioDecoder } from '../av/audio-decoder.ts';
 import { OpusEncoder } from '../av/audio-encoder.ts';
 import { AvError } from '../av/library.ts';
 import type { TrackEvents } from '../job-context.ts';
+import { PacketLine } from '../rtp/packet-line.ts';
 import type { RtpSender } from '../rtp/sender.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
-import type { TrackCodec } from '../track-codecs.ts';
+import { durationOf } from '../rtp/voice-duration.ts';
+import { roomPayloads, type TrackCodec } from '../track-codecs.ts';
 import type { AccessUnit, IngressStream, IngressStreamOptions } from './ingress-stream.ts';
 import { judge } from './verdict.ts';
 
@@ -16,6 +18,7 @@ const opusBitrateBps = { 1: 48_000, 2: 96_000 } as const;
 
 export class IngressAudio implements IngressStream, TrackEvents {
   readonly #options: IngressStreamOptions;
+  readonly #line = new PacketLine();
   #stream: SourceStream;
   #verdict: StreamVerdict | undefined;
   #sender: RtpSender | undefined;
@@ -59,8 +62,8 @@ export class IngressAudio implements IngressStream, TrackEvents {
     // What was heard before must not be heard again.
     if (isReplay || unit.data.length === 0) return;
     this.framesIn += 1;
-    const clockUs = this.#options.clock.place(unit.ptsUs, clockNowUs());
-    if (this.#verdict?.action === 'forward') this.#send(unit.data, clockUs);
+    const clockUs = this.#options.clock.place(unit, clockNowUs());
+    if (this.#verdict?.action === 'forward') this.#forward(unit, clockUs);
     else if (this.#verdict?.action === 'transcode') this.#transcode(unit.data, unit.ptsUs);
   }
 
@@ -76,10 +79,21 @@ export class IngressAudio implements IngressStream, TrackEvents {
     this.#closeCodecs();
   }
 
+  #forward({ data, ptsUs }: AccessUnit, wantedUs: number): void {
+    const codec = this.#verdict?.to as 'opus' | 'pcmu' | 'pcma' | 'g722';
+    const durationUs = (durationOf(codec, data) * 1e6) / roomPayloads[codec].clockRateHz;
+    const clockUs = this.#line.place(ptsUs, wantedUs, durationUs);
+    if (clockUs === undefined) this.framesDropped += 1;
+    else this.#send(data, clockUs);
+  }
+
   #send(data: Uint8Array, clockUs: number): void {
-    this.#sender?.sendFrame([data], clockUs, { marker: false });
-    this.delayUs = clockNowUs() - clockUs;
-    this.#options.onSent();
+    const isInTime = this.#options.departures.leave('audio', clockUs, () => {
+      this.#sender?.sendFrame([data], clockUs, { marker: false });
+      this.delayUs = clockNowUs() - clockUs;
+      this.#options.onSent();
+    });
+    if (!isInTime) this.framesDropped += 1;
   }
 
   #transcode(data: Uint8Array, ptsUs: number): void {
@@ -89,9 +103,7 @@ export class IngressAudio implements IngressStream, TrackEvents {
       return;
     }
     const isWhole = chain.decoder.decode(data, ptsUs, (samples, samplesPtsUs) => {
-      chain.encoder.push(samples, samplesPtsUs, (frame, framePtsUs) =>
-        this.#send(frame, this.#options.clock.at(framePtsUs)),
-      );
+      chain.encoder.push(samples, this.#options.clock.at(samplesPtsUs), (frame, clockUs) => this.#send(frame, clockUs));
     });
     if (!isWhole) this.framesDropped += 1;
   }

@@ -2,6 +2,7 @@
 import type { IngressJobSpec, StreamVerdict } from '#core/job.ts';
 import type { SourceStream, SourceUnit } from '#core/media-source.ts';
 import type { JobContext } from '../job-context.ts';
+import type { Departures } from './departures.ts';
 import type { SourceClock } from './source-clock.ts';
 
 export type AccessUnit = Extract<SourceUnit, { kind: 'access_unit' }> & {
@@ -12,6 +13,7 @@ export type AccessUnit = Extract<SourceUnit, { kind: 'access_unit' }> & {
 export interface IngressStreamOptions {
   readonly context: JobContext;
   readonly clock: SourceClock;
+  readonly departures: Departures;
   readonly spec: IngressJobSpec;
   readonly stream: SourceStream;
   /** Asks the source; false when it cannot. */

@@ -87,7 +87,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
     this.#judge();
     this.#gop.push(cached, unit.data.byteLength, cached.isKey);
     const arrivalUs = clockNowUs();
-    const clockUs = this.#options.clock.place(unit.ptsUs, arrivalUs);
+    const clockUs = this.#options.clock.place(unit, arrivalUs);
     if (this.#verdict?.action === 'forward') this.#forward(cached, isReplay ? arrivalUs : clockUs);
     else if (this.#verdict?.action === 'transcode') this.#transcode(cached, isReplay);
   }
@@ -163,9 +163,11 @@ export class IngressVideo implements IngressStream, TrackEvents {
     // Replayed pictures come at once: each needs a later time than the last all the same.
     const clockUs = Math.max(wantedUs, this.#lastClockUs + 1_000);
     this.#lastClockUs = clockUs;
-    this.#sender?.sendFrame(payloads, clockUs, { isKey });
-    this.delayUs = clockNowUs() - clockUs;
-    this.#options.onSent();
+    this.#options.departures.leave('video', clockUs, () => {
+      this.#sender?.sendFrame(payloads, clockUs, { isKey });
+      this.delayUs = clockNowUs() - clockUs;
+      this.#options.onSent();
+    });
   }
 
   #transcode({ data, ptsUs, nals, isKey }: CachedUnit, isReplay: boolean): void {

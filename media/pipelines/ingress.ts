@@ -5,6 +5,7 @@ import type { MediaSource, SourceEnd, SourceStream, SourceUnit } from '#core/med
 import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { parseRtcp } from '../rtp/rtcp.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
+import { Departures } from './departures.ts';
 import { IngressAudio } from './ingress-audio.ts';
 import type { IngressStream } from './ingress-stream.ts';
 import { IngressVideo } from './ingress-video.ts';
@@ -34,6 +35,7 @@ export class IngressPipeline implements Pipeline {
   readonly #verdicts = new Map<number, StreamVerdict>();
   readonly #costs = new Map<number, number>();
   readonly #unpackers = new Map<number, RtpUnpacker>();
+  readonly #departures = new Departures();
   #clock = new SourceClock();
   #rtpClock = new RtpSourceClock();
   #source: MediaSource | undefined;
@@ -84,6 +86,7 @@ export class IngressPipeline implements Pipeline {
     this.#state = 'over';
     clearInterval(this.#watchTimer);
     clearTimeout(this.#retryTimer);
+    this.#departures.close();
     const source = this.#source;
     this.#source = undefined;
     source?.close('requested');
@@ -122,6 +125,7 @@ export class IngressPipeline implements Pipeline {
     const options = {
       context: this.#options.context,
       clock: this.#clock,
+      departures: this.#departures,
       spec: this.#options.spec,
       stream,
       requestKeyFrame: () => this.#source?.requestKeyFrame(stream.id) ?? false,
@@ -217,6 +221,7 @@ export class IngressPipeline implements Pipeline {
     this.#bytesBefore = this.#bytesIn;
     this.#failures += 1;
     this.#state = 'reconnecting';
+    this.#departures.flush();
     // Time stamps of the next connection begin anew.
     this.#clock = new SourceClock();
     this.#rtpClock = new RtpSourceClock();

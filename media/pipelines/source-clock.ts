@@ -1,35 +1,46 @@
 // Owns: where the time stamps of a source lie on the machine's monotonic clock.
 
-/** A jump of more than this is a new beginning (a source that restarted, a wrap), not a delay. */
-const maxJumpUs = 2_000_000;
+/** Time stamps that leap further than this, and lie as far from now, are a new beginning: a source that restarted, a wrap. */
+const maxLeapUs = 2_000_000;
 /** A source's clock runs up to some 100 ppm off ours: followed at no more than 0.1 %, which nobody sees or hears. */
 const maxSlew = 0.001;
 /** Lateness is measured as the least over this time: what a network adds is never negative. */
-const windowUs = 5_000_000;
+const windowUs = 1_000_000;
+/** What is further off is put right at once: receivers take media that runs ahead or behind for their own delay. */
+const maxErrorUs = 40_000;
+/** Frames of audio: whole ones can be left out without a gap in what remains. */
+const stepUs = 20_000;
 
 /**
  * One for all streams of a source, which share a clock: what is simultaneous there stays simultaneous here. Media of
  * least delay is shown at once; what comes late keeps its place in time.
+ *
+ * The first unit is rarely the one of least delay: an encoder that starts, or a connection, holds the first ones back and
+ * what follows comes ever earlier. So the line is moved to the earliest unit as soon as one is, for all streams at once.
  */
 export class SourceClock {
   #offsetUs: number | undefined;
+  #lastDtsUs = 0;
   #windowStartUs = 0;
   #leastLatenessUs = Number.POSITIVE_INFINITY;
   #lastNowUs = 0;
   #slewUs = 0;
 
   /**
-   * @param ptsUs on the source's clock
+   * @param unit time stamps on the source's clock: when it is to be shown, and its place in the order of sending
    * @param nowUs arrival, on the machine's
    * @returns the machine's clock when it is to be shown
    */
-  place(ptsUs: number, nowUs: number): number {
-    if (this.#offsetUs === undefined || Math.abs(ptsUs + this.#offsetUs - nowUs) > maxJumpUs) {
-      this.#anchor(nowUs - ptsUs, nowUs);
-      return nowUs;
-    }
-    this.#measure(nowUs - ptsUs - this.#offsetUs, nowUs);
-    return ptsUs + this.#offsetUs;
+  place(unit: { readonly ptsUs: number; readonly dtsUs: number }, nowUs: number): number {
+    const { ptsUs, dtsUs } = unit;
+    const leapUs = Math.abs(dtsUs - this.#lastDtsUs);
+    this.#lastDtsUs = dtsUs;
+    if (this.#offsetUs === undefined) this.#moveTo(nowUs - dtsUs, nowUs);
+    const latenessUs = nowUs - dtsUs - (this.#offsetUs ?? 0);
+    if (Math.min(leapUs, Math.abs(latenessUs)) > maxLeapUs) this.#moveTo(nowUs - dtsUs, nowUs);
+    else if (latenessUs < -maxErrorUs) this.#step(latenessUs, nowUs);
+    else this.#measure(latenessUs, nowUs);
+    return this.at(ptsUs);
   }
 
   /** For what was decoded out of units that were placed before. */
@@ -37,7 +48,7 @@ export class SourceClock {
     return ptsUs + (this.#offsetUs ?? 0);
   }
 
-  #anchor(offsetUs: number, nowUs: number): void {
+  #moveTo(offsetUs: number, nowUs: number): void {
     this.#offsetUs = offsetUs;
     this.#windowStartUs = nowUs;
     this.#leastLatenessUs = Number.POSITIVE_INFINITY;
@@ -45,12 +56,21 @@ export class SourceClock {
     this.#lastNowUs = nowUs;
   }
 
+  #step(byUs: number, nowUs: number): void {
+    this.#moveTo((this.#offsetUs ?? 0) + Math.trunc(byUs / stepUs) * stepUs, nowUs);
+  }
+
   #measure(latenessUs: number, nowUs: number): void {
     const passedUs = Math.max(0, nowUs - this.#lastNowUs);
     this.#lastNowUs = nowUs;
     this.#leastLatenessUs = Math.min(this.#leastLatenessUs, latenessUs);
     if (nowUs - this.#windowStartUs > windowUs) {
-      this.#slewUs = this.#leastLatenessUs;
+      const leastUs = this.#leastLatenessUs;
+      if (leastUs > maxErrorUs) {
+        this.#step(leastUs, nowUs);
+        return;
+      }
+      this.#slewUs = leastUs;
       this.#leastLatenessUs = Number.POSITIVE_INFINITY;
       this.#windowStartUs = nowUs;
     }

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { clockNowUs } from '../rtp/sequence.ts';
+import { Departures } from './departures.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime', 'performance', 'Date'] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+interface Left {
+  readonly kind: 'audio' | 'video';
+  /** After when it is to be shown. */
+  readonly lateMs: number;
+}
+
+/** Pictures that come in time and sound that comes in pairs, up to `lateMs` late. */
+async function run(departures: Departures, { lateMs, seconds }: { lateMs: number; seconds: number }): Promise<Left[]> {
+  const left: Left[] = [];
+  const leave = (kind: Left['kind'], clockUs: number) =>
+    departures.leave(kind, clockUs, () => left.push({ kind, lateMs: (clockNowUs() - clockUs) / 1_000 }));
+  for (let n = 0; n < seconds * 25; n++) {
+    const nowUs = clockNowUs();
+    leave('video', nowUs);
+    for (const backMs of [lateMs, lateMs - 20]) leave('audio', nowUs - backMs * 1_000);
+    await vi.advanceTimersByTimeAsync(40);
+  }
+  return left;
+}
+
+test('sound that comes late and in pairs leaves evenly, and the picture with it', async () => {
+  const departures = new Departures();
+  const left = (await run(departures, { lateMs: 90, seconds: 4 })).slice(-60);
+  departures.close();
+  const of = (kind: Left['kind']) => left.filter((one) => one.kind === kind).map(({ lateMs }) => lateMs);
+  const spread = (values: number[]) => Math.max(...values) - Math.min(...values);
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  expect(spread(of('audio'))).toBeLessThan(12);
+  expect(Math.abs(mean(of('audio')) - mean(of('video')))).toBeLessThan(6);
+  expect(mean(of('video'))).toBeGreaterThan(80);
+});
+
+test('a source of one kind leaves at once', () => {
+  const departures = new Departures();
+  const send = vi.fn();
+  for (let n = 0; n < 10; n++) departures.leave('video', clockNowUs(), send);
+  expect(send).toHaveBeenCalledTimes(10);
+});
+
+test('sound that is far too late beside a picture in time is left out', () => {
+  const departures = new Departures();
+  const send = vi.fn();
+  departures.leave('video', clockNowUs(), send);
+  expect(departures.leave('audio', clockNowUs() - 1_000_000, send)).toBe(false);
+  departures.close();
+});
+
+test('what waits is sent by flush() in order, and never after close()', async () => {
+  const departures = new Departures();
+  const order: string[] = [];
+  departures.leave('video', clockNowUs(), () => order.push('alone'));
+  departures.leave('audio', clockNowUs(), () => order.push('sound'));
+  departures.leave('video', clockNowUs(), () => order.push('picture'));
+  expect(order).toEqual(['alone']);
+  departures.flush();
+  expect(order).toEqual(['alone', 'sound', 'picture']);
+  departures.leave('audio', clockNowUs(), () => order.push('lost'));
+  departures.close();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(order).toHaveLength(3);
+});
