@@ -332,6 +332,24 @@ const log = z.strictObject({
   format: z.enum(['auto', 'pretty', 'json']).default('auto').describe('auto: pretty on a terminal, JSON otherwise.'),
 });
 
+const events = z.strictObject({
+  retentionMs: milliseconds.default(7 * 86_400_000).describe('How long events can be read again.'),
+  maxCount: z.int().positive().default(1_000_000).describe('The newest so many are kept at the most.'),
+  maxFollowers: z.int().positive().default(500).describe('Clients that follow events at once.'),
+});
+
+const webhooks = z.strictObject({
+  timeoutMs: milliseconds.default(10_000).describe('How long a receiver may take to answer.'),
+  firstRetryMs: milliseconds.default(1_000).describe('Wait after the first failure; it doubles with each.'),
+  maxRetryMs: milliseconds.default(600_000).describe('Longest wait between attempts.'),
+  giveUpAfterMs: milliseconds
+    .default(86_400_000)
+    .describe('An event that could not be delivered for so long is given up.'),
+  maxInFlight: z.int().positive().default(8).describe('Requests to one receiver at once.'),
+  maxPending: z.int().positive().default(100_000).describe('Events that wait for one receiver.'),
+  maxCount: z.int().positive().default(100).describe('Webhooks.'),
+});
+
 const shutdown = z.strictObject({
   drainTimeoutMs: milliseconds.default(10_000).describe('SIGTERM: ends what is left after this. SIGINT ends at once.'),
 });
@@ -355,6 +373,8 @@ export const configSchema = z.strictObject({
   rtp: rtp.prefault({}).describe('Plain RTP: calls and RTSP by UDP.'),
   sip: sip.prefault({}).describe('Phones: SIP signalling.'),
   mix: mix.prefault({}).describe('What phones hear.'),
+  events: events.prefault({}).describe('What happened, for applications.'),
+  webhooks: webhooks.prefault({}).describe('Servers that are told of events; netPolicy says which may be reached.'),
   log: log.prefault({}).describe('Logging.'),
   shutdown: shutdown.prefault({}).describe('Ending.'),
 });

@@ -10,6 +10,7 @@ import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
+import { version } from '#api/version.ts';
 import type { Config } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { createIceServers } from '#core/ice-servers.ts';
@@ -32,6 +33,7 @@ import { SignallingServer } from '#signalling/server.ts';
 import { openSqliteStore } from '#store/sqlite.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
+import { EventParts } from './event-parts.ts';
 
 const minuteMs = 60_000;
 const drainPollMs = 100;
@@ -43,6 +45,7 @@ interface Parts {
   readonly sfu: Sfu;
   readonly media: MediaPool;
   readonly rooms: Rooms;
+  readonly eventParts: EventParts;
   readonly auth: Auth;
   readonly ingest: Ingest;
   readonly pushGateways: PushGateways;
@@ -129,7 +132,8 @@ export class App extends Owned {
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { health, rooms, media, webrtc, signalling, pushGateways, phones, sip } = this.#parts;
+    const { health, rooms, media, webrtc, signalling, pushGateways, phones, sip, eventParts } = this.#parts;
+    eventParts.eventLog.emit('node.draining', { timeoutMs });
     health.drain();
     rooms.drain();
     media.drain();
@@ -149,7 +153,8 @@ export class App extends Owned {
 
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
-    const { signalling, webrtc, sip, phones, ingest, pushGateways, rooms, servers, media, sfu, store } = this.#parts;
+    const { signalling, webrtc, sip, phones, ingest, pushGateways, rooms, servers } = this.#parts;
+    const { media, sfu, store, eventParts } = this.#parts;
     await Promise.all([
       signalling.close(reason),
       webrtc.close(reason),
@@ -159,6 +164,7 @@ export class App extends Owned {
     ]);
     await Promise.all(Object.values(pushGateways).map((gateway) => gateway.close(reason)));
     await rooms.close(reason);
+    await eventParts.close(reason);
     await Promise.all([servers.close(reason), media.close(reason), sfu.close(reason)]);
     await store.close();
   }
@@ -177,7 +183,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   undo.push(() => media.close());
 
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
-  undo.push(() => rooms.close());
+  const eventParts = await EventParts.create({ config, dataFolder: data, store, rooms, media, log });
+  undo.push(() => rooms.close().then(() => eventParts.close()));
   for (const name of config.rooms.initial) {
     if (!(await rooms.find(name))) await rooms.create({ name });
   }
@@ -220,7 +227,10 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const sip = createSipGateway({ rooms, phones, config: config.sip, log });
   undo.push(() => sip.close().then(() => phones.close()));
 
+  const requests = byAddress(perMinute(config.limits.requestsPerMinute, 'requests'));
+  const eventSockets = eventParts.sockets({ rooms, auth, limiter: requests, addressOf, log });
   const api = createApi({
+    ...{ eventLog: eventParts.eventLog, webhooks: eventParts.webhooks, streams: eventParts.streams },
     rooms,
     auth,
     sfu,
@@ -230,14 +240,17 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     metrics,
     health,
     config,
-    limiter: byAddress(perMinute(config.limits.requestsPerMinute, 'requests')),
+    limiter: requests,
   });
   api.route('/', webrtc.app);
   const servers = await createServers({
     config,
     fetch: api.fetch,
     metricsFetch: createMetricsApp({ metrics, health }).fetch,
-    upgrades: { '/ws': signalling.handleUpgrade, ...(config.sip.isEnabled && { '/sip': sip.handleUpgrade }) },
+    upgrades: {
+      ...{ '/ws': signalling.handleUpgrade, '/api/events': eventSockets.handleUpgrade },
+      ...(config.sip.isEnabled && { '/sip': sip.handleUpgrade }),
+    },
     log,
   });
   undo.push(() => servers.close());
@@ -245,8 +258,9 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
   await openPushGateways(config, ingest.pushes, certificate, log, pushGateways);
   if (config.sip.isEnabled) await listening('sip', sip.listen(certificate));
+  eventParts.eventLog.emit('node.started', { version });
   return {
-    ...{ config, log, store, sfu, media, rooms, auth, ingest, pushGateways },
+    ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, pushGateways },
     ...{ health, signalling, webrtc, phones, sip, servers },
   };
 }

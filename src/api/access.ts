@@ -18,15 +18,23 @@ export function accessGate(access: Access): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if ('to' in access && access.to === 'everybody') return next();
     const principal = await identify(c);
-    if ('scope' in access) {
-      if (principal.kind === 'participant') {
-        await assertParticipantMay(principal, access, c.req.param('room'), c.get('rooms'));
-      } else if (!hasScope(principal, access.scope)) {
-        throw new GatewayError('forbidden', `The key "${principal.name}" lacks the scope ${access.scope}.`);
-      }
-    }
+    if ('scope' in access) await assertMay(principal, access, c.req.param('room'), c.get('rooms'));
     return next();
   };
+}
+
+/** @param room name or id that the request is about, if any @throws GatewayError `forbidden` */
+export async function assertMay(
+  principal: Principal,
+  access: Extract<Access, { scope: Scope }>,
+  room: string | undefined,
+  rooms: Rooms,
+): Promise<void> {
+  if (principal.kind === 'participant') {
+    await assertParticipantMay(principal, access, room, rooms);
+  } else if (!hasScope(principal, access.scope)) {
+    throw new GatewayError('forbidden', `The key "${principal.name}" lacks the scope ${access.scope}.`);
+  }
 }
 
 /** Sets who is asking. @throws GatewayError `unauthorized`, `rate_limited` */

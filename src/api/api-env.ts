@@ -3,13 +3,16 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
 import type { CallsPort } from '#core/call.ts';
 import type { ErrorCode } from '#core/errors.ts';
+import type { EventLog } from '#core/event-log.ts';
 import type { Principal } from '#core/grants.ts';
 import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
 import type { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { StreamingIns } from '#core/streaming-ins.ts';
+import type { WebhooksPort } from '#core/webhook.ts';
 import type { Auth } from './auth.ts';
+import type { StreamSlots } from './stream-slots.ts';
 
 /** The little that the API asks of telemetry; src/app.ts hands it in. */
 export interface ApiMetrics {
@@ -44,6 +47,10 @@ export interface ApiOptions {
   readonly sfu: SfuPort;
   readonly ingest: ApiIngest;
   readonly calls: CallsPort;
+  readonly eventLog: EventLog;
+  readonly webhooks: WebhooksPort;
+  /** Places for those that follow events. */
+  readonly streams: StreamSlots;
   readonly log: Logger;
   readonly metrics: ApiMetrics;
   readonly health: ApiHealth;

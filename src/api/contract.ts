@@ -3,6 +3,7 @@
 // Times are RFC 3339 strings in UTC (`createdAt`), durations milliseconds (`ttlMs`). Objects that clients send refuse
 // unknown keys, so that a misspelt one is not silently without effect.
 
+export * from './contract/events.ts';
 export * from './contract/jobs.ts';
 export * from './contract/keys.ts';
 export * from './contract/messages.ts';
@@ -18,3 +19,4 @@ export * from './contract/stream-keys.ts';
 export * from './contract/streaming-ins.ts';
 export * from './contract/streams.ts';
 export * from './contract/tokens.ts';
+export * from './contract/webhooks.ts';

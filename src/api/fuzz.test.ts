@@ -5,8 +5,10 @@ import { test } from 'vitest';
 import type { StreamingInSettings } from '#core/streaming-in.ts';
 import { someApi } from '#test/support/some-api.ts';
 import { joinAndPublish } from '#test/support/some-room.ts';
+import { deliveryId } from './event-views.ts';
 
-const runs = 3_000;
+/** The long run: SWITCHYARD_FUZZ_RUNS=100000. */
+const runs = Number(process.env.SWITCHYARD_FUZZ_RUNS ?? 3_000);
 
 /** Words that a route may know, so that the requests get further than the first check. */
 const words = [
@@ -71,7 +73,7 @@ const header = fc.string({ maxLength: 30, unit: 'grapheme-ascii' }).map((text) =
 const all = { audio: true, video: true, data: true };
 
 /** Bodies that fit, of which one field or none is then replaced. */
-const samples: Readonly<Record<string, object>> = {
+const samples: Record<string, object> = {
   'POST /api/rooms': { name: 'new', lastN: 2, roles: [{ role: 'x' }], metadata: { a: 'b' } },
   'PATCH /api/rooms/{room}': { displayName: 'New', maxParticipants: null, metadata: { a: null } },
   'PATCH /api/rooms/{room}/participants/{participant}': {
@@ -87,6 +89,10 @@ const samples: Readonly<Record<string, object>> = {
   'POST /api/rooms/{room}/sipcalls': { to: 'sip:a@phone.example', headers: { 'X-A': 'b' }, ringTimeoutMs: 2_000 },
   'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
   'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
+  'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
+  'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },
+  'POST /api/webhooks/{webhook}/rotate-secret': { keepOldMs: 0 },
+  'POST /api/webhooks/{webhook}/replay': { after: 'EV_000000000001_abcdef', limit: 3 },
   'POST /api/keys': { name: 'k', scopes: ['rooms:read'] },
 };
 
@@ -101,107 +107,125 @@ const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>) =>
 
 const replacement = rarely(1, fc.tuple(fc.constantFrom(...fields), value));
 
-test('no request is answered with 500, and every answer is in the contract', async () => {
-  const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls } = await someApi({
-    config: { http: { maxBodyBytes: 1_000 } },
-  });
-  const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
-  let ids: Record<string, string> = {};
-  let credentials: Record<string, string> = {};
+test(
+  'no request is answered with 500, and every answer is in the contract',
+  async () => {
+    const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls, webhooks, eventLog } = await someApi({
+      config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
+    });
+    const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
+    let ids: Record<string, string> = {};
+    let credentials: Record<string, string> = {};
 
-  const refillIngest = async () => {
-    const room = (await rooms.find('demo'))?.record;
-    if (!room) return;
-    const [key] = await ingest.streamKeys.of(room.id);
-    const streamKey =
-      key ??
-      (await ingest.streamKeys.create({ room: 'demo', protocol: 'rtmp', name: 'OBS', onConflict: 'reject' })).record;
-    const [one] = ingest.streamingIns.of(room.id);
-    const camera =
-      one ?? (await ingest.streamingIns.create(room.id, { ...someCamera, url: 'rtsp://u:p@camera.example/x' }));
-    const [job] = ingest.media.jobs.keys();
-    const live = calls.callsOf(room.id).find(({ info }) => !info.end);
-    const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
-    ids = { ...ids, sipCall, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
-  };
+    /** One to be changed and deleted; its receiver is not there, so that its deliveries wait. */
+    const refillWebhook = async () => {
+      const [known] = webhooks.list();
+      const input = { url: 'http://127.0.0.1:9/', description: '', types: [], roomId: undefined, isEnabled: true };
+      const id = known?.record.id ?? (await webhooks.create(input)).entry.record.id;
+      if (!known) eventLog.emit('webhook.tested', { id });
+      eventLog.flush();
+      const [delivery] = webhooks.deliveriesOf(id, { after: 0, limit: 1 });
+      ids = { ...ids, webhook: id, delivery: delivery ? deliveryId(delivery.id) : 'none' };
+      samples['POST /api/webhooks/{webhook}/replay'] = { after: `EV_000000000001_${eventLog.epoch}`, limit: 3 };
+    };
 
-  /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */
-  const refill = async () => {
-    await refillIngest();
-    const isThere = (await rooms.find('demo')) && (await rooms.find('demo'))?.record.roles.length === 6;
-    const meeting = isThere ? await rooms.open('demo') : undefined;
-    if (meeting?.participants.size && [...meeting.publications()].length === 2) return;
-    await rooms.delete('demo').catch(() => undefined);
-    await rooms.create({ name: 'demo' });
-    const { participant, video } = await joinAndPublish(await rooms.open('demo'), 'alice');
-    ids = { ...ids, participant: participant.id, stream: video.id };
-    await refillIngest();
-    const [moderator, reader] = [await tokenFor('demo', 'moderator'), await keyWith('rooms:read')];
-    credentials = { admin, moderator, reader, wrong: 'sk_x_y', none: '' };
-  };
+    const refillIngest = async () => {
+      const room = (await rooms.find('demo'))?.record;
+      if (!room) return;
+      const [key] = await ingest.streamKeys.of(room.id);
+      const streamKey =
+        key ??
+        (await ingest.streamKeys.create({ room: 'demo', protocol: 'rtmp', name: 'OBS', onConflict: 'reject' })).record;
+      const [one] = ingest.streamingIns.of(room.id);
+      const camera =
+        one ?? (await ingest.streamingIns.create(room.id, { ...someCamera, url: 'rtsp://u:p@camera.example/x' }));
+      const [job] = ingest.media.jobs.keys();
+      const live = calls.callsOf(room.id).find(({ info }) => !info.end);
+      const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
+      ids = { ...ids, sipCall, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
+    };
 
-  const request = fc.record({
-    pattern: fc.constantFrom(...patterns),
-    method: rarely(8, fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'BREW')),
-    room: rarely(5, word),
-    id: rarely(3, word),
-    query: rarely(2, fc.dictionary(fc.constantFrom('limit', 'after', 'x', '__proto__'), word, { maxKeys: 3 })),
-    credential: fc.constantFrom('admin', 'admin', 'admin', 'moderator', 'reader', 'wrong', 'none'),
-    replaced: replacement,
-    body: rarely(
-      1,
-      fc.oneof(
-        value.map((json) => JSON.stringify(json)),
-        rawBody,
+    /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */
+    const refill = async () => {
+      await refillIngest();
+      await refillWebhook();
+      const isThere = (await rooms.find('demo')) && (await rooms.find('demo'))?.record.roles.length === 6;
+      const meeting = isThere ? await rooms.open('demo') : undefined;
+      if (meeting?.participants.size && [...meeting.publications()].length === 2) return;
+      await rooms.delete('demo').catch(() => undefined);
+      await rooms.create({ name: 'demo' });
+      const { participant, video } = await joinAndPublish(await rooms.open('demo'), 'alice');
+      ids = { ...ids, participant: participant.id, stream: video.id };
+      await refillIngest();
+      const [moderator, reader] = [await tokenFor('demo', 'moderator'), await keyWith('rooms:read')];
+      credentials = { admin, moderator, reader, wrong: 'sk_x_y', none: '' };
+    };
+
+    const request = fc.record({
+      pattern: fc.constantFrom(...patterns),
+      method: rarely(8, fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'BREW')),
+      room: rarely(5, word),
+      id: rarely(3, word),
+      query: rarely(2, fc.dictionary(fc.constantFrom('limit', 'after', 'x', '__proto__'), word, { maxKeys: 3 })),
+      credential: fc.constantFrom('admin', 'admin', 'admin', 'moderator', 'reader', 'wrong', 'none'),
+      replaced: replacement,
+      body: rarely(
+        1,
+        fc.oneof(
+          value.map((json) => JSON.stringify(json)),
+          rawBody,
+        ),
       ),
-    ),
-    type: rarely(5, contentType),
-    ifMatch: rarely(
-      4,
-      fc.oneof(
-        word.filter((text) => /^[ -~]*$/.test(text)),
-        header,
+      type: rarely(5, contentType),
+      ifMatch: rarely(
+        4,
+        fc.oneof(
+          word.filter((text) => /^[ -~]*$/.test(text)),
+          header,
+        ),
       ),
-    ),
-    forwarded: rarely(8, header),
-  });
+      forwarded: rarely(8, header),
+    });
 
-  await fc.assert(
-    fc.asyncProperty(request, async ({ pattern, method, room, id, query, credential, replaced, body, ...rest }) => {
-      await refill();
-      const verb = method ?? pattern.method;
-      const path = pattern.path
-        .replace('{room}', encode(room ?? 'demo'))
-        .replace(/\{(\w+)\}/, (_, kind: string) => encode(id ?? ids[kind] ?? 'none'));
-      const search = query
-        ? `?${Object.entries(query)
-            .map(([k, v]) => `${k}=${encode(v)}`)
-            .join('&')}`
-        : '';
-      const sample = { ...samples[`${verb} ${pattern.path}`], ...(replaced ? { [replaced[0]]: replaced[1] } : {}) };
-      const hasBody = !['GET', 'HEAD'].includes(verb);
-      const { status } = await call(verb, path + search, {
-        as: credentials[credential],
-        headers: {
-          ...(hasBody ? { 'content-type': rest.type ?? 'application/json' } : {}),
-          ...(rest.ifMatch === null ? {} : { 'if-match': rest.ifMatch, 'if-none-match': rest.ifMatch }),
-          ...(rest.forwarded === null ? {} : { 'x-forwarded-for': rest.forwarded, 'x-request-id': rest.forwarded }),
-        },
-        ...(hasBody ? { body: body ?? JSON.stringify(sample) } : {}),
-      });
-      assert.ok(status < 500, `${verb} ${path}${search} → ${status}`);
-    }),
-    { numRuns: runs },
-  );
-  assert.deepEqual(
-    log.lines.filter(({ level }) => level === 'error'),
-    [],
-  );
-  // What was thrown at it reached every handler, not only the door. (Codes to sign in with are not to be guessed.)
-  const reached = new Set([...contract.seen].filter((seen) => / 2\d\d$/.test(seen)).map((seen) => seen.slice(0, -4)));
-  const unreached = patterns.map(({ method, path }) => `${method} ${path}`).filter((route) => !reached.has(route));
-  assert.deepEqual(unreached.sort(), ['DELETE /api/keys/{key}', 'POST /api/login', 'POST /api/logout']);
-}, 60_000);
+    await fc.assert(
+      fc.asyncProperty(request, async ({ pattern, method, room, id, query, credential, replaced, body, ...rest }) => {
+        await refill();
+        const verb = method ?? pattern.method;
+        const path = pattern.path
+          .replace('{room}', encode(room ?? 'demo'))
+          .replaceAll(/\{(\w+)\}/g, (_, kind: string) => encode(id ?? ids[kind] ?? 'none'));
+        const search = query
+          ? `?${Object.entries(query)
+              .map(([k, v]) => `${k}=${encode(v)}`)
+              .join('&')}`
+          : '';
+        const sample = { ...samples[`${verb} ${pattern.path}`], ...(replaced ? { [replaced[0]]: replaced[1] } : {}) };
+        const hasBody = !['GET', 'HEAD'].includes(verb);
+        const { status } = await call(verb, path + search, {
+          as: credentials[credential],
+          headers: {
+            ...(hasBody ? { 'content-type': rest.type ?? 'application/json' } : {}),
+            ...(rest.ifMatch === null ? {} : { 'if-match': rest.ifMatch, 'if-none-match': rest.ifMatch }),
+            ...(rest.forwarded === null ? {} : { 'x-forwarded-for': rest.forwarded, 'x-request-id': rest.forwarded }),
+          },
+          ...(hasBody ? { body: body ?? JSON.stringify(sample) } : {}),
+        });
+        assert.ok(status < 500, `${verb} ${path}${search} → ${status}`);
+      }),
+      { numRuns: runs },
+    );
+    await webhooks.close();
+    assert.deepEqual(
+      log.lines.filter(({ level }) => level === 'error'),
+      [],
+    );
+    // What was thrown at it reached every handler, not only the door. (Codes to sign in with are not to be guessed.)
+    const reached = new Set([...contract.seen].filter((seen) => / 2\d\d$/.test(seen)).map((seen) => seen.slice(0, -4)));
+    const unreached = patterns.map(({ method, path }) => `${method} ${path}`).filter((route) => !reached.has(route));
+    assert.deepEqual(unreached.sort(), ['DELETE /api/keys/{key}', 'POST /api/login', 'POST /api/logout']);
+  },
+  60_000 + runs * 40,
+);
 
 function encode(text: string): string {
   try {

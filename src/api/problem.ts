@@ -47,7 +47,7 @@ export function errorOfRequest(thrown: unknown): GatewayError {
   return toGatewayError(thrown);
 }
 
-function problemBody(error: GatewayError, requestId: string | undefined): ProblemBody {
+export function problemBody(error: GatewayError, requestId: string | undefined): ProblemBody {
   return {
     type: `urn:switchyard:problem:${error.code}`,
     title: titleOf(error.code),

@@ -76,6 +76,14 @@ export function jsonBody<T extends ZodType>(schema: T, description: string) {
   return { description, content: { 'application/json': { schema } } } as const;
 }
 
+/** A required JSON merge patch (RFC 7396), for `request`. */
+export function mergePatchInput<T extends ZodType>(schema: T) {
+  return {
+    required: true,
+    content: { 'application/merge-patch+json': { schema }, 'application/json': { schema } },
+  } as const;
+}
+
 /** A required JSON body, for `request`. */
 export function jsonInput<T extends ZodType>(schema: T) {
   return { required: true, content: { 'application/json': { schema } } } as const;

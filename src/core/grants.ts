@@ -59,9 +59,15 @@ export interface JoinGrant {
   readonly mayCreateRoom: boolean;
 }
 
-export type Scope = 'rooms:read' | 'rooms:write' | 'tokens:write' | 'metrics:read' | 'admin';
+export const scopes = [
+  ...(['rooms:read', 'rooms:write', 'tokens:write'] as const),
+  ...(['events:read', 'webhooks:read', 'webhooks:write'] as const),
+  ...(['keys:read', 'keys:write', 'audit:read', 'metrics:read'] as const),
+  'admin',
+] as const;
 
-export const scopes: readonly Scope[] = ['rooms:read', 'rooms:write', 'tokens:write', 'metrics:read', 'admin'];
+/** `admin` holds all others. Writing does not hold reading: a key that only makes tokens cannot look around. */
+export type Scope = (typeof scopes)[number];
 
 /** Who stands behind an API request. */
 export type Principal =

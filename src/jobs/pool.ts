@@ -1,9 +1,10 @@
 // Owns: MediaPort: jobs, the media workers that run them, and one warm spare.
+import { EventEmitter } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { MediaConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { JobId } from '#core/ids.ts';
-import { Job } from '#core/job.ts';
+import { Job, type JobHost } from '#core/job.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger, MediaPort, MediaWorkerInfo, StartJobOptions } from '#core/ports.ts';
 import type { FromWorkerMessage } from '#media/protocol.ts';
@@ -21,6 +22,7 @@ export interface MediaPoolOptions {
 }
 
 export class MediaPool extends Owned implements MediaPort {
+  readonly events = new EventEmitter<{ jobStarted: [job: Job, host: JobHost] }>();
   readonly #options: MediaPoolOptions;
   readonly #log: Logger;
   readonly #limits: PlacementLimits;
@@ -69,6 +71,7 @@ export class MediaPool extends Owned implements MediaPort {
       log.info({ reason, state: job.state, why: job.info.reason }, 'job over');
     });
     job.events.on('changed', ({ state, reason, message }) => log.info({ state, reason, what: message }, 'job changed'));
+    this.events.emit('jobStarted', job, options.host);
     this.#watchStart(job);
     try {
       await slot.start(run);

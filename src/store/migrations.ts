@@ -14,4 +14,37 @@ export const migrations: readonly string[] = [
      updated_at INTEGER NOT NULL,
      PRIMARY KEY (collection, id)
    ) STRICT, WITHOUT ROWID`,
+  // What happened, who is to be told of it, and who did what. AUTOINCREMENT: a number is never used twice.
+  `CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE events (
+     seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+     type    TEXT NOT NULL,
+     at      INTEGER NOT NULL,
+     room    TEXT,
+     content TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX events_of_room ON events (room, seq) WHERE room IS NOT NULL;
+   CREATE TABLE deliveries (
+     id         INTEGER PRIMARY KEY AUTOINCREMENT,
+     webhook    TEXT NOT NULL,
+     lane       TEXT NOT NULL,
+     seq        INTEGER NOT NULL,
+     state      TEXT NOT NULL,
+     attempts   INTEGER NOT NULL,
+     created_at INTEGER NOT NULL,
+     updated_at INTEGER NOT NULL,
+     status     INTEGER,
+     error      TEXT,
+     is_replay  INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX deliveries_of_webhook ON deliveries (webhook, id);
+   CREATE INDEX deliveries_waiting ON deliveries (webhook, lane, id) WHERE state = 'pending';
+   CREATE TABLE audit (
+     id      INTEGER PRIMARY KEY AUTOINCREMENT,
+     at      INTEGER NOT NULL,
+     actor   TEXT NOT NULL,
+     action  TEXT NOT NULL,
+     content TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX audit_of_actor ON audit (actor, id);`,
 ];

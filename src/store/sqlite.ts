@@ -1,67 +1,23 @@
-// Owns: StorePort over SQLite in one file of the data folder. May import: core, config, ./migrations.
-import { chmodSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+// Owns: StorePort over SQLite in one file of the data folder. May import: core, config, ./database.
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { GatewayError } from '#core/errors.ts';
 import type { Logger, StoredDocument, StorePort } from '#core/ports.ts';
-import { migrations } from './migrations.ts';
+import { openDatabase } from './database.ts';
 
 /** What one page of list() holds unless it says. */
 const defaultPageSize = 1_000;
-/** Another program that holds the file (a backup, a second instance) is waited for so long. */
-const lockTimeoutMs = 5_000;
 
 type Row = Record<string, SQLOutputValue>;
 
 /**
- * Opens the database, makes it at first, and brings an older one up to date.
- *
- * Crash-safe: WAL with `synchronous=FULL`, so that what has been answered is on the disk even after a power cut; a
- * revoked key must not come back. It costs one fsync per write (measured 0.2 ms median, 0.4 ms p99, against 0.03 ms with
- * NORMAL), and writes are what people do, not media.
+ * Crash-safe: what has been answered is on the disk even after a power cut; a revoked key must not come back. It costs one
+ * fsync per write, and writes are what people do, not media.
  *
  * @param file path, or `:memory:`
  * @throws GatewayError `conflict` when the file is of a newer version, is no database or cannot be opened
  */
 export function openSqliteStore(file: string, log: Logger): StorePort {
-  let database: DatabaseSync | undefined;
-  try {
-    // The folder and the file hold key hashes and the signing secret: nobody else on the machine may read them.
-    if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    database = new DatabaseSync(file, { timeout: lockTimeoutMs });
-    if (file !== ':memory:') chmodSync(file, 0o600);
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    migrate(database, file, log);
-    return new SqliteStore(database);
-  } catch (cause) {
-    database?.close();
-    if (cause instanceof GatewayError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GatewayError('conflict', `The store ${file} cannot be opened: ${reason}.`, { cause });
-  }
-}
-
-function migrate(database: DatabaseSync, file: string, log: Logger): void {
-  // IMMEDIATE takes the write lock before the version is read, so that two starts at once do not both migrate.
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
-    if (version > migrations.length) {
-      throw new GatewayError(
-        'conflict',
-        `The store ${file} is of version ${version}; this program knows up to ${migrations.length}. Use a newer program or another data folder.`,
-      );
-    }
-    for (const step of migrations.slice(version)) database.exec(step);
-    if (version < migrations.length) {
-      database.exec(`PRAGMA user_version = ${migrations.length}`);
-      log.info({ file, from: version, to: migrations.length }, 'store migrated');
-    }
-    database.exec('COMMIT');
-  } catch (thrown) {
-    database.exec('ROLLBACK');
-    throw thrown;
-  }
+  return new SqliteStore(openDatabase(file, 'power_cut', log));
 }
 
 class SqliteStore implements StorePort {

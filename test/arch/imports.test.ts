@@ -34,6 +34,8 @@ const table: PartTable = {
   'src/cluster': { mayImport: [core, config], packages: ['zod', 'node:*'] },
   // Sockets and MPEG-TS, which several gateways use: they may not import each other, and core has no bytes.
   'src/wire': { mayImport: [core], packages: ['node:*'] },
+  // Tells other servers: it dials, through what the gateways dial with.
+  'src/webhooks': { mayImport: [core, 'src/wire/'], packages: ['node:*'] },
   'src/store': { mayImport: [core, config], packages: ['zod', 'node:*'] },
   'src/telemetry': { mayImport: [core, config], packages: ['pino', 'pino-pretty', 'prom-client', 'node:*'] },
   'src/api': {
@@ -46,6 +48,7 @@ const table: PartTable = {
       'jose',
       'selfsigned',
       'swagger-ui-dist',
+      'ws', // events over WebSocket
       'node:*',
     ],
   },

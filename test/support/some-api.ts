@@ -20,6 +20,7 @@ import { Metrics } from '#telemetry/metrics.ts';
 import { FakeCalls } from './fake-calls.ts';
 import { FakeMedia } from './fake-media.ts';
 import type { FakeSfu } from './fake-sfu.ts';
+import { someEvents } from './some-events.ts';
 import { someRooms } from './some-room.ts';
 
 export interface Call {
@@ -63,12 +64,14 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const webRoot = options.webRoot ?? '/nonexistent';
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
+  const happenings = await someEvents({ rooms, store, log, config });
   const app = createApi({
     rooms,
     auth,
     sfu,
     ingest,
     calls,
+    ...happenings,
     log,
     metrics,
     health,
@@ -122,6 +125,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     media,
     ingest,
     calls,
+    ...happenings,
     log,
     auth,
     metrics,

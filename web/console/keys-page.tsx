@@ -17,6 +17,12 @@ const scopeWords: Record<Scope, string> = {
   'rooms:read': 'See rooms and who is in them',
   'rooms:write': 'Make, change and moderate rooms',
   'tokens:write': 'Make invitations',
+  'events:read': 'Follow what happens',
+  'webhooks:read': 'See webhooks and what they were sent',
+  'webhooks:write': 'Make and change webhooks',
+  'keys:read': 'See API keys',
+  'keys:write': 'Make and delete API keys, of no more than it may itself',
+  'audit:read': 'See who did what',
   'metrics:read': 'Read metrics',
 };
 

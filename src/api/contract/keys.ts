@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { scopes } from '#core/grants.ts';
 import { itemId, page, shortText, time } from './pieces.ts';
 
-export const scope = z.enum(scopes as [(typeof scopes)[number], ...(typeof scopes)[number][]]);
+export const scope = z.enum(scopes);
 
 export const keyParams = z.object({ key: itemId });
 

@@ -1,6 +1,7 @@
 // Owns: which resources there are. A new one is a file beside this and a line here. May import: the files beside it.
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { eventRoutes } from './events.ts';
 import { jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { messageRoutes } from './messages.ts';
@@ -14,6 +15,7 @@ import { streamKeyRoutes } from './stream-keys.ts';
 import { streamingInRoutes } from './streaming-ins.ts';
 import { streamRoutes } from './streams.ts';
 import { tokenRoutes } from './tokens.ts';
+import { webhookRoutes } from './webhooks.ts';
 
 export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[] = [
   roomRoutes,
@@ -27,6 +29,8 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   messageRoutes,
   statsRoutes,
   keyRoutes,
+  eventRoutes,
+  webhookRoutes,
   sessionRoutes,
   serverRoutes,
   healthRoutes,

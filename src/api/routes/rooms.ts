@@ -8,7 +8,7 @@ import { metadataSchema, pageQuery, roomInput, roomList, roomParams, roomPatch, 
 import { mergePatch } from '../merge-patch.ts';
 import { etagOf, ifMatchHeaders, ifNoneMatchHeaders, isNotModified, matchedRevision } from '../preconditions.ts';
 import { invalidFields } from '../problem.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { nextPage, roomView } from '../views.ts';
 
 const tags = ['Rooms'];
@@ -62,10 +62,7 @@ const patchRoute = apiRoute({
   request: {
     params: roomParams,
     headers: ifMatchHeaders,
-    body: {
-      required: true,
-      content: { 'application/merge-patch+json': { schema: roomPatch }, 'application/json': { schema: roomPatch } },
-    },
+    body: mergePatchInput(roomPatch),
   },
   responses: { 200: jsonBody(roomSchema, 'The room as it is now, with ETag.') },
   errors: ['not_found', 'conflict', 'precondition_failed'],

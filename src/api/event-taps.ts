@@ -1,0 +1,108 @@
+// Owns: telling the event log what happens in rooms and media work, as the API shows it. May import: core, ./views.
+import type { EventEmitter } from 'node:events';
+import type { EventRoom, EventSink, EventType } from '#core/gateway-events.ts';
+import type { Job, JobHost } from '#core/job.ts';
+import type { Participant } from '#core/participant.ts';
+import type { Room } from '#core/room.ts';
+import type { Rooms } from '#core/rooms.ts';
+import type { Publication } from '#core/track.ts';
+import { jobView, participantView, roomView, streamView } from './views.ts';
+
+/** Of whoever runs jobs. */
+export type JobRunnerEvents = { jobStarted: [job: Job, host: JobHost] };
+
+/**
+ * Quality, scores and speaking change all the time and are read from the API; what is told are changes that somebody made.
+ */
+export function tapRooms(rooms: Rooms, sink: EventSink): void {
+  const about = (type: EventType) => (record: Parameters<typeof roomView>[0]['record']) =>
+    sink.emit(type, { ...roomView({ record, revision: 0 }, rooms.live(record.id)) }, eventRoom(record));
+  rooms.events.on('created', about('room.created'));
+  rooms.events.on('updated', about('room.updated'));
+  rooms.events.on('deleted', about('room.deleted'));
+  rooms.events.on('opened', (room) => {
+    about('room.opened')(room.record);
+    tapRoom(room, sink);
+  });
+  rooms.events.on('closed', (room, reason) =>
+    sink.emit(
+      'room.closed',
+      { id: room.id, reason, openedAt: new Date(room.openedAtMs).toISOString() },
+      eventRoom(room),
+    ),
+  );
+}
+
+function tapRoom(room: Room, sink: EventSink): void {
+  const shown = new Map<string, string>();
+  const emit = (type: EventType, data: Readonly<Record<string, unknown>>) => sink.emit(type, data, eventRoom(room));
+  /** Whether what is told of it has changed. */
+  const isNews = (id: string, facts: unknown) => {
+    const text = JSON.stringify(facts);
+    if (shown.get(id) === text) return false;
+    shown.set(id, text);
+    return true;
+  };
+  room.events.on('participantJoined', (participant) => {
+    if (participant.isHidden) return;
+    isNews(participant.id, participantFacts(participant));
+    emit('participant.joined', { ...participantView(participant) });
+  });
+  room.events.on('participantUpdated', (participant) => {
+    if (participant.isHidden || !isNews(participant.id, participantFacts(participant))) return;
+    emit('participant.updated', { ...participantView(participant) });
+  });
+  room.events.on('participantLeft', (participant, reason) => {
+    shown.delete(participant.id);
+    if (participant.isHidden) return;
+    const { id, kind, user, displayName, role, joinedAtMs } = participant;
+    emit('participant.left', { id, kind, user, displayName, role, reason, durationMs: Date.now() - joinedAtMs });
+  });
+  room.events.on('publicationAdded', (publication) => {
+    isNews(publication.id, streamFacts(publication));
+    emit('stream.published', { ...streamView(publication) });
+  });
+  room.events.on('publicationUpdated', (publication) => {
+    if (isNews(publication.id, streamFacts(publication))) emit('stream.updated', { ...streamView(publication) });
+  });
+  room.events.on('publicationRemoved', ({ id, kind, source, participant }, reason) => {
+    shown.delete(id);
+    emit('stream.unpublished', { id, kind, source, participantId: participant.id, user: participant.user, reason });
+  });
+  room.events.on('chatSent', ({ id, from, to, sentAtMs }) =>
+    // What people say to each other is theirs: the text stays in the room.
+    emit('message.sent', { id, from: from?.id ?? null, to, sentAt: new Date(sentAtMs).toISOString() }),
+  );
+}
+
+function participantFacts(participant: Participant): unknown {
+  const { role, permissions, displayName, attributes, isHandRaised, isConnected } = participant;
+  return [role, permissions, displayName, attributes, isHandRaised, isConnected];
+}
+
+const streamFacts = ({ isMuted, isMutedByModerator }: Publication): unknown => [isMuted, isMutedByModerator];
+
+export function tapJobs(runner: EventEmitter<JobRunnerEvents>, rooms: Rooms, sink: EventSink): void {
+  runner.on('jobStarted', (job, host) => {
+    const room = roomOf(host, rooms);
+    const emit = (type: EventType) => sink.emit(type, { ...jobView(job.info) }, room && eventRoom(room));
+    emit('job.started');
+    job.events.on('changed', () => emit(job.isOver ? 'job.ended' : 'job.changed'));
+  });
+}
+
+function roomOf(host: JobHost, rooms: Rooms): Room | undefined {
+  const media = mediaOf(host);
+  return media && [...rooms.liveRooms()].find((room) => mediaOf(room) === media);
+}
+
+/** None while a room is being rebuilt: then the job says whose it is by its id alone. */
+function mediaOf(owner: Pick<JobHost, 'media'>): JobHost['media'] | undefined {
+  try {
+    return owner.media;
+  } catch {
+    return undefined;
+  }
+}
+
+const eventRoom = ({ id, name }: EventRoom): EventRoom => ({ id, name });

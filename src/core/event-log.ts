@@ -1,0 +1,125 @@
+// Owns: the one ordered log of what happened, and waking those that read it. May import: core only.
+import { EventEmitter } from 'node:events';
+import type { GatewayEvent } from './gateway-events.ts';
+import { type EventFilter, type EventRoom, type EventSink, type EventType, eventId } from './gateway-events.ts';
+import { Owned } from './lifecycle.ts';
+import type { Logger } from './ports.ts';
+
+/** What of a webhook's queue is written together with the event, so that neither is there without the other. */
+export interface NewDelivery {
+  readonly webhookId: string;
+  readonly seq: number;
+  /** Deliveries of one lane go out in order: the room's id, or empty. */
+  readonly lane: string;
+}
+
+export interface EventStorePort {
+  /** Of this data folder: made once, with the first event. */
+  readonly epoch: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** All or nothing, on the disk when it returns (a killed process loses nothing; a power cut may lose the last moments). */
+  append(events: readonly GatewayEvent[], deliveries: readonly NewDelivery[]): void;
+  /** In order, those after `after`. */
+  read(query: EventFilter & { readonly after: number; readonly limit: number }): readonly GatewayEvent[];
+  /** Deletes what is older, and of the rest all but the newest `keep`. @returns how many */
+  prune(olderThanMs: number, keep: number): number;
+}
+
+export interface EventLogOptions {
+  readonly store: EventStorePort;
+  readonly retentionMs: number;
+  readonly maxCount: number;
+  readonly log: Logger;
+}
+
+export type EventLogEvents = {
+  /** They are in the store. */
+  appended: [events: readonly GatewayEvent[]];
+};
+
+const pruneIntervalMs = 60_000;
+
+/**
+ * Events get their place when they are emitted and are written together at the end of the turn of the event loop: a
+ * storm of joins costs one transaction a turn. Readers are woken after the write, so that nobody is told of an event
+ * that a crash could take back.
+ */
+export class EventLog extends Owned implements EventSink {
+  readonly events = new EventEmitter<EventLogEvents>();
+  readonly #options: EventLogOptions;
+  readonly #pruneTimer: NodeJS.Timeout;
+  #deliveriesOf: (event: GatewayEvent) => readonly NewDelivery[] = () => [];
+  #waiting: GatewayEvent[] = [];
+  #lastSeq: number;
+
+  constructor(options: EventLogOptions) {
+    super();
+    this.#options = options;
+    this.events.setMaxListeners(0);
+    this.#lastSeq = options.store.lastSeq;
+    this.#pruneTimer = setInterval(() => this.#prune(), pruneIntervalMs).unref();
+  }
+
+  get epoch(): string {
+    return this.#options.store.epoch;
+  }
+
+  /** Of what can still be read; one more than the last when nothing can. */
+  get firstSeq(): number {
+    return this.#options.store.firstSeq;
+  }
+
+  /** Of what is in the store. */
+  get lastSeq(): number {
+    return this.#options.store.lastSeq;
+  }
+
+  /** Asked once for every event, before it is written. */
+  routeDeliveries(deliveriesOf: (event: GatewayEvent) => readonly NewDelivery[]): void {
+    this.#deliveriesOf = deliveriesOf;
+  }
+
+  emit(type: EventType, data: Readonly<Record<string, unknown>>, room?: EventRoom): void {
+    if (this.isClosed) return;
+    const seq = ++this.#lastSeq;
+    this.#waiting.push({ seq, id: eventId(seq, this.epoch), type, atMs: Date.now(), room, data });
+    if (this.#waiting.length === 1) setImmediate(() => this.flush());
+  }
+
+  read(query: EventFilter & { readonly after: number; readonly limit: number }): readonly GatewayEvent[] {
+    return this.#options.store.read(query);
+  }
+
+  /** Writes what waits; never throws: a full disk must not end calls. */
+  flush(): void {
+    const batch = this.#waiting;
+    if (batch.length === 0) return;
+    this.#waiting = [];
+    try {
+      this.#options.store.append(
+        batch,
+        batch.flatMap((event) => this.#deliveriesOf(event)),
+      );
+    } catch (cause) {
+      this.#options.log.error({ err: cause, count: batch.length }, 'events not written');
+      return;
+    }
+    this.events.emit('appended', batch);
+  }
+
+  #prune(): void {
+    const { store, retentionMs, maxCount, log } = this.#options;
+    try {
+      const count = store.prune(Date.now() - retentionMs, maxCount);
+      if (count > 0) log.debug({ count }, 'old events deleted');
+    } catch (cause) {
+      log.error({ err: cause }, 'old events not deleted');
+    }
+  }
+
+  protected override onClose(): void {
+    clearInterval(this.#pruneTimer);
+    this.flush();
+  }
+}

@@ -1,0 +1,78 @@
+// Owns: what applications are told of: the names of events and what carries them. Pure. May import: core only.
+
+/** Names are noun and past participle; a new one is added here, with whoever emits it. */
+export const eventTypes = [
+  ...(['room.created', 'room.updated', 'room.deleted', 'room.opened', 'room.closed'] as const),
+  ...(['participant.joined', 'participant.updated', 'participant.left'] as const),
+  ...(['participant.waiting', 'participant.admitted', 'participant.refused'] as const),
+  ...(['stream.published', 'stream.updated', 'stream.unpublished'] as const),
+  ...(['message.sent'] as const),
+  ...(['job.started', 'job.changed', 'job.ended'] as const),
+  ...(['call.started', 'call.updated', 'call.ended'] as const),
+  ...(['recording.started', 'recording.updated', 'recording.ended'] as const),
+  ...(['node.started', 'node.draining', 'node.overloaded', 'node.recovered'] as const),
+  ...(['webhook.tested', 'webhook.failed', 'webhook.disabled'] as const),
+] as const;
+
+export type EventType = (typeof eventTypes)[number];
+
+export interface EventRoom {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface GatewayEvent {
+  /** Its place in the log: grows with every event, never used twice in one data folder. */
+  readonly seq: number;
+  /** The same for people and other systems: {@link eventId}. */
+  readonly id: string;
+  readonly type: EventType;
+  readonly atMs: number;
+  readonly room: EventRoom | undefined;
+  /** As the API shows the thing that it is about; JSON. */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** All that a part needs that has something to tell. */
+export interface EventSink {
+  emit(type: EventType, data: Readonly<Record<string, unknown>>, room?: EventRoom): void;
+}
+
+/** `room.*`, `participant.joined` or `*`. */
+export const eventPatternShape = /^(\*|[a-z]+\.(\*|[a-z]+))$/;
+
+export interface EventFilter {
+  /** Patterns; absent or empty: all. */
+  readonly types?: readonly string[] | undefined;
+  readonly roomId?: string | undefined;
+}
+
+/** @returns the event types that the patterns stand for; undefined for all of them */
+export function typesOf(patterns: readonly string[] | undefined): readonly EventType[] | undefined {
+  if (!patterns || patterns.length === 0 || patterns.includes('*')) return undefined;
+  return eventTypes.filter((type) => patterns.some((pattern) => pattern === type || pattern === `${kindOf(type)}.*`));
+}
+
+export function matchesFilter(event: Pick<GatewayEvent, 'type' | 'room'>, filter: EventFilter): boolean {
+  if (filter.roomId !== undefined && event.room?.id !== filter.roomId) return false;
+  return typesOf(filter.types)?.includes(event.type) ?? true;
+}
+
+const kindOf = (type: string): string => type.split('.', 1)[0] ?? '';
+
+const seqDigits = 12;
+const idPattern = /^EV_(\d{12})_([A-Za-z0-9]{6})$/;
+
+/**
+ * Sorts as text in the order of the log. The epoch is of the data folder, so that a receiver that remembers ids does not
+ * take the events of a new folder for old ones.
+ */
+export function eventId(seq: number, epoch: string): string {
+  return `EV_${String(seq).padStart(seqDigits, '0')}_${epoch}`;
+}
+
+/** @returns undefined for what is no id of an event */
+export function parseEventId(id: string): { seq: number; epoch: string } | undefined {
+  const [, digits, epoch] = idPattern.exec(id) ?? [];
+  return digits === undefined || epoch === undefined ? undefined : { seq: Number(digits), epoch };
+}

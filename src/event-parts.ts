@@ -1,0 +1,81 @@
+// Owns: joining the event log with who is told and what is told of. May import: everything, like app.ts, which uses it.
+import { join } from 'node:path';
+import { EventSockets, type EventSocketsOptions } from '#api/event-socket.ts';
+import { tapJobs, tapRooms } from '#api/event-taps.ts';
+import { eventView } from '#api/event-views.ts';
+import { StreamSlots } from '#api/stream-slots.ts';
+import { version } from '#api/version.ts';
+import type { Config } from '#config/schema.ts';
+import { EventLog } from '#core/event-log.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { NetPolicy } from '#core/net-policy.ts';
+import type { Logger, StorePort } from '#core/ports.ts';
+import type { Rooms } from '#core/rooms.ts';
+import type { SecretBox } from '#core/secret-box.ts';
+import type { MediaPool } from '#jobs/pool.ts';
+import { type Journal, openJournal } from '#store/journal.ts';
+import { openSecretBox } from '#store/secret-box.ts';
+import { Webhooks } from '#webhooks/index.ts';
+
+export interface EventPartsOptions {
+  readonly config: Config;
+  readonly dataFolder: string;
+  readonly store: StorePort;
+  readonly rooms: Rooms;
+  readonly media: Pick<MediaPool, 'events'>;
+  readonly log: Logger;
+}
+
+export class EventParts extends Owned {
+  readonly journal: Journal;
+  readonly eventLog: EventLog;
+  readonly webhooks: Webhooks;
+  readonly secrets: SecretBox;
+  readonly streams: StreamSlots;
+
+  static async create({ config, dataFolder, store, rooms, media, log }: EventPartsOptions): Promise<EventParts> {
+    const journal = openJournal(join(dataFolder, 'switchyard.db'), log);
+    try {
+      const secrets = openSecretBox(join(dataFolder, 'secrets.key'));
+      const eventLog = new EventLog({ store: journal.events, ...config.events, log });
+      const webhooks = await Webhooks.create({
+        ...{ store, deliveries: journal.deliveries, eventLog, secrets, settings: config.webhooks, log },
+        policy: new NetPolicy({ ...config.netPolicy, schemes: ['http', 'https'] }),
+        present: eventView,
+        userAgent: `Switchyard/${version}`,
+      });
+      tapRooms(rooms, eventLog);
+      tapJobs(media.events, rooms, eventLog);
+      return new EventParts(journal, eventLog, webhooks, secrets, new StreamSlots(config.events.maxFollowers));
+    } catch (thrown) {
+      journal.close();
+      throw thrown;
+    }
+  }
+
+  private constructor(
+    journal: Journal,
+    eventLog: EventLog,
+    webhooks: Webhooks,
+    secrets: SecretBox,
+    streams: StreamSlots,
+  ) {
+    super();
+    this.journal = journal;
+    this.eventLog = eventLog;
+    this.webhooks = webhooks;
+    this.secrets = secrets;
+    this.streams = streams;
+  }
+
+  sockets(options: Omit<EventSocketsOptions, 'eventLog' | 'streams'>): EventSockets {
+    return this.own(new EventSockets({ ...options, eventLog: this.eventLog, streams: this.streams }));
+  }
+
+  /** The last events are written, and stay for webhooks to bring after the next start. */
+  protected override async onClose(reason: CloseReason): Promise<void> {
+    await this.eventLog.close(reason);
+    await this.webhooks.close(reason);
+    this.journal.close();
+  }
+}

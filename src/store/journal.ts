@@ -1,0 +1,28 @@
+// Owns: the door to what is written down in order: events and deliveries. May import: core, ./…
+import type { Logger } from '#core/ports.ts';
+import { openDatabase } from './database.ts';
+import { SqliteDeliveries } from './sqlite-deliveries.ts';
+import { SqliteEvents } from './sqlite-events.ts';
+
+export interface Journal {
+  readonly events: SqliteEvents;
+  readonly deliveries: SqliteDeliveries;
+  close(): void;
+}
+
+/**
+ * In the file of the documents, through a connection of its own: what is told is many and may be written more cheaply than
+ * what must not be forgotten.
+ * @throws GatewayError `conflict`, as `openSqliteStore` does
+ */
+export function openJournal(file: string, log: Logger): Journal {
+  const database = openDatabase(file, 'kill', log);
+  const events = new SqliteEvents(database);
+  return {
+    events,
+    deliveries: new SqliteDeliveries(database, events.epoch),
+    close: () => {
+      if (database.isOpen) database.close();
+    },
+  };
+}

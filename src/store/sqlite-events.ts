@@ -1,0 +1,96 @@
+// Owns: the event log in SQLite. May import: core.
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { EventStorePort, NewDelivery } from '#core/event-log.ts';
+import { type EventFilter, type EventType, eventId, type GatewayEvent, typesOf } from '#core/gateway-events.ts';
+import { randomText } from '#core/ids.ts';
+
+const epochLength = 6;
+
+/** Shares its connection with the deliveries, so that an event and who is to be told of it are one transaction. */
+export class SqliteEvents implements EventStorePort {
+  readonly epoch: string;
+  readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #enqueue: StatementSync;
+  #lastSeq: number;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+    database
+      .prepare(`INSERT INTO meta (name, value) VALUES ('epoch', ?) ON CONFLICT DO NOTHING`)
+      .run(randomText(epochLength));
+    this.epoch = String(database.prepare(`SELECT value FROM meta WHERE name = 'epoch'`).get()?.value);
+    // Not the highest that is there: after all were deleted for their age the numbers still go on.
+    const used = database.prepare(`SELECT seq FROM sqlite_sequence WHERE name = 'events'`).get();
+    this.#lastSeq = Number(used?.seq ?? 0);
+    this.#insert = database.prepare('INSERT INTO events (seq, type, at, room, content) VALUES (?, ?, ?, ?, ?)');
+    this.#enqueue = database.prepare(
+      `INSERT INTO deliveries (webhook, lane, seq, state, attempts, created_at, updated_at, is_replay)
+       VALUES (?, ?, ?, 'pending', 0, ?, ?, 0)`,
+    );
+  }
+
+  get firstSeq(): number {
+    return Number(this.#database.prepare('SELECT min(seq) AS seq FROM events').get()?.seq ?? this.#lastSeq + 1);
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  append(events: readonly GatewayEvent[], deliveries: readonly NewDelivery[]): void {
+    const now = Date.now();
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const { seq, type, atMs, room, data } of events) {
+        this.#insert.run(seq, type, atMs, room?.id ?? null, JSON.stringify({ room, data }));
+      }
+      for (const { webhookId, lane, seq } of deliveries) this.#enqueue.run(webhookId, lane, seq, now, now);
+      this.#database.exec('COMMIT');
+    } catch (thrown) {
+      this.#database.exec('ROLLBACK');
+      throw thrown;
+    }
+    this.#lastSeq = events.at(-1)?.seq ?? this.#lastSeq;
+  }
+
+  read({
+    after,
+    limit,
+    types,
+    roomId,
+  }: EventFilter & { readonly after: number; readonly limit: number }): readonly GatewayEvent[] {
+    const wanted = typesOf(types);
+    const conditions = ['seq > ?'];
+    const values: SQLInputValue[] = [after];
+    if (roomId !== undefined) {
+      conditions.push('room = ?');
+      values.push(roomId);
+    }
+    if (wanted) {
+      conditions.push(`type IN (${wanted.map(() => '?').join(', ')})`);
+      values.push(...wanted);
+    }
+    return this.#database
+      .prepare(`SELECT seq, type, at, content FROM events WHERE ${conditions.join(' AND ')} ORDER BY seq LIMIT ?`)
+      .all(...values, limit)
+      .map((row) => eventOfRow(row, this.epoch));
+  }
+
+  prune(olderThanMs: number, keep: number): number {
+    const { changes } = this.#database
+      .prepare(
+        `DELETE FROM events WHERE (at < ? OR seq <= ?)
+         AND seq NOT IN (SELECT seq FROM deliveries WHERE state = 'pending')`,
+      )
+      .run(olderThanMs, this.#lastSeq - keep);
+    return Number(changes);
+  }
+}
+
+/** @param row with seq, type, at and content */
+export function eventOfRow(row: Record<string, SQLOutputValue>, epoch: string): GatewayEvent {
+  const { room, data } = JSON.parse(String(row.content)) as Pick<GatewayEvent, 'room' | 'data'>;
+  const seq = Number(row.seq);
+  return { seq, id: eventId(seq, epoch), type: String(row.type) as EventType, atMs: Number(row.at), room, data };
+}

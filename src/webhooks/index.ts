@@ -1,0 +1,2 @@
+// Owns: telling other servers what happened here. The folder's only door. May import: core, src/wire.
+export { Webhooks, type WebhooksSettings } from './webhooks.ts';
