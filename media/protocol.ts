@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { jobReasons } from '#core/job.ts';
 import { audioCodecs, videoCodecs } from '#core/media-source.ts';
 import { mixCommand, mixEvent, mixJobSpec } from './mix-protocol.ts';
+import { viewCommand, viewEvent, viewJobSpec } from './view-protocol.ts';
 
 /** Both ends are of one release, except while a worker of the last one still drains: refuse anything else. */
 export const protocolVersion = 1;
@@ -84,6 +85,7 @@ const jobSpec = z.discriminatedUnion('kind', [
     stallTimeoutMs: z.number().positive(),
   }),
   mixJobSpec,
+  viewJobSpec,
 ]);
 
 /** Where the RTP streams of a job stood when its worker died, so that the next one goes on and viewers see one stream. */
@@ -123,6 +125,7 @@ export const toWorkerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('deliverUnit'), jobId, unit: sourceUnit, isReplay: z.boolean() }),
   z.object({ type: z.literal('sourceEnded'), jobId, end: sourceEnd }),
   z.object({ type: z.literal('mixCommand'), jobId, command: mixCommand }),
+  z.object({ type: z.literal('viewCommand'), jobId, command: viewCommand }),
   z.object({ type: z.literal('drain') }),
 ]);
 
@@ -199,6 +202,7 @@ export const fromWorkerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('keyFrameAsked'), jobId, streamId: trackId }),
   z.object({ type: z.literal('sourcePaused'), jobId, isPaused: z.boolean() }),
   z.object({ type: z.literal('mixEvent'), jobId, event: mixEvent }),
+  z.object({ type: z.literal('viewEvent'), jobId, event: viewEvent }),
   z.object({
     type: z.literal('log'),
     level: z.enum(['debug', 'info', 'warn', 'error']),

@@ -1,9 +1,10 @@
 // Owns: the jobs of one media worker process, and what the control process tells it.
 import { type ErrorCode, toGatewayError } from '#core/errors.ts';
-import type { IngressJobSpec } from '#core/job.ts';
+import type { IngressJobSpec, JobSpec } from '#core/job.ts';
 import type { MediaSource, SourceEnd } from '#core/media-source.ts';
 import { JobContext, type Pipeline } from './job-context.ts';
 import { MixPipeline } from './mixer/mix-pipeline.ts';
+import { ViewPipeline } from './mixer/view-pipeline.ts';
 import { FedSource } from './pipelines/fed-source.ts';
 import { IngressPipeline } from './pipelines/ingress.ts';
 import type { FromWorkerMessage, MessageOf, ToWorkerMessage } from './protocol.ts';
@@ -86,18 +87,21 @@ export class WorkerHost {
     const job: RunningJob = {
       context,
       fed: undefined,
-      pipeline:
-        spec.kind === 'mix'
-          ? new MixPipeline({ context, spec })
-          : new IngressPipeline({
-              context,
-              spec: spec as IngressJobSpec,
-              openSource: () => this.#openSource(job, spec as IngressJobSpec),
-              isReplaying: () => job.fed?.isReplaying ?? false,
-            }),
+      pipeline: this.#makePipeline(context, spec as JobSpec, () => job),
     };
     this.#jobs.set(id, job);
     job.pipeline.start();
+  }
+
+  #makePipeline(context: JobContext, spec: JobSpec, job: () => RunningJob): Pipeline {
+    if (spec.kind === 'mix') return new MixPipeline({ context, spec });
+    if (spec.kind === 'view') return new ViewPipeline({ context, spec });
+    return new IngressPipeline({
+      context,
+      spec,
+      openSource: () => this.#openSource(job(), spec),
+      isReplaying: () => job().fed?.isReplaying ?? false,
+    });
   }
 
   #openSource(job: RunningJob, { source }: IngressJobSpec): MediaSource {
@@ -153,6 +157,9 @@ export class WorkerHost {
         return;
       case 'mixCommand':
         if (job.pipeline instanceof MixPipeline) job.pipeline.command(message.command);
+        return;
+      case 'viewCommand':
+        if (job.pipeline instanceof ViewPipeline) job.pipeline.command(message.command);
         return;
       case 'describeStream':
         fed?.describe(message.stream);

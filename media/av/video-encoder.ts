@@ -1,25 +1,14 @@
 // Owns: a video encoder context for real time: no look-ahead, no B-frames, key frames on demand.
-import {
-  AV_PICTURE_TYPE_I,
-  AV_PICTURE_TYPE_NONE,
-  AV_PIX_FMT_NV12,
-  AV_PIX_FMT_YUV420P,
-  AV_PKT_FLAG_KEY,
-  type AVPixelFormat,
-} from 'node-av/constants';
+import { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE, AV_PIX_FMT_YUV420P, AV_PKT_FLAG_KEY } from 'node-av/constants';
+import { type EncodedCodec, type EncoderChoice, encoderCandidates } from './encoder-candidates.ts';
 import { AvError, assertOk, av, findEncoder, isDrained, NativeOwner, openCodec } from './library.ts';
 import { isPictureSide, type Picture } from './picture.ts';
 
-export interface VideoEncoderOptions {
-  readonly codec: 'h264' | 'vp8';
+export interface VideoEncoderOptions extends EncoderChoice {
   readonly width: number;
   readonly height: number;
   readonly framerateHz: number;
   readonly bitrateBps: number;
-  /** Tried first; software when it cannot be opened here. */
-  readonly hardware?: 'nvenc' | 'qsv' | 'vaapi' | undefined;
-  /** x264 preset; `superfast` looks better, `ultrafast` costs half. */
-  readonly preset?: 'ultrafast' | 'superfast' | 'veryfast' | undefined;
   readonly threads?: number | undefined;
 }
 
@@ -34,7 +23,7 @@ export interface EncodedUnit {
 const endlessGop = 100_000;
 
 export class VideoEncoder extends NativeOwner {
-  readonly codec: 'h264' | 'vp8';
+  readonly codec: EncodedCodec;
   readonly width: number;
   readonly height: number;
   /** FFmpeg's name of the encoder in use. */
@@ -132,41 +121,9 @@ export class VideoEncoder extends NativeOwner {
   }
 }
 
-interface Candidate {
-  readonly name: string;
-  readonly pixelFormat: AVPixelFormat;
-  readonly options: Readonly<Record<string, string>>;
-}
-
-function candidates({ codec, hardware, preset }: VideoEncoderOptions): Candidate[] {
-  if (codec === 'vp8') {
-    return [
-      {
-        name: 'libvpx',
-        pixelFormat: AV_PIX_FMT_YUV420P,
-        // Negative speeds are fixed; positive ones adapt to the clock and eat the whole core.
-        options: { deadline: 'realtime', 'cpu-used': '-12', 'lag-in-frames': '0', 'error-resilient': '1' },
-      },
-    ];
-  }
-  const software: Candidate = {
-    name: 'libx264',
-    pixelFormat: AV_PIX_FMT_YUV420P,
-    options: { preset: preset ?? 'superfast', tune: 'zerolatency', profile: 'baseline', forced_idr: '1' },
-  };
-  const hardwareOptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-    nvenc: { preset: 'p3', tune: 'ull', zerolatency: '1', 'forced-idr': '1' },
-    qsv: { preset: 'veryfast', async_depth: '1', forced_idr: '1' },
-    vaapi: { async_depth: '1' },
-  };
-  if (!hardware) return [software];
-  const pixelFormat = hardware === 'nvenc' ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_NV12;
-  return [{ name: `h264_${hardware}`, pixelFormat, options: hardwareOptions[hardware] ?? {} }, software];
-}
-
 function openFirst(options: VideoEncoderOptions, bitrateBps: number): { context: av.CodecContext; name: string } {
   let lastError: unknown = new AvError('video encoder', 0, `there is none for ${options.codec}`);
-  for (const candidate of candidates(options)) {
+  for (const candidate of encoderCandidates(options)) {
     // Pictures come as I420; a device that wants them otherwise would need an upload that is not here.
     if (candidate.pixelFormat !== AV_PIX_FMT_YUV420P) continue;
     const codec = findEncoder(candidate.name);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { defaultBitrateBps } from '#core/default-bitrate.ts';
 import type { IngressJobSpec } from '#core/job.ts';
 import type { SourceStream } from '#core/media-source.ts';
-import { defaultBitrateBps } from './default-bitrate.ts';
 import { type BitstreamFacts, judge } from './verdict.ts';
 
 const spec: IngressJobSpec = {

@@ -1,10 +1,11 @@
 // Owns: one video stream decoded, brought to size and encoded again.
+
+import { defaultBitrateBps } from '#core/default-bitrate.ts';
 import type { VideoCodec } from '#core/media-source.ts';
 import type { Picture } from '../av/picture.ts';
 import { Scaler } from '../av/scaler.ts';
 import { VideoDecoder } from '../av/video-decoder.ts';
 import { type EncodedUnit, VideoEncoder } from '../av/video-encoder.ts';
-import { defaultBitrateBps } from './default-bitrate.ts';
 
 export interface VideoTranscoderOptions {
   readonly from: VideoCodec;

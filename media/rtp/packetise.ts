@@ -1,4 +1,4 @@
-// Owns: cutting frames into RTP payloads: H.264 (RFC 6184), VP8 (RFC 7741).
+// Owns: cutting frames into RTP payloads: H.264 (RFC 6184), VP8 (RFC 7741), VP9 (RFC 9628).
 import { h264Nal, h264NalType } from './h264.ts';
 
 /** Leaves room for IP, UDP, SRTP and header extensions on any path that carries 1280 bytes. */
@@ -76,6 +76,32 @@ export function packetiseVp8(frame: Uint8Array, pictureId: number, maxBytes = ma
     payload[1] = 0x80;
     payload.writeUInt16BE(0x8000 | (pictureId & 0x7fff), 2);
     payload.set(part, 4);
+    payloads.push(payload);
+  }
+  return payloads;
+}
+
+/** VP9 in flexible mode, each frame after the one before it, RFC 9628 §4.2. */
+export function packetiseVp9(
+  frame: Uint8Array,
+  pictureId: number,
+  isKey: boolean,
+  maxBytes = maxPayloadBytes,
+): Uint8Array[] {
+  const payloads: Uint8Array[] = [];
+  const headerLength = isKey ? 3 : 4;
+  const room = maxBytes - headerLength;
+  for (let offset = 0; offset < frame.length; offset += room) {
+    const part = frame.subarray(offset, offset + room);
+    const payload = Buffer.allocUnsafe(headerLength + part.length);
+    const isFirst = offset === 0;
+    const isLast = offset + room >= frame.length;
+    // I and F; P for what depends on another; B and E where the frame begins and ends.
+    payload[0] = 0x90 | (isKey ? 0 : 0x40) | (isFirst ? 0x08 : 0) | (isLast ? 0x04 : 0);
+    payload.writeUInt16BE(0x8000 | (pictureId & 0x7fff), 1);
+    // P_DIFF 1, and no more of them.
+    if (!isKey) payload[3] = 1 << 1;
+    payload.set(part, headerLength);
     payloads.push(payload);
   }
   return payloads;

@@ -23,7 +23,9 @@ const systemPackages = [
   { role: 'libsrtp', name: 'libsrtp2-dev', why: 'stands in where the source of libsrtp cannot be had' },
 
   { role: 'test', name: 'chromium', why: 'browsers that really meet in a room' },
-  { role: 'test', name: 'fonts-dejavu-core', why: 'text on screenshots' },
+  { role: 'test', name: 'fonts-dejavu-core', why: 'text on screenshots, names in views' },
+  { role: 'test', name: 'fonts-noto-cjk', why: 'Chinese, Japanese and Korean names in views' },
+  { role: 'test', name: 'fonts-noto-core', why: 'names in views in Indian, Thai and other scripts' },
   { role: 'test', name: 'ffmpeg', why: 'a peer independent of our own media code; makes and checks fixtures' },
   { role: 'test', name: 'gstreamer1.0-tools', why: 'gst-launch: an independent WHIP publisher' },
   { role: 'test', name: 'gstreamer1.0-plugins-base', why: 'opus and test sources' },

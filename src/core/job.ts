@@ -7,6 +7,7 @@ import { type CloseReason, Owned } from './lifecycle.ts';
 import type { MixCommand, MixEvent, MixJobSpec } from './mix-messages.ts';
 import type { SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { MediaKind, RtpParameters } from './rtp.ts';
+import type { ViewCommand, ViewEvent, ViewJobSpec } from './view-messages.ts';
 
 export type JobState = 'starting' | 'live' | 'stalled' | 'reconnecting' | 'ended' | 'failed';
 
@@ -131,12 +132,12 @@ export interface IngressJobSpec {
   readonly stallTimeoutMs: number;
 }
 
-export type JobSpec = IngressJobSpec | MixJobSpec;
+export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec;
 
 /** The way from a job's owner to the worker that runs it now. */
 export interface JobLink {
   readonly transport: SfuPlainTransport;
-  send(command: MixCommand): void;
+  send(command: MixCommand | ViewCommand): void;
 }
 
 /** What the owner of a job does for it: gives it a room and takes its streams in. */
@@ -156,7 +157,7 @@ export interface JobHost {
    * told what to do while they run.
    */
   attached?(link: JobLink, isNewWorker: boolean): void;
-  received?(event: MixEvent): void;
+  received?(event: MixEvent | ViewEvent): void;
 }
 
 export type JobEvents = {

@@ -4,6 +4,7 @@ import type { Job, JobHost } from '#core/job.ts';
 import type { MediaSource } from '#core/media-source.ts';
 import type { MixCommand } from '#core/mix-messages.ts';
 import type { Logger } from '#core/ports.ts';
+import type { ViewCommand } from '#core/view-messages.ts';
 import type { FromWorkerMessage, MessageOf, TrackResume } from '#media/protocol.ts';
 import type { MediaWorker } from './media-worker.ts';
 import type { RoomLink } from './room-link.ts';
@@ -51,8 +52,12 @@ export class JobRun {
 
   /** Lets the owner of a job that is told what to do while it runs talk to its worker. */
   #attach(link: RoomLink, isNewWorker: boolean): void {
-    const { id: jobId } = this.job;
-    const send = (command: MixCommand) => this.#worker?.send({ type: 'mixCommand', jobId, command });
+    const { id: jobId, spec } = this.job;
+    const isView = spec.kind === 'view';
+    const send = (command: MixCommand | ViewCommand) => {
+      if (isView) this.#worker?.send({ type: 'viewCommand', jobId, command: command as ViewCommand });
+      else this.#worker?.send({ type: 'mixCommand', jobId, command: command as MixCommand });
+    };
     this.host.attached?.({ transport: link.transport, send }, isNewWorker);
   }
 

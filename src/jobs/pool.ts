@@ -225,6 +225,7 @@ export class MediaPool extends Owned implements MediaPort {
         run.feed?.setPaused(message.isPaused);
         return;
       case 'mixEvent':
+      case 'viewEvent':
         run.host.received?.(message.event);
         return;
     }

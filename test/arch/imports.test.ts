@@ -18,7 +18,10 @@ const forMedia = [
     'job.ts',
     'leg-media.ts',
     'lifecycle.ts',
+    'default-bitrate.ts',
     'mix-messages.ts',
+    'view-layout.ts',
+    'view-messages.ts',
   ].map((file) => `${core}${file}`),
   'src/telemetry/',
 ];

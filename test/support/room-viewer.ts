@@ -3,9 +3,16 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { SfuConsumer, SfuPlainTransport, SfuProducer, SfuRoom } from '#core/ports.ts';
 import { AudioDecoder } from '#media/av/audio-decoder.ts';
+import type { Picture } from '#media/av/picture.ts';
 import { readNumber } from '#media/av/test-signals.ts';
 import { VideoDecoder } from '#media/av/video-decoder.ts';
-import { type Depacketiser, H264Depacketiser, PlainDepacketiser, Vp8Depacketiser } from '#media/rtp/depacketise.ts';
+import {
+  type Depacketiser,
+  H264Depacketiser,
+  PlainDepacketiser,
+  Vp8Depacketiser,
+  Vp9Depacketiser,
+} from '#media/rtp/depacketise.ts';
 import { isRtcp, parseRtp, type RtpPacket } from '#media/rtp/packet.ts';
 import { ReorderBuffer } from '#media/rtp/reorder.ts';
 import { buildPli, parseRtcp } from '#media/rtp/rtcp.ts';
@@ -49,6 +56,8 @@ export class RoomViewer {
   readonly #room: SfuRoom;
   readonly #streams = new Map<number, Stream>();
   #wake: () => void = () => undefined;
+  /** Sees each picture while it is there. */
+  onPicture: (picture: Picture) => void = () => undefined;
   packets = 0;
 
   static async join(room: SfuRoom): Promise<RoomViewer> {
@@ -82,12 +91,8 @@ export class RoomViewer {
       kind: consumer.kind,
       consumer,
       clockRateHz: codec?.clockRate ?? 0,
-      depacketiser: !isVideo
-        ? new PlainDepacketiser()
-        : name === 'vp8'
-          ? new Vp8Depacketiser()
-          : new H264Depacketiser(),
-      video: isVideo ? new VideoDecoder({ codec: name === 'vp8' ? 'vp8' : 'h264' }) : undefined,
+      depacketiser: depacketiserFor(name),
+      video: isVideo ? new VideoDecoder({ codec: name === 'vp8' || name === 'vp9' ? name : 'h264' }) : undefined,
       audio: isVideo
         ? undefined
         : new AudioDecoder({
@@ -159,8 +164,15 @@ export class RoomViewer {
       if (!stream.hasKey) return;
       stream.video?.decode(frame.data, 0, (picture) => {
         const { width, height } = picture;
+        this.onPicture(picture);
         this.pictures.push({ number: readNumber(picture), width, height, arrivalUs, unixUs });
       });
     });
   }
+}
+
+function depacketiserFor(codec: string): Depacketiser {
+  if (codec === 'vp8') return new Vp8Depacketiser();
+  if (codec === 'vp9') return new Vp9Depacketiser();
+  return codec === 'h264' ? new H264Depacketiser() : new PlainDepacketiser();
 }

@@ -1,5 +1,4 @@
-// Owns: the bitrate of a video that nobody chose one for. Folder: what happens to media between a source and a room.
-// May import: media/{av,rtp}, core/{errors,media-source,job types}.
+// Owns: the bitrate of a video that nobody chose one for. Pure. May import: nothing.
 
 /** kbit/s at 30 frames per second; what lies between is interpolated by area. */
 const table: readonly (readonly [width: number, height: number, kbps: number])[] = [

@@ -1,0 +1,42 @@
+// Owns: a PNG or JPEG file as a picture.
+import { av, findDecoder, openCodec } from './library.ts';
+import { isPictureSide, Picture } from './picture.ts';
+
+const pngStart = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
+const jpegStart = Buffer.from([0xff, 0xd8, 0xff]);
+
+/** @returns undefined for what is neither, by its first bytes */
+function imageKind(data: Uint8Array): 'png' | 'mjpeg' | undefined {
+  const starts = (bytes: Buffer) => bytes.equals(data.subarray(0, bytes.length));
+  if (starts(pngStart)) return 'png';
+  return starts(jpegStart) ? 'mjpeg' : undefined;
+}
+
+/**
+ * @param use gets the picture in whatever format it has, lent for the length of the call
+ * @returns false when it is no image that can be read
+ */
+export function decodeImage(data: Uint8Array, use: (picture: Picture) => void): boolean {
+  const kind = imageKind(data);
+  if (!kind) return false;
+  const codec = findDecoder(kind);
+  using context = new av.CodecContext();
+  using packet = new av.Packet();
+  using frame = new av.Frame();
+  context.allocContext3(codec);
+  context.threadCount = 1;
+  openCodec(context, codec, {});
+  packet.alloc();
+  frame.alloc();
+  packet.data = Buffer.from(data);
+  if (context.sendPacketSync(packet) < 0) return false;
+  let code = context.receiveFrameSync(frame);
+  if (code < 0) {
+    // A decoder with a delay of one gives it when told that nothing follows.
+    context.sendPacketSync(null);
+    code = context.receiveFrameSync(frame);
+  }
+  if (code < 0 || !isPictureSide(frame.width) || !isPictureSide(frame.height)) return false;
+  Picture.lend(frame, use);
+  return true;
+}

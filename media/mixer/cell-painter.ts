@@ -1,0 +1,115 @@
+// Owns: one input in its cell: what of it must be painted again, and with what over it. May import: media/av.
+import { type Canvas, CellScaler, type Tile } from '../av/canvas.ts';
+import type { Picture } from '../av/picture.ts';
+import type { Backdrop } from './backdrop.ts';
+import { fitInto, type Rectangle } from './fit.ts';
+import type { Cell } from './layout.ts';
+import { initialsTile, labelTile } from './tiles.ts';
+import type { ViewInput } from './view-input.ts';
+
+/** Behind initials. */
+const emptyColor = { y: 44, u: 130, v: 126 };
+/** Of who speaks. */
+const borderColor = { y: 170, u: 60, v: 60 };
+
+export interface PaintStyle {
+  readonly hasLabels: boolean;
+  readonly isSpeaking: boolean;
+}
+
+export class CellPainter implements Disposable {
+  readonly input: ViewInput;
+  readonly #scaler = new CellScaler();
+  #cell: Cell;
+  /** Everything that decides how the cell looks but for the picture itself. */
+  #painted = '';
+  #paintedSerial = -1;
+  #fit: ReturnType<typeof fitInto> | undefined;
+  #label: { readonly tile: Tile | undefined; readonly key: string } | undefined;
+
+  constructor(input: ViewInput, cell: Cell) {
+    this.input = input;
+    this.#cell = cell;
+  }
+
+  get cell(): Cell {
+    return this.#cell;
+  }
+
+  setCell(cell: Cell): void {
+    this.#cell = cell;
+  }
+
+  /** The canvas was wiped under it. */
+  invalidate(): void {
+    this.#painted = '';
+  }
+
+  /** @returns whether there was anything to paint */
+  paint(canvas: Canvas, backdrop: Backdrop, style: PaintStyle): boolean {
+    const { latest, rotation, serial } = this.input;
+    const size = latest ? `${latest.width}x${latest.height}:${rotation}` : 'none';
+    const look = `${size}:${style.hasLabels}:${style.isSpeaking}:${this.input.info.name}`;
+    const isWhole = look !== this.#painted;
+    if (!isWhole && serial === this.#paintedSerial) return false;
+    this.#painted = look;
+    this.#paintedSerial = serial;
+    if (isWhole) backdrop.restore(canvas, this.#cell);
+    if (latest) this.#paintPicture(canvas, latest, isWhole, style);
+    else if (isWhole) this.#paintInitials(canvas, style);
+    if (style.isSpeaking) this.#paintBorder(canvas);
+    return true;
+  }
+
+  #paintPicture(canvas: Canvas, picture: Picture, isWhole: boolean, style: PaintStyle): void {
+    const { rotation } = this.input;
+    const isTurned = rotation === 90 || rotation === 270;
+    if (isWhole || !this.#fit) {
+      const [width, height] = isTurned ? [picture.height, picture.width] : [picture.width, picture.height];
+      this.#fit = fitInto(width, height, this.#cell, this.#cell.fitPolicy);
+    }
+    const { source, target } = this.#fit;
+    const part = isTurned ? { x: source.y, y: source.x, width: source.height, height: source.width } : source;
+    this.#scaler.paint(picture, part, rotation, canvas, target);
+    if (style.hasLabels) this.#paintLabel(canvas, target);
+  }
+
+  #paintInitials(canvas: Canvas, style: PaintStyle): void {
+    const { cell } = this;
+    canvas.fill(cell, emptyColor);
+    const tile = initialsTile(this.input.info.name, cell.height, cell.width);
+    const even = (value: number) => Math.floor(value / 2) * 2;
+    const x = cell.x + even((cell.width - tile.width) / 2);
+    canvas.blend(tile, x, cell.y + even((cell.height - tile.height) / 2), cell);
+    if (style.hasLabels) this.#paintLabel(canvas, cell);
+  }
+
+  /** On the picture and not beside it: only there is the ground new each time. */
+  #paintLabel(canvas: Canvas, ground: Rectangle): void {
+    const { name } = this.input.info;
+    const key = `${name}:${this.#cell.height}:${ground.width}`;
+    if (this.#label?.key !== key) {
+      const tile = name === '' ? undefined : labelTile(name, this.#cell.height, ground.width);
+      this.#label = { tile, key };
+    }
+    const { tile } = this.#label;
+    if (tile && tile.height <= ground.height)
+      canvas.blend(tile, ground.x, ground.y + ground.height - tile.height, ground);
+  }
+
+  #paintBorder(canvas: Canvas): void {
+    const { x, y, width, height } = this.#cell;
+    const thick = height >= 200 ? 4 : 2;
+    const sides = [
+      { x, y, width, height: thick },
+      { x, y: y + height - thick, width, height: thick },
+      { x, y, width: thick, height },
+      { x: x + width - thick, y, width: thick, height },
+    ];
+    for (const side of sides) canvas.fill(side, borderColor);
+  }
+
+  [Symbol.dispose](): void {
+    this.#scaler[Symbol.dispose]();
+  }
+}

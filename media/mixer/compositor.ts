@@ -1,0 +1,165 @@
+// Owns: the canvas of a view: who stands where on it, and painting what is new. Nothing is ever rebuilt.
+// May import: media/av, core's words.
+import type { ViewInput as ViewInputInfo, ViewLook, ViewPlace } from '#core/view-messages.ts';
+import { Canvas } from '../av/canvas.ts';
+import { Backdrop } from './backdrop.ts';
+import { CellPainter } from './cell-painter.ts';
+import { type Cell, capacityOf, cellsFor } from './layout.ts';
+import { Stage } from './stage.ts';
+import { ViewInput, type ViewInputEvents } from './view-input.ts';
+
+export interface CompositorOptions {
+  readonly width: number;
+  readonly height: number;
+  readonly look: ViewLook;
+  /** Somebody stands elsewhere than before. */
+  readonly onArranged: (order: readonly number[], places: readonly ViewPlace[]) => void;
+}
+
+export class Compositor implements Disposable {
+  readonly canvas: Canvas;
+  readonly stage: Stage;
+  readonly inputs = new Map<number, ViewInput>();
+  readonly #options: CompositorOptions;
+  #look: ViewLook;
+  #backdrop: Backdrop;
+  #painters: CellPainter[] = [];
+  /** For each painter those above it that it would paint over. */
+  #above: CellPainter[][] = [];
+  #isWiped = true;
+  #isToArrange = true;
+  #lastArranged = '';
+
+  constructor(options: CompositorOptions) {
+    this.#options = options;
+    this.#look = options.look;
+    this.canvas = new Canvas(options.width, options.height);
+    this.#backdrop = this.#makeBackdrop();
+    this.stage = new Stage(stageOptions(this.#look));
+  }
+
+  setLook(look: ViewLook): void {
+    this.#look = look;
+    this.stage.setOptions(stageOptions(look));
+    this.#backdrop[Symbol.dispose]();
+    this.#backdrop = this.#makeBackdrop();
+    this.#isWiped = true;
+    this.arrangeSoon();
+  }
+
+  /** @returns the input, new or changed */
+  put(info: ViewInputInfo, events: ViewInputEvents): ViewInput {
+    const known = this.inputs.get(info.inputId);
+    if (known) known.update(info);
+    const input = known ?? new ViewInput(info, events);
+    this.inputs.set(input.id, input);
+    this.stage.add({ id: input.id, isShared: info.isShared });
+    this.arrangeSoon();
+    return input;
+  }
+
+  drop(id: number): ViewInput | undefined {
+    const input = this.inputs.get(id);
+    if (!input) return undefined;
+    this.inputs.delete(id);
+    this.stage.remove(id);
+    // The cells are given away before anything is painted again.
+    this.#arrange();
+    input[Symbol.dispose]();
+    return input;
+  }
+
+  /** Before the next picture is painted: several changes at once move everybody once. */
+  arrangeSoon(): void {
+    this.#isToArrange = true;
+  }
+
+  get seenCount(): number {
+    return this.#painters.length;
+  }
+
+  /** @returns whether anything on the canvas has changed */
+  paint(nowMs: number): boolean {
+    if (this.stage.step(nowMs, this.#places)) this.#isToArrange = true;
+    if (this.#isToArrange) this.#arrange();
+    this.canvas.open();
+    let isChanged = this.#isWiped;
+    if (this.#isWiped) this.#wipe();
+    const { speaker } = this.stage;
+    const { hasLabels, hasSpeakerBorder } = this.#look;
+    this.#painters.forEach((painter, index) => {
+      const isSpeaking = hasSpeakerBorder && painter.input.id === speaker;
+      if (!painter.paint(this.canvas, this.#backdrop, { hasLabels, isSpeaking })) return;
+      isChanged = true;
+      for (const other of this.#above[index] ?? []) other.invalidate();
+    });
+    return isChanged;
+  }
+
+  [Symbol.dispose](): void {
+    for (const painter of this.#painters) painter[Symbol.dispose]();
+    for (const input of this.inputs.values()) input[Symbol.dispose]();
+    this.#backdrop[Symbol.dispose]();
+    this.canvas[Symbol.dispose]();
+  }
+
+  get #places(): number {
+    return capacityOf(this.#look.layout, Math.min(this.stage.count, this.#look.maxInputs));
+  }
+
+  #makeBackdrop(): Backdrop {
+    const { backgroundColor, backgroundImage } = this.#look;
+    return new Backdrop(backgroundColor, backgroundImage, this.#options.width, this.#options.height);
+  }
+
+  #wipe(): void {
+    const { width, height } = this.canvas;
+    this.#backdrop.restore(this.canvas, { x: 0, y: 0, width, height });
+    for (const painter of this.#painters) painter.invalidate();
+    this.#isWiped = false;
+  }
+
+  #arrange(): void {
+    this.#isToArrange = false;
+    const seen = this.stage.seen(this.#places);
+    const cells = cellsFor(this.#look.layout, this.canvas, seen.length, seen[0]?.isShared ?? false);
+    const past = new Map(this.#painters.map((painter) => [painter.input.id, painter]));
+    this.#painters = seen.flatMap(({ id }, index) => {
+      const [input, cell] = [this.inputs.get(id), cells[index]];
+      if (!input || !cell) return [];
+      const painter = past.get(id) ?? new CellPainter(input, cell);
+      past.delete(id);
+      painter.setCell(cell);
+      return [painter];
+    });
+    for (const painter of past.values()) painter[Symbol.dispose]();
+    this.#above = this.#painters.map(({ cell }, index) =>
+      this.#painters.slice(index + 1).filter((other) => isOver(cell, other.cell)),
+    );
+    this.#tellArranged();
+  }
+
+  #tellArranged(): void {
+    const places = this.#painters.map(({ input, cell: { regionId, x, y, width, height } }) => {
+      return { inputId: input.id, regionId, x, y, width, height };
+    });
+    const order = [...places.map(({ inputId }) => inputId), ...this.#unseen(places)];
+    const arranged = JSON.stringify({ order, places });
+    if (arranged === this.#lastArranged) return;
+    this.#lastArranged = arranged;
+    this.#isWiped = true;
+    this.#options.onArranged(order, places);
+  }
+
+  #unseen(places: readonly ViewPlace[]): number[] {
+    return this.stage.order.filter((id) => !places.some(({ inputId }) => inputId === id));
+  }
+}
+
+function stageOptions({ maxInputs, isVoicePrimary, layout }: ViewLook) {
+  return { maxInputs, isVoicePrimary, isShareFirst: layout.base === 'share-first' };
+}
+
+function isOver(a: Cell, b: Cell): boolean {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}

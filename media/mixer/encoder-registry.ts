@@ -1,0 +1,212 @@
+// Owns: the encoders of one view: one for each distinct request, made by the first who asks, gone with the last.
+// May import: media/av, core's words.
+import type { EncoderRequest, ViewEncoderStats } from '#core/view-messages.ts';
+import type { Picture } from '../av/picture.ts';
+import { Scaler } from '../av/scaler.ts';
+import { type EncodedUnit, VideoEncoder } from '../av/video-encoder.ts';
+
+/** Somebody who takes what an encoder makes, in this process: an RTP track of the room, an egress. */
+export interface EncodedTap {
+  /** @param clockUs when the picture is to be shown, on the machine's monotonic clock */
+  onUnit(unit: EncodedUnit, clockUs: number): void;
+  /** The encoder failed; nothing comes any more. */
+  onFailed?(message: string): void;
+}
+
+/** A tap in its encoder; closed when nobody wants it any more. */
+export interface TapHandle {
+  /** With the next picture; several requests at once cost one key frame. */
+  requestKeyFrame(): void;
+  /** Of the encoder, and so of everybody who has the same. */
+  setBitrate(bitrateBps: number): void;
+  close(): void;
+}
+
+/** A key frame within this time of the last is put off to its end: who has just joined has that one. */
+const keyFrameSpacingUs = 300_000;
+
+class SharedEncoder implements Disposable {
+  readonly request: EncoderRequest;
+  readonly taps = new Set<EncodedTap>();
+  readonly #encoder: VideoEncoder;
+  #nextUs = 0;
+  #lastKeyUs = Number.NEGATIVE_INFINITY;
+  #mustKey = true;
+  #frames = 0;
+  #keyFrames = 0;
+  #bytes = 0;
+
+  constructor(request: EncoderRequest) {
+    this.request = request;
+    this.#encoder = new VideoEncoder({ ...request });
+  }
+
+  get stats(): ViewEncoderStats {
+    const { codec, width, height, framerateHz } = this.request;
+    return {
+      ...{ codec, width, height, framerateHz, bitrateBps: this.#encoder.bitrateBps },
+      ...{ users: this.taps.size, frames: this.#frames, keyFrames: this.#keyFrames, bytes: this.#bytes },
+    };
+  }
+
+  get wantsKeyFrame(): boolean {
+    return this.#mustKey;
+  }
+
+  requestKeyFrame(): void {
+    this.#mustKey = true;
+  }
+
+  setBitrate(bitrateBps: number): void {
+    if (this.#encoder.bitrateBps === bitrateBps) return;
+    this.#encoder.setBitrate(bitrateBps);
+  }
+
+  /** Whether it wants the picture of this moment, at its own rate. */
+  isDue(clockUs: number, tickUs: number): boolean {
+    return clockUs + tickUs / 2 >= this.#nextUs;
+  }
+
+  encode(picture: Picture, clockUs: number): void {
+    const stepUs = 1e6 / this.request.framerateHz;
+    this.#nextUs = Math.max(this.#nextUs + stepUs, clockUs + stepUs / 2);
+    const sinceKeyUs = clockUs - this.#lastKeyUs;
+    const isDue = this.#mustKey && sinceKeyUs >= keyFrameSpacingUs;
+    if (isDue || sinceKeyUs >= this.request.keyFrameIntervalS * 1e6) {
+      this.#mustKey = false;
+      this.#encoder.requestKeyFrame();
+    }
+    this.#encoder.encode(picture, clockUs, (unit) => this.#emit(unit, clockUs));
+  }
+
+  [Symbol.dispose](): void {
+    this.#encoder[Symbol.dispose]();
+  }
+
+  #emit(unit: EncodedUnit, clockUs: number): void {
+    this.#frames += 1;
+    this.#bytes += unit.data.length;
+    if (unit.isKey) {
+      this.#keyFrames += 1;
+      this.#lastKeyUs = clockUs;
+    }
+    for (const tap of [...this.taps]) tap.onUnit(unit, clockUs);
+  }
+}
+
+export class EncoderRegistry implements Disposable {
+  readonly #encoders = new Map<string, SharedEncoder>();
+  readonly #scalers = new Map<string, Scaler>();
+
+  get stats(): ViewEncoderStats[] {
+    return [...this.#encoders.values()].map((encoder) => encoder.stats);
+  }
+
+  get size(): number {
+    return this.#encoders.size;
+  }
+
+  /** Somebody waits for one. */
+  get wantsKeyFrame(): boolean {
+    return [...this.#encoders.values()].some((encoder) => encoder.wantsKeyFrame);
+  }
+
+  has(request: EncoderRequest): boolean {
+    return this.#encoders.has(keyOf(request));
+  }
+
+  /** CPU milliseconds per second of what is there, about. */
+  get costMsPerS(): number {
+    let sum = 0;
+    for (const { request } of this.#encoders.values()) sum += encodingCostMsPerS(request);
+    return sum;
+  }
+
+  /** @throws AvError when this build has no such encoder */
+  tap(request: EncoderRequest, tap: EncodedTap): TapHandle {
+    const key = keyOf(request);
+    const encoder = this.#encoders.get(key) ?? new SharedEncoder(request);
+    this.#encoders.set(key, encoder);
+    encoder.taps.add(tap);
+    encoder.requestKeyFrame();
+    return {
+      requestKeyFrame: () => encoder.requestKeyFrame(),
+      setBitrate: (bitrateBps) => encoder.setBitrate(bitrateBps),
+      close: () => {
+        encoder.taps.delete(tap);
+        if (encoder.taps.size === 0) this.#drop(key, encoder);
+      },
+    };
+  }
+
+  /** Scales once for each size. @param tickUs from one picture to the next */
+  encode(picture: Picture, clockUs: number, tickUs: number): void {
+    const bySize = Map.groupBy(
+      [...this.#encoders.values()].filter((encoder) => encoder.isDue(clockUs, tickUs)),
+      ({ request }) => `${request.width}x${request.height}`,
+    );
+    for (const [size, encoders] of bySize) {
+      const [first] = encoders;
+      if (!first) continue;
+      const scaler = this.#scalers.get(size) ?? new Scaler(first.request.width, first.request.height);
+      this.#scalers.set(size, scaler);
+      scaler.scale(picture, (scaled) => {
+        for (const encoder of encoders) this.#encodeOne(encoder, scaled, clockUs);
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const encoder of this.#encoders.values()) encoder[Symbol.dispose]();
+    for (const scaler of this.#scalers.values()) scaler[Symbol.dispose]();
+    this.#encoders.clear();
+    this.#scalers.clear();
+  }
+
+  /** One that fails is no reason for the others to. */
+  #encodeOne(encoder: SharedEncoder, picture: Picture, clockUs: number): void {
+    try {
+      encoder.encode(picture, clockUs);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const taps = [...encoder.taps];
+      encoder.taps.clear();
+      this.#drop(keyOf(encoder.request), encoder);
+      for (const tap of taps) tap.onFailed?.(message);
+    }
+  }
+
+  #drop(key: string, encoder: SharedEncoder): void {
+    if (this.#encoders.get(key) !== encoder) return;
+    this.#encoders.delete(key);
+    // Not now: it may be its own picture that made its last tap leave.
+    setImmediate(() => encoder[Symbol.dispose]());
+    const { width, height } = encoder.request;
+    const isSizeUsed = [...this.#encoders.values()].some(
+      ({ request }) => request.width === width && request.height === height,
+    );
+    if (isSizeUsed) return;
+    const size = `${width}x${height}`;
+    const scaler = this.#scalers.get(size);
+    this.#scalers.delete(size);
+    setImmediate(() => scaler?.[Symbol.dispose]());
+  }
+}
+
+function keyOf({ codec, profile, width, height, framerateHz, bitrateBps, keyFrameIntervalS }: EncoderRequest): string {
+  const format = codec === 'h264' ? `${codec}:${profile}` : codec;
+  return `${format}:${width}x${height}@${framerateHz}:${bitrateBps}:${keyFrameIntervalS}`;
+}
+
+/** Measured at 720p30, one thread. */
+const costs720p30: Readonly<Record<EncoderRequest['codec'], number>> = {
+  h264: 110,
+  vp8: 90,
+  vp9: 200,
+  h265: 250,
+  av1: 300,
+};
+
+export function encodingCostMsPerS({ codec, width, height, framerateHz }: EncoderRequest): number {
+  return Math.round(costs720p30[codec] * ((width * height) / (1_280 * 720)) * (framerateHz / 30));
+}

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { initialTempo, nextTempo, tempoSteps } from './tempo.ts';
+
+const busy = { utilization: 0.99, skippedShare: 0 };
+const late = { utilization: 0.5, skippedShare: 0.3 };
+const easy = { utilization: 0.3, skippedShare: 0 };
+
+test('too much work makes it slower at once, down to a sixth', () => {
+  let state = nextTempo(initialTempo, busy);
+  expect(tempoSteps[state.step]).toBe(2 / 3);
+  for (let i = 0; i < 20; i++) state = nextTempo(state, late);
+  expect(tempoSteps[state.step]).toBe(1 / 6);
+});
+
+test('it gets faster again after four easy seconds, one step at a time', () => {
+  let state = { step: 2, easySeconds: 0 };
+  for (let i = 0; i < 3; i++) state = nextTempo(state, easy);
+  expect(state.step).toBe(2);
+  expect(nextTempo(state, easy)).toEqual({ step: 1, easySeconds: 0 });
+});
+
+test('it does not try what would be too much again', () => {
+  let state = { step: 1, easySeconds: 3 };
+  for (let i = 0; i < 20; i++) state = nextTempo(state, { utilization: 0.6, skippedShare: 0 });
+  expect(state.step).toBe(1);
+});

@@ -1,0 +1,59 @@
+// Owns: the beat of one view: any rate, by the machine's monotonic clock. What is missed is let go by, never made up for.
+import { clockNowUs } from '../rtp/sequence.ts';
+
+export type OnTick = (clockUs: number, tickUs: number) => void;
+
+export class ViewClock {
+  readonly #onTick: OnTick;
+  #tickUs: number;
+  #dueUs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** Since the start. */
+  ticks = 0;
+  skipped = 0;
+
+  constructor(framerateHz: number, onTick: OnTick) {
+    this.#tickUs = 1e6 / framerateHz;
+    this.#onTick = onTick;
+  }
+
+  start(): void {
+    this.#dueUs = clockNowUs() + this.#tickUs;
+    this.#schedule();
+  }
+
+  setRate(framerateHz: number): void {
+    this.#tickUs = 1e6 / framerateHz;
+  }
+
+  get framerateHz(): number {
+    return 1e6 / this.#tickUs;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #schedule(): void {
+    // Timers fire up to a millisecond late: deadlines count from each other, so that this does not add up.
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, (this.#dueUs - clockNowUs()) / 1_000));
+  }
+
+  #run(): void {
+    const nowUs = clockNowUs();
+    // Node rounds down to whole milliseconds, so it may be early.
+    if (nowUs < this.#dueUs - 500) {
+      this.#schedule();
+      return;
+    }
+    const missed = Math.max(0, Math.floor((nowUs - this.#dueUs) / this.#tickUs));
+    this.skipped += missed;
+    this.#dueUs += missed * this.#tickUs;
+    this.ticks += 1;
+    const clockUs = Math.round(this.#dueUs);
+    this.#dueUs += this.#tickUs;
+    this.#onTick(clockUs, this.#tickUs);
+    if (this.#timer) this.#schedule();
+  }
+}

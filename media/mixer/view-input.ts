@@ -1,0 +1,177 @@
+// Owns: one picture source of a view: a stream of the room, decoded once, of which the latest picture is kept.
+import type { ViewInput as ViewInputInfo } from '#core/view-messages.ts';
+import type { Rotation } from '../av/canvas.ts';
+import type { Picture } from '../av/picture.ts';
+import { VideoDecoder } from '../av/video-decoder.ts';
+import {
+  type Depacketiser,
+  H264Depacketiser,
+  type RtpFrame,
+  Vp8Depacketiser,
+  Vp9Depacketiser,
+} from '../rtp/depacketise.ts';
+import { findExtension } from '../rtp/extension.ts';
+import { parseRtp } from '../rtp/packet.ts';
+import { ReorderBuffer } from '../rtp/reorder.ts';
+
+/** What is sent again on request takes about a round trip; a picture later than this is worth less than the next. */
+const maxWaitUs = 120_000;
+const maxHeldPackets = 512;
+/** A publisher answers with hundreds of packets: not more often. */
+const keyFrameIntervalMs = 500;
+const firstPatienceMs = 150;
+
+export interface ViewInputEvents {
+  keyFrameWanted(): void;
+  sized(width: number, height: number): void;
+}
+
+type Stream = NonNullable<ViewInputInfo['stream']>;
+
+export class ViewInput implements Disposable {
+  readonly id: number;
+  readonly #events: ViewInputEvents;
+  #info: ViewInputInfo;
+  #decoder: VideoDecoder | undefined;
+  #depacketiser: Depacketiser | undefined;
+  #order = newOrder();
+  #latest: Picture | undefined;
+  #serial = 0;
+  #rotation: Rotation = 0;
+  #isBroken = true;
+  #keyFrameAskedMs = Number.NEGATIVE_INFINITY;
+  #size = '';
+  #bytesIn = 0;
+  #framesIn = 0;
+  #framesBroken = 0;
+
+  constructor(info: ViewInputInfo, events: ViewInputEvents) {
+    this.id = info.inputId;
+    this.#info = info;
+    this.#events = events;
+    this.#open();
+  }
+
+  get info(): ViewInputInfo {
+    return this.#info;
+  }
+
+  /** Undefined before the first, and while it is muted. Valid until the next packet. */
+  get latest(): Picture | undefined {
+    return this.#info.isMuted ? undefined : this.#latest;
+  }
+
+  /** Another number for each picture. */
+  get serial(): number {
+    return this.#serial;
+  }
+
+  get rotation(): Rotation {
+    return this.#rotation;
+  }
+
+  get counts(): { readonly bytesIn: number; readonly framesIn: number; readonly framesBroken: number } {
+    return { bytesIn: this.#bytesIn, framesIn: this.#framesIn, framesBroken: this.#framesBroken };
+  }
+
+  /** Name, mute, or another stream of the same participant. @returns whether the stream is another */
+  update(info: ViewInputInfo): boolean {
+    const past = this.#info.stream;
+    this.#info = info;
+    // What was seen before it was muted is old when it comes back.
+    if (info.isMuted) this.#forgetPicture();
+    if (past?.ssrc === info.stream?.ssrc && past?.codec === info.stream?.codec) return false;
+    this.#closeStream();
+    this.#open();
+    return true;
+  }
+
+  receive(data: Buffer, nowUs: number): void {
+    const { stream } = this.#info;
+    const packet = parseRtp(data);
+    if (!stream || !packet || packet.payloadType !== stream.payloadType) return;
+    this.#bytesIn += data.length;
+    if (packet.marker) this.#readRotation(stream, data);
+    this.#order.push(packet, nowUs, (ordered) => {
+      this.#depacketiser?.push(ordered, (frame) => this.#decode(frame));
+    });
+    this.#reviewKeyFrame();
+  }
+
+  [Symbol.dispose](): void {
+    this.#closeStream();
+  }
+
+  #open(): void {
+    const { stream } = this.#info;
+    if (!stream) return;
+    this.#decoder = new VideoDecoder({ codec: stream.codec, hasLowDelay: true });
+    this.#depacketiser = depacketiserFor(stream.codec);
+    this.#order = newOrder();
+    this.#isBroken = true;
+    // A stream that is new in the room sends one by itself; that of a worker that died does not.
+    this.#keyFrameAskedMs = performance.now() - keyFrameIntervalMs + firstPatienceMs;
+  }
+
+  #closeStream(): void {
+    this.#decoder?.[Symbol.dispose]();
+    this.#decoder = undefined;
+    this.#depacketiser = undefined;
+    this.#forgetPicture();
+  }
+
+  #forgetPicture(): void {
+    this.#latest?.[Symbol.dispose]();
+    this.#latest = undefined;
+    this.#serial += 1;
+  }
+
+  #decode({ data, isKey, isDamaged, timestamp }: RtpFrame): void {
+    if (isDamaged) this.#isBroken = true;
+    else if (isKey) this.#isBroken = false;
+    if (this.#isBroken || !this.#decoder) {
+      this.#framesBroken += 1;
+      return;
+    }
+    const isFine = this.#decoder.decode(data, timestamp, (picture) => this.#keep(picture));
+    if (!isFine) {
+      this.#framesBroken += 1;
+      this.#isBroken = true;
+    }
+  }
+
+  #keep(picture: Picture): void {
+    this.#framesIn += 1;
+    if (this.#info.isMuted) return;
+    this.#latest?.[Symbol.dispose]();
+    this.#latest = picture.keep();
+    this.#serial += 1;
+    const size = `${picture.width}x${picture.height}`;
+    if (size === this.#size) return;
+    this.#size = size;
+    this.#events.sized(picture.width, picture.height);
+  }
+
+  #reviewKeyFrame(): void {
+    const nowMs = performance.now();
+    if (!this.#isBroken || nowMs - this.#keyFrameAskedMs < keyFrameIntervalMs) return;
+    this.#keyFrameAskedMs = nowMs;
+    this.#events.keyFrameWanted();
+  }
+
+  /** CVO, 3GPP TS 26.114 §7.4.5: the last two bits, quarter turns that the receiver is to make clockwise. */
+  #readRotation({ orientationExtensionId: id }: Stream, data: Uint8Array): void {
+    const value = id === undefined ? undefined : findExtension(data, id)?.[0];
+    if (value === undefined) return;
+    this.#rotation = ([0, 90, 180, 270] as const)[value & 3] ?? 0;
+  }
+}
+
+function newOrder(): ReorderBuffer {
+  return new ReorderBuffer({ maxWaitUs, maxPackets: maxHeldPackets });
+}
+
+function depacketiserFor(codec: Stream['codec']): Depacketiser {
+  if (codec === 'h264') return new H264Depacketiser();
+  return codec === 'vp8' ? new Vp8Depacketiser() : new Vp9Depacketiser();
+}

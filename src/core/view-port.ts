@@ -1,0 +1,20 @@
+// Owns: what the domain offers of views. src/jobs/views.ts is it. May import: core only.
+import type { Room, RoomRecord } from './room.ts';
+import type { View } from './view.ts';
+import type { ViewChange, ViewSettings } from './view-settings.ts';
+
+export interface ViewPort {
+  /** Of every view that a room has, whether it runs or not. */
+  settingsOf(record: RoomRecord): readonly ViewSettings[];
+  /** Running now. */
+  find(record: RoomRecord, name: string): View | undefined;
+  /**
+   * Running, started if need be; it lasts while somebody watches.
+   * @throws GatewayError `not_found`, `overloaded`, `draining`, `media_lost`
+   */
+  viewOf(room: Room, name: string): Promise<View>;
+  /** Now, and for the next time it is started. @throws GatewayError `not_found`, `invalid_request` */
+  change(record: RoomRecord, name: string, change: ViewChange): ViewSettings;
+  /** Running now, of all rooms. */
+  readonly running: Iterable<View>;
+}

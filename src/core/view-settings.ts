@@ -1,0 +1,153 @@
+// Owns: what can be said of a view while nobody watches it, and what it is when nothing is said. May import: core only.
+import { defaultBitrateBps } from './default-bitrate.ts';
+import { GatewayError } from './errors.ts';
+import { assertLayout, maxRegions, type ViewLayout } from './view-layout.ts';
+import type { EncoderRequest, ViewCodec, ViewLook } from './view-messages.ts';
+
+/** What goes in by itself: everything (phones as initials), what has a picture, phones alone, or nothing. */
+export const autoMixRules = ['all', 'cameras', 'phones', 'none'] as const;
+export type AutoMix = (typeof autoMixRules)[number];
+
+export interface ViewVideo {
+  readonly width: number;
+  readonly height: number;
+  readonly framerateHz: number;
+  /** For viewers that can take several. */
+  readonly codec: Exclude<ViewCodec, 'h265' | 'av1'>;
+  /** By size, codec and motion when absent. */
+  readonly bitrateBps?: number | undefined;
+  readonly keyFrameIntervalS: number;
+  /** 1 for sport; how much of the usual bitrate its pictures need. */
+  readonly motionFactor: number;
+}
+
+export interface ViewSettings {
+  /** Part of URLs. */
+  readonly name: string;
+  readonly video: ViewVideo;
+  readonly look: ViewLook;
+  readonly autoMix: AutoMix;
+  readonly hasAudio: boolean;
+}
+
+const viewNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
+const maxImageBytes = 2 * 1024 * 1024;
+const smallestSide = 16;
+const largestWidth = 4_096;
+const largestHeight = 2_160;
+
+const usualLayout: ViewLayout = { base: 'fluid', gridSize: 4, custom: [], fitPolicy: 'letterbox' };
+
+/** What every room has when its record names no others. */
+export const commonView: ViewSettings = {
+  name: 'common',
+  video: { width: 1_280, height: 720, framerateHz: 30, codec: 'vp8', keyFrameIntervalS: 100, motionFactor: 0.8 },
+  look: {
+    layout: usualLayout,
+    maxInputs: 16,
+    isVoicePrimary: false,
+    backgroundColor: '#000000',
+    hasLabels: true,
+    hasSpeakerBorder: true,
+  },
+  autoMix: 'all',
+  hasAudio: true,
+};
+
+/** What may be changed while it runs. */
+export interface ViewChange {
+  readonly layout?: Partial<ViewLayout> | undefined;
+  readonly maxInputs?: number | undefined;
+  readonly isVoicePrimary?: boolean | undefined;
+  readonly backgroundColor?: string | undefined;
+  /** null: none any more. */
+  readonly backgroundImage?: Uint8Array | null | undefined;
+  readonly hasLabels?: boolean | undefined;
+  readonly hasSpeakerBorder?: boolean | undefined;
+  readonly autoMix?: AutoMix | undefined;
+}
+
+/** @throws GatewayError `invalid_request` that says what is wrong */
+export function changeView(settings: ViewSettings, change: ViewChange): ViewSettings {
+  const { layout, backgroundImage, autoMix, ...rest } = change;
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const past = settings.look;
+  const look: ViewLook = {
+    ...past,
+    ...given,
+    layout: { ...past.layout, ...withoutUndefined(layout) },
+    backgroundImage: backgroundImage === undefined ? past.backgroundImage : (backgroundImage ?? undefined),
+  };
+  const changed = { ...settings, look, autoMix: autoMix ?? settings.autoMix };
+  assertView(changed);
+  return changed;
+}
+
+function withoutUndefined(layout: Partial<ViewLayout> | undefined): Partial<ViewLayout> {
+  return Object.fromEntries(Object.entries(layout ?? {}).filter(([, value]) => value !== undefined));
+}
+
+/** @throws GatewayError `invalid_request` */
+function assertView({ name, video, look }: ViewSettings): void {
+  const { width, height, framerateHz } = video;
+  const wrong =
+    (!viewNamePattern.test(name) && 'the name of a view has up to 64 letters, digits and ._~-') ||
+    (!isSide(width, largestWidth) && `the width is an even number from ${smallestSide} to ${largestWidth}`) ||
+    (!isSide(height, largestHeight) && `the height is an even number from ${smallestSide} to ${largestHeight}`) ||
+    (!(framerateHz >= 1 && framerateHz <= 60) && 'the rate is 1 to 60 frames per second') ||
+    (!isIn(look.maxInputs, 1, maxRegions) && `maxInputs is 1 to ${maxRegions}`) ||
+    (!/^#[0-9a-f]{6}$/i.test(look.backgroundColor) && 'a colour is #rrggbb') ||
+    ((look.backgroundImage?.length ?? 0) > maxImageBytes && 'a background image has at most 2 MiB') ||
+    (look.backgroundImage && !isImage(look.backgroundImage) && 'a background image is a PNG or a JPEG');
+  if (wrong) throw new GatewayError('invalid_request', `View "${name.slice(0, 64)}": ${wrong}.`);
+  assertLayout(look.layout);
+}
+
+function isIn(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function isSide(value: number, largest: number): boolean {
+  return isIn(value, smallestSide, largest) && value % 2 === 0;
+}
+
+function isImage(data: Uint8Array): boolean {
+  const starts = (...bytes: number[]) => bytes.every((byte, index) => data[index] === byte);
+  return starts(0x89, 0x50, 0x4e, 0x47) || starts(0xff, 0xd8, 0xff);
+}
+
+/** What somebody asks of a view's encoder; the view's own where nothing is said. */
+export type ViewRequest = Partial<EncoderRequest>;
+
+/** Of what H264 needs. */
+const codecFactors: Readonly<Record<ViewCodec, number>> = { h264: 1, vp8: 1.2, vp9: 0.8, h265: 0.9, av1: 0.7 };
+
+/** @throws GatewayError `invalid_request` for what the view cannot give */
+export function encoderRequestFor({ name, video }: ViewSettings, wish: ViewRequest): EncoderRequest {
+  const size = sizeFor(video, wish);
+  const framerateHz = Math.min(video.framerateHz, wish.framerateHz ?? video.framerateHz);
+  const codec = wish.codec ?? video.codec;
+  if (!isSide(size.width, largestWidth) || !isSide(size.height, largestHeight) || !(framerateHz >= 1)) {
+    throw new GatewayError('invalid_request', `The view "${name}" cannot be had in that size or rate.`);
+  }
+  const isOwn = size.width === video.width && size.height === video.height && codec === video.codec;
+  const full = defaultBitrateBps(size.width, size.height, framerateHz);
+  const usual = full * codecFactors[codec] * video.motionFactor;
+  return {
+    codec,
+    profile: wish.profile ?? 'baseline',
+    ...size,
+    framerateHz,
+    bitrateBps: Math.round(wish.bitrateBps ?? (isOwn ? video.bitrateBps : undefined) ?? usual),
+    keyFrameIntervalS: wish.keyFrameIntervalS ?? video.keyFrameIntervalS,
+  };
+}
+
+/** One side alone brings the other in the shape of the view. */
+function sizeFor(video: ViewVideo, { width, height }: ViewRequest): { width: number; height: number } {
+  const even = (value: number) => Math.max(smallestSide, Math.round(value / 2) * 2);
+  if (width !== undefined && height !== undefined) return { width, height };
+  if (width !== undefined) return { width, height: even((width * video.height) / video.width) };
+  if (height !== undefined) return { width: even((height * video.width) / video.height), height };
+  return { width: video.width, height: video.height };
+}

@@ -1,0 +1,156 @@
+// Owns: a participant whose camera is a plain colour with its frame number, sent by RTP without a browser.
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import type { Participant } from '#core/participant.ts';
+import type { SfuPlainTransport } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
+import type { Publication, TrackSource } from '#core/track.ts';
+import { Picture } from '#media/av/picture.ts';
+import { VideoEncoder } from '#media/av/video-encoder.ts';
+import { toYuv } from '#media/mixer/backdrop.ts';
+import { splitAnnexB } from '#media/rtp/h264.ts';
+import { isRtcp } from '#media/rtp/packet.ts';
+import { packetiseH264, packetiseVp8, packetiseVp9 } from '#media/rtp/packetise.ts';
+import { parseRtcp } from '#media/rtp/rtcp.ts';
+import { RtpSender } from '#media/rtp/sender.ts';
+import { clockNowUs } from '#media/rtp/sequence.ts';
+import { roomPayloads } from '#media/track-codecs.ts';
+
+export interface CameraOptions {
+  readonly name: string;
+  /** `#rrggbb` */
+  readonly color: string;
+  readonly codec?: 'h264' | 'vp8' | 'vp9';
+  readonly width?: number;
+  readonly height?: number;
+  readonly framerateHz?: number;
+  readonly source?: TrackSource;
+  readonly displayName?: string;
+}
+
+let lastSsrc = 70_000;
+
+export class CameraPeer {
+  readonly participant: Participant;
+  readonly publication: Publication;
+  readonly #options: CameraOptions;
+  readonly #socket: Socket;
+  readonly #transport: SfuPlainTransport;
+  readonly #sender: RtpSender;
+  #encoder: VideoEncoder | undefined;
+  #picture: Picture | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #color: string;
+  #pictureId = 0;
+  #isClosed = false;
+  frames = 0;
+  keyFramesAsked = 0;
+
+  static async join(room: Room, options: CameraOptions): Promise<CameraPeer> {
+    const { name, displayName = name, source = 'camera', codec = 'h264' } = options;
+    const participant = room.join({ kind: 'webrtc', user: name, displayName, role: 'presenter' });
+    const socket = createSocket('udp4');
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const transport = await room.media.createPlainTransport();
+    await transport.connect({ ip: '127.0.0.1', port: socket.address().port });
+    const ssrc = ++lastSsrc;
+    const publication = await participant.publish(transport, {
+      kind: 'video',
+      source,
+      rtpParameters: { codecs: [roomPayloads[codec].parameters], encodings: [{ ssrc }] },
+    });
+    return new CameraPeer(options, participant, publication, transport, socket, ssrc);
+  }
+
+  private constructor(
+    options: CameraOptions,
+    participant: Participant,
+    publication: Publication,
+    transport: SfuPlainTransport,
+    socket: Socket,
+    ssrc: number,
+  ) {
+    this.#options = options;
+    this.#color = options.color;
+    this.participant = participant;
+    this.publication = publication;
+    this.#transport = transport;
+    this.#socket = socket;
+    this.#sender = new RtpSender({
+      payloadType: roomPayloads[options.codec ?? 'h264'].payloadType,
+      clockRateHz: 90_000,
+      cname: options.name,
+      position: { ssrc, sequenceNumber: 1, rtpTimestamp: 1, clockUs: clockNowUs() },
+      send: (packet) => this.sendRaw(packet),
+    });
+    socket.on('message', (data) => {
+      if (!isRtcp(data) || !parseRtcp(data).some(({ kind }) => kind === 'pli' || kind === 'fir')) return;
+      this.keyFramesAsked += 1;
+      this.#encoder?.requestKeyFrame();
+    });
+    this.setSize(options.width ?? 320, options.height ?? 180);
+    this.resume();
+  }
+
+  setColor(color: string): void {
+    this.#color = color;
+  }
+
+  setSize(width: number, height: number): void {
+    this.#encoder?.[Symbol.dispose]();
+    this.#picture?.[Symbol.dispose]();
+    const { codec = 'h264', framerateHz = 30 } = this.#options;
+    this.#encoder = new VideoEncoder({ codec, width, height, framerateHz, bitrateBps: 800_000, preset: 'ultrafast' });
+    this.#picture = Picture.blank(width, height);
+  }
+
+  /** Sends no more, as a camera that hangs. */
+  freeze(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  resume(): void {
+    this.#timer ??= setInterval(() => this.#send(), 1_000 / (this.#options.framerateHz ?? 30));
+  }
+
+  /** Past the encoder. */
+  sendRaw(packet: Buffer): void {
+    if (!this.#transport.isClosed) this.#socket.send(packet, this.#transport.localPort, this.#transport.localAddress);
+  }
+
+  /** Payloads of anybody's making, in order with the rest. */
+  sendPayloads(payloads: readonly Uint8Array[]): void {
+    this.#sender.sendFrame(payloads, clockNowUs(), { isKey: false });
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.freeze();
+    await this.participant.close();
+    this.#transport.close();
+    this.#socket.close();
+    this.#encoder?.[Symbol.dispose]();
+    this.#picture?.[Symbol.dispose]();
+  }
+
+  #send(): void {
+    const picture = this.#picture;
+    if (!picture) return;
+    picture.makeWritable();
+    const { y, u, v } = toYuv(this.#color);
+    for (const [index, value] of [y, u, v].entries()) picture.planes[index]?.fill(value);
+    this.#encoder?.encode(picture, clockNowUs(), ({ data, isKey }) => {
+      this.#sender.sendFrame(this.#packetise(data, isKey), clockNowUs(), { isKey });
+    });
+    this.frames += 1;
+  }
+
+  #packetise(data: Buffer, isKey: boolean): Uint8Array[] {
+    const { codec = 'h264' } = this.#options;
+    if (codec === 'vp8') return packetiseVp8(data, this.#pictureId++);
+    return codec === 'vp9' ? packetiseVp9(data, this.#pictureId++, isKey) : packetiseH264(splitAnnexB(data));
+  }
+}
