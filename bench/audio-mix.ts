@@ -123,7 +123,7 @@ async function startOurs(count: number, codec: LegCodec, payloadType: number): P
   const ports = Array.from({ length: count }, (_, i) => firstPort + 2 * i);
   ports.forEach((port, i) => {
     const legId = i + 1;
-    tell({ type: 'openLeg', legId, address: '127.0.0.1', port, standing, timeoutMs: 60_000 });
+    tell({ type: 'openLeg', legId, address: '127.0.0.1', port, ssrc: legId, standing, timeoutMs: 60_000 });
     const codecs = [{ codec, payloadType }];
     const receive = { codecs, dtmf: [] };
     const parameters = { remoteAddress: '127.0.0.1', remotePort: loadPort, direction: 'sendrecv', receive } as const;

@@ -18,10 +18,10 @@ const standing = z.object({
   isHeld: z.boolean(),
   gainDb: z.number().min(-40).max(20),
   voice: z.enum(['off', 'speaking', 'always']),
+  far: z.object({ roundTripTimeMs: z.number().optional(), packetsLost: z.number(), jitterMs: z.number() }).optional(),
 });
 
 const position = z.object({
-  ssrc: uint32,
   sequenceIndex: z.int().nonnegative(),
   rtpTimestamp: uint32,
   clockUs: z.number(),
@@ -63,6 +63,7 @@ export const mixCommand = z.discriminatedUnion('type', [
     legId,
     address,
     port,
+    ssrc: uint32,
     standing,
     position: position.optional(),
     timeoutMs: z.number().positive(),

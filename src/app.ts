@@ -224,7 +224,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
 
   const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
-  const sip = createSipGateway({ rooms, phones, config: config.sip, log });
+  const sip = createSipGateway({ rooms, phones, bridges: sfu, config: config.sip, log });
   undo.push(() => sip.close().then(() => phones.close()));
 
   const requests = byAddress(perMinute(config.limits.requestsPerMinute, 'requests'));

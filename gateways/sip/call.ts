@@ -5,12 +5,15 @@ import type { Leg } from '#core/leg.ts';
 import type { LegParameters } from '#core/leg-media.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Participant } from '#core/participant.ts';
+import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { digitsOf } from './info-digits.ts';
-import { OfferAnswer, type OfferAnswerOptions } from './offer-answer.ts';
+import { OfferAnswer, type OfferAnswerOptions, offeredToWebRtc } from './offer-answer.ts';
 import { refuse, refusedBy } from './status.ts';
+import { bridgedFormats, offeredByWebRtc } from './webrtc-lines.ts';
+import { WebRtcPath } from './webrtc-path.ts';
 
 export interface CallSettings {
   readonly srtp: OfferAnswerOptions['srtp'];
@@ -22,6 +25,7 @@ export interface SipCallOptions {
   readonly direction: 'inbound' | 'outbound';
   readonly room: Room;
   readonly phones: PhonePort;
+  readonly bridges: PhoneBridgePort;
   readonly settings: CallSettings;
   readonly from: string;
   readonly to: string;
@@ -57,6 +61,7 @@ export class SipCall extends Owned implements Call {
   #digits = '';
   #leg: Leg | undefined;
   #speech: OfferAnswer | undefined;
+  #path: WebRtcPath | undefined;
   #dialog: SipDialog | undefined;
   #participant: Participant | undefined;
   #isOfferOpen = false;
@@ -85,7 +90,7 @@ export class SipCall extends Owned implements Call {
       isMuted: leg?.isMuted ?? false,
       isHeld: leg?.isHeld ?? false,
       isHeldByPeer: !this.isClosed && parameters !== undefined && !/^send/.test(parameters.direction),
-      isEncrypted: parameters?.srtp !== undefined,
+      isEncrypted: parameters?.srtp !== undefined || this.#path !== undefined,
       codec: leg?.stats?.codec ?? parameters?.send.codec,
       digits: this.#digits,
       stats: leg?.stats,
@@ -98,11 +103,18 @@ export class SipCall extends Owned implements Call {
 
   // ── Coming about ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Ports and a place in the room's mix. @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed` */
-  async prepare(remoteAddress: string): Promise<OfferAnswer> {
+  /**
+   * Ports and a place in the room's mix.
+   * @param peer its offer, or whether we are to offer it ICE and DTLS
+   * @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`
+   */
+  async prepare(remoteAddress: string, peer: { offer?: string; isWebRtc?: boolean } = {}): Promise<OfferAnswer> {
     const { phones, room, settings } = this.#options;
+    const { offer = '', isWebRtc = false } = peer;
+    const { codecs } = settings;
+    const spoken = offer !== '' ? offeredByWebRtc(offer, codecs) : isWebRtc ? offeredToWebRtc(codecs) : undefined;
     const address = phones.addressFor(remoteAddress);
-    const family = address.includes(':') ? 'IPv6' : 'IPv4';
+    const family = spoken ? 'loopback' : address.includes(':') ? 'IPv6' : 'IPv4';
     const leg = await phones.allocateLeg({ room, family, log: this.#log });
     if (this.isClosed) {
       await leg.close('requested');
@@ -117,8 +129,20 @@ export class SipCall extends Owned implements Call {
       if (room.isClosed) this.finish(roomClosed);
       else this.fail(new GatewayError('media_lost', 'The media of the call was lost.'));
     });
-    this.#speech = new OfferAnswer({ address, port: leg.localPort, ...settings });
+    if (spoken) await this.#openPath(leg, bridgedFormats(spoken));
+    this.#speech = new OfferAnswer({ address, port: leg.localPort, webRtc: this.#path?.bridge, ...settings });
     return this.#speech;
+  }
+
+  async #openPath(leg: Leg, formats: ReturnType<typeof bridgedFormats>): Promise<void> {
+    const { bridges } = this.#options;
+    const onLost = (error: GatewayError) => this.fail(error);
+    const path = await WebRtcPath.open({ bridges, formats, leg, log: this.#log, onLost });
+    if (this.isClosed) {
+      path.close();
+      throw new GatewayError('closed', 'The call has ended.');
+    }
+    this.#path = path;
   }
 
   /** Takes its place in the room. @throws GatewayError `room_full`, `forbidden`, `closed` */
@@ -141,6 +165,8 @@ export class SipCall extends Owned implements Call {
     if (this.isClosed) return;
     const leg = this.#leg;
     leg?.negotiate(parameters);
+    const peer = this.#speech?.peer;
+    if (peer) this.#path?.follow(peer).catch((error: unknown) => this.fail(toGatewayError(error)));
     const participant = this.join();
     if (leg && leg.participant !== participant) leg.enter(participant);
   }
@@ -156,7 +182,7 @@ export class SipCall extends Owned implements Call {
     this.#sipCallId = dialog.callId;
     dialog.events.on('ended', (by, reason) => this.#dialogEnded(by, reason));
     dialog.events.on('acknowledged', (sdp) => this.#acknowledged(sdp));
-    dialog.events.on('offered', (question) => this.offered(question));
+    dialog.events.on('offered', (question) => void this.offered(question));
     dialog.events.on('asked', (question) => this.#asked(question));
     if (this.isClosed) {
       void dialog.bye();
@@ -254,7 +280,7 @@ export class SipCall extends Owned implements Call {
   }
 
   /** An offer of the peer's, before the answer or in the call. */
-  offered(question: SipQuestion): void {
+  async offered(question: SipQuestion): Promise<void> {
     const speech = this.#speech;
     if (!speech || this.isClosed) {
       question.respond(481);
@@ -266,6 +292,7 @@ export class SipCall extends Owned implements Call {
       return;
     }
     try {
+      await this.#path?.expect(question.body);
       const { sdp, parameters } = speech.answer(question.body);
       question.respond(200, { body: sdp });
       this.speak(parameters);
@@ -327,6 +354,7 @@ export class SipCall extends Owned implements Call {
     this.#state = 'ended';
     const text = message.replaceAll(/[\p{C}"\\]/gu, ' ');
     const bye = this.#dialog?.bye({ Reason: `SIP;cause=200;text="${why}: ${text.slice(0, 120)}"` });
+    this.#path?.close();
     await Promise.all([
       this.#leg?.close(reason),
       this.#participant?.close(reason === 'peer_left' ? 'peer_left' : 'requested'),

@@ -7,6 +7,7 @@ import { dialledOf, dispatch } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Gateway, Logger, PhonePort } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -22,6 +23,7 @@ import { allow, refuse, refusedBy, supported } from './status.ts';
 export interface SipGatewayPorts {
   readonly rooms: Rooms;
   readonly phones: PhonePort;
+  readonly bridges: PhoneBridgePort;
   readonly config: SipConfig;
   readonly log: Logger;
 }
@@ -91,7 +93,9 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
       user: number,
     });
     try {
-      const speech = await call.prepare(hostAddressOf(options.proxy ?? options.to));
+      // Who is reached by WebSocket is a browser, or is to be spoken to like one (RFC 7118 §7).
+      const isWebRtc = /;transport=wss?\b/i.test(options.to);
+      const speech = await call.prepare(hostAddressOf(options.proxy ?? options.to), { isWebRtc });
       this.#invite(link, call, { ...options, headers }, speech).catch((error: unknown) => {
         call.fail(toGatewayError(error));
       });
@@ -204,7 +208,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     // CANCEL may have been faster than we could listen.
     if (inbound.isCancelled) call.finish(cancelled);
     inbound.respond(180);
-    const speech = await call.prepare(inbound.source.address);
+    const speech = await call.prepare(inbound.source.address, { offer: inbound.body });
     const answered = inbound.body === '' ? undefined : speech.answer(inbound.body);
     call.join();
     await inbound.answer(
@@ -217,12 +221,12 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     );
   }
 
-  #begin(options: Omit<SipCallOptions, 'phones' | 'settings' | 'log'>): SipCall {
+  #begin(options: Omit<SipCallOptions, 'phones' | 'bridges' | 'settings' | 'log'>): SipCall {
     this.#assertRoomForCalls();
-    const { phones, config } = this.#ports;
+    const { phones, bridges, config } = this.#ports;
     const { srtp, codecs, maxDurationMs } = config;
     const call = this.own(
-      new SipCall({ ...options, phones, settings: { srtp, codecs, maxDurationMs }, log: this.#log }),
+      new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs }, log: this.#log }),
     );
     this.#live.add(call);
     void call.done.then(() => {

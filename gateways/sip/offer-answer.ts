@@ -5,12 +5,26 @@ import { type LegCodec, type LegDirection, type LegParameters, legCodecs, srtpSu
 import { type AudioFormats, audioFormatsOf, dtmfBeside, dtmfFor, formatLines, formatNumbers } from './audio-formats.ts';
 import { type CryptoLine, cryptoLinesOf, cryptoText, newKey } from './sdes.ts';
 import { parseSdp, type Sdp, type SdpMedia } from './sdp.ts';
+import {
+  type DtlsSetup,
+  isBundled,
+  isDtls,
+  mediaLines,
+  midOf,
+  sessionLines,
+  spokenFormats,
+  type WebRtcEnd,
+  type WebRtcPeer,
+  webRtcPeerOf,
+} from './webrtc-lines.ts';
 
 export interface OfferAnswerOptions {
   /** What c= and m= of ours say. */
   readonly address: string;
   readonly port: number;
-  /** `allow` takes what is offered and offers none; what is encrypted once stays so in every case. */
+  /** A phone that speaks ICE and DTLS: our end of that, and where its leg finds it. */
+  readonly webRtc?: (WebRtcEnd & { readonly localAddress: string; readonly localPort: number }) | undefined;
+  /** SDES: `allow` takes what is offered and offers none; what is encrypted once stays so in every case. */
   readonly srtp: 'off' | 'allow' | 'require';
   readonly codecs?: readonly LegCodec[];
   /** Names our descriptions; must not tell anything about us. */
@@ -37,6 +51,10 @@ const ourFormats: AudioFormats = {
   comfortNoisePayloadType: 13,
 };
 
+/** What we offer a phone that is to speak ICE and DTLS. */
+export const offeredToWebRtc = (codecs: readonly LegCodec[]): AudioFormats =>
+  spokenFormats({ ...ourFormats, codecs: ourFormats.codecs.filter(({ codec }) => codecs.includes(codec)) });
+
 const mirrored: Readonly<Record<LegDirection, LegDirection>> = {
   sendrecv: 'sendrecv',
   sendonly: 'recvonly',
@@ -48,7 +66,8 @@ const ptimes = [10, 20, 30, 40, 50, 60];
 /** What our last description had as its m-lines: every later one has them again (RFC 3264 §8). */
 interface Layout {
   readonly audioAt: number;
-  readonly media: readonly Pick<SdpMedia, 'kind' | 'protocol' | 'formats'>[];
+  readonly media: readonly Pick<SdpMedia, 'kind' | 'protocol' | 'formats' | 'attributes'>[];
+  readonly isBundled: boolean;
 }
 
 /**
@@ -60,12 +79,15 @@ export class OfferAnswer {
   readonly #sessionId: string;
   #version = 1;
   #lastBody: string | undefined;
-  #layout: Layout = { audioAt: 0, media: [{ kind: 'audio', protocol: 'RTP/AVP', formats: [] }] };
+  #layout: Layout;
   #formats: AudioFormats;
   #crypto: readonly CryptoLine[] = [];
   #isEncrypted = false;
   #wanted: LegDirection = 'sendrecv';
   #remoteAddress: string | undefined;
+  #peer: WebRtcPeer | undefined;
+  /** Who we are in DTLS, once it is settled. */
+  #setup: DtlsSetup = 'actpass';
 
   constructor(options: OfferAnswerOptions) {
     this.#options = options;
@@ -73,6 +95,20 @@ export class OfferAnswer {
     const codecs = options.codecs ?? legCodecs;
     this.#formats = { ...ourFormats, codecs: ourFormats.codecs.filter(({ codec }) => codecs.includes(codec)) };
     if (!codecs.includes('opus')) this.#formats = { ...this.#formats, dtmf: ourFormats.dtmf.slice(0, 1) };
+    const { webRtc, srtp } = options;
+    if (webRtc) this.#formats = spokenFormats(this.#formats);
+    const protocol = webRtc ? 'UDP/TLS/RTP/SAVPF' : srtp === 'require' ? 'RTP/SAVP' : 'RTP/AVP';
+    const attributes = webRtc ? [{ name: 'mid', value: '0' }] : [];
+    this.#layout = {
+      audioAt: 0,
+      media: [{ kind: 'audio', protocol, formats: [], attributes }],
+      isBundled: webRtc !== undefined,
+    };
+  }
+
+  /** A WebRTC phone, as it described itself last. */
+  get peer(): WebRtcPeer | undefined {
+    return this.#peer;
   }
 
   /** What we want: `sendonly` while we hold the peer. Goes into the next offer or answer. */
@@ -83,22 +119,28 @@ export class OfferAnswer {
   /** @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` (encryption); what was agreed stays then */
   answer(offer: string): Answered {
     const sdp = parseSdp(offer);
-    const audioAt = sdp.media.findIndex((media) => this.#canTake(media));
+    const audioAt = sdp.media.findIndex((media) => this.#canTake(sdp, media));
     const media = sdp.media[audioAt];
     if (!media) throw this.#refusalOf(sdp);
     const offered = audioFormatsOf(media, this.#options.codecs ?? legCodecs);
-    const formats = { ...offered, dtmf: dtmfBeside(offered) };
+    const { webRtc } = this.#options;
+    const peer = webRtc && webRtcPeerOf(sdp, media);
+    const formats = webRtc ? spokenFormats(offered) : { ...offered, dtmf: dtmfBeside(offered) };
     const remote = cryptoLinesOf(media)[0];
-    const isSecure = this.#options.srtp !== 'off' && remote !== undefined;
+    const isSecure = !webRtc && this.#options.srtp !== 'off' && remote !== undefined;
     const crypto = isSecure && remote ? [this.#ownKeyFor(remote)] : [];
     const direction = both(mirrored[peerDirection(media)], this.#wanted);
 
     this.#formats = formats;
     this.#crypto = crypto;
     this.#isEncrypted ||= isSecure;
-    this.#layout = { audioAt, media: sdp.media };
+    this.#layout = { audioAt, media: sdp.media, isBundled: isBundled(sdp, midOf(media)) };
+    if (peer) {
+      this.#peer = peer;
+      if (this.#setup === 'actpass') this.#setup = peer.setup === 'passive' ? 'active' : 'passive';
+    }
     return {
-      sdp: this.#write(direction),
+      sdp: this.#write(direction, this.#setup),
       parameters: this.#parametersOf(media, direction, formats, formats, crypto[0], remote),
     };
   }
@@ -106,16 +148,16 @@ export class OfferAnswer {
   /** An offer of ours: everything we can at first, what was agreed later on. */
   offer(): string {
     const { srtp } = this.#options;
-    if (!this.#lastBody && srtp === 'require') {
+    if (!this.#lastBody && srtp === 'require' && !this.#options.webRtc) {
       this.#crypto = srtpSuites.map((suite, i) => ({ tag: i + 1, suite, key: newKey(suite) }));
-      this.#layout = { audioAt: 0, media: [{ kind: 'audio', protocol: 'RTP/SAVP', formats: [] }] };
     }
-    return this.#write(this.#wanted);
+    return this.#write(this.#wanted, 'actpass');
   }
 
   /** Takes the answer to our offer. @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` */
   accept(answer: string): LegParameters {
-    const media = parseSdp(answer).media[this.#layout.audioAt];
+    const sdp = parseSdp(answer);
+    const media = sdp.media[this.#layout.audioAt];
     if (media?.kind !== 'audio' || media.port === 0) {
       throw new GatewayError('no_common_codec', 'The other side takes no audio.');
     }
@@ -131,16 +173,21 @@ export class OfferAnswer {
     if (this.#crypto.length > 0 && !own) {
       throw new GatewayError('unprocessable', 'The other side answered without the encryption that we offered.');
     }
+    if (this.#options.webRtc) {
+      this.#peer = webRtcPeerOf(sdp, media);
+      if (this.#setup === 'actpass') this.#setup = this.#peer.setup === 'passive' ? 'active' : 'passive';
+    }
     if (own) this.#crypto = [own];
     this.#isEncrypted ||= own !== undefined;
     const direction = both(mirrored[peerDirection(media)], this.#wanted);
     return this.#parametersOf(media, direction, taken, this.#formats, own, remote);
   }
 
-  #canTake(media: SdpMedia): boolean {
+  #canTake(sdp: Sdp, media: SdpMedia): boolean {
     if (media.kind !== 'audio' || media.port === 0 || media.address === undefined) return false;
     if (audioFormatsOf(media, this.#options.codecs ?? legCodecs).codecs.length === 0) return false;
-    const { srtp } = this.#options;
+    const { srtp, webRtc } = this.#options;
+    if (webRtc || isDtls(sdp, media)) return webRtc !== undefined && isDtls(sdp, media);
     const hasKeys = cryptoLinesOf(media).length > 0;
     if (/^RTP\/SAVPF?$/.test(media.protocol)) return hasKeys && srtp !== 'off';
     // Keys in plain RTP/AVP are opportunistic encryption (RFC 8643).
@@ -183,6 +230,13 @@ export class OfferAnswer {
     // Held by c=0.0.0.0 (RFC 2543): there is nowhere to send, and where it was is kept for what it is worth.
     const isNowhere = media.address === undefined || isUnspecified(media.address);
     if (!isNowhere) this.#remoteAddress = media.address;
+    const dtmf = dtmfFor(used.codec, theirs.dtmf);
+    const send = { ...used, ptimeMs: ptimeOf(media, used.codec), dtmf };
+    const { webRtc } = this.#options;
+    if (webRtc) {
+      const { localAddress: remoteAddress, localPort: remotePort } = webRtc;
+      return { remoteAddress, remotePort, remoteRtcpPort: remotePort, direction, send, receive: { ...ours } };
+    }
     const rtcp = media.attributes.find(({ name }) => name === 'rtcp')?.value;
     const rtcpPort = rtcp === undefined ? undefined : Number(/^\d{1,5}/.exec(rtcp)?.[0]);
     const isTelling = !!rtcpPort && rtcpPort <= 65_535;
@@ -191,37 +245,43 @@ export class OfferAnswer {
       remotePort: media.port,
       ...(isTelling && { remoteRtcpPort: rtcpPort }),
       direction,
-      send: {
-        ...used,
-        ptimeMs: ptimeOf(media, used.codec),
-        dtmf: dtmfFor(used.codec, theirs.dtmf),
-        comfortNoisePayloadType: theirs.comfortNoisePayloadType,
-      },
+      send: { ...send, comfortNoisePayloadType: theirs.comfortNoisePayloadType },
       receive: { ...ours },
       srtp: own && remote && { suite: own.suite, sendKey: own.key, receiveKey: remote.key },
     };
   }
 
-  #write(direction: LegDirection): string {
-    const { address, port } = this.#options;
+  #write(direction: LegDirection, setup: DtlsSetup): string {
+    const { webRtc } = this.#options;
     const { audioAt, media } = this.#layout;
+    const [candidate] = webRtc?.iceCandidates ?? [];
+    const { address, port } = candidate ?? this.#options;
     const family = isIPv6(address) ? 'IP6' : 'IP4';
-    const lines = media.flatMap(({ kind, protocol, formats }, i) =>
+    const mid = media[audioAt] && midOf(media[audioAt]);
+    const lines = media.flatMap((one, i) =>
       i === audioAt
         ? [
-            `m=audio ${port} ${protocol} ${formatNumbers(this.#formats)}`,
+            `m=audio ${port} ${one.protocol} ${formatNumbers(this.#formats)}`,
             ...formatLines(this.#formats),
             ...this.#crypto.map(cryptoText),
+            ...(webRtc ? mediaLines(webRtc, setup, mid, this.#peer?.stream.mid?.extensionId) : []),
             'a=ptime:20',
             `a=${direction}`,
           ]
-        : [`m=${kind} 0 ${protocol} ${formats.join(' ')}`],
+        : rejectedLines(one, webRtc !== undefined),
     );
-    const body = ['s=-', `c=IN ${family} ${address}`, 't=0 0', ...lines, ''].join('\r\n');
+    const ofSession = webRtc ? sessionLines(this.#layout.isBundled ? mid : undefined) : [];
+    const body = ['s=-', `c=IN ${family} ${address}`, 't=0 0', ...ofSession, ...lines, ''].join('\r\n');
     if (this.#lastBody !== undefined && this.#lastBody !== body) this.#version += 1;
     this.#lastBody = body;
     return `v=0\r\no=- ${this.#sessionId} ${this.#version} IN ${family} ${address}\r\n${body}`;
   }
+}
+
+function rejectedLines(media: Layout['media'][number], hasMid: boolean): string[] {
+  const mid = hasMid ? midOf(media) : undefined;
+  const line = `m=${media.kind} 0 ${media.protocol} ${media.formats.join(' ')}`;
+  return mid === undefined ? [line] : [line, 'a=inactive', `a=mid:${mid}`];
 }
 
 function isUnspecified(address: string): boolean {

@@ -22,6 +22,8 @@ export interface SdpMedia {
 export interface Sdp {
   /** The o= line, which names the description and its version. */
   readonly origin: string;
+  /** Those of the session, which hold for each m-line that does not say otherwise. */
+  readonly attributes: readonly SdpAttribute[];
   readonly media: readonly SdpMedia[];
 }
 
@@ -40,9 +42,11 @@ export function parseSdp(text: string): Sdp {
   if (starts.length > maxMedia) throw new GatewayError('invalid_sdp', `The SDP has more than ${maxMedia} m-lines.`);
   const session = lines.slice(0, starts[0] ?? lines.length);
   const address = addressOf(session);
-  const direction = directionOf(attributesOf(session));
+  const attributes = attributesOf(session);
+  const direction = directionOf(attributes);
   return {
     origin: session.find((line) => line.startsWith('o='))?.slice(2) ?? '',
+    attributes,
     media: starts.map((start, i) => parseMedia(lines.slice(start, starts[i + 1]), address, direction)),
   };
 }

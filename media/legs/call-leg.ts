@@ -20,6 +20,8 @@ const firstReportMs = 1_000;
 export interface CallLegOptions {
   readonly id: number;
   readonly local: Address;
+  /** Of what it sends. */
+  readonly ssrc: number;
   readonly standing: LegStanding;
   readonly position?: LegPosition | undefined;
   readonly timeoutMs: number;
@@ -65,7 +67,7 @@ export class CallLeg {
     this.#socket = socket;
     this.standing = options.standing;
     this.#position = options.position;
-    this.output = new LegOutput(socket, options.position);
+    this.output = new LegOutput(socket, options.ssrc, options.position);
   }
 
   /** It is to be sent something. */
@@ -135,7 +137,9 @@ export class CallLeg {
 
   get stats(): LegStats {
     const { buffer } = this.receiver;
-    const { packets, lost, roundTripMs, jitterMs } = this.#reception;
+    const { packets, lost, jitterMs } = this.#reception;
+    const { far } = this.standing;
+    const roundTripMs = sumOf(this.#reception.roundTripMs, far?.roundTripTimeMs);
     const codec = packets > 0 ? this.receiver.codec : this.#parameters?.send.codec;
     const late = buffer?.lateCount ?? 0;
     const lossShare = packets + lost > 0 ? (lost + late) / (packets + lost) : 0;
@@ -152,8 +156,8 @@ export class CallLeg {
       jitterMs,
       bufferMs,
       roundTripTimeMs: roundTripMs,
-      remotePacketsLost: this.#reception.remoteLost,
-      remoteJitterMs: this.#reception.remoteJitterMs,
+      remotePacketsLost: far?.packetsLost ?? this.#reception.remoteLost,
+      remoteJitterMs: far?.jitterMs ?? this.#reception.remoteJitterMs,
       meanOpinionScore:
         codec && packets > 0 ? estimateMos(codec, (roundTripMs ?? 0) / 2 + bufferMs + 20, lossShare) : undefined,
       packetsRejected: this.#rejected,
@@ -258,6 +262,10 @@ export class CallLeg {
   get #cname(): string {
     return `leg-${this.output.ssrc.toString(36)}`;
   }
+}
+
+function sumOf(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : a + b;
 }
 
 /** Cheaper than the checked reads of Buffer, where the length is known. */

@@ -44,9 +44,9 @@ export class LegOutput {
   bytes = 0;
   sentSinceReport = 0;
 
-  constructor(socket: LegSocket, position: LegPosition | undefined) {
+  constructor(socket: LegSocket, ssrc: number, position: LegPosition | undefined) {
     this.#socket = socket;
-    this.ssrc = position?.ssrc ?? randomInt(1, 0xffffffff);
+    this.ssrc = ssrc;
     this.#index = position ? position.sequenceIndex + resumeGap : randomInt(0, 0x8000);
     this.#rtcpIndex = position ? position.rtcpIndex + resumeGap : 0;
     this.#timestamp = position?.rtpTimestamp ?? randomInt(0, 0xffffffff);
@@ -74,7 +74,6 @@ export class LegOutput {
 
   get position(): Omit<LegPosition, 'receiveIndex' | 'latched'> {
     return {
-      ssrc: this.ssrc,
       sequenceIndex: this.#index,
       rtpTimestamp: this.#timestamp,
       clockUs: clockNowUs(),

@@ -116,13 +116,14 @@ export class MixPipeline implements Pipeline {
     track.sender.sendFrame([this.#mixer.shared.payload('opus')], clockUs, { marker: false });
   }
 
-  async #open({ legId: id, address, port, standing, position, timeoutMs }: OpenLeg): Promise<void> {
+  async #open({ legId: id, address, port, ssrc, standing, position, timeoutMs }: OpenLeg): Promise<void> {
     if (this.#members.has(id) || this.#opening.has(id)) return;
     this.#opening.set(id, []);
     try {
       const leg = await CallLeg.open({
         id,
         local: { address, port },
+        ssrc,
         standing,
         position,
         timeoutMs,

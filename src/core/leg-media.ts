@@ -79,6 +79,13 @@ export type PromptName = (typeof promptNames)[number];
 export const promptLanguages = ['en', 'es', 'zh'] as const;
 export type PromptLanguage = (typeof promptLanguages)[number];
 
+/** Of our stream beyond the peer that the leg sees, where that is a bridge: as the phone itself reports it. */
+export interface FarQuality {
+  readonly roundTripTimeMs?: number | undefined;
+  readonly packetsLost: number;
+  readonly jitterMs: number;
+}
+
 /** Cumulative since the leg was made. */
 export interface LegStats {
   readonly codec?: LegCodec | undefined;
@@ -107,7 +114,6 @@ export interface LegStats {
 
 /** Where a leg's streams stand, so that another media worker can go on with them. */
 export interface LegPosition {
-  readonly ssrc: number;
   /** Sequence number of the next packet, with the rollover counter above its 16 bits. */
   readonly sequenceIndex: number;
   /** RTP timestamp at `clockUs` of the machine's monotonic clock. */

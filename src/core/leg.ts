@@ -2,7 +2,7 @@
 // core only.
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
-import type { LegParameters, LegPosition, LegStats, PromptLanguage, PromptName } from './leg-media.ts';
+import type { FarQuality, LegParameters, LegPosition, LegStats, PromptLanguage, PromptName } from './leg-media.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { LegStanding, MixCommand, MixEvent } from './mix-messages.ts';
 import type { Participant } from './participant.ts';
@@ -58,10 +58,13 @@ export class Leg extends Owned {
   #participant: Participant | undefined;
   #publication: Publication | undefined;
   #position: LegPosition | undefined;
+  #ssrc = newSsrc();
+  #isDescribed = false;
   #stats: LegStats | undefined;
   #isMuted = false;
   #isHeld = false;
   #gainDb = 0;
+  #far: FarQuality | undefined;
   #lastPlayId = 0;
   #music: { prompts: readonly PromptName[]; playId: number } | undefined;
 
@@ -77,6 +80,10 @@ export class Leg extends Owned {
 
   get localRtcpPort(): number {
     return this.localPort + 1;
+  }
+  /** Of what it sends. */
+  get ssrc(): number {
+    return this.#ssrc;
   }
   get participant(): Participant | undefined {
     return this.#participant;
@@ -104,14 +111,20 @@ export class Leg extends Owned {
       isHeld: this.#isHeld,
       gainDb: this.#gainDb,
       voice: !isInMix ? 'off' : isWatched ? 'always' : 'speaking',
+      far: this.#far,
     };
   }
 
   /** Takes effect at once, and may be called again with each offer and answer. Latches anew. */
   negotiate(parameters: LegParameters): void {
     this.#assertOpen();
+    const isSameKey = parameters.srtp?.receiveKey === this.#parameters?.srtp?.receiveKey;
     this.#parameters = parameters;
-    this.#position = undefined;
+    // Where we send from goes on; where the peer is and what it sent is found anew.
+    if (this.#position) {
+      const receiveIndex = isSameKey ? this.#position.receiveIndex : undefined;
+      this.#position = { ...this.#position, receiveIndex, latched: undefined };
+    }
     this.#mix.send({ type: 'negotiateLeg', legId: this.id, parameters });
   }
 
@@ -148,6 +161,12 @@ export class Leg extends Owned {
   /** @param gainDb -40..20 */
   setGain(gainDb: number): void {
     this.#gainDb = Math.max(-40, Math.min(20, gainDb));
+    this.#tell();
+  }
+
+  /** What is beyond a bridge counts in its statistics. */
+  setFarQuality(far: FarQuality): void {
+    this.#far = far;
     this.#tell();
   }
 
@@ -205,11 +224,15 @@ export class Leg extends Owned {
   /** Says everything again to a worker that knows nothing of it. */
   describe(): MixCommand[] {
     const legId = this.id;
+    // A worker that died before it told its position: under the same key no number may come again (RFC 3711 §9.1).
+    if (this.#isDescribed && !this.#position && this.#parameters?.srtp) this.#ssrc = newSsrc();
+    this.#isDescribed = true;
     const open: MixCommand = {
       type: 'openLeg',
       legId,
       address: this.localAddress,
       port: this.localPort,
+      ssrc: this.ssrc,
       standing: this.standing,
       position: this.#position,
       timeoutMs: this.timeoutMs,
@@ -307,3 +330,5 @@ export class Leg extends Owned {
     this.events.emit('closed', reason);
   }
 }
+
+const newSsrc = () => 1 + Math.floor(Math.random() * 0xfffffffe);

@@ -1,5 +1,5 @@
 // Owns: what the control process tells the mix of a room and hears from it. May import: core only.
-import type { LegCodec, LegParameters, LegPosition, LegStats, PromptName } from './leg-media.ts';
+import type { FarQuality, LegCodec, LegParameters, LegPosition, LegStats, PromptName } from './leg-media.ts';
 
 /** Track id of the mix itself; the ids of legs begin above it. */
 export const mixTrackId = 0;
@@ -15,6 +15,7 @@ export interface LegStanding {
   readonly gainDb: number;
   /** Its voice as a stream of its own: not at all, only while it speaks, or without a break. */
   readonly voice: 'off' | 'speaking' | 'always';
+  readonly far?: FarQuality | undefined;
 }
 
 /** An audio stream of the room's SFU side that is to be heard in the mix. */
@@ -34,6 +35,8 @@ export type MixCommand =
       /** Local address and even port; the port above is for RTCP. */
       readonly address: string;
       readonly port: number;
+      /** Of what it sends. */
+      readonly ssrc: number;
       readonly standing: LegStanding;
       /** Goes on where another worker left off. */
       readonly position?: LegPosition | undefined;

@@ -315,9 +315,9 @@ export interface MediaPort {
 // ── Phones ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface AllocateLegOptions {
-  /** Whose mix it may enter; what is played before, a PIN menu, is played there too. */
+  /** Whose mix it may enter; what is played before, a PIN menu, is played there too. `loopback`: behind a PhoneBridge. */
   readonly room: Room;
-  readonly family?: 'IPv4' | 'IPv6' | undefined;
+  readonly family?: 'IPv4' | 'IPv6' | 'loopback' | undefined;
   /** Of its prompts; the configured one when absent. */
   readonly language?: PromptLanguage | undefined;
   readonly log: Logger;

@@ -86,7 +86,8 @@ export class Phones extends Owned implements PhonePort {
     const { rtp, mix: config } = this.#options;
     const port = this.#ports.take(performance.now());
     const id = ++this.#lastLegId;
-    const localAddress = family === 'IPv6' && !isIPv6(rtp.listenAddress) ? '::' : rtp.listenAddress;
+    const isOther = family === 'IPv6' && !isIPv6(rtp.listenAddress);
+    const localAddress = family === 'loopback' ? '127.0.0.1' : isOther ? '::' : rtp.listenAddress;
     try {
       const leg = await mix.addLeg({
         id,

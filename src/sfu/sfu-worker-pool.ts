@@ -4,10 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SfuConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { PhoneBridge, PhoneBridgeOptions, PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, SfuPort, SfuWorkerInfo } from '#core/ports.ts';
 import type { RtpCapabilities } from '#core/rtp.ts';
 import { roomRtpCapabilities } from './codecs.ts';
 import { logMediasoup } from './mediasoup-log.ts';
+import { RouterPhoneBridge } from './phone-bridge.ts';
 import { RoomRouter } from './room-router.ts';
 import { type SfuOptions, SfuProcess } from './sfu-process.ts';
 
@@ -20,7 +22,7 @@ const workerWaitMs = 5_000;
 /** A clean exit is Ctrl-C, which a terminal sends to workers too: time for the application to close us. */
 const cleanExitDelayMs = 500;
 
-export interface Sfu extends SfuPort {
+export interface Sfu extends SfuPort, PhoneBridgePort {
   /** Ends every worker process; resolves when they are gone. */
   close(reason?: CloseReason): Promise<CloseReason>;
 }
@@ -74,7 +76,15 @@ class SfuWorkerPool extends Owned implements Sfu {
     throw failure.reason;
   }
 
-  async createRoom({ log }: { log: Logger }): Promise<RoomRouter> {
+  createRoom({ log }: { log: Logger }): Promise<RoomRouter> {
+    return this.#onProcess((process) => RoomRouter.create(this, process, this.#config, log));
+  }
+
+  createPhoneBridge(options: PhoneBridgeOptions): Promise<PhoneBridge> {
+    return this.#onProcess((process) => RouterPhoneBridge.create(process, this.#config, options));
+  }
+
+  async #onProcess<T>(create: (process: SfuProcess) => Promise<T>): Promise<T> {
     const deadlineMs = performance.now() + workerWaitMs;
     for (;;) {
       if (this.isClosed) throw new GatewayError('closed', 'The SFU has been closed.');
@@ -82,9 +92,9 @@ class SfuWorkerPool extends Owned implements Sfu {
       const process = this.chooseProcess() ?? (await this.#waitForProcess(deadlineMs - performance.now()));
       process.expectedUsers++;
       try {
-        return await RoomRouter.create(this, process, this.#config, log);
+        return await create(process);
       } catch (thrown) {
-        // It died while the room was made on it: another may do.
+        // It died meanwhile: another may do.
         if (!process.isClosed) throw thrown;
       } finally {
         process.expectedUsers--;
