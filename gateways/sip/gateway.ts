@@ -135,7 +135,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
         guarded(() => hear(body));
       },
       // RFC 3311 §5.2: two offers at once are none.
-      onUpdate: (question) => (isAnswered ? call.offered(question) : question.respond(491)),
+      onUpdate: (question) => (isAnswered ? void call.offered(question) : question.respond(491)),
       onDialog: (dialog) => {
         call.attach(dialog);
         guarded(() => hear(dialog.remoteSdp));
