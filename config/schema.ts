@@ -273,6 +273,11 @@ const ingress = z.strictObject({
   stallTimeoutMs: milliseconds.default(3_000).describe('Counts as stalled after so long without media.'),
   onDemandLingerMs: milliseconds.default(10_000).describe('On-demand sources stop so long after the last viewer left.'),
   maxPerRoom: z.int().positive().default(64).describe('Most sources that are pulled into one room.'),
+  mediaFolder: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder whose files may be played into rooms, by file:///name.mp4; without it, none may.'),
 });
 
 const netPolicy = z.strictObject({

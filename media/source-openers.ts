@@ -2,8 +2,10 @@
 // knows protocols, so that a pulled stream never crosses the control process. May import: core, gateways/x/index.ts.
 import { z } from 'zod';
 import { GatewayError } from '#core/errors.ts';
+import type { SourceSink } from '#core/media-source.ts';
 import { NetPolicy } from '#core/net-policy.ts';
-import { FlvPull, RtmpPull } from '#gateways/rtmp/index.ts';
+import { pullFile, pullHttp } from '#gateways/http/index.ts';
+import { FlvDemuxer, RtmpPull } from '#gateways/rtmp/index.ts';
 import { RtspPull } from '#gateways/rtsp/index.ts';
 import type { SourceOpener } from './worker-host.ts';
 
@@ -29,17 +31,30 @@ const rtspPull = pull.extend({
   wantsVideo: z.boolean().optional(),
 });
 
+const httpPull = pull.extend({
+  wantsAudio: z.boolean().optional(),
+  wantsVideo: z.boolean().optional(),
+  maxHeight: z.number().positive().optional(),
+  maxBitrateBps: z.number().positive().optional(),
+  isLooped: z.boolean().optional(),
+});
+
+const filePull = pull.omit({ policy: true }).extend({ folder: z.string(), isLooped: z.boolean().optional() });
+
+/** FLV is of RTMP's making; over HTTP it comes all the same. */
+const foreign = { flv: (sink: SourceSink) => new FlvDemuxer(sink) };
+
 /** By `source.protocol` of a job. Options are checked here; they come from the control process, which has checked URLs. */
 export const sourceOpeners: Readonly<Record<string, SourceOpener>> = {
   rtmp: (options) => {
     const { policy, ...rest } = parse(pull, options);
     return new RtmpPull({ ...rest, policy: new NetPolicy(policy) });
   },
-  /** FLV over HTTP. */
-  flv: (options) => {
-    const { policy, ...rest } = parse(pull, options);
-    return new FlvPull({ ...rest, policy: new NetPolicy(policy) });
+  http: (options) => {
+    const { policy, ...rest } = parse(httpPull, options);
+    return pullHttp({ ...rest, policy: new NetPolicy(policy) }, foreign);
   },
+  file: (options) => pullFile(parse(filePull, options), foreign),
   rtsp: (options) => {
     const { policy, ...rest } = parse(rtspPull, options);
     return new RtspPull({ ...rest, policy: new NetPolicy(policy) });

@@ -15,15 +15,15 @@ import type { Config } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
-import { assertMayPull, NetPolicy } from '#core/net-policy.ts';
 import type { Gateway, Logger, RateLimiter, StorePort } from '#core/ports.ts';
 import { PushedIngresses } from '#core/pushed-ingresses.ts';
 import { Rooms } from '#core/rooms.ts';
 import { type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
-import { createRtmpGateway, defaultRtmpConfig, FlvPull, RtmpPull } from '#gateways/rtmp/index.ts';
-import { createRtspGateway, defaultRtspConfig, RtspPull } from '#gateways/rtsp/index.ts';
+import { filePuller, httpPuller } from '#gateways/http/index.ts';
+import { createRtmpGateway, defaultRtmpConfig, rtmpPuller } from '#gateways/rtmp/index.ts';
+import { createRtspGateway, defaultRtspConfig, rtspPuller } from '#gateways/rtsp/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
 import { Phones } from '#jobs/phones.ts';
@@ -278,7 +278,7 @@ async function buildIngest(
   const pushes = new PushedIngresses({ ...parts, keys: streamKeys, failures, ...ingress });
   const streamingIns = await StreamingIns.create({
     ...parts,
-    pullers: pullersOf(netPolicy),
+    pullers: pullersOf({ netPolicy, ingress }),
     lingerMs: ingress.onDemandLingerMs,
     stallTimeoutMs: ingress.stallTimeoutMs,
     maxPerRoom: ingress.maxPerRoom,
@@ -294,39 +294,9 @@ async function buildIngest(
 }
 
 /** Sources that are pulled are opened in the media worker, so that their media never crosses this process. */
-function pullersOf(netPolicy: Config['netPolicy']): Puller[] {
+function pullersOf({ netPolicy, ingress }: Pick<Config, 'netPolicy' | 'ingress'>): Puller[] {
   const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps', 'http', 'https'] };
-  const policy = new NetPolicy(rules);
-  return [
-    {
-      schemes: ['rtsp', 'rtsps'],
-      check: (url) => {
-        new RtspPull({ url, policy }).close();
-        assertMayPull(policy, url);
-      },
-      pull: (options) => ({
-        // Cameras have certificates that nobody has signed.
-        source: { via: 'opened', protocol: 'rtsp', options: { ...options, policy: rules, checksCertificate: false } },
-      }),
-    },
-    {
-      schemes: ['rtmp', 'rtmps'],
-      check: (url) => {
-        new RtmpPull({ url, policy }).close();
-        assertMayPull(policy, url);
-      },
-      pull: (options) => ({ source: { via: 'opened', protocol: 'rtmp', options: { ...options, policy: rules } } }),
-    },
-    {
-      // FLV over HTTP.
-      schemes: ['http', 'https'],
-      check: (url) => {
-        new FlvPull({ url, policy }).close();
-        assertMayPull(policy, url);
-      },
-      pull: (options) => ({ source: { via: 'opened', protocol: 'flv', options: { ...options, policy: rules } } }),
-    },
-  ];
+  return [rtspPuller(rules), rtmpPuller(rules), httpPuller(rules), filePuller(ingress.mediaFolder)];
 }
 
 /** @param opened gets what listens, so that it can be closed should the next one fail */

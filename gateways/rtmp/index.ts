@@ -3,8 +3,9 @@
 import { type RtmpGatewayConfig, type RtmpGatewayPorts, RtmpServer } from './server.ts';
 
 export { pushRtmp } from './client.ts';
-export { FlvPull } from './flv-pull.ts';
+export { FlvDemuxer } from './flv-demuxer.ts';
 export { RtmpPull } from './pull.ts';
+export { rtmpPuller } from './puller.ts';
 export { defaultRtmpConfig } from './server.ts';
 
 /** Listening when it resolves. The result is a Gateway of core, with its ports for whoever shows the URL. */

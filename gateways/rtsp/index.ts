@@ -4,6 +4,7 @@ import { type RtspGatewayConfig, type RtspGatewayPorts, RtspServer } from './ser
 
 export { RtspPull, type RtspPullOptions } from './client.ts';
 export type { RtspPlayback } from './ports.ts';
+export { rtspPuller } from './puller.ts';
 export { pushRtsp } from './push.ts';
 export { defaultRtspConfig } from './server.ts';
 

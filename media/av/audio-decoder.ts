@@ -18,6 +18,7 @@ const decoderNames: Readonly<Record<AudioCodec, readonly string[]>> = {
   ac3: ['ac3'],
   eac3: ['eac3'],
   flac: ['flac'],
+  vorbis: ['vorbis'],
   nellymoser: ['nellymoser'],
   speex: ['speex'],
   pcmu: ['pcm_mulaw'],

@@ -15,6 +15,7 @@ export const audioCodecs = [
   'ac3',
   'eac3',
   'flac',
+  'vorbis',
   'nellymoser',
   'speex',
   'pcmu',

@@ -30,6 +30,13 @@ export interface StreamingInSettings {
   /** Pulled only while somebody is in the room. */
   readonly isOnDemand: boolean;
   readonly isEnabled: boolean;
+  /** What has an end (a file) is played again and again. */
+  readonly isLooped?: boolean | undefined;
+  /** Where the source offers several qualities (HLS): lines of the picture, and bits per second, at the most. */
+  readonly maxHeight?: number | undefined;
+  readonly maxBitrateBps?: number | undefined;
+  /** Encoder to be tried first where the picture has to be transcoded. */
+  readonly hardware?: IngressJobSpec['hardware'];
 }
 
 export interface StreamingInRecord extends StreamingInSettings {
@@ -39,7 +46,10 @@ export interface StreamingInRecord extends StreamingInSettings {
 }
 
 export interface PullOptions
-  extends Pick<StreamingInSettings, 'url' | 'transport' | 'startTimeoutMs' | 'stallTimeoutMs'> {
+  extends Pick<
+    StreamingInSettings,
+    'url' | 'transport' | 'startTimeoutMs' | 'stallTimeoutMs' | 'isLooped' | 'maxHeight' | 'maxBitrateBps'
+  > {
   readonly wantsAudio: boolean;
   readonly wantsVideo: boolean;
 }
@@ -60,7 +70,7 @@ export interface PullSource {
   readonly openSource?: (() => MediaSource) | undefined;
 }
 
-/** `stopped`: turned off, or on demand with nobody there. `failed`: could not be started; it is tried again. */
+/** `stopped`: turned off, on demand with nobody there, or played to its end. `failed`: could not be started; it is tried again. */
 export type StreamingInState = Exclude<JobState, 'ended'> | 'stopped';
 
 export interface StreamingInStatus {
@@ -186,11 +196,9 @@ export class StreamingIn extends Owned {
     const { rooms, media, puller, stallTimeoutMs } = this.#options;
     const { record } = this;
     const room = await rooms.open(record.roomId);
-    const { url, transport, startTimeoutMs } = record;
+    const { url, transport, startTimeoutMs, isLooped, maxHeight, maxBitrateBps } = record;
     const { source, openSource } = puller.pull({
-      url,
-      transport,
-      startTimeoutMs,
+      ...{ url, transport, startTimeoutMs, isLooped, maxHeight, maxBitrateBps },
       stallTimeoutMs: record.stallTimeoutMs,
       wantsAudio: record.audio !== 'off',
       wantsVideo: record.video !== 'off',
@@ -205,6 +213,7 @@ export class StreamingIn extends Owned {
         audio: record.audio,
         video: record.video,
         videoCodec: record.videoCodec,
+        hardware: record.hardware,
         stallTimeoutMs,
       },
       user: record.name,
@@ -238,6 +247,11 @@ export class StreamingIn extends Owned {
       return;
     }
     const failure = ingress.job?.info;
+    if (failure?.state === 'ended' && failure.reason === 'source_ended') {
+      this.#liveSinceMs = undefined;
+      this.#show('stopped', 'source_ended', 'It has been played to its end.');
+      return;
+    }
     const isFailure = failure?.state === 'failed';
     const isFinal = isFailure && (failure.reason === 'source_refused' || failure.reason === 'unsupported_media');
     if (isFailure) this.#fail(failure.reason, failure.message, isFinal);

@@ -62,11 +62,16 @@ const table: PartTable = {
     mayImport: [core, config, 'src/wire/'],
     packages: ['zod', 'hono', 'ws', 'sdp-transform', 'h264-profile-level-id', 'node:*'],
   },
+  // MP4, WebM and the like, without native code.
+  'gateways/http': { mayImport: [core, config, 'src/wire/'], packages: ['mediabunny', 'node:*'] },
   'gateways/sip': { mayImport: [core, config], packages: ['zod', 'ws', 'sdp-transform', 'drachtio-srf', 'node:*'] },
   media: { mayImport: forMedia, packages: ['zod', 'node:*'] },
   // The worker's app.ts: opens pulled sources where their media is worked on, so that it does not cross another process.
   'media/source-openers.ts': {
-    mayImport: [...forMedia, `${core}net-policy.ts`, 'gateways/rtmp/index.ts', 'gateways/rtsp/index.ts', 'media/'],
+    mayImport: [
+      ...[...forMedia, `${core}net-policy.ts`, 'media/'],
+      ...['gateways/http/index.ts', 'gateways/rtmp/index.ts', 'gateways/rtsp/index.ts'],
+    ],
     packages: ['zod'],
   },
   // The one importer of node-av: everybody else goes through the owners it exports.

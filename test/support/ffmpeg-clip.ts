@@ -15,6 +15,11 @@ export function encodeClip(...args: string[]): Promise<Buffer> {
   return run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', ...args, 'pipe:1']);
 }
 
+/** @param args with the files to be written */
+export async function encodeFiles(...args: string[]): Promise<void> {
+  await run('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', ...args]);
+}
+
 /** @returns packets in the order of the file */
 export async function probePackets(clip: Uint8Array): Promise<ProbedPacket[]> {
   const options = ['-v', 'error', '-show_packets', '-show_entries', 'packet=codec_type,pts_time,dts_time,size,flags'];

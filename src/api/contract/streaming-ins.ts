@@ -21,6 +21,16 @@ const settings = {
   stallTimeoutMs: z.int().min(500).max(600_000).meta({ description: 'Connects again after so long without media.' }),
   onDemand: z.boolean().meta({ description: 'Pulls only while somebody is in the room.' }),
   isEnabled: z.boolean().meta({ description: 'false keeps it, but stopped.' }),
+  loop: z.boolean().meta({ description: 'What has an end, such as a file, is played again and again.' }),
+  maxHeight: z
+    .int()
+    .min(64)
+    .max(8_192)
+    .meta({ description: 'Of HLS with several qualities: the best of no more lines; 1080 unless said.' }),
+  maxBitrateBps: z.int().min(1_000).max(1_000_000_000).meta({ description: 'The same, by bits per second.' }),
+  hardware: z.enum(['nvenc', 'qsv', 'vaapi']).meta({
+    description: 'Encoder to use where the picture is transcoded; software where there is none, as the verdict says.',
+  }),
 };
 
 const url = z
@@ -29,7 +39,7 @@ const url = z
   .max(2_048)
   .meta({
     description: 'With user and password if it needs them.',
-    examples: ['rtsp://user:pass@camera.example/main'],
+    examples: ['rtsp://user:pass@camera.example/main', 'https://example.com/live.m3u8', 'file:///intro.mp4'],
   });
 
 const happening = z.object({
@@ -44,6 +54,9 @@ export const streamingInSchema = z
     roomId: z.string(),
     url: z.string().meta({ description: 'Without user, password and the values of its query.' }),
     ...settings,
+    maxHeight: settings.maxHeight.nullable(),
+    maxBitrateBps: settings.maxBitrateBps.nullable(),
+    hardware: settings.hardware.nullable(),
     media: z.object({ audio: wish, video: wish }),
     createdAt: time,
     ...happening.shape,
@@ -75,6 +88,10 @@ export const streamingInInput = z
     stallTimeoutMs: settings.stallTimeoutMs.default(5_000),
     onDemand: settings.onDemand.default(false),
     isEnabled: settings.isEnabled.default(true),
+    loop: settings.loop.default(false),
+    maxHeight: settings.maxHeight.optional(),
+    maxBitrateBps: settings.maxBitrateBps.optional(),
+    hardware: settings.hardware.optional(),
   })
   .meta({ id: 'StreamingInInput' });
 
@@ -89,6 +106,10 @@ export const streamingInPatch = z
     stallTimeoutMs: settings.stallTimeoutMs.optional(),
     onDemand: settings.onDemand.optional(),
     isEnabled: settings.isEnabled.optional(),
+    loop: settings.loop.optional(),
+    maxHeight: settings.maxHeight.optional(),
+    maxBitrateBps: settings.maxBitrateBps.optional(),
+    hardware: settings.hardware.optional(),
   })
   .meta({
     id: 'StreamingInPatch',

@@ -93,13 +93,14 @@ export function streamingInRoutes({ rooms, ingest }: ApiOptions): OpenAPIHono<Ap
   });
 
   app.openapi(createRoute, async (c) => {
-    const { media, name, onDemand, ...rest } = c.req.valid('json');
+    const { media, name, onDemand, loop, ...rest } = c.req.valid('json');
     const made = await streamingIns.create(await roomIdOf(c.req.valid('param').room), {
       ...rest,
       name: name ?? nameFrom(rest.url),
       audio: wishOf(media.audio),
       video: wishOf(media.video),
       isOnDemand: onDemand,
+      isLooped: loop,
     });
     const { id, roomId, url } = made.record;
     c.get('log').info({ streamingIn: id, url: maskedUrl(url) }, 'streaming-in made');
@@ -135,31 +136,38 @@ const wishOf = (wish: 'auto' | boolean): MediaWish => wishes[`${wish}`];
 const shownWish = (wish: MediaWish): 'auto' | boolean => (wish === 'auto' ? 'auto' : wish === 'required');
 
 function changeOf(patch: z.output<typeof streamingInPatch>): Partial<StreamingInSettings> {
-  const { media, onDemand, ...rest } = patch;
+  const { media, onDemand, loop, ...rest } = patch;
   const change = {
     ...rest,
     isOnDemand: onDemand,
+    isLooped: loop,
     audio: media?.audio === undefined ? undefined : wishOf(media.audio),
     video: media?.video === undefined ? undefined : wishOf(media.video),
   };
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 }
 
-/** The host, which is what an operator knows a camera by. */
+/** The host, which is what an operator knows a camera by; of a file its own name. */
 function nameFrom(url: string): string {
+  const [, file] = /^file:.*?([^/]+)$/i.exec(url) ?? [];
+  if (file !== undefined) return file.slice(0, 128);
   const [, host = 'Stream'] = /^[^:]+:\/\/(?:[^/]*@)?(\[[^\]]*\]|[^/:?#]+)/.exec(url) ?? [];
   return host.slice(0, 128);
 }
 
 function view(one: StreamingIn): StreamingInResource {
   const { record, status, lastError, nextAttemptAtMs, ingress } = one;
-  const { isOnDemand, audio, video, createdAtMs, url, ...settings } = record;
+  const { isOnDemand, isLooped, audio, video, createdAtMs, url, ...settings } = record;
   const job = ingress?.job && jobView(ingress.job.info);
   return {
     ...settings,
     url: maskedUrl(url),
     media: { audio: shownWish(audio), video: shownWish(video) },
     onDemand: isOnDemand,
+    loop: isLooped ?? false,
+    maxHeight: settings.maxHeight ?? null,
+    maxBitrateBps: settings.maxBitrateBps ?? null,
+    hardware: settings.hardware ?? null,
     createdAt: timeText(createdAtMs),
     ...happening(status),
     since: timeText(status.atMs),
