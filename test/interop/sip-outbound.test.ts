@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterAll, beforeAll, beforeEach, describe, test } from 'vitest';
-import { freePort, whenListening } from '#test/support/ports.ts';
+import { freePort, whenListening, whenReceiving } from '#test/support/ports.ts';
 import {
   ack,
   bye,
@@ -40,7 +40,7 @@ describe.each(serverKinds)('calls from drachtio-srf on the %s server to SIPp', (
     const suffix = transport === 'udp' ? '' : `;transport=${transport}`;
     peer = `sip:peer@127.0.0.1:${port}${suffix}`;
     const run = startSipp({ scenario, localPort: port, transport, calls });
-    if (transport !== 'udp') await whenListening(port);
+    await (transport === 'udp' ? whenReceiving(port) : whenListening(port));
     try {
       const result = await act(peer);
       await run.done;

@@ -1,6 +1,8 @@
 // Provisional answers that must arrive (RFC 3262), and offers before the answer (RFC 3311), with us as the called party.
 import assert from 'node:assert/strict';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import type { SipDialog } from '#gateways/sip/dialog.ts';
+import type { InboundCall } from '#gateways/sip/index.ts';
 import { type LinkApp, startLink } from '#test/support/sip-link-app.ts';
 import { ack, ackFailure, invite, pause, recv, request, sdpOf, sipp } from '#test/support/sipp.ts';
 import { sdp, serverKinds } from '#test/support/sipp-app.ts';
@@ -25,6 +27,13 @@ const prack = (body = '') => inDialog('PRACK', 2, { headers: ['RAck: [$rseq] 1 I
 const hangUp = (cseq = 3) => [inDialog('BYE', cseq), recv(200)];
 const trying = recv(100, { optional: true });
 
+/** Listens before anything of the call can have happened. */
+function answerUntilTheEnd(call: InboundCall): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call.answer(sdp, (dialog) => dialog.events.once('ended', () => resolve())).catch(reject);
+  });
+}
+
 describe.each(serverKinds)('the called party on the %s server', (kind) => {
   let app: LinkApp;
 
@@ -40,9 +49,8 @@ describe.each(serverKinds)('the called party on the %s server', (kind) => {
     const taken = app.call().then(async (call) => {
       await call.progress(180);
       events.push('arrived');
-      const dialog = await call.answer(sdp, () => undefined);
       events.push('answered');
-      await new Promise((resolve) => dialog.events.once('ended', resolve));
+      await answerUntilTheEnd(call);
     });
     await run(invite({ headers: mustBeReliable }), trying, reliable(180), pause(700), prack(), recv(200), [
       recv(200, { rrs: true }),
@@ -62,8 +70,7 @@ describe.each(serverKinds)('the called party on the %s server', (kind) => {
       });
       assert.equal(await call.progress(183, { sdp }), '');
       await new Promise<void>((resolve) => call.events.once('offered', () => resolve()));
-      const dialog = await call.answer(sdp, () => undefined);
-      await new Promise((resolve) => dialog.events.once('ended', resolve));
+      await answerUntilTheEnd(call);
     });
     await run(
       invite({ headers: ['Supported: 100rel'] }),
@@ -84,8 +91,7 @@ describe.each(serverKinds)('the called party on the %s server', (kind) => {
   test('a caller that only supports 100rel hears of ringing without it', async () => {
     const taken = app.call().then(async (call) => {
       call.respond(180);
-      const dialog = await call.answer(sdp, () => undefined);
-      await new Promise((resolve) => dialog.events.once('ended', resolve));
+      await answerUntilTheEnd(call);
     });
     await run(invite({ headers: ['Supported: 100rel'] }), trying, recv(180), [
       recv(200, { rrs: true }),
@@ -98,12 +104,14 @@ describe.each(serverKinds)('the called party on the %s server', (kind) => {
   test('an INVITE without an offer is not rung reliably without ours: it is in the 200, or in a 183', async () => {
     const silent = app.call().then(async (call) => {
       call.respond(180);
-      const dialog = await call.answer(sdp, () => undefined);
-      const [answer] = await new Promise<[string]>((resolve) =>
-        dialog.events.once('acknowledged', (...heard) => resolve(heard)),
-      );
-      await new Promise((resolve) => dialog.events.once('ended', resolve));
-      return answer;
+      return new Promise<string>((resolve, reject) => {
+        let answer = '';
+        const listen = (dialog: SipDialog) => {
+          dialog.events.once('acknowledged', (heard) => (answer = heard));
+          dialog.events.once('ended', () => resolve(answer));
+        };
+        call.answer(sdp, listen).catch(reject);
+      });
     });
     const withAnswer = request({
       method: 'ACK',
@@ -121,8 +129,7 @@ describe.each(serverKinds)('the called party on the %s server', (kind) => {
 
     const early = app.call().then(async (call) => {
       const answer = await call.progress(183, { sdp });
-      const dialog = await call.answer(sdp, () => undefined);
-      await new Promise((resolve) => dialog.events.once('ended', resolve));
+      await answerUntilTheEnd(call);
       return answer;
     });
     await run(invite({ headers: mustBeReliable, body: '' }), trying, reliable(183, 'm=audio 4000'), [

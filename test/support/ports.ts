@@ -1,7 +1,9 @@
 // Owns: ports for foreign programs that cannot choose one themselves.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** A port of 127.0.0.1 that was free for UDP and TCP a moment ago. */
 export async function freePort(): Promise<number> {
@@ -34,4 +36,18 @@ export async function whenListening(port: number, host = '127.0.0.1'): Promise<v
     if (isUp) return;
   }
   throw new Error(`Nobody listens on ${host}:${port}.`);
+}
+
+/** Resolves when a UDP socket of anybody's is bound to that port: there is no event for it, so the kernel's table is asked. */
+export async function whenReceiving(port: number): Promise<void> {
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+  const deadline = performance.now() + 5000;
+  while (performance.now() < deadline) {
+    for (const table of ['/proc/net/udp', '/proc/net/udp6']) {
+      const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n').slice(1);
+      if (lines.some((line) => `${line.trim().split(/\s+/)[1]} `.endsWith(wanted))) return;
+    }
+    await delay(10);
+  }
+  throw new Error(`Nobody receives UDP on port ${port}.`);
 }
