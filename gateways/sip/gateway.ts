@@ -60,6 +60,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     return this.#signalling?.listenPoints ?? [];
   }
 
+  /** `udp/192.0.2.1:5060,…` of whichever server it is. */
+  get hostPorts(): string {
+    return this.#signalling?.link.hostPorts ?? '';
+  }
+
   /** For the path `/sip` of the HTTP servers. */
   readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (this.#signalling && this.#ports.config.hasWebSocket) this.#signalling.handleUpgrade(request, socket, head);

@@ -1,6 +1,7 @@
 // Owns: a phone without SIP: sends a tone in one codec, keeps and measures what it hears.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
 import type { LegCodec, LegParameters, SrtpParameters } from '#core/leg-media.ts';
 import { maxVoiceSamples, VoiceDecoder, VoiceEncoder } from '#media/av/voice-codecs.ts';
 import { DtmfReceiver, DtmfSender } from '#media/legs/dtmf.ts';
@@ -26,6 +27,8 @@ export interface PhoneOptions {
   readonly channel?: (packet: Buffer, send: (packet: Buffer) => void) => void;
   /** dBov of the tone; -10 if absent. */
   readonly levelDbov?: number;
+  /** Where it is; 127.0.0.1 if absent. */
+  readonly address?: string;
 }
 
 export interface HeardPacket {
@@ -65,8 +68,9 @@ export class PhonePeer {
   #wake: () => void = () => undefined;
 
   static async open(options: PhoneOptions): Promise<PhonePeer> {
-    const socket = createSocket('udp4');
-    socket.bind(0, '127.0.0.1');
+    const { address = '127.0.0.1' } = options;
+    const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+    socket.bind(0, address);
     await once(socket, 'listening');
     return new PhonePeer(options, socket);
   }
@@ -92,7 +96,7 @@ export class PhonePeer {
     const dtmf = { payloadType: dtmfType, clockRateHz: codec === 'opus' ? 48_000 : 8_000 };
     const comfortNoisePayloadType = hasNoise ? noiseType : undefined;
     return {
-      remoteAddress: '127.0.0.1',
+      remoteAddress: this.#options.address ?? '127.0.0.1',
       remotePort: this.#socket.address().port,
       direction: 'sendrecv',
       send: { codec, payloadType: types[codec], ptimeMs, dtmf, comfortNoisePayloadType },
@@ -103,7 +107,7 @@ export class PhonePeer {
   }
 
   /** Begins to send, every 20 ms by the clock. */
-  talkTo(port: number, address = '127.0.0.1'): void {
+  talkTo(port: number, address = this.#options.address ?? '127.0.0.1'): void {
     this.#target = { address, port };
     this.#startMs = performance.now();
     this.#frames = 0;

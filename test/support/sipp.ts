@@ -202,3 +202,41 @@ export const bye = (cseq = 2): string =>
   request({ method: 'BYE', cseq, isInDialog: true, uri: '[next_url]', headers: ['[routes]'], retransMs: 500 });
 export const invite = (words: Partial<RequestWords> = {}): string =>
   request({ method: 'INVITE', body: defaultSdp, retransMs: 500, ...words });
+
+/** The INVITE for a called side that answers it after other requests, by `responseToInvite`, or hangs up by `byeOfCallee`. */
+export function recvInviteToKeep(words: RecvWords = {}): string {
+  const keep = (name: string, header: string) =>
+    `<ereg regexp=".*" search_in="hdr" header="${header}:" assign_to="${name}"/>`;
+  const kept = [
+    keep('via', 'Via'),
+    keep('from', 'From'),
+    keep('to', 'To'),
+    '<ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" assign_to="seq"/>',
+    '<assignstr assign_to="me" value="[$to];tag=[pid]SIPpTag01[call_number]"/>',
+  ].join('');
+  const received = recvRequest('INVITE', { rrs: true, ...words });
+  const withActions = received.includes('<action>')
+    ? received.replace('<action>', `<action>${kept}`)
+    : received.replace('</recv>', `<action>${kept}</action></recv>`);
+  return `${withActions}\n<Reference variables="via,from,to,seq,me"/>`;
+}
+
+/** To the INVITE that `recvInviteToKeep` kept. */
+export function responseToInvite(status: string, body = ''): string {
+  const lines = [
+    `SIP/2.0 ${status}`,
+    'Via: [$via]',
+    'From: [$from]',
+    'To: [$me]',
+    '[last_Call-ID:]',
+    'CSeq: [$seq] INVITE',
+    'Contact: <sip:[local_ip]:[local_port];transport=[transport]>',
+  ];
+  if (body !== '') lines.push('Content-Type: application/sdp');
+  return send([...lines, 'Content-Length: [len]', '', body].join('\n'), 500);
+}
+
+export const byeOfCallee = (): string =>
+  request({ method: 'BYE', uri: '[next_url]', retransMs: 500 })
+    .replace(/From: [^\n]*/, 'From: [$me]')
+    .replace(/To: [^\n]*/, 'To: [$from]');
