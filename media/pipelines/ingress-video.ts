@@ -1,6 +1,7 @@
 // Owns: one video stream of an ingress, from access units to its track: forwarded, or transcoded when that fails.
 import type { StreamVerdict } from '#core/job.ts';
 import type { SourceStream, VideoCodec } from '#core/media-source.ts';
+import type { EncodedUnit } from '../av/video-encoder.ts';
 import type { TrackEvents } from '../job-context.ts';
 import { h264Nal, h264NalType, parseAvcConfig, splitAnnexB, splitLengthPrefixed, toAnnexB } from '../rtp/h264.ts';
 import { packetiseH264, packetiseVp8 } from '../rtp/packetise.ts';
@@ -9,11 +10,14 @@ import { clockNowUs } from '../rtp/sequence.ts';
 import { GopCache } from './gop-cache.ts';
 import { H264Inspector } from './h264-inspector.ts';
 import type { AccessUnit, IngressStream, IngressStreamOptions } from './ingress-stream.ts';
+import { type BridgeUnit, KeyFrameBridge } from './key-frame-bridge.ts';
 import { judge } from './verdict.ts';
 import { transcodeCostMsPerS, VideoTranscoder } from './video-transcoder.ts';
 
 /** A key frame that is sent again for somebody who joins is heavy for all: not more often than this. */
 const replayIntervalMs = 300;
+/** A source that says it makes key frames on request and has made none by then is one that cannot. */
+const keyFrameAnswerMs = 500;
 
 interface CachedUnit {
   readonly nals: readonly Uint8Array[];
@@ -37,6 +41,9 @@ export class IngressVideo implements IngressStream, TrackEvents {
   #pictureId = 0;
   #lastReplayMs = Number.NEGATIVE_INFINITY;
   #replayTimer: NodeJS.Timeout | undefined;
+  #answerTimer: NodeJS.Timeout | undefined;
+  #bridge: KeyFrameBridge | undefined;
+  #isBridgeAsked = false;
   #lastClockUs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
   delayUs: number | undefined;
@@ -69,6 +76,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
       this.#inspector.noteConfig(parseAvcConfig(stream.config) ?? annexBSets(stream.config));
     }
     if (hasOtherDecoder) {
+      this.#closeBridge();
       this.#closeTranscoder();
       this.#gop.clear();
       this.#hasKey = false;
@@ -83,7 +91,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
       this.framesDropped += 1;
       return;
     }
-    if (cached.isKey) this.keyFrames += 1;
+    if (cached.isKey) this.#noteKeyFrame();
     this.#judge();
     this.#gop.push(cached, unit.data.byteLength, cached.isKey);
     const arrivalUs = clockNowUs();
@@ -105,20 +113,66 @@ export class IngressVideo implements IngressStream, TrackEvents {
   #bringKeyFrame(): void {
     this.#replayTimer = undefined;
     this.#lastReplayMs = performance.now();
-    if (!this.#options.requestKeyFrame()) this.#sender?.replayFromKeyFrame();
+    if (this.#options.requestKeyFrame()) this.#answerTimer ??= setTimeout(() => this.#fillIn(), keyFrameAnswerMs);
+    else this.#fillIn();
+  }
+
+  /** Brings a picture to who joins, without the source. */
+  #fillIn(): void {
+    this.#answerTimer = undefined;
+    if (this.#bridge) this.#bridge.requestKeyFrame();
+    else if (!this.#sender?.replayFromKeyFrame()) void this.#openBridge();
+  }
+
+  async #openBridge(): Promise<void> {
+    const { codec } = this.#stream;
+    if (this.#isBridgeAsked || this.#verdict?.action !== 'forward' || (codec !== 'h264' && codec !== 'vp8')) return;
+    this.#isBridgeAsked = true;
+    const group = this.#gop.units[0];
+    const isGranted = await this.#options.askCost(this.#stream.id, this.#transcodeCost());
+    // The source's own key frame may have come meanwhile.
+    const isWanted = isGranted && !this.#isClosed && group !== undefined && this.#gop.units[0] === group;
+    if (isWanted) {
+      this.#bridge = new KeyFrameBridge({
+        transcoder: this.#makeTranscoder(codec),
+        group: this.#gop.units.map((unit) => this.#decodable(unit)),
+        account: (work) => this.#options.context.account(work),
+        onUnit: (unit) => this.#sendEncoded(unit),
+      });
+    } else {
+      this.#closeBridge();
+    }
+  }
+
+  #closeBridge(): void {
+    this.#bridge?.[Symbol.dispose]();
+    this.#bridge = undefined;
+    if (!this.#isBridgeAsked) return;
+    this.#isBridgeAsked = false;
+    // A transcoder for good has asked for its own.
+    if (!this.#isClosed && this.#verdict?.action === 'forward') void this.#options.askCost(this.#stream.id, 0);
+  }
+
+  #noteKeyFrame(): void {
+    this.keyFrames += 1;
+    clearTimeout(this.#answerTimer);
+    this.#answerTimer = undefined;
+    if (this.#bridge) this.#closeBridge();
   }
 
   published(): void {
     this.#options.onSent();
     // What went out before went nowhere.
     if (this.#transcoder) this.#transcoder.requestKeyFrame();
-    else this.#sender?.replayFromKeyFrame();
+    else this.#fillIn();
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#replayTimer);
+    clearTimeout(this.#answerTimer);
+    this.#closeBridge();
     this.#closeTranscoder();
     this.#gop.clear();
   }
@@ -150,9 +204,11 @@ export class IngressVideo implements IngressStream, TrackEvents {
     if (verdict.action === 'transcode' && this.#admission === 'unasked') void this.#askAdmission();
   }
 
-  #forward({ nals, data, payloads: own, isKey }: CachedUnit, clockUs: number): void {
+  #forward(unit: CachedUnit, clockUs: number): void {
+    const { nals, data, payloads: own, isKey } = unit;
     this.#hasKey ||= isKey;
     if (!this.#hasKey || (this.#stream.codec === 'h264' && !this.#inspector.hasParameterSets)) return;
+    if (this.#bridge?.push(this.#decodable(unit))) return;
     const isVp8 = this.#stream.codec === 'vp8';
     const made = () =>
       isVp8 ? packetiseVp8(data, this.#pictureId++) : packetiseH264(this.#inspector.clean(nals, isKey));
@@ -170,34 +226,37 @@ export class IngressVideo implements IngressStream, TrackEvents {
     });
   }
 
-  #transcode({ data, ptsUs, nals, isKey }: CachedUnit, isReplay: boolean): void {
+  #decodable({ data, ptsUs, nals, isKey }: CachedUnit): BridgeUnit {
+    if (this.#stream.codec !== 'h264') return { data, ptsUs };
+    return { data: toAnnexB(isKey ? this.#inspector.clean(nals, true) : nals), ptsUs };
+  }
+
+  #sendEncoded({ data, ptsUs, isKey }: EncodedUnit): void {
+    const payloads =
+      this.#verdict?.to === 'vp8' ? packetiseVp8(data, this.#pictureId++) : packetiseH264(splitAnnexB(data));
+    this.#send(payloads, this.#options.clock.at(ptsUs), isKey);
+  }
+
+  #transcode(unit: CachedUnit, isReplay: boolean): void {
     if (this.#admission !== 'granted') return;
     if (!this.#transcoder) {
       this.#openTranscoder();
       return;
     }
-    if (!this.#hasKey && !isKey) return;
+    if (!this.#hasKey && !unit.isKey) return;
     this.#hasKey = true;
-    const input = this.#stream.codec === 'h264' ? toAnnexB(isKey ? this.#inspector.clean(nals, true) : nals) : data;
+    const { data, ptsUs } = this.#decodable(unit);
     if (isReplay) {
-      this.#transcoder.prime(input, ptsUs);
+      this.#transcoder.prime(data, ptsUs);
       return;
     }
-    const isWhole = this.#transcoder.transcode(input, ptsUs, (unit) => {
-      const payloads =
-        this.#verdict?.to === 'vp8'
-          ? packetiseVp8(unit.data, this.#pictureId++)
-          : packetiseH264(splitAnnexB(unit.data));
-      this.#send(payloads, this.#options.clock.at(unit.ptsUs), unit.isKey);
-    });
+    const isWhole = this.#transcoder.transcode(data, ptsUs, (encoded) => this.#sendEncoded(encoded));
     if (!isWhole) this.framesDropped += 1;
   }
 
   async #askAdmission(): Promise<void> {
     this.#admission = 'asked';
-    const { width = 1_280, height = 720 } = { ...this.#stream, ...this.#inspector.facts };
-    const costMsPerS = transcodeCostMsPerS(width, height, this.#stream.framerateHz ?? 30);
-    const isGranted = await this.#options.askCost(this.#stream.id, costMsPerS);
+    const isGranted = await this.#options.askCost(this.#stream.id, this.#transcodeCost());
     if (this.#isClosed) return;
     this.#admission = isGranted ? 'granted' : 'refused';
     if (isGranted) {
@@ -217,21 +276,31 @@ export class IngressVideo implements IngressStream, TrackEvents {
     this.#options.onVerdict(this.#verdict);
   }
 
+  #transcodeCost(): number {
+    const { width = 1_280, height = 720 } = { ...this.#stream, ...this.#inspector.facts };
+    return transcodeCostMsPerS(width, height, this.#stream.framerateHz ?? 30);
+  }
+
   /** Begins with the current group of pictures, so that nobody waits for the next key frame. */
   #openTranscoder(): void {
-    const { spec, context } = this.#options;
-    const { stream } = this;
-    context.account(() => {
-      this.#transcoder = new VideoTranscoder({
-        from: stream.codec as VideoCodec,
-        to: this.#verdict?.to === 'vp8' ? 'vp8' : 'h264',
-        config: stream.codec === 'h264' ? undefined : stream.config,
-        bitrateBps: spec.videoBitrateBps,
-        framerateHz: stream.framerateHz,
-        hardware: spec.hardware,
-        hasLowDelay: stream.codec === 'h264' && !this.#inspector.facts.hasBFrames,
-      });
+    this.#closeBridge();
+    this.#options.context.account(() => {
+      this.#transcoder = this.#makeTranscoder(this.#stream.codec as VideoCodec);
       for (const unit of this.#gop.units) this.#transcode(unit, true);
+    });
+  }
+
+  #makeTranscoder(from: VideoCodec): VideoTranscoder {
+    const { spec } = this.#options;
+    const { stream } = this;
+    return new VideoTranscoder({
+      from,
+      to: this.#verdict?.to === 'vp8' ? 'vp8' : 'h264',
+      config: stream.codec === 'h264' ? undefined : stream.config,
+      bitrateBps: spec.videoBitrateBps,
+      framerateHz: stream.framerateHz,
+      hardware: spec.hardware,
+      hasLowDelay: stream.codec === 'h264' && !this.#inspector.facts.hasBFrames,
     });
   }
 

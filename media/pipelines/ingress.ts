@@ -185,7 +185,8 @@ export class IngressPipeline implements Pipeline {
     let sum = base;
     for (const cost of this.#costs.values()) sum += cost;
     const isGranted = await this.#options.context.askCost(sum);
-    if (!isGranted) this.#costs.delete(streamId);
+    // One that was asked for since has replaced it.
+    if (!isGranted && this.#costs.get(streamId) === costMsPerS) this.#costs.delete(streamId);
     return isGranted;
   }
 
@@ -216,12 +217,13 @@ export class IngressPipeline implements Pipeline {
       else this.#finish('ended', 'source_ended', message);
       return;
     }
+    // What still waits belongs to the connection that has ended.
+    this.#departures.flush();
     const delayMs = end.retryInMs ?? this.#backOffMs();
     const wasReached = this.#bytesIn > this.#bytesBefore;
     this.#bytesBefore = this.#bytesIn;
     this.#failures += 1;
     this.#state = 'reconnecting';
-    this.#departures.flush();
     // Time stamps of the next connection begin anew.
     this.#clock = new SourceClock();
     this.#rtpClock = new RtpSourceClock();

@@ -11,6 +11,7 @@ export interface RtpPacket {
 }
 
 export const rtpHeaderLength = 12;
+export const rtpTimestampOffset = 4;
 
 /** @returns undefined for what is not a whole RTP packet; the payload is a view, not a copy */
 export function parseRtp(data: Uint8Array): RtpPacket | undefined {

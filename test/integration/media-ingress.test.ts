@@ -176,6 +176,31 @@ test('who joins in the middle of a long group of pictures sees it at once', asyn
   expect(job.verdicts.find(({ kind }) => kind === 'video')?.action).toBe('forward');
 });
 
+test('who joins in a group too long to be sent again sees it at once, made for the purpose until the next key frame', async () => {
+  // 10 packets a picture: 1450 are kept, which is reached before the viewer joins.
+  const { producer, job } = await ingest({ gop: 240, ballastBytes: 11_500 });
+  const first = await joinRoom();
+  await first.watch(await producer(0));
+  await first.until(({ pictures }) => pictures.length >= 170);
+  const forwardedMsPerS = job.costMsPerS;
+  const second = await joinRoom();
+  const joinedUs = clockNowUs();
+  await second.watch(await producer(0));
+  await second.until(({ pictures }) => pictures.length >= 5);
+  const waitedMs = ((second.pictures[0]?.arrivalUs ?? Number.POSITIVE_INFINITY) - joinedUs) / 1_000;
+  console.log(`picture after ${waitedMs.toFixed(0)} ms, number ${second.pictures[0]?.number}`);
+  // Not that of the source's next key frame, which has the number 240.
+  expect(second.pictures[0]?.number).toBeLessThan(235);
+  expect(job.costMsPerS).toBeGreaterThan(forwardedMsPerS);
+  await second.until(({ pictures }) => pictures.length >= 110);
+  expect(isConsecutive(second.pictures.map(({ number }) => number))).toBe(true);
+  await first.until(({ pictures }) => pictures.length >= 280);
+  expect(isConsecutive(first.pictures.map(({ number }) => number))).toBe(true);
+  // The decoder and the encoder are gone with the source's own key frame.
+  expect(job.costMsPerS).toBe(40);
+  expect(job.verdicts.find(({ kind }) => kind === 'video')?.action).toBe('forward');
+});
+
 test('a source with reordered frames is transcoded, and the job says why', async () => {
   const { producer, verdict } = await ingest({ isReordered: true, gop: 1_000 });
   const found = await verdict(({ action, kind }) => action === 'transcode' && kind === 'video');

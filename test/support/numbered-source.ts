@@ -17,6 +17,8 @@ export interface NumberedSourceOptions {
   readonly frequencyHz?: number;
   /** Counts up from here, 0..255 and around. */
   readonly firstNumber?: number;
+  /** Of a message that decoders skip, in each picture: what a large one weighs. H264 only. */
+  readonly ballastBytes?: number;
   /** Claims that frames are reordered, as B-frames would show in the time stamps. */
   readonly isReordered?: boolean;
 }
@@ -44,6 +46,7 @@ export class NumberedSource implements MediaSource {
       frequencyHz: 440,
       firstNumber: 0,
       isReordered: false,
+      ballastBytes: 0,
       ...options,
     };
     const { codec, width, height, framerateHz } = this.#options;
@@ -111,7 +114,7 @@ export class NumberedSource implements MediaSource {
   }
 
   #makeFrame(): void {
-    const { width, height, framerateHz, gop, firstNumber, hasAudio, isReordered } = this.#options;
+    const { width, height, framerateHz, gop, firstNumber, hasAudio, isReordered, ballastBytes } = this.#options;
     const frame = this.#frame++;
     const ptsUs = Math.round((frame * 1e6) / framerateHz);
     if (frame % gop === 0) this.#encoder.requestKeyFrame();
@@ -119,7 +122,8 @@ export class NumberedSource implements MediaSource {
     const units: EncodedUnit[] = [];
     this.#encoder.encode(picture, ptsUs, (unit) => units.push(unit));
     if (this.#isSilent) return;
-    for (const { data, isKey } of units) {
+    for (const { data: picture, isKey } of units) {
+      const data = ballastBytes > 0 ? Buffer.concat([picture, ballast(ballastBytes)]) : picture;
       const dtsUs = isReordered ? ptsUs - 66_667 : ptsUs;
       this.#sink?.deliver({ kind: 'access_unit', streamId: 0, ptsUs, dtsUs, isKey, data });
     }
@@ -145,4 +149,11 @@ export class NumberedSource implements MediaSource {
     this.#encoder[Symbol.dispose]();
     this.#done.resolve(end);
   }
+}
+
+/** An SEI message of user data (H.264 §7.3.2.3), without anything that could be taken for a start code. */
+function ballast(byteLength: number): Buffer {
+  const size = Buffer.alloc(Math.floor(byteLength / 255) + 1, 255);
+  size[size.length - 1] = byteLength % 255;
+  return Buffer.concat([Buffer.from([0, 0, 0, 1, 6, 5]), size, Buffer.alloc(byteLength, 0xaa), Buffer.from([0x80])]);
 }
