@@ -17,6 +17,7 @@ export const languages = {
       room_full: 'The room is full. Please try again later.',
       room_closed: 'This room is closed.',
       joined: 'You have joined.',
+      removed: 'You have been removed from the room.',
     },
   },
   es: {
@@ -35,6 +36,7 @@ export const languages = {
       room_full: 'La sala está llena. Inténtelo más tarde.',
       room_closed: 'Esta sala está cerrada.',
       joined: 'Ha entrado en la sala.',
+      removed: 'Ha sido retirado de la sala.',
     },
   },
   zh: {
@@ -53,6 +55,7 @@ export const languages = {
       room_full: '会议室已满，请稍后再试。',
       room_closed: '会议室已关闭。',
       joined: '您已加入会议。',
+      removed: '您已被移出会议。',
     },
   },
 };
