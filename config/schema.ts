@@ -1,6 +1,7 @@
 // Owns: every setting there is, with its default and its words. docs/config.md and gateway.example.yaml are made from
 // this. May import: zod.
 import { z } from 'zod';
+import { sipRules } from './sip-rules.ts';
 
 const port = z.int().min(0).max(65535);
 const milliseconds = z.int().positive();
@@ -121,15 +122,6 @@ const media = z.strictObject({
     .describe('Memory: a media worker takes no more jobs past it.'),
 });
 
-function isPattern(text: string): boolean {
-  try {
-    new RegExp(text, 'u');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const sipTlsName = z.strictObject({
   name: z.string().describe('Name that the client asks for (SNI).'),
   certificateFile: z.string().describe('PEM chain for it.'),
@@ -137,10 +129,7 @@ const sipTlsName = z.strictObject({
 });
 
 const sip = z.strictObject({
-  isEnabled: z
-    .boolean()
-    .default(false)
-    .describe('Lets phones in. Rooms have no PIN yet: whoever reaches the port can call any room by its name.'),
+  isEnabled: z.boolean().default(true).describe('Lets phones call rooms, past the PIN of each; and rooms call phones.'),
   hosts: z.array(z.string()).min(1).default(['0.0.0.0']).describe('Addresses to listen on; add "::" for IPv6.'),
   port: port.default(5060).describe('UDP and TCP. 0 picks a free port.'),
   tlsPort: port.default(5061).describe('TLS; needs a certificate, or the one made for HTTPS.'),
@@ -149,6 +138,7 @@ const sip = z.strictObject({
   hasTls: z.boolean().default(true).describe('SIP over TLS.'),
   hasWebSocket: z.boolean().default(true).describe('SIP over WebSocket: /sip on HTTP and HTTPS.'),
   externalAddress: z.string().optional().describe('Public address of this machine behind NAT, for Via and Contact.'),
+  publicHost: z.string().optional().describe('Name that people are told to dial, if it is not that of http.publicUrl.'),
   localNetworks: z
     .array(z.string())
     .optional()
@@ -208,24 +198,27 @@ const sip = z.strictObject({
     })
     .prefault({})
     .describe('What a SIP peer may do.'),
-  rules: z
-    .array(
-      z
-        .strictObject({
-          number: z.string().min(1).optional().describe('What is dialled, compared as it is: +4930123.'),
-          pattern: z
-            .string()
-            .min(1)
-            .max(512)
-            .refine(isPattern, 'is no regular expression')
-            .optional()
-            .describe('Or a regular expression over all of what is dialled.'),
-          room: z.string().min(1).describe('Name or id of the room that takes the call.'),
-        })
-        .refine(({ number, pattern }) => (number === undefined) !== (pattern === undefined), 'needs number or pattern'),
-    )
+  access: z
+    .enum(['pin', 'open', 'closed'])
+    .default('pin')
+    .describe('Who may call a room that does not say: who types its PIN, whoever calls, nobody.'),
+  rules: sipRules,
+  headers: z
+    .array(z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'is no name of a header'))
     .default([])
-    .describe('Which room a call is for, first match; without one, the room whose name is dialled.'),
+    .describe('Headers that calls out may bring besides X-… and those named in docs/protocols/sip.md.'),
+  attributeHeaders: z
+    .array(z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'is no name of a header'))
+    .max(16)
+    .default([])
+    .describe('Headers of calls in that become attributes of the participant (sip.h.x-customer).'),
+  records: z
+    .strictObject({
+      max: z.int().min(0).max(1_000_000).default(10_000).describe('So many calls are kept; 0 keeps none.'),
+      maxAgeDays: z.int().min(1).max(3_650).default(30).describe('And no longer than this.'),
+    })
+    .prefault({})
+    .describe('Records of calls.'),
   codecs: z
     .array(z.enum(['opus', 'g722', 'pcmu', 'pcma']))
     .min(1)

@@ -17,6 +17,8 @@ import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Gateway, Logger, RateLimiter, StorePort } from '#core/ports.ts';
 import { PushedIngresses } from '#core/pushed-ingresses.ts';
+import type { RoomRecord } from '#core/room.ts';
+import { RoomPins, spokenPin } from '#core/room-pins.ts';
 import { Rooms } from '#core/rooms.ts';
 import { type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
@@ -72,9 +74,11 @@ export class App extends Owned {
   readonly phones: Phones;
   readonly #parts: Parts;
   readonly #consoleCode: string;
+  readonly #firstRoom: RoomRecord | undefined;
 
-  private constructor(parts: Parts, consoleCode: string) {
+  private constructor(parts: Parts, consoleCode: string, firstRoom: RoomRecord | undefined) {
     super();
+    this.#firstRoom = firstRoom;
     this.#parts = parts;
     this.rooms = parts.rooms;
     this.sfu = parts.sfu;
@@ -94,8 +98,8 @@ export class App extends Owned {
     const undo: (() => Promise<unknown>)[] = [];
     try {
       const parts = await build(config, log, undo);
-      const app = new App(parts, await parts.auth.createOneTimeLogin());
-      return app;
+      const [first = ''] = config.rooms.initial;
+      return new App(parts, await parts.auth.createOneTimeLogin(), (await parts.rooms.find(first))?.record);
     } catch (thrown) {
       for (const step of undo.reverse()) await step();
       throw thrown;
@@ -120,6 +124,7 @@ export class App extends Owned {
       '',
       `  Console   ${base}/console#login=${this.#consoleCode}   (signs in once, within an hour)`,
       ...config.rooms.initial.slice(0, 1).map((room) => `  Room      ${base}/r/${room}`),
+      ...this.#dialIn(base),
       `  API       ${base}/docs`,
       ...(https && https !== base
         ? [`  HTTPS     ${https}   (browsers give cameras to HTTPS and localhost only)`]
@@ -128,6 +133,14 @@ export class App extends Owned {
       '',
     ];
     return `${lines.join('\n')}\n`;
+  }
+
+  /** How to join the first room by phone. */
+  #dialIn(base: string): string[] {
+    const room = this.#firstRoom;
+    const [address] = room ? this.sip.addressesOf(room, new URL(base || 'http://localhost').hostname) : [];
+    const pin = this.sip.pins.of(room?.sip);
+    return address ? [`  Phone     ${address}${pin === undefined ? '' : `   PIN ${spokenPin(pin)}`}`] : [];
   }
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
@@ -185,9 +198,9 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
   const eventParts = await EventParts.create({ config, dataFolder: data, store, rooms, media, log });
   undo.push(() => rooms.close().then(() => eventParts.close()));
-  for (const name of config.rooms.initial) {
-    if (!(await rooms.find(name))) await rooms.create({ name });
-  }
+  const { secrets } = eventParts;
+  const pins = new RoomPins(secrets);
+  for (const name of config.rooms.initial) await pins.provide(rooms, name);
 
   const perMinute = (points: number, what: string) => new MemoryRateLimiter({ points, windowMs: minuteMs, what });
   const failures = perMinute(config.limits.failedLoginsPerMinute, 'wrong credentials');
@@ -224,7 +237,13 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
 
   const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
-  const sip = createSipGateway({ rooms, phones, bridges: sfu, config: config.sip, log });
+  const { language } = config.mix;
+  const sip = await createSipGateway({
+    ...{ rooms, phones, bridges: sfu, store, secrets },
+    config: config.sip,
+    language,
+    log,
+  });
   undo.push(() => sip.close().then(() => phones.close()));
 
   const requests = byAddress(perMinute(config.limits.requestsPerMinute, 'requests'));
@@ -235,7 +254,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     auth,
     sfu,
     ingest,
-    calls: sip,
+    sip,
     log,
     metrics,
     health,

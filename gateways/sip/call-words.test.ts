@@ -53,7 +53,7 @@ describe('an address to call', () => {
 });
 
 describe('the headers of a call', () => {
-  const dial = { room: 'demo', to: 'sip:a@host' };
+  const dial: { from?: string; displayName?: string } = {};
 
   test('carry who calls, in quotes', () => {
     expect(inviteHeaders({ ...dial, from: '+4930', displayName: 'A "B"' }, 'demo')).toEqual({
@@ -67,10 +67,19 @@ describe('the headers of a call', () => {
     { contact: 'x' },
     { 'Content-Length': '0' },
     { 'X A': 'x' },
+    { Unheard: 'of' },
     { 'X-A': 'x\r\nRoute: y' },
     { 'X-A': 'x'.repeat(2_000) },
     Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`X-${i}`, 'x'])),
   ])('%j are refused', (headers) => expect(() => inviteHeaders({ ...dial, headers }, 'demo')).toThrow(/headers/));
+});
+
+test('headers that the configuration names may be brought, but none that the call needs', () => {
+  expect(inviteHeaders({ headers: { Unheard: 'of', Diversion: '<sip:a@b>' } }, 'demo', ['unheard'])).toMatchObject({
+    unheard: 'of',
+    diversion: '<sip:a@b>',
+  });
+  expect(() => inviteHeaders({ headers: { Route: 'x' } }, 'demo', ['route'])).toThrow(/set by the call/);
 });
 
 test.each([

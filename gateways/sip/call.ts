@@ -2,50 +2,36 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Call, type CallEnd, type CallInfo, type CallState, newCallId } from '#core/call.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Leg } from '#core/leg.ts';
-import type { LegParameters } from '#core/leg-media.ts';
+import type { LegParameters, PromptName } from '#core/leg-media.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Participant } from '#core/participant.ts';
-import type { PhoneBridgePort } from '#core/phone-bridge.ts';
-import type { Logger, PhonePort } from '#core/ports.ts';
-import type { Room } from '#core/room.ts';
+import type { Logger } from '#core/ports.ts';
+import { Announcer } from './announcer.ts';
+import { CallChat, sayInRoom } from './call-chat.ts';
+import { callEnds, endOfDialog, gateEnds } from './call-ends.ts';
+import type { SipCallOptions } from './call-options.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
+import { pressDigits } from './digits-out.ts';
 import { digitsOf } from './info-digits.ts';
-import { OfferAnswer, type OfferAnswerOptions, offeredToWebRtc } from './offer-answer.ts';
+import { OfferAnswer, offeredToWebRtc } from './offer-answer.ts';
+import { PinGate } from './pin-gate.ts';
 import { refuse, refusedBy } from './status.ts';
 import { bridgedFormats, offeredByWebRtc } from './webrtc-lines.ts';
 import { WebRtcPath } from './webrtc-path.ts';
 
-export interface CallSettings {
-  readonly srtp: OfferAnswerOptions['srtp'];
-  readonly codecs: NonNullable<OfferAnswerOptions['codecs']>;
-  readonly maxDurationMs: number;
-}
-
-export interface SipCallOptions {
-  readonly direction: 'inbound' | 'outbound';
-  readonly room: Room;
-  readonly phones: PhonePort;
-  readonly bridges: PhoneBridgePort;
-  readonly settings: CallSettings;
-  readonly from: string;
-  readonly to: string;
-  /** Of the participant that it becomes. */
-  readonly displayName: string;
-  readonly user: string;
-  readonly sipCallId?: string | undefined;
-  readonly log: Logger;
-}
-
 const maxKeptDigits = 64;
 const byeWaitMs = 500;
-const kicked: CallEnd = { by: 'us', reason: 'kicked', message: 'A moderator removed the phone.' };
-const roomClosed: CallEnd = { by: 'us', reason: 'room_closed', message: 'The room has closed.' };
+/** A caller that keeps pressing `*` is not listened to for ever. */
+const maxGateMs = 120_000;
+/** Of what is said before we hang up. */
+const maxFarewellMs = 6_000;
 
 /**
  * One call: a dialog, a leg for its media, and the participant that it is in the room.
  *
- *   dialing | ringing ──answer──> connected ──BYE, kick, time-out …──> ended
- *           └──────────refused, cancelled, failed─────────────────────────┘
+ *   dialing | ringing ──answer──> asking ──PIN──> connected ──BYE, kick, time-out …──> ended
+ *           │             └──────no PIN needed──────^  │                                 ^
+ *           └───────────────────refused, cancelled, failed, no PIN───────────────────────┘
  */
 export class SipCall extends Owned implements Call {
   readonly id = newCallId();
@@ -65,6 +51,9 @@ export class SipCall extends Owned implements Call {
   #dialog: SipDialog | undefined;
   #participant: Participant | undefined;
   #isOfferOpen = false;
+  #gate: PinGate | undefined;
+  #isPastGate: boolean;
+  #announcer: Announcer | undefined;
   #limitTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SipCallOptions) {
@@ -72,6 +61,7 @@ export class SipCall extends Owned implements Call {
     this.#options = options;
     this.#state = options.direction === 'inbound' ? 'ringing' : 'dialing';
     this.#sipCallId = options.sipCallId;
+    this.#isPastGate = options.gate === undefined;
     this.#log = options.log.child({ call: this.id, room: options.room.name, sipCallId: options.sipCallId });
   }
 
@@ -80,7 +70,8 @@ export class SipCall extends Owned implements Call {
     const leg = this.#leg;
     const parameters = leg?.parameters;
     return {
-      ...{ id: this.id, direction, state: this.#state, roomId: room.id, from, to, displayName },
+      ...{ id: this.id, direction, state: this.#state, from, to, displayName },
+      ...{ roomId: room.id, roomName: room.name },
       sipCallId: this.#sipCallId,
       participantId: this.#participant?.id,
       startedAtMs: this.#startedAtMs,
@@ -109,24 +100,22 @@ export class SipCall extends Owned implements Call {
    * @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`
    */
   async prepare(remoteAddress: string, peer: { offer?: string; isWebRtc?: boolean } = {}): Promise<OfferAnswer> {
-    const { phones, room, settings } = this.#options;
+    const { phones, room, settings, language } = this.#options;
     const { offer = '', isWebRtc = false } = peer;
     const { codecs } = settings;
     const spoken = offer !== '' ? offeredByWebRtc(offer, codecs) : isWebRtc ? offeredToWebRtc(codecs) : undefined;
     const address = phones.addressFor(remoteAddress);
     const family = spoken ? 'loopback' : address.includes(':') ? 'IPv6' : 'IPv4';
-    const leg = await phones.allocateLeg({ room, family, log: this.#log });
+    const leg = await phones.allocateLeg({ room, family, language, log: this.#log });
     if (this.isClosed) {
       await leg.close('requested');
       throw new GatewayError('closed', 'The call has ended.');
     }
     this.#leg = leg;
     leg.events.on('dtmfReceived', (digit) => this.#pressed(digit));
-    leg.events.on('timedOut', () =>
-      this.finish({ by: 'us', reason: 'rtp_timeout', message: 'Nothing was heard of the phone.', code: 'timeout' }),
-    );
+    leg.events.on('timedOut', () => this.finish(callEnds.silence));
     leg.events.on('closed', () => {
-      if (room.isClosed) this.finish(roomClosed);
+      if (room.isClosed) this.finish(callEnds.roomClosed);
       else this.fail(new GatewayError('media_lost', 'The media of the call was lost.'));
     });
     if (spoken) await this.#openPath(leg, bridgedFormats(spoken));
@@ -151,24 +140,75 @@ export class SipCall extends Owned implements Call {
     const { room, user, displayName, direction, from, to } = this.#options;
     const { roles } = room.record;
     const role = roles.some((one) => one.role === 'sip') ? 'sip' : (roles[0]?.role ?? 'sip');
-    const attributes = { 'sip.direction': direction, 'sip.from': from.slice(0, 256), 'sip.to': to.slice(0, 256) };
+    const attributes = {
+      ...this.#options.attributes,
+      ...{ 'sip.direction': direction, 'sip.from': from.slice(0, 256), 'sip.to': to.slice(0, 256) },
+    };
     const participant = room.join({ kind: 'sip', user: user || 'phone', displayName, role, attributes });
     this.#participant = participant;
     participant.events.on('closed', (reason) => {
-      this.finish(reason === 'kicked' ? kicked : roomClosed);
+      if (reason === 'kicked') this.finish(callEnds.kicked, ['removed', 'goodbye']);
+      else this.finish(callEnds.roomClosed, ['room_closed', 'goodbye']);
     });
     return participant;
   }
 
-  /** What was agreed holds from now on, and the room is heard. */
+  /** What was agreed holds from now on; the room is heard as soon as the call may be in it. */
   speak(parameters: LegParameters): void {
-    if (this.isClosed) return;
-    const leg = this.#leg;
-    leg?.negotiate(parameters);
+    if (this.isClosed || this.#end) return;
+    this.#leg?.negotiate(parameters);
     const peer = this.#speech?.peer;
     if (peer) this.#path?.follow(peer).catch((error: unknown) => this.fail(toGatewayError(error)));
+    this.#proceed();
+  }
+
+  /** Before the answer only where that was asked for, and past the gate. */
+  #proceed(): void {
+    const { gate, hasEarlyMedia = false } = this.#options;
+    if (!this.#leg?.parameters || !(this.#dialog || hasEarlyMedia)) return;
+    if (this.#isPastGate) this.#enter();
+    else if (gate && !this.#gate) void this.#ask(gate, this.#leg);
+  }
+
+  #enter(): void {
+    const leg = this.#leg;
     const participant = this.join();
     if (leg && leg.participant !== participant) leg.enter(participant);
+    this.#settleIn(participant);
+  }
+
+  /** Once it is answered: announcements and chat. */
+  #settleIn(participant: Participant): void {
+    const dialog = this.#dialog;
+    const { direction, gate, hasPrompts = true } = this.#options;
+    if (!dialog || this.#state === 'connected') return;
+    this.#state = 'connected';
+    this.#settled.resolve();
+    void new CallChat({ participant, dialog, log: this.#log });
+    if (!this.#leg || !hasPrompts) return;
+    const greeting: PromptName[] = direction === 'outbound' ? [] : gate ? ['joined'] : ['welcome'];
+    this.#announcer = new Announcer({ participant, leg: this.#leg, greeting });
+  }
+
+  async #ask({ pin, guess }: NonNullable<SipCallOptions['gate']>, leg: Leg): Promise<void> {
+    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(maxGateMs)]);
+    this.#gate = new PinGate({ leg, pin, guess, signal });
+    // Only a leg that is gone lets it fail.
+    const outcome = await this.#gate.run().catch(() => 'left' as const);
+    this.#gate = undefined;
+    if (this.isClosed || this.#end) return;
+    if (outcome !== 'right') {
+      this.#log.warn({ outcome, from: this.#options.from }, 'caller not let in');
+      this.finish(gateEnds[outcome], ['goodbye']);
+      return;
+    }
+    this.#isPastGate = true;
+    try {
+      this.#enter();
+    } catch (error) {
+      const refusal = toGatewayError(error);
+      this.fail(refusal, undefined, refusal.code === 'room_full' ? ['room_full', 'goodbye'] : ['goodbye']);
+    }
   }
 
   ringing(): void {
@@ -188,32 +228,48 @@ export class SipCall extends Owned implements Call {
       void dialog.bye();
       return;
     }
-    this.#state = 'connected';
+    if (!this.#isPastGate) this.#state = 'asking';
     this.#answeredAtMs = Date.now();
-    this.#settled.resolve();
     const { maxDurationMs } = this.#options.settings;
-    this.#limitTimer = setTimeout(() => {
-      this.finish({ by: 'us', reason: 'max_duration', message: 'The call was as long as calls may be.' });
-    }, maxDurationMs).unref();
+    this.#limitTimer = setTimeout(() => this.finish(callEnds.maxDuration, ['goodbye']), maxDurationMs).unref();
     this.#log.info({ from: this.#options.from, to: this.#options.to }, 'call answered');
+    this.#proceed();
   }
 
-  /** Ends it, once; later reasons are of no account. */
-  finish(end: CallEnd): void {
+  /**
+   * Ends it, once; later reasons are of no account.
+   * @param farewell heard before we hang up, where there is somebody to hear it
+   */
+  finish(end: CallEnd, farewell: readonly PromptName[] = []): void {
     if (this.#end) return;
     this.#end = end;
-    void this.close(end.by === 'peer' ? 'peer_left' : 'requested');
+    void this.#takeLeave(end, farewell);
   }
 
-  fail(error: GatewayError, sipStatus?: number): void {
-    this.finish({ by: 'us', reason: error.code, message: error.message, code: error.code, sipStatus });
+  fail(error: GatewayError, sipStatus?: number, farewell: readonly PromptName[] = []): void {
+    this.finish({ by: 'us', reason: error.code, message: error.message, code: error.code, sipStatus }, farewell);
+  }
+
+  async #takeLeave({ by }: CallEnd, farewell: readonly PromptName[]): Promise<void> {
+    const reason: CloseReason = by === 'peer' ? 'peer_left' : 'requested';
+    const leg = this.#leg;
+    const { hasPrompts = true } = this.#options;
+    const isHeard = this.#dialog && !this.#dialog.isEnded && leg?.parameters && !leg.isClosed;
+    if (isHeard && hasPrompts && farewell.length > 0) {
+      void this.#participant?.close(reason);
+      leg.leave();
+      await Promise.race([leg.play(farewell), delay(maxFarewellMs, undefined, { ref: false })]);
+    }
+    await this.close(reason);
   }
 
   // ── Asked by the API ─────────────────────────────────────────────────────────────────────────────────────────────
 
   setMuted(isMuted: boolean): void {
-    this.#connected();
-    this.#leg?.setMuted(isMuted);
+    const { leg } = this.#connected();
+    if (leg.isMuted === isMuted) return;
+    leg.setMuted(isMuted);
+    this.#announcer?.say(isMuted ? 'muted' : 'unmuted');
   }
 
   async setHeld(isHeld: boolean): Promise<void> {
@@ -234,25 +290,11 @@ export class SipCall extends Owned implements Call {
 
   async sendDtmf(digits: string): Promise<void> {
     const { dialog, leg } = this.#connected();
-    try {
-      leg.sendDtmf(digits);
-      return;
-    } catch (error) {
-      if (!(error instanceof GatewayError) || error.code !== 'not_acceptable') throw error;
-    }
-    for (const digit of digits.toUpperCase()) {
-      if (digit === ',') {
-        await delay(500, undefined, { ref: false });
-        continue;
-      }
-      const headers = { 'content-type': 'application/dtmf-relay' };
-      const answer = await dialog.ask('INFO', { headers, body: `Signal=${digit}\r\nDuration=160\r\n` });
-      if (answer.status >= 300) throw refusedBy(answer);
-    }
+    await pressDigits(digits, leg, dialog);
   }
 
   async hangUp(): Promise<void> {
-    this.finish({ by: 'us', reason: 'hung_up', message: 'Hung up by the API.' });
+    this.finish(callEnds.byApi);
     await this.done;
   }
 
@@ -260,8 +302,8 @@ export class SipCall extends Owned implements Call {
     const dialog = this.#dialog;
     const leg = this.#leg;
     const speech = this.#speech;
-    if (this.isClosed || !dialog || !leg || !speech) {
-      throw new GatewayError('closed', this.isClosed ? 'The call has ended.' : 'The call is not answered yet.');
+    if (this.isClosed || this.#end || !dialog || !leg || !speech) {
+      throw new GatewayError('closed', this.#end ? 'The call has ended.' : 'The call is not answered yet.');
     }
     return { dialog, leg, speech };
   }
@@ -317,14 +359,20 @@ export class SipCall extends Owned implements Call {
     }
   }
 
+  /** Whether a request outside of its dialog can be taken for this phone's. */
+  isFrom(uri: string, address: string): boolean {
+    const { from, direction, sourceAddress } = this.#options;
+    return direction === 'inbound' && this.#state === 'connected' && from === uri && sourceAddress === address;
+  }
+
+  /** @throws GatewayError as `sayInRoom()` */
+  hear(message: SipQuestion): void {
+    sayInRoom(this.#participant, message);
+  }
+
   #chat(question: SipQuestion): void {
-    const participant = this.#participant;
     try {
-      if (!/^text\/plain\b/i.test(question.contentType)) {
-        throw new GatewayError('unsupported_media_type', 'Messages are text/plain.');
-      }
-      if (!participant || participant.isClosed) throw new GatewayError('closed', 'The phone is not in the room.');
-      participant.room.sendChat(participant, 'all', question.body);
+      this.hear(question);
       question.respond(200);
     } catch (error) {
       refuse(question, toGatewayError(error));
@@ -332,6 +380,10 @@ export class SipCall extends Owned implements Call {
   }
 
   #pressed(digit: string): void {
+    if (this.#gate) {
+      this.#gate.press(digit);
+      return;
+    }
     this.#digits = (this.#digits + digit).slice(-maxKeptDigits);
     const participant = this.#participant;
     // Not in the log: it may be a PIN.
@@ -339,15 +391,14 @@ export class SipCall extends Owned implements Call {
   }
 
   #dialogEnded(by: 'peer' | 'us' | 'server' | 'lost', reason: string): void {
-    if (by === 'peer') this.finish({ by, reason: 'hung_up', message: reason || 'The phone hung up.' });
-    else if (by === 'lost') {
-      this.finish({ by: 'server', reason: 'signalling_lost', message: reason, code: 'signalling_lost' });
-    } else this.finish({ by: 'server', reason: 'signalling_timeout', message: reason, code: 'timeout' });
+    // In the middle of our goodbye: there is nobody to hear it any more.
+    if (this.#end) void this.close('requested');
+    else this.finish(endOfDialog(by, reason));
   }
 
   protected override async onClose(reason: CloseReason): Promise<void> {
     clearTimeout(this.#limitTimer);
-    this.#end ??= { by: 'us', reason: 'shutdown', message: 'The gateway is shutting down.' };
+    this.#end ??= callEnds.shutdown;
     this.#endedAtMs = Date.now();
     const { reason: why, message } = this.#end;
     const info = this.info;

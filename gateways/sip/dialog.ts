@@ -100,6 +100,12 @@ export class SipDialog {
     return this.#dialog.remote.sdp ?? '';
   }
 
+  /** What the peer says that it takes: `Allow` of its INVITE, or of its answer to ours. */
+  get remoteAllow(): string {
+    const message = this.#wasCaller ? this.#dialog.res : this.#dialog.req;
+    return headerOf(message, 'allow') ?? '';
+  }
+
   get localSdp(): string {
     return this.#localSdp;
   }

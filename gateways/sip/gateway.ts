@@ -1,29 +1,42 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SipConfig } from '#config/schema.ts';
-import type { CallsPort, DialOptions } from '#core/call.ts';
-import { dialledOf, dispatch } from '#core/dispatch.ts';
+import { type CallInfo, type CallsPort, type DialOptions, newCallId } from '#core/call.ts';
+import type { CallRecords } from '#core/call-records.ts';
+import { dialledOf, withoutPin } from '#core/dispatch.ts';
+import type { DispatchRules } from '#core/dispatch-rules.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Gateway, Logger, PhonePort } from '#core/ports.ts';
-import type { Room } from '#core/room.ts';
+import type { RoomPins } from '#core/room-pins.ts';
+import { effectiveSip, type SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
-import { SipCall, type SipCallOptions } from './call.ts';
-import { callerOf } from './caller.ts';
+import type { SipDoor } from '#core/sip-door.ts';
+import { SipCall } from './call.ts';
+import { callEnds } from './call-ends.ts';
+import type { SipCallOptions } from './call-options.ts';
+import { addressesOf, attributesOf, hostAddressOf, withoutKeys } from './call-texts.ts';
+import { type Caller, callerOf } from './caller.ts';
+import { dialOut } from './dial-out.ts';
 import { assertDialable, inviteHeaders } from './dial-request.ts';
 import type { InboundCall, InboundRequest } from './inbound-call.ts';
-import type { CallOutcome, SipLink } from './link.ts';
+import type { SipLink } from './link.ts';
 import type { Certificate } from './server/index.ts';
 import { SipSignalling } from './signalling.ts';
-import { allow, refuse, refusedBy, supported } from './status.ts';
+import { allow, refuse, statusOf, supported } from './status.ts';
 
 export interface SipGatewayPorts {
   readonly rooms: Rooms;
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
+  readonly rules: DispatchRules;
+  readonly pins: RoomPins;
+  readonly door: SipDoor;
+  readonly records: CallRecords;
+  /** Of rooms that say nothing of phones. */
+  readonly defaults: SipDefaults;
   readonly config: SipConfig;
   readonly log: Logger;
 }
@@ -33,6 +46,11 @@ const maxPastCalls = 500;
 /** Calls that come in become participants of rooms; the API makes others that go out. */
 export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly name = 'sip';
+  readonly rules: DispatchRules;
+  readonly pins: RoomPins;
+  readonly door: SipDoor;
+  readonly records: CallRecords;
+  readonly defaults: SipDefaults;
   readonly #ports: SipGatewayPorts;
   readonly #log: Logger;
   readonly #live = new Set<SipCall>();
@@ -43,6 +61,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   constructor(ports: SipGatewayPorts) {
     super();
     this.#ports = ports;
+    this.rules = ports.rules;
+    this.pins = ports.pins;
+    this.door = ports.door;
+    this.records = ports.records;
+    this.defaults = ports.defaults;
     this.#log = ports.log.child({ gateway: 'sip' });
   }
 
@@ -76,6 +99,19 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     return known.sort((a, b) => a.info.startedAtMs - b.info.startedAtMs);
   }
 
+  get live(): Iterable<SipCall> {
+    return this.#live;
+  }
+
+  messagesOf({ sipCallId }: CallInfo): ReturnType<CallsPort['messagesOf']> {
+    const ladder = sipCallId === undefined ? undefined : this.#signalling?.ladderForCall(sipCallId);
+    return ladder && { ...ladder, messages: ladder.messages.map((one) => ({ ...one, text: withoutKeys(one.text) })) };
+  }
+
+  addressesOf({ name }: { readonly name: string }, host: string): readonly string[] {
+    return addressesOf(name, host, this.listenPoints, this.#ports.config);
+  }
+
   drain(): void {
     this.#isDraining = true;
   }
@@ -85,25 +121,25 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     const link = this.#link();
     assertDialable(options.to);
     if (options.proxy !== undefined) assertDialable(options.proxy, 'proxy');
-    const room = await this.#ports.rooms.open(options.room);
-    const headers = { ...inviteHeaders(options, room.name), allow, supported };
+    const { rooms, config, log } = this.#ports;
+    const room = await rooms.open(options.room);
+    const headers = { ...inviteHeaders(options, room.name, config.headers), allow, supported };
     const number = dialledOf(options.to);
     const shown = number === '' ? options.to : number;
+    const sip = effectiveSip(room.record.sip, this.defaults);
     const call = this.#begin({
-      direction: 'outbound',
-      room,
+      ...{ direction: 'outbound', room, to: options.to, user: number, hasPrompts: sip.hasPrompts },
       from: options.from ?? room.name,
-      to: options.to,
       displayName: shown.slice(0, 128),
-      user: number,
+      language: options.language ?? sip.language,
+      hasEarlyMedia: options.hasEarlyMedia,
     });
     try {
       // Who is reached by WebSocket is a browser, or is to be spoken to like one (RFC 7118 §7).
       const isWebRtc = /;transport=wss?\b/i.test(options.to);
       const speech = await call.prepare(hostAddressOf(options.proxy ?? options.to), { isWebRtc });
-      this.#invite(link, call, { ...options, headers }, speech).catch((error: unknown) => {
-        call.fail(toGatewayError(error));
-      });
+      const ringTimeoutMs = options.ringTimeoutMs ?? config.ringTimeoutMs;
+      void dialOut({ link, call, speech, headers, request: options, ringTimeoutMs, log });
     } catch (error) {
       call.fail(toGatewayError(error));
       throw error;
@@ -111,111 +147,63 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     return call;
   }
 
-  async #invite(
-    link: SipLink,
-    call: SipCall,
-    { to, headers, credentials, proxy, ringTimeoutMs, digits }: DialOptions,
-    speech: Awaited<ReturnType<SipCall['prepare']>>,
-  ): Promise<void> {
-    let isAnswered = false;
-    const hear = (sdp: string) => {
-      if (sdp === '') return;
-      call.speak(speech.accept(sdp));
-      isAnswered = true;
-    };
-    const guarded = (act: () => void) => {
-      try {
-        act();
-      } catch (error) {
-        call.fail(toGatewayError(error));
-      }
-    };
-    const outbound = link.call(to, {
-      sdp: speech.offer(),
-      ...(headers && { headers }),
-      ...(credentials && { credentials }),
-      ...(proxy !== undefined && { proxy }),
-      onProgress: ({ status, body }) => {
-        if (status > 100) call.ringing();
-        guarded(() => hear(body));
-      },
-      // RFC 3311 §5.2: two offers at once are none.
-      onUpdate: (question) => (isAnswered ? void call.offered(question) : question.respond(491)),
-      onDialog: (dialog) => {
-        call.attach(dialog);
-        guarded(() => hear(dialog.remoteSdp));
-      },
-    });
-    const limitMs = ringTimeoutMs ?? this.#ports.config.ringTimeoutMs;
-    const timer = setTimeout(() => {
-      call.fail(new GatewayError('timeout', `Nobody answered within ${Math.round(limitMs / 1_000)} s.`));
-    }, limitMs).unref();
-    const cancel = () => outbound.cancel();
-    call.signal.addEventListener('abort', cancel, { once: true });
-    try {
-      this.#concluded(call, await outbound.outcome);
-      if (digits !== undefined && !call.isClosed) await call.sendDtmf(digits);
-    } catch (error) {
-      if (call.info.state === 'connected') this.#log.warn({ err: error, call: call.id }, 'digits not sent');
-      else call.fail(toGatewayError(error));
-    } finally {
-      clearTimeout(timer);
-      call.signal.removeEventListener('abort', cancel);
-    }
-  }
-
-  #concluded(call: SipCall, outcome: CallOutcome): void {
-    if (outcome.kind === 'answered') return;
-    const { status } = outcome.answer;
-    const error = refusedBy(outcome.answer);
-    call.finish({ by: 'peer', reason: 'refused', message: error.message, code: error.code, sipStatus: status });
-  }
-
   /** An INVITE: who is it for, is there room for it, what can it hear; then 200. */
   async #take(inbound: InboundCall): Promise<void> {
     const caller = callerOf((name) => inbound.header(name));
     const { source, uri, callId } = inbound;
+    const to = withoutPin(uri);
     let call: SipCall | undefined;
     try {
-      const room = await this.#roomFor(uri);
+      this.#assertRoomForCalls();
+      const { door, rooms } = this.#ports;
+      const { room: found, pin, language, hasPrompts } = await door.admit(uri, source.address);
+      const room = await rooms.open(found.id);
       const { displayName, user } = caller;
+      const guess = (typed: string) => {
+        door.assertMayGuess(found.id, source.address);
+        return door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
+      };
       call = this.#begin({
-        direction: 'inbound',
-        room,
-        from: caller.uri,
-        to: uri,
-        displayName,
-        user,
-        sipCallId: callId,
+        ...{ direction: 'inbound', room, from: caller.uri, to, displayName, user, sipCallId: callId },
+        ...{ language, hasPrompts, gate: pin === undefined ? undefined : { pin, guess } },
+        attributes: attributesOf(inbound, this.#ports.config.attributeHeaders),
+        sourceAddress: source.address,
       });
-      await this.#answer(call, inbound);
+      await this.#answer(call, inbound, pin === undefined);
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      const fields = { from: caller.uri, to: uri, source: source.address, sipCallId: callId, code: error.code };
+      const fields = { from: caller.uri, to, source: source.address, sipCallId: callId, code: error.code };
       const level = error.code === 'internal' ? 'error' : 'warn';
       this.#log[level]({ ...fields, reason: error.message, ...(level === 'error' && { err: error }) }, 'call refused');
       refuse(inbound, error);
-      call?.fail(error, error.spec.sip);
+      if (call) call.fail(error, statusOf(error));
+      else this.#noteRefused(inbound, caller, error);
     }
   }
 
-  async #roomFor(uri: string): Promise<Room> {
-    this.#assertRoomForCalls();
-    const { config, rooms } = this.#ports;
-    const decision = dispatch(dialledOf(uri), config.rules);
-    if (decision.kind === 'reject') throw new GatewayError('not_found', decision.reason);
-    return rooms.open(decision.room);
+  /** A call that found no room leaves a record too: somebody will ask why. */
+  #noteRefused({ uri, callId }: InboundCall, { uri: from, displayName }: Caller, error: GatewayError): void {
+    const atMs = Date.now();
+    const { code, message } = error;
+    this.#ports.records.add({
+      ...{ id: newCallId(atMs), direction: 'inbound', state: 'ended', roomId: undefined, roomName: undefined },
+      ...{ from, to: withoutPin(uri), displayName, sipCallId: callId, participantId: undefined },
+      ...{ startedAtMs: atMs, answeredAtMs: undefined, endedAtMs: atMs },
+      end: { by: 'us', reason: code, message, code, sipStatus: statusOf(error) },
+      ...{ isMuted: false, isHeld: false, isHeldByPeer: false, isEncrypted: false, codec: undefined, digits: '' },
+      stats: undefined,
+    });
   }
 
-  async #answer(call: SipCall, inbound: InboundCall): Promise<void> {
-    const cancelled = { by: 'peer', reason: 'cancelled', message: 'The caller gave up.' } as const;
-    inbound.events.on('cancelled', () => call.finish(cancelled));
+  async #answer(call: SipCall, inbound: InboundCall, mayEnter: boolean): Promise<void> {
+    inbound.events.on('cancelled', () => call.finish(callEnds.cancelled));
     // CANCEL may have been faster than we could listen.
-    if (inbound.isCancelled) call.finish(cancelled);
+    if (inbound.isCancelled) call.finish(callEnds.cancelled);
     inbound.respond(180);
     const speech = await call.prepare(inbound.source.address, { offer: inbound.body });
     const answered = inbound.body === '' ? undefined : speech.answer(inbound.body);
-    call.join();
+    // A full room is busy; whoever is asked for a PIN hears of it after that.
+    if (mayEnter) call.join();
     await inbound.answer(
       answered?.sdp ?? speech.offer(),
       (dialog) => {
@@ -236,6 +224,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.#live.add(call);
     void call.done.then(() => {
       this.#live.delete(call);
+      this.#ports.records.add(call.info);
       this.#past.push(call);
       if (this.#past.length > maxPastCalls) this.#past.shift();
     });
@@ -252,6 +241,10 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   }
 
   #asked(request: InboundRequest): void {
+    if (request.method === 'MESSAGE') {
+      this.#said(request);
+      return;
+    }
     if (request.method !== 'OPTIONS') {
       request.respond(405, { headers: { allow } });
       return;
@@ -259,6 +252,24 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     try {
       this.#assertRoomForCalls();
       request.respond(200, { headers: { allow, supported, accept: 'application/sdp, text/plain' } });
+    } catch (error) {
+      refuse(request, toGatewayError(error));
+    }
+  }
+
+  /** Outside of any dialog: taken from a phone that is in the room, by the address and the place that it called from. */
+  #said(request: InboundRequest): void {
+    try {
+      const { uri: from } = callerOf((name) => request.header(name));
+      const dialled = dialledOf(request.uri).toLowerCase();
+      const calls = [...this.#live].filter((call) => call.isFrom(from, request.source.address));
+      const call = calls.find(({ info: { roomName = '', to } }) =>
+        [roomName, dialledOf(to)].some((name) => name.toLowerCase() === dialled),
+      );
+      if (!call)
+        throw new GatewayError('forbidden', 'Only a phone that is in the room may write to it; call it first.');
+      call.hear(request);
+      request.respond(200);
     } catch (error) {
       refuse(request, toGatewayError(error));
     }
@@ -274,13 +285,9 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     return this.#signalling.link;
   }
 
-  protected override onClose(_reason: CloseReason): void {
+  protected override async onClose(_reason: CloseReason): Promise<void> {
     this.#live.clear();
+    // Last: each call that ends leaves one.
+    await this.records.close();
   }
-}
-
-/** Of a URI whose host is an address: our address in the SDP is chosen for it. A name could be anywhere. */
-function hostAddressOf(uri: string): string {
-  const host = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;>]+)/i.exec(uri)?.[1]?.replaceAll(/[[\]]/g, '') ?? '';
-  return isIP(host) === 0 ? '192.0.2.1' : host;
 }

@@ -1,11 +1,40 @@
 // Owns: the door of SIP: phones call rooms, and rooms call phones. May import: core, config.
-import { SipGateway, type SipGatewayPorts } from './gateway.ts';
+import type { SipConfig } from '#config/schema.ts';
+import { CallRecords } from '#core/call-records.ts';
+import { DispatchRules } from '#core/dispatch-rules.ts';
+import type { PromptLanguage } from '#core/leg-media.ts';
+import type { PhoneBridgePort } from '#core/phone-bridge.ts';
+import type { Logger, PhonePort, StorePort } from '#core/ports.ts';
+import { RoomPins } from '#core/room-pins.ts';
+import type { Rooms } from '#core/rooms.ts';
+import type { SecretBox } from '#core/secret-box.ts';
+import { SipDoor } from '#core/sip-door.ts';
+import { SipGateway } from './gateway.ts';
 
 export type { SipGateway } from './gateway.ts';
 export type { InboundCall } from './inbound-call.ts';
 export { SipSignalling } from './signalling.ts';
 
+/** What it is built from; it owns its rules and records. */
+export interface SipGatewayOptions {
+  readonly rooms: Rooms;
+  readonly phones: PhonePort;
+  readonly bridges: PhoneBridgePort;
+  readonly store: StorePort;
+  readonly secrets: SecretBox;
+  readonly config: SipConfig;
+  /** Of announcements, where neither rule nor room says. */
+  readonly language: PromptLanguage;
+  readonly log: Logger;
+}
+
 /** Its calls can be asked for at once; phones are answered from `listen()` on. */
-export function createSipGateway(ports: SipGatewayPorts): SipGateway {
-  return new SipGateway(ports);
+export async function createSipGateway(options: SipGatewayOptions): Promise<SipGateway> {
+  const { rooms, phones, bridges, store, secrets, config, language, log } = options;
+  const pins = new RoomPins(secrets);
+  const rules = await DispatchRules.create({ store, secrets, configured: config.rules });
+  const defaults = { access: config.access, language };
+  const door = new SipDoor({ rooms, rules, pins, defaults });
+  const records = new CallRecords({ store, ...config.records, log });
+  return new SipGateway({ rooms, phones, bridges, rules, pins, door, records, defaults, config, log });
 }

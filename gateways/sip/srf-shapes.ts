@@ -46,6 +46,9 @@ export interface SrfDialog extends EventEmitter {
   readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
   readonly local: { sdp: string; readonly contact: string };
   readonly remote: { sdp: string | undefined };
+  /** The INVITE that made it, and the answer. */
+  readonly req: SrfMessage;
+  readonly res: SrfMessage;
   connected: boolean;
   request(
     options: { method: string; headers: Headers; body?: string | undefined; noAck?: boolean },

@@ -1,5 +1,6 @@
 // Owns: our refusals in the words of SIP. Pure.
 import { GatewayError } from '#core/errors.ts';
+import { CallRejected } from '#core/sip-door.ts';
 import type { SipAnswer, SipQuestion } from './dialog.ts';
 import type { Headers } from './srf-shapes.ts';
 
@@ -12,10 +13,14 @@ export function refuse(question: Pick<SipQuestion, 'respond'>, error: GatewayErr
   const isOurs = error.code !== 'internal';
   const text = (isOurs ? error.message : 'internal error').replaceAll(/[\p{C}"\\]/gu, ' ').slice(0, 200);
   const headers: Headers = { warning: `399 switchyard "${text}"` };
-  if (error.retryAfterMs !== undefined || error.spec.sip === 503) {
+  if (error.retryAfterMs !== undefined || statusOf(error) === 503) {
     headers['retry-after'] = String(Math.ceil((error.retryAfterMs ?? 5_000) / 1_000));
   }
-  question.respond(error.spec.sip, { headers });
+  question.respond(statusOf(error), { headers });
+}
+
+export function statusOf(error: GatewayError): number {
+  return error instanceof CallRejected ? error.sipStatus : error.spec.sip;
 }
 
 /** The refusal of a peer as ours. */

@@ -2,12 +2,17 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
 import type { CallsPort } from '#core/call.ts';
+import type { CallRecords } from '#core/call-records.ts';
+import type { DispatchRules } from '#core/dispatch-rules.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { EventLog } from '#core/event-log.ts';
 import type { Principal } from '#core/grants.ts';
 import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
 import type { PushedIngresses } from '#core/pushed-ingresses.ts';
+import type { RoomPins } from '#core/room-pins.ts';
+import type { SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { SipDoor } from '#core/sip-door.ts';
 import type { PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { StreamingIns } from '#core/streaming-ins.ts';
 import type { WebhooksPort } from '#core/webhook.ts';
@@ -41,12 +46,21 @@ export interface ApiIngest {
   pushUrlOf(protocol: PushProtocol, host: string): string | undefined;
 }
 
+/** Phones, whether they are turned on or not. */
+export interface ApiSip extends CallsPort {
+  readonly rules: DispatchRules;
+  readonly door: Pick<SipDoor, 'explain'>;
+  readonly pins: RoomPins;
+  readonly records: Pick<CallRecords, 'list' | 'find'>;
+  readonly defaults: SipDefaults;
+}
+
 export interface ApiOptions {
   readonly rooms: Rooms;
   readonly auth: Auth;
   readonly sfu: SfuPort;
   readonly ingest: ApiIngest;
-  readonly calls: CallsPort;
+  readonly sip: ApiSip;
   readonly eventLog: EventLog;
   readonly webhooks: WebhooksPort;
   /** Places for those that follow events. */

@@ -13,6 +13,7 @@ export * from './contract/problem.ts';
 export * from './contract/rooms.ts';
 export * from './contract/server.ts';
 export * from './contract/sessions.ts';
+export * from './contract/sip.ts';
 export * from './contract/sipcalls.ts';
 export * from './contract/stats.ts';
 export * from './contract/stream-keys.ts';

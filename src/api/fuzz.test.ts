@@ -74,8 +74,8 @@ const all = { audio: true, video: true, data: true };
 
 /** Bodies that fit, of which one field or none is then replaced. */
 const samples: Record<string, object> = {
-  'POST /api/rooms': { name: 'new', lastN: 2, roles: [{ role: 'x' }], metadata: { a: 'b' } },
-  'PATCH /api/rooms/{room}': { displayName: 'New', maxParticipants: null, metadata: { a: null } },
+  'POST /api/rooms': { name: 'new', sip: { pin: '4711' }, lastN: 2, roles: [{ role: 'x' }], metadata: { a: 'b' } },
+  'PATCH /api/rooms/{room}': { displayName: 'New', maxParticipants: null, metadata: { a: null }, sip: { pin: null } },
   'PATCH /api/rooms/{room}/participants/{participant}': {
     displayName: 'Al',
     permissions: { publish: all, subscribe: all, chat: true, moderate: false },
@@ -88,6 +88,9 @@ const samples: Record<string, object> = {
   'PATCH /api/rooms/{room}/streaming-ins/{streamingIn}': { name: 'Gate', onDemand: false },
   'POST /api/rooms/{room}/sipcalls': { to: 'sip:a@phone.example', headers: { 'X-A': 'b' }, ringTimeoutMs: 2_000 },
   'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
+  'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },
+  'PUT /api/sip/dispatch-rules/{rule}': { pattern: '\\d+', reject: { status: 603, reason: 'No.' } },
+  'POST /api/sip/dispatch/simulate': { to: 'sip:demo@host' },
   'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
   'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
   'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },
@@ -110,9 +113,10 @@ const replacement = rarely(1, fc.tuple(fc.constantFrom(...fields), value));
 test(
   'no request is answered with 500, and every answer is in the contract',
   async () => {
-    const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls, webhooks, eventLog } = await someApi({
-      config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
-    });
+    const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls, sip, webhooks, eventLog } =
+      await someApi({
+        config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
+      });
     const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
     let ids: Record<string, string> = {};
     let credentials: Record<string, string> = {};
@@ -142,7 +146,9 @@ test(
       const [job] = ingest.media.jobs.keys();
       const live = calls.callsOf(room.id).find(({ info }) => !info.end);
       const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
-      ids = { ...ids, sipCall, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
+      const [known] = sip.rules.all;
+      const { id: rule } = known ?? (await sip.rules.create({ number: '+49', room: 'demo' }));
+      ids = { ...ids, sipCall, rule, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
     };
 
     /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */

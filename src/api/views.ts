@@ -5,14 +5,16 @@ import type { ChatMessage, Room } from '#core/room.ts';
 import type { RoomEntry } from '#core/rooms.ts';
 import type { Publication } from '#core/track.ts';
 import type { JobResource, MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
+import { roomSipView } from './room-sip.ts';
 
 export const timeText = (epochMs: number): string => new Date(epochMs).toISOString();
 
 export function roomView({ record }: RoomEntry, live: Room | undefined): RoomResource {
-  const { createdAtMs, ...settings } = record;
+  const { createdAtMs, sip, ...settings } = record;
   return {
     ...settings,
     metadata: { ...record.metadata },
+    sip: roomSipView(sip),
     createdAt: timeText(createdAtMs),
     isActive: live !== undefined,
     participantCount: live?.visibleParticipants.length ?? 0,

@@ -1,9 +1,10 @@
 // Owns: a phone call as the API and the room see it, and the record that it leaves. May import: core only.
 import type { ErrorCode } from './errors.ts';
 import { type ParticipantId, type RoomId, randomText } from './ids.ts';
-import type { LegCodec, LegStats } from './leg-media.ts';
+import type { LegCodec, LegStats, PromptLanguage } from './leg-media.ts';
 
-export type CallState = 'dialing' | 'ringing' | 'connected' | 'ended';
+/** `asking`: answered, and asked for a PIN before it is let in. */
+export type CallState = 'dialing' | 'ringing' | 'asking' | 'connected' | 'ended';
 
 /** How a call ended, or why it never began. */
 export interface CallEnd {
@@ -21,7 +22,9 @@ export interface CallInfo {
   readonly id: string;
   readonly direction: 'inbound' | 'outbound';
   readonly state: CallState;
-  readonly roomId: RoomId;
+  /** Absent for one that was refused before it had found a room. */
+  readonly roomId: RoomId | undefined;
+  readonly roomName: string | undefined;
   readonly from: string;
   readonly to: string;
   readonly displayName: string;
@@ -57,6 +60,22 @@ export interface DialOptions {
   readonly ringTimeoutMs?: number | undefined;
   /** Sent once it is answered. */
   readonly digits?: string | undefined;
+  /** What is said before the answer (a ringing tone, a menu of the carrier) is heard in the room. */
+  readonly hasEarlyMedia?: boolean | undefined;
+  /** Of announcements to the phone; the room's if absent. */
+  readonly language?: PromptLanguage | undefined;
+}
+
+/** One message of a call, without credentials. */
+export interface CallMessage {
+  readonly atMs: number;
+  readonly direction: 'in' | 'out';
+  readonly protocol: string;
+  readonly local: string;
+  readonly remote: string;
+  /** `INVITE`, `200 OK (INVITE)` */
+  readonly title: string;
+  readonly text: string;
 }
 
 export interface Call {
@@ -76,6 +95,18 @@ export interface CallsPort {
   dial(options: DialOptions): Promise<Call>;
   /** Those that are on and the last that were, oldest first. */
   callsOf(room: RoomId): readonly Call[];
+  /** Those that are on. */
+  readonly live: Iterable<Call>;
+  /** What went to and fro; undefined where that is not kept (any more). */
+  messagesOf(call: CallInfo): { readonly droppedCount: number; readonly messages: readonly CallMessage[] } | undefined;
+  /** What to dial for a room, `sip:demo@host`; empty while phones cannot call. */
+  addressesOf(room: { readonly name: string }, host: string): readonly string[];
 }
 
-export const newCallId = (): string => `CL_${randomText(12)}`;
+const newestFirst = (atMs: number): string => (36 ** 9 - 1 - atMs).toString(36).padStart(9, '0');
+
+/** In order of id, the newest call comes first. */
+export const newCallId = (atMs = Date.now()): string => `CL_${newestFirst(atMs)}${randomText(8)}`;
+
+/** Ids after this one are of calls that began before. */
+export const callIdAt = (atMs: number): string => `CL_${newestFirst(atMs)}`;

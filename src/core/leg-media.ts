@@ -72,6 +72,7 @@ export const promptNames = [
   'room_full',
   'room_closed',
   'joined',
+  'removed',
   'hold_music',
 ] as const;
 export type PromptName = (typeof promptNames)[number];

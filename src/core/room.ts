@@ -7,6 +7,7 @@ import { chooseLastN } from './last-n.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { Participant, type ParticipantOptions } from './participant.ts';
 import type { Logger, SfuPort, SfuRoom } from './ports.ts';
+import type { RoomSip } from './room-sip.ts';
 import type { DataPublication, Publication } from './track.ts';
 
 /** What can be said of a room while nobody is in it; kept in the store. */
@@ -22,6 +23,8 @@ export interface RoomSettings {
   readonly emptyTimeoutMs: number;
   readonly roles: readonly RoleDefinition[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** Phones; absent in rooms that say nothing of them. */
+  readonly sip?: RoomSip | undefined;
 }
 
 export interface RoomRecord extends RoomSettings {

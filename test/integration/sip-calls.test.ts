@@ -30,7 +30,7 @@ const calls = '/api/rooms/demo/sipcalls';
 
 beforeAll(async () => {
   gateway = await startGateway({
-    sip: { isEnabled: true, rules: [{ number: '+4930123', room: 'demo' }] },
+    sip: { isEnabled: true, access: 'open', rules: [{ number: '+4930123', room: 'demo', access: 'open' }] },
     rtp: { listenAddress: '127.0.0.1', firstPort: 43_000, lastPort: 43_399 },
   });
   const udp = gateway.app.sip.listenPoints.find(({ protocol }) => protocol === 'udp');

@@ -10,7 +10,8 @@ export class FakeCall implements Call {
 
   constructor(roomId: RoomId, { to, from = '' }: DialOptions) {
     this.info = {
-      ...{ id: newCallId(), direction: 'outbound', state: 'ringing', roomId, from, to, displayName: to },
+      ...{ id: newCallId(), direction: 'outbound', state: 'ringing', from, to, displayName: to },
+      ...{ roomId, roomName: undefined },
       ...{ sipCallId: undefined, participantId: undefined, startedAtMs: Date.now(), answeredAtMs: undefined },
       ...{ endedAtMs: undefined, end: undefined, isMuted: false, isHeld: false, isHeldByPeer: false },
       ...{ isEncrypted: false, codec: undefined, digits: '', stats: undefined },
@@ -66,5 +67,22 @@ export class FakeCalls implements CallsPort {
 
   callsOf(room: RoomId): readonly Call[] {
     return this.calls.filter(({ info }) => info.roomId === room);
+  }
+
+  get live(): readonly Call[] {
+    return this.calls.filter(({ info }) => info.state !== 'ended');
+  }
+
+  messagesOf({ startedAtMs: atMs, to }: CallInfo) {
+    const text = `INVITE ${to} SIP/2.0\r\n\r\n`;
+    const [local, remote] = ['192.0.2.1:5060', '192.0.2.9:5060'];
+    return {
+      droppedCount: 0,
+      messages: [{ atMs, direction: 'out' as const, protocol: 'udp', local, remote, title: 'INVITE', text }],
+    };
+  }
+
+  addressesOf({ name }: { name: string }, host: string): readonly string[] {
+    return [`sip:${name}@${host}`];
   }
 }

@@ -7,14 +7,19 @@ import { Auth } from '#api/auth.ts';
 import { problemSchema } from '#api/contract.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { type Config, configSchema } from '#config/schema.ts';
+import { CallRecords } from '#core/call-records.ts';
+import { DispatchRules } from '#core/dispatch-rules.ts';
 import type { Scope } from '#core/grants.ts';
 import { assertMayPull, NetPolicy } from '#core/net-policy.ts';
 import type { Logger, SfuPort, StorePort } from '#core/ports.ts';
 import { PushedIngresses } from '#core/pushed-ingresses.ts';
+import { RoomPins } from '#core/room-pins.ts';
 import type { Rooms } from '#core/rooms.ts';
+import { SipDoor } from '#core/sip-door.ts';
 import { StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
+import { secretBoxOf } from '#store/secret-box.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
 import { FakeCalls } from './fake-calls.ts';
@@ -65,13 +70,14 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
   const happenings = await someEvents({ rooms, store, log, config });
+  const sip = await someSip(calls, { rooms, store, log, config });
   const app = createApi({
     rooms,
     auth,
     sfu,
     ingest,
-    calls,
     ...happenings,
+    sip,
     log,
     metrics,
     health,
@@ -126,6 +132,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     ingest,
     calls,
     ...happenings,
+    sip,
     log,
     auth,
     metrics,
@@ -136,6 +143,19 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     tokenFor,
     contract,
   };
+}
+
+/** Rules, PINs and records as they are; only the calls themselves are made up. */
+async function someSip(calls: FakeCalls, parts: { rooms: Rooms; store: StorePort; log: Logger; config: Config }) {
+  const { rooms, store, log } = parts;
+  const { rules: configured, access, records: kept } = parts.config.sip;
+  const secrets = secretBoxOf(Buffer.alloc(32, 7));
+  const pins = new RoomPins(secrets);
+  const rules = await DispatchRules.create({ store, secrets, configured });
+  const defaults = { access, language: parts.config.mix.language };
+  const door = new SipDoor({ rooms, rules, pins, defaults });
+  const records = new CallRecords({ store, ...kept, log });
+  return Object.assign(calls, { pins, rules, door, records, defaults });
 }
 
 /** Pushed by RTMP at port 1935, pulled by RTSP from anywhere. */

@@ -1,5 +1,8 @@
 // Owns: the HTTP API as typed calls. May import: types of the API contract.
 import type {
+  DispatchRuleInput,
+  DispatchRuleResource,
+  DispatchSimulation,
   KeyInput,
   KeyResource,
   LoginResult,
@@ -11,11 +14,16 @@ import type {
   ParticipantPatch,
   ParticipantResource,
   Problem,
+  RoomDialIn,
   RoomInput,
   RoomPatch,
   RoomResource,
   RoomStats,
   ServerInfo,
+  SipCallInput,
+  SipCallMessages,
+  SipCallPatch,
+  SipCallResource,
   StreamingInInput,
   StreamingInPatch,
   StreamingInResource,
@@ -182,6 +190,59 @@ export class ApiClient {
   /** Ends whoever publishes with it. */
   deleteStreamKey(id: string): Promise<void> {
     return this.#call('DELETE', `stream-keys/${part(id)}`);
+  }
+
+  // ── Phones ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The PIN is there for those who may moderate the room or administer rooms. */
+  dialIn(room: string): Promise<RoomDialIn> {
+    return this.#call('GET', `rooms/${part(room)}/dial-in`);
+  }
+
+  sipCalls(room: string): Promise<SipCallResource[]> {
+    return this.#list(`rooms/${part(room)}/sipcalls`);
+  }
+
+  dialOut(room: string, input: SipCallInput): Promise<SipCallResource> {
+    return this.#call('POST', `rooms/${part(room)}/sipcalls`, input);
+  }
+
+  patchSipCall(room: string, call: string, patch: SipCallPatch): Promise<SipCallResource> {
+    return this.#call('PATCH', `rooms/${part(room)}/sipcalls/${part(call)}`, patch);
+  }
+
+  hangUp(room: string, call: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/sipcalls/${part(call)}`);
+  }
+
+  /** Of all rooms, the newest first; one page. */
+  calls(filter: Readonly<Record<string, string>> = {}): Promise<Page<SipCallResource>> {
+    return this.#call('GET', `sip/calls?${new URLSearchParams(filter)}`);
+  }
+
+  call(call: string): Promise<SipCallResource> {
+    return this.#call('GET', `sip/calls/${part(call)}`);
+  }
+
+  callMessages(call: string): Promise<SipCallMessages> {
+    return this.#call('GET', `sip/calls/${part(call)}/messages`);
+  }
+
+  dispatchRules(): Promise<DispatchRuleResource[]> {
+    return this.#list('sip/dispatch-rules');
+  }
+
+  createDispatchRule(input: DispatchRuleInput): Promise<DispatchRuleResource> {
+    return this.#call('POST', 'sip/dispatch-rules', input);
+  }
+
+  deleteDispatchRule(id: string): Promise<void> {
+    return this.#call('DELETE', `sip/dispatch-rules/${part(id)}`);
+  }
+
+  /** @param to what is called */
+  simulateDispatch(to: string): Promise<DispatchSimulation> {
+    return this.#call('POST', 'sip/dispatch/simulate', { to });
   }
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { roomNamePattern } from '#core/ids.ts';
 import { bag, count, limit, page, permissionShape, role, time } from './pieces.ts';
+import { roomSipInput, roomSipPatch, roomSipSchema } from './sip.ts';
 
 const mediaFlagsInput = z.strictObject({
   audio: z.boolean().default(false),
@@ -46,6 +47,7 @@ export const roomSchema = z
     ...settings,
     roles: z.array(roleSchema).readonly(),
     metadata: z.record(z.string(), z.string()).meta({ description: 'Of the application; not interpreted.' }),
+    sip: roomSipSchema.meta({ description: 'Phones; the PIN is at …/dial-in.' }),
     createdAt: time,
     isActive: z.boolean().meta({ description: 'Somebody is in it, or was a moment ago.' }),
     participantCount: count,
@@ -62,6 +64,7 @@ export const roomInput = z
     emptyTimeoutMs: settings.emptyTimeoutMs.optional(),
     roles: rolesInput.optional(),
     metadata: bag(64).optional(),
+    sip: roomSipInput.optional(),
   })
   .meta({ id: 'RoomInput' });
 
@@ -76,6 +79,7 @@ export const roomPatch = z
     emptyTimeoutMs: settings.emptyTimeoutMs.nullish(),
     roles: rolesInput.nullish(),
     metadata: z.record(z.string().min(1).max(64), z.string().max(1_024).nullable()).nullish(),
+    sip: roomSipPatch.nullish(),
   })
   .meta({ id: 'RoomPatch', description: 'JSON merge patch (RFC 7396): null takes a setting back to its default.' });
 

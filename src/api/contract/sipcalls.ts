@@ -1,7 +1,7 @@
 // Owns: phone calls of a room. May import: zod, core, ./pieces.
 
 import { z } from 'zod';
-import { legCodecs } from '#core/leg-media.ts';
+import { legCodecs, promptLanguages } from '#core/leg-media.ts';
 import { count, itemId, page, roomParams, shortText, time } from './pieces.ts';
 
 export const sipCallParams = z.object({ room: roomParams.shape.room, sipCall: itemId });
@@ -19,9 +19,12 @@ const quality = z.object({
 export const sipCallSchema = z
   .object({
     id: z.string(),
-    roomId: z.string(),
+    roomId: z.string().nullable().meta({ description: 'null for a call that was refused before it found a room.' }),
+    roomName: z.string().nullable(),
     direction: z.enum(['inbound', 'outbound']),
-    state: z.enum(['dialing', 'ringing', 'connected', 'ended']),
+    state: z
+      .enum(['dialing', 'ringing', 'asking', 'connected', 'ended'])
+      .meta({ description: '`asking`: answered, and asked for the PIN before it is let in.' }),
     from: z.string(),
     to: z.string(),
     displayName: z.string(),
@@ -36,6 +39,10 @@ export const sipCallSchema = z
         reason: z.string().meta({ description: 'For programs.', examples: ['hung_up', 'refused', 'rtp_timeout'] }),
         message: z.string().meta({ description: 'For people.' }),
         code: z.string().nullable().meta({ description: 'Of the table of errors, where it was one.' }),
+        blame: z
+          .enum(['client', 'upstream', 'server'])
+          .nullable()
+          .meta({ description: 'Who has to act, where it was a failure: the caller, the other side, we.' }),
         sipStatus: z.int().nullable().meta({ description: 'Final answer of a call that was refused.' }),
       })
       .nullable(),
@@ -65,17 +72,21 @@ export const sipCallInput = z
       .meta({ description: 'Whom to call.', examples: ['sip:alice@pbx.example;transport=tcp', 'tel:+4930123'] }),
     from: z.string().min(1).max(512).optional().meta({ description: 'Number, name or SIP address shown there.' }),
     displayName: shortText.optional().meta({ description: 'Name shown there.' }),
-    headers: z
-      .record(z.string().min(1).max(64), z.string().max(1_024))
-      .optional()
-      .meta({ description: 'More headers of the INVITE.' }),
+    headers: z.record(z.string().min(1).max(64), z.string().max(1_024)).optional().meta({
+      description: 'More headers of the INVITE: X-…, and those that say something about a call (Subject, Diversion …).',
+    }),
     credentials: z
       .strictObject({ username: z.string().min(1).max(128), password: z.string().max(256) })
       .optional()
       .meta({ description: 'If the other side asks for them (digest).' }),
     proxy: z.string().min(1).max(512).optional().meta({ description: 'SIP address that the call is sent to instead.' }),
     ringTimeoutMs: z.int().min(1_000).max(300_000).optional().meta({ description: 'Gives up after so long.' }),
-    digits: digits.optional().meta({ description: 'Keys to press once it is answered.' }),
+    digits: digits.optional().meta({ description: 'Keys to press once it is answered; a comma waits half a second.' }),
+    hasEarlyMedia: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Lets the room hear what comes before the answer: ringing tones, menus, announcements.' }),
+    language: z.enum(promptLanguages).optional().meta({ description: 'Of announcements to the phone.' }),
   })
   .meta({ id: 'SipCallInput' });
 
@@ -88,3 +99,5 @@ export const sipCallPatch = z
   .meta({ id: 'SipCallPatch' });
 
 export type SipCallResource = z.output<typeof sipCallSchema>;
+export type SipCallInput = z.input<typeof sipCallInput>;
+export type SipCallPatch = z.input<typeof sipCallPatch>;

@@ -1,11 +1,14 @@
 // Owns: which resources there are. A new one is a file beside this and a line here. May import: the files beside it.
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { callRoutes } from './calls.ts';
+import { dispatchRuleRoutes } from './dispatch-rules.ts';
 import { eventRoutes } from './events.ts';
 import { jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { messageRoutes } from './messages.ts';
 import { participantRoutes } from './participants.ts';
+import { roomDialInRoutes } from './room-dial-in.ts';
 import { roomRoutes } from './rooms.ts';
 import { healthRoutes, serverRoutes } from './server.ts';
 import { sessionRoutes } from './sessions.ts';
@@ -23,6 +26,9 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   streamRoutes,
   streamingInRoutes,
   sipCallRoutes,
+  roomDialInRoutes,
+  callRoutes,
+  dispatchRuleRoutes,
   streamKeyRoutes,
   jobRoutes,
   tokenRoutes,

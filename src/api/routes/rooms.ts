@@ -8,6 +8,7 @@ import { metadataSchema, pageQuery, roomInput, roomList, roomParams, roomPatch, 
 import { mergePatch } from '../merge-patch.ts';
 import { etagOf, ifMatchHeaders, ifNoneMatchHeaders, isNotModified, matchedRevision } from '../preconditions.ts';
 import { invalidFields } from '../problem.ts';
+import { changedSip } from '../room-sip.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { nextPage, roomView } from '../views.ts';
 
@@ -81,7 +82,7 @@ const deleteRoute = apiRoute({
   errors: ['not_found', 'precondition_failed'],
 });
 
-export function roomRoutes({ rooms, config }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAPIHono<ApiEnv> {
   const view = (entry: RoomEntry) => roomView(entry, rooms.live(entry.record.id));
   const app = newRouter();
 
@@ -92,7 +93,8 @@ export function roomRoutes({ rooms, config }: ApiOptions): OpenAPIHono<ApiEnv> {
   });
 
   app.openapi(createRoute, async (c) => {
-    const entry = await rooms.create(c.req.valid('json'));
+    const { sip, ...input } = c.req.valid('json');
+    const entry = await rooms.create({ ...input, ...(sip && { sip: changedSip(undefined, sip, pins) }) });
     c.header('location', `/api/rooms/${entry.record.id}`);
     c.header('etag', etagOf(entry.revision));
     return c.json(view(entry), 201);
@@ -124,11 +126,13 @@ export function roomRoutes({ rooms, config }: ApiOptions): OpenAPIHono<ApiEnv> {
     const { maxParticipants, inputLimit, lastN, emptyTimeoutMs } = config.rooms;
     const defaults = { maxParticipants, inputLimit, lastN, emptyTimeoutMs, roles: defaultRoles, metadata: {} };
     const named = { ...defaults, displayName: patch.name ?? record.name };
-    const merged = Object.entries(patch).map(([setting, value]) => {
+    const { sip, ...rest } = patch;
+    const merged = Object.entries(rest).map(([setting, value]) => {
       if (value === null) return [setting, named[setting as keyof typeof named]];
       return [setting, setting === 'metadata' ? mergedMetadata(record.metadata, value) : value];
     });
-    return Object.fromEntries(merged) as RoomPatch;
+    const door = sip === undefined ? {} : { sip: changedSip(record.sip, sip, pins) };
+    return { ...(Object.fromEntries(merged) as RoomPatch), ...door };
   }
 
   return app;

@@ -2,12 +2,11 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Call } from '#core/call.ts';
 import { GatewayError } from '#core/errors.ts';
-import type { LegStats } from '#core/leg-media.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { callView } from '../call-view.ts';
 import {
   pageQuery,
   roomParams,
-  type SipCallResource,
   sipCallInput,
   sipCallList,
   sipCallParams,
@@ -16,7 +15,7 @@ import {
   waitQuery,
 } from '../contract.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
-import { pageOf, timeText } from '../views.ts';
+import { pageOf } from '../views.ts';
 
 const tags = ['SIP calls'];
 
@@ -90,7 +89,7 @@ const deleteRoute = apiRoute({
   errors: ['not_found'],
 });
 
-export function sipCallRoutes({ rooms, calls }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<ApiEnv> {
   const callsOf = async (room: string) => calls.callsOf((await rooms.get(room)).record.id);
   const find = async ({ room, sipCall }: { room: string; sipCall: string }): Promise<Call> => {
     const found = (await callsOf(room)).find(({ info }) => info.id === sipCall);
@@ -133,27 +132,4 @@ export function sipCallRoutes({ rooms, calls }: ApiOptions): OpenAPIHono<ApiEnv>
   return app;
 }
 
-function view({ info }: Call): SipCallResource {
-  const { startedAtMs, answeredAtMs, endedAtMs, end, stats, codec, sipCallId, participantId, ...rest } = info;
-  const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
-  return {
-    ...rest,
-    sipCallId: sipCallId ?? null,
-    participantId: participantId ?? null,
-    startedAt: timeText(startedAtMs),
-    answeredAt: orNull(answeredAtMs),
-    endedAt: orNull(endedAtMs),
-    end: end ? { ...end, code: end.code ?? null, sipStatus: end.sipStatus ?? null } : null,
-    codec: codec ?? null,
-    quality: stats ? qualityOf(stats) : null,
-  };
-}
-
-function qualityOf(stats: LegStats): SipCallResource['quality'] {
-  const { packetsReceived, packetsSent, packetsLost, remotePacketsLost, jitterMs } = stats;
-  return {
-    ...{ packetsReceived, packetsSent, packetsLost, remotePacketsLost, jitterMs },
-    roundTripTimeMs: stats.roundTripTimeMs ?? null,
-    meanOpinionScore: stats.meanOpinionScore ?? null,
-  };
-}
+const view = ({ info }: Call) => callView(info);

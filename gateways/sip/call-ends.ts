@@ -1,0 +1,27 @@
+// Owns: the words for how calls end, where we are the ones to end them. Constants.
+import type { CallEnd } from '#core/call.ts';
+import type { PinGateOutcome } from './pin-gate.ts';
+
+export const callEnds = {
+  kicked: { by: 'us', reason: 'kicked', message: 'A moderator removed the phone.' },
+  roomClosed: { by: 'us', reason: 'room_closed', message: 'The room has closed.' },
+  maxDuration: { by: 'us', reason: 'max_duration', message: 'The call was as long as calls may be.' },
+  silence: { by: 'us', reason: 'rtp_timeout', message: 'Nothing was heard of the phone.', code: 'timeout' },
+  byApi: { by: 'us', reason: 'hung_up', message: 'Hung up by the API.' },
+  shutdown: { by: 'us', reason: 'shutdown', message: 'The gateway is shutting down.' },
+  cancelled: { by: 'peer', reason: 'cancelled', message: 'The caller gave up.' },
+} as const satisfies Record<string, CallEnd>;
+
+export const gateEnds: Readonly<Record<Exclude<PinGateOutcome, 'right'>, CallEnd>> = {
+  wrong: { by: 'us', reason: 'wrong_pin', message: 'No right PIN was entered.', code: 'forbidden' },
+  silent: { by: 'us', reason: 'no_pin', message: 'No PIN was entered.', code: 'timeout' },
+  left: { by: 'us', reason: 'no_pin', message: 'No PIN was entered in time.', code: 'timeout' },
+  locked_out: { by: 'us', reason: 'locked_out', message: 'Too many wrong PINs were entered.', code: 'rate_limited' },
+};
+
+/** What ended the dialog, if it was not we. */
+export function endOfDialog(by: 'peer' | 'us' | 'server' | 'lost', reason: string): CallEnd {
+  if (by === 'peer') return { by, reason: 'hung_up', message: reason || 'The phone hung up.' };
+  if (by === 'lost') return { by: 'server', reason: 'signalling_lost', message: reason, code: 'signalling_lost' };
+  return { by: 'server', reason: 'signalling_timeout', message: reason, code: 'timeout' };
+}

@@ -1,0 +1,38 @@
+// Owns: what a call is made with. Types only. May import: core.
+import type { PromptLanguage } from '#core/leg-media.ts';
+import type { PhoneBridgePort } from '#core/phone-bridge.ts';
+import type { Logger, PhonePort } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
+import type { OfferAnswerOptions } from './offer-answer.ts';
+
+interface CallSettings {
+  readonly srtp: OfferAnswerOptions['srtp'];
+  readonly codecs: NonNullable<OfferAnswerOptions['codecs']>;
+  readonly maxDurationMs: number;
+}
+
+export interface SipCallOptions {
+  readonly direction: 'inbound' | 'outbound';
+  readonly room: Room;
+  readonly phones: PhonePort;
+  readonly bridges: PhoneBridgePort;
+  readonly settings: CallSettings;
+  readonly from: string;
+  readonly to: string;
+  /** Of the participant that it becomes. */
+  readonly displayName: string;
+  readonly user: string;
+  readonly sipCallId?: string | undefined;
+  /** Of the one who called us. */
+  readonly sourceAddress?: string | undefined;
+  /** Asked of the caller before it enters the room. */
+  readonly gate?: { readonly pin: string; readonly guess: (typed: string) => boolean } | undefined;
+  readonly language?: PromptLanguage | undefined;
+  /** Whether the phone is told anything but what a PIN menu needs. */
+  readonly hasPrompts?: boolean | undefined;
+  /** Attributes of the participant besides the call's own. */
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
+  /** What comes before the answer (183) is heard in the room. */
+  readonly hasEarlyMedia?: boolean | undefined;
+  readonly log: Logger;
+}

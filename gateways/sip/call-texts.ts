@@ -1,0 +1,62 @@
+// Owns: what of a call is told to people and programs outside of SIP: addresses to dial, attributes, messages. Pure.
+import { isIP, isIPv6 } from 'node:net';
+import type { InboundRequest } from './inbound-call.ts';
+
+const maxAttributeLength = 256;
+
+/** Headers of the INVITE that were asked for, as attributes of the participant: `sip.h.x-customer`. */
+export function attributesOf(
+  { header }: Pick<InboundRequest, 'header'>,
+  names: readonly string[],
+): Record<string, string> {
+  const attributes: Record<string, string> = {};
+  for (const name of names) {
+    const value = header(name);
+    if (value === undefined) continue;
+    attributes[`sip.h.${name.toLowerCase()}`] = value.replaceAll(/\p{C}/gu, ' ').slice(0, maxAttributeLength);
+  }
+  return attributes;
+}
+
+/** Of a URI whose host is an address: our address in the SDP is chosen for it. A name could be anywhere. */
+export function hostAddressOf(uri: string): string {
+  const host = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;>]+)/i.exec(uri)?.[1]?.replaceAll(/[[\]]/g, '') ?? '';
+  return isIP(host) === 0 ? '192.0.2.1' : host;
+}
+
+/** PINs that were dialled or pressed (SIP INFO) are no business of who looks at a ladder. */
+export function withoutKeys(text: string): string {
+  return text
+    .replaceAll(/(sips?:[^\s@;:<>*]+\*)\d{1,16}(?=[@;:])/gi, '$1(hidden)')
+    .replaceAll(/;pin=[^;>?@:\s]*/gi, ';pin=(hidden)')
+    .replaceAll(/^(\s*signal\s*=).*$/gim, '$1(hidden)')
+    .replace(/^(content-type\s*:\s*application\/dtmf\b(?!-)[\s\S]*?\r?\n\r?\n)[\s\S]*$/im, '$1(hidden)');
+}
+
+interface ListenPoint {
+  readonly protocol: string;
+  readonly port: number;
+}
+
+/**
+ * What people dial to reach a room, the plainest first.
+ * @param host as the client of the API named it; the configured one counts more
+ */
+export function addressesOf(
+  name: string,
+  host: string,
+  points: readonly ListenPoint[],
+  { externalAddress, publicHost }: { externalAddress?: string | undefined; publicHost?: string | undefined },
+): string[] {
+  const shown = publicHost ?? externalAddress ?? host;
+  const target = isIPv6(shown) ? `[${shown}]` : shown;
+  const portOf = (protocol: string) => points.find((point) => point.protocol === protocol)?.port;
+  const plain = portOf('udp') ?? portOf('tcp');
+  const tls = portOf('tls');
+  const withPort = (port: number, usual: number) => (port === usual ? target : `${target}:${port}`);
+  const address = `sip:${name}@${plain === undefined ? '' : withPort(plain, 5060)}`;
+  return [
+    ...(plain === undefined ? [] : [portOf('udp') === undefined ? `${address};transport=tcp` : address]),
+    ...(tls === undefined ? [] : [`sips:${name}@${withPort(tls, 5061)}`]),
+  ];
+}

@@ -1,0 +1,79 @@
+// Owns: a call from a room to a phone, from its INVITE to its answer or refusal.
+import type { DialOptions } from '#core/call.ts';
+import { GatewayError, toGatewayError } from '#core/errors.ts';
+import type { Logger } from '#core/ports.ts';
+import type { SipCall } from './call.ts';
+import type { CallOutcome, SipLink } from './link.ts';
+import type { OfferAnswer } from './offer-answer.ts';
+import type { Headers } from './srf-shapes.ts';
+import { refusedBy } from './status.ts';
+
+export interface DialOutOptions {
+  readonly link: SipLink;
+  readonly call: SipCall;
+  readonly speech: OfferAnswer;
+  readonly headers: Headers;
+  readonly request: Pick<DialOptions, 'to' | 'credentials' | 'proxy' | 'digits'>;
+  readonly ringTimeoutMs: number;
+  readonly log: Logger;
+}
+
+/** Settles when the call is answered or has ended; never rejects. */
+export async function dialOut(options: DialOutOptions): Promise<void> {
+  const { link, call, speech, headers, request, ringTimeoutMs, log } = options;
+  const { to, credentials, proxy, digits } = request;
+  const guarded = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      call.fail(toGatewayError(error));
+    }
+  };
+  let isAnswered = false;
+  const hear = (sdp: string) => {
+    if (sdp === '') return;
+    call.speak(speech.accept(sdp));
+    isAnswered = true;
+  };
+  const outbound = link.call(to, {
+    sdp: speech.offer(),
+    headers,
+    ...(credentials && { credentials }),
+    ...(proxy !== undefined && { proxy }),
+    onProgress: ({ status, body }) => {
+      if (status > 100) call.ringing();
+      guarded(() => hear(body));
+    },
+    // RFC 3311 §5.2: two offers at once are none.
+    onUpdate: (question) => (isAnswered ? void call.offered(question) : question.respond(491)),
+    onDialog: (dialog) => {
+      guarded(() => {
+        call.attach(dialog);
+        hear(dialog.remoteSdp);
+      });
+    },
+  });
+  const timer = setTimeout(() => {
+    call.fail(new GatewayError('timeout', `Nobody answered within ${Math.round(ringTimeoutMs / 1_000)} s.`));
+  }, ringTimeoutMs).unref();
+  const cancel = () => outbound.cancel();
+  call.signal.addEventListener('abort', cancel, { once: true });
+  try {
+    conclude(call, await outbound.outcome);
+    clearTimeout(timer);
+    if (digits !== undefined && !call.isClosed) await call.sendDtmf(digits);
+  } catch (error) {
+    if (call.info.state === 'connected') log.warn({ err: error, call: call.id }, 'digits not sent');
+    else call.fail(toGatewayError(error));
+  } finally {
+    clearTimeout(timer);
+    call.signal.removeEventListener('abort', cancel);
+  }
+}
+
+function conclude(call: SipCall, outcome: CallOutcome): void {
+  if (outcome.kind === 'answered') return;
+  const { status } = outcome.answer;
+  const error = refusedBy(outcome.answer);
+  call.finish({ by: 'peer', reason: 'refused', message: error.message, code: error.code, sipStatus: status });
+}

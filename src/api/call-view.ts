@@ -1,0 +1,38 @@
+// Owns: a phone call as the API shows it. Pure. May import: core, ./contract, ./views.
+import type { CallEnd, CallInfo } from '#core/call.ts';
+import { errorTable } from '#core/errors.ts';
+import type { LegStats } from '#core/leg-media.ts';
+import type { SipCallResource } from './contract.ts';
+import { timeText } from './views.ts';
+
+export function callView(info: CallInfo): SipCallResource {
+  const { startedAtMs, answeredAtMs, endedAtMs, end, stats, codec, sipCallId, participantId, ...rest } = info;
+  const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
+  return {
+    ...rest,
+    roomId: info.roomId ?? null,
+    roomName: info.roomName ?? null,
+    sipCallId: sipCallId ?? null,
+    participantId: participantId ?? null,
+    startedAt: timeText(startedAtMs),
+    answeredAt: orNull(answeredAtMs),
+    endedAt: orNull(endedAtMs),
+    end: end ? endOf(end) : null,
+    codec: codec ?? null,
+    quality: stats ? qualityOf(stats) : null,
+  };
+}
+
+function endOf({ by, reason, message, code, sipStatus }: CallEnd): NonNullable<SipCallResource['end']> {
+  const blame = code === undefined ? null : errorTable[code].blame;
+  return { by, reason, message, code: code ?? null, blame, sipStatus: sipStatus ?? null };
+}
+
+function qualityOf(stats: LegStats): SipCallResource['quality'] {
+  const { packetsReceived, packetsSent, packetsLost, remotePacketsLost, jitterMs } = stats;
+  return {
+    ...{ packetsReceived, packetsSent, packetsLost, remotePacketsLost, jitterMs },
+    roundTripTimeMs: stats.roundTripTimeMs ?? null,
+    meanOpinionScore: stats.meanOpinionScore ?? null,
+  };
+}

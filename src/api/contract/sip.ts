@@ -1,0 +1,181 @@
+// Owns: phones beyond one room: its door, the rules for calls, what was dialled. May import: zod, core, ./pieces.
+import { z } from 'zod';
+import { promptLanguages } from '#core/leg-media.ts';
+import { sipAccesses } from '#core/room-sip.ts';
+import { count, itemId, page, pageQuery, time } from './pieces.ts';
+import { sipCallSchema } from './sipcalls.ts';
+
+const pin = z
+  .string()
+  .regex(/^\d{4,16}$/, 'has 4 to 16 digits')
+  .meta({ description: 'What phones have to type, 4 to 16 digits.', examples: ['471100'] });
+const language = z.enum(promptLanguages).meta({ description: 'Of announcements.' });
+const access = z.enum(sipAccesses);
+
+const door = {
+  access: access.meta({ description: 'Who may call in: who types the PIN, whoever calls, nobody.' }),
+  language,
+  hasPrompts: z.boolean().meta({ description: 'Whether phones are told what happens; the PIN is asked for anyway.' }),
+};
+
+/** In a room, for everybody who may read it: all but the PIN. */
+export const roomSipSchema = z
+  .object({
+    access: door.access.nullable(),
+    language: language.nullable(),
+    hasPrompts: door.hasPrompts.nullable(),
+    hasPin: z.boolean(),
+  })
+  .meta({ id: 'RoomSip', description: 'null: as the server is configured; `…/dial-in` says what holds.' });
+
+export const roomSipInput = z
+  .strictObject({
+    access: door.access.optional(),
+    pin: pin.optional(),
+    language: language.optional(),
+    hasPrompts: door.hasPrompts.optional(),
+  })
+  .meta({ id: 'RoomSipInput' });
+
+export const roomSipPatch = z
+  .strictObject({
+    access: door.access.nullish(),
+    pin: pin.nullish(),
+    language: language.nullish(),
+    hasPrompts: door.hasPrompts.nullish(),
+  })
+  .meta({ id: 'RoomSipPatch', description: 'null takes a setting back to that of the server, and the PIN away.' });
+
+export const roomDialInSchema = z
+  .object({
+    ...door,
+    isEnabled: z.boolean().meta({ description: 'Whether phones can call this server at all.' }),
+    hasPin: z.boolean(),
+    pin: z.string().nullable().meta({ description: 'For those who may moderate or administer; null for others.' }),
+    addresses: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'What to dial, the plainest first.', examples: [['sip:demo@meet.example.org']] }),
+  })
+  .meta({ id: 'RoomDialIn' });
+
+// ── Rules ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const rejection = z.strictObject({
+  status: z.int().min(400).max(699).default(603).meta({ description: 'What SIP answers.' }),
+  reason: z.string().min(1).max(200).meta({ description: 'Told to the caller (Warning) and to the log.' }),
+});
+
+const rule = {
+  order: z.int().min(0).max(1_000_000).meta({ description: 'Lower is tried first.' }),
+  number: z
+    .string()
+    .min(1)
+    .max(128)
+    .meta({ description: 'What is dialled, compared as it is.', examples: ['+4930123'] }),
+  pattern: z.string().min(1).max(256).meta({ description: 'Or a regular expression over all of what is dialled.' }),
+  room: z.string().min(1).max(128).meta({ description: 'Name or id of the room that takes the call.' }),
+  access: z.enum(['pin', 'open']).meta({ description: 'Instead of what the room says.' }),
+  pin: pin.meta({ description: 'Asked for instead of the PIN of the room.' }),
+  language,
+  reject: rejection.meta({ description: 'Refuses the call instead.' }),
+};
+
+export const dispatchRuleSchema = z
+  .object({
+    id: z.string(),
+    source: z
+      .enum(['config', 'api'])
+      .meta({ description: 'Those of the configuration come first and stay as they are.' }),
+    order: rule.order,
+    number: z.string().nullable(),
+    pattern: z.string().nullable(),
+    room: z.string().nullable(),
+    access: rule.access.nullable(),
+    hasPin: z.boolean(),
+    language: language.nullable(),
+    reject: z.object({ status: z.int(), reason: z.string() }).nullable(),
+    createdAt: time.nullable(),
+  })
+  .meta({ id: 'DispatchRule' });
+
+export const dispatchRuleList = z
+  .object({ items: z.array(dispatchRuleSchema).readonly(), next: z.string().nullable() })
+  .meta({ id: 'DispatchRuleList' });
+
+export const dispatchRuleInput = z
+  .strictObject({
+    order: rule.order.optional(),
+    number: rule.number.optional(),
+    pattern: rule.pattern.optional(),
+    room: rule.room.optional(),
+    access: rule.access.optional(),
+    pin: rule.pin.optional(),
+    language: language.optional(),
+    reject: rule.reject.optional(),
+  })
+  .meta({ id: 'DispatchRuleInput', description: 'Needs `number` or `pattern`, and `room` or `reject`.' });
+
+export const dispatchRuleParams = z.object({ rule: itemId });
+
+export const simulationInput = z
+  .strictObject({
+    to: z
+      .string()
+      .min(1)
+      .max(512)
+      .meta({
+        description: 'What is called: a SIP address, or the part before the @.',
+        examples: ['sip:demo@meet.example.org', '+4930123'],
+      }),
+  })
+  .meta({ id: 'DispatchSimulationInput' });
+
+export const simulationSchema = z
+  .object({
+    dialled: z.string(),
+    outcome: z.enum(['enter', 'ask_pin', 'reject']),
+    room: z.object({ id: z.string(), name: z.string() }).nullable(),
+    rule: dispatchRuleSchema.nullable(),
+    language,
+    rejection: z.object({ code: z.string(), status: z.int(), reason: z.string() }).nullable(),
+    steps: z.array(z.string()).readonly().meta({ description: 'One sentence for each step.' }),
+  })
+  .meta({ id: 'DispatchSimulation' });
+
+// ── Calls ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export const callListQuery = pageQuery.extend({
+  room: z.string().min(1).max(128).optional().meta({ description: 'Name or id.' }),
+  state: z.enum(['on', 'ended']).optional(),
+  direction: z.enum(['inbound', 'outbound']).optional(),
+  search: z.string().min(1).max(128).optional().meta({ description: 'In the addresses and the name, without case.' }),
+});
+
+export const callList = page(sipCallSchema).meta({ id: 'SipCallHistory' });
+export const callParams = z.object({ sipCall: itemId });
+
+export const callMessagesSchema = z
+  .object({
+    droppedCount: count.meta({ description: 'Messages that made room for later ones.' }),
+    messages: z
+      .array(
+        z.object({
+          at: time,
+          direction: z.enum(['in', 'out']),
+          protocol: z.string(),
+          local: z.string(),
+          remote: z.string(),
+          title: z.string(),
+          text: z.string(),
+        }),
+      )
+      .readonly(),
+  })
+  .meta({ id: 'SipCallMessages' });
+
+export type RoomDialIn = z.output<typeof roomDialInSchema>;
+export type DispatchRuleResource = z.output<typeof dispatchRuleSchema>;
+export type DispatchRuleInput = z.input<typeof dispatchRuleInput>;
+export type DispatchSimulation = z.output<typeof simulationSchema>;
+export type SipCallMessages = z.output<typeof callMessagesSchema>;

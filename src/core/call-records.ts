@@ -1,0 +1,93 @@
+// Owns: records of calls that have ended: kept in the store, for so long and so many. May import: core only.
+import { type CallInfo, callIdAt } from './call.ts';
+import { type CloseReason, Owned } from './lifecycle.ts';
+import type { Logger, StorePort } from './ports.ts';
+
+export interface CallRecordsOptions {
+  readonly store: StorePort;
+  readonly max: number;
+  readonly maxAgeDays: number;
+  readonly log: Logger;
+}
+
+const collection = 'sip-calls';
+const dayMs = 24 * 60 * 60 * 1_000;
+const pruneEveryMs = 10 * 60 * 1_000;
+const pageLength = 500;
+
+export class CallRecords extends Owned {
+  readonly #options: CallRecordsOptions;
+  readonly #timer: NodeJS.Timeout;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CallRecordsOptions) {
+    super();
+    this.#options = options;
+    this.#timer = setInterval(() => void this.prune(), pruneEveryMs).unref();
+  }
+
+  /** A record that cannot be kept is in the log all the same, and keeps no call from ending. */
+  add(info: CallInfo): void {
+    const { store, max, log } = this.#options;
+    if (max === 0) return;
+    const write = store.put(collection, info.id, info).catch((err) => {
+      log.error({ err, call: info.id }, 'record of a call not kept');
+    });
+    this.#writing = Promise.all([this.#writing, write]);
+  }
+
+  async find(id: string): Promise<CallInfo | undefined> {
+    await this.#writing;
+    return (await this.#options.store.get<CallInfo>(collection, id))?.value;
+  }
+
+  /** Newest first. @param after id of the last of the page before */
+  async *list(after = ''): AsyncIterable<CallInfo> {
+    await this.#writing;
+    for (let last = after; ; ) {
+      const page = await this.#options.store.list<CallInfo>(collection, { after: last, limit: pageLength });
+      for (const { value } of page) yield value;
+      const end = page.at(-1);
+      if (!end || page.length < pageLength) return;
+      last = end.id;
+    }
+  }
+
+  /** Deletes what is too old and what is too many. */
+  async prune(nowMs = Date.now()): Promise<void> {
+    const { max, maxAgeDays, log } = this.#options;
+    try {
+      await this.#deleteAfter(callIdAt(nowMs - maxAgeDays * dayMs));
+      const count = await this.#options.store.count(collection);
+      if (count > max) await this.#deleteAfter(await this.#idAt(max));
+    } catch (err) {
+      log.error({ err }, 'records of calls not pruned');
+    }
+  }
+
+  async #deleteAfter(id: string): Promise<void> {
+    const { store } = this.#options;
+    for (;;) {
+      const page = await store.list(collection, { after: id, limit: pageLength });
+      for (const old of page) await store.delete(collection, old.id);
+      if (page.length < pageLength || this.isClosed) return;
+    }
+  }
+
+  /** Of the record at this place, counted from the newest, from 1. */
+  async #idAt(place: number): Promise<string> {
+    let last = '';
+    for (let left = place; left > 0; ) {
+      const page = await this.#options.store.list(collection, { after: last, limit: Math.min(left, pageLength) });
+      last = page.at(-1)?.id ?? last;
+      if (page.length === 0) break;
+      left -= page.length;
+    }
+    return last;
+  }
+
+  protected override async onClose(_reason: CloseReason): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#writing;
+  }
+}

@@ -1,0 +1,144 @@
+// Owns: the rules for calls that come in: those of the configuration, then those that the API keeps. May import: core only.
+import { type DispatchRule, flawOfPattern } from './dispatch.ts';
+import { GatewayError } from './errors.ts';
+import { randomText } from './ids.ts';
+import type { StorePort } from './ports.ts';
+import { openedPin, pinPattern } from './room-pins.ts';
+import type { SecretBox } from './secret-box.ts';
+
+export interface DispatchRuleInput extends DispatchRule {
+  /** Lower comes first. */
+  readonly order?: number | undefined;
+}
+
+/** As it is kept: the PIN sealed. */
+interface RuleRecord extends Omit<DispatchRule, 'pin'> {
+  readonly id: string;
+  readonly order: number;
+  readonly sealedPin?: string | undefined;
+  readonly createdAtMs: number;
+}
+
+export interface KnownRule extends DispatchRule {
+  /** `config-0` for the first of the configuration. */
+  readonly id: string;
+  readonly source: 'config' | 'api';
+  readonly order: number;
+  readonly createdAtMs: number | undefined;
+}
+
+export interface DispatchRulesOptions {
+  readonly store: StorePort;
+  readonly secrets: SecretBox;
+  readonly configured: readonly DispatchRule[];
+}
+
+const collection = 'dispatch-rules';
+const defaultOrder = 100;
+const maxRules = 1_000;
+
+/** The configuration goes first: what the operator wrote there cannot be overruled by a key. */
+export class DispatchRules {
+  readonly #options: DispatchRulesOptions;
+  #all: readonly KnownRule[] = [];
+
+  static async create(options: DispatchRulesOptions): Promise<DispatchRules> {
+    const rules = new DispatchRules(options);
+    await rules.#refresh();
+    return rules;
+  }
+
+  private constructor(options: DispatchRulesOptions) {
+    this.#options = options;
+  }
+
+  /** In the order in which they are tried. */
+  get all(): readonly KnownRule[] {
+    return this.#all;
+  }
+
+  /** @throws GatewayError `not_found` */
+  get(id: string): KnownRule {
+    const found = this.#all.find((rule) => rule.id === id);
+    if (!found) throw new GatewayError('not_found', 'There is no such rule.');
+    return found;
+  }
+
+  /** @throws GatewayError `invalid_request`, `limit_reached` */
+  async create(input: DispatchRuleInput): Promise<KnownRule> {
+    assertSound(input);
+    if (this.#all.length >= maxRules) throw new GatewayError('limit_reached', `There are ${maxRules} rules already.`);
+    const id = `DR_${randomText(12)}`;
+    await this.#write(id, input, Date.now(), 0);
+    return this.get(id);
+  }
+
+  /** Replaces it. @throws GatewayError `not_found`, `invalid_request`, `conflict` (of the configuration) */
+  async replace(id: string, input: DispatchRuleInput): Promise<KnownRule> {
+    const { createdAtMs = Date.now() } = this.#own(id);
+    assertSound(input);
+    await this.#write(id, input, createdAtMs);
+    return this.get(id);
+  }
+
+  /** @throws GatewayError `not_found`, `conflict` (of the configuration) */
+  async delete(id: string): Promise<void> {
+    this.#own(id);
+    await this.#options.store.delete(collection, id);
+    await this.#refresh();
+  }
+
+  #own(id: string): KnownRule {
+    const rule = this.get(id);
+    if (rule.source === 'api') return rule;
+    throw new GatewayError('conflict', 'This rule stands in the configuration (sip.rules); change it there.');
+  }
+
+  async #write(id: string, input: DispatchRuleInput, createdAtMs: number, revision?: number): Promise<void> {
+    const { store, secrets } = this.#options;
+    const { pin, order = defaultOrder, ...rest } = input;
+    const record: RuleRecord = {
+      ...rest,
+      ...{ id, order, createdAtMs },
+      ...(pin !== undefined && { sealedPin: secrets.seal(pin) }),
+    };
+    await store.put(collection, id, record, revision);
+    await this.#refresh();
+  }
+
+  async #refresh(): Promise<void> {
+    const { store, secrets, configured } = this.#options;
+    const stored = await store.list<RuleRecord>(collection, { limit: maxRules });
+    const own = stored
+      .map(({ value: { sealedPin, ...rule } }): KnownRule => {
+        const pin = sealedPin === undefined ? undefined : openedPin(sealedPin, secrets);
+        // A PIN that can no longer be read must not open the door: the room's own is asked for then.
+        const isLost = sealedPin !== undefined && pin === undefined;
+        return { ...rule, source: 'api', ...(pin !== undefined && { pin }), ...(isLost && { access: 'pin' }) };
+      })
+      .sort((a, b) => a.order - b.order || (a.createdAtMs ?? 0) - (b.createdAtMs ?? 0));
+    const first = configured.map(
+      (rule, index): KnownRule => ({
+        ...rule,
+        id: `config-${index}`,
+        source: 'config',
+        order: 0,
+        createdAtMs: undefined,
+      }),
+    );
+    this.#all = [...first, ...own];
+  }
+}
+
+/** What the shapes of the API and of the configuration cannot say. */
+function assertSound({ number, pattern, room, reject, pin }: DispatchRuleInput): void {
+  if ((number === undefined) === (pattern === undefined)) throw invalid('number', 'either number or pattern is needed');
+  if ((room === undefined) === (reject === undefined)) throw invalid('room', 'either room or reject is needed');
+  const flaw = pattern === undefined ? undefined : flawOfPattern(pattern);
+  if (flaw) throw invalid('pattern', flaw);
+  if (pin !== undefined && !pinPattern.test(pin)) throw invalid('pin', 'has 4 to 16 digits');
+}
+
+function invalid(path: string, message: string): GatewayError {
+  return new GatewayError('invalid_request', `"${path}": ${message}.`, { fields: [{ path, message }] });
+}
