@@ -304,6 +304,28 @@ const rtsp = z.strictObject({
   maxConnectionsPerAddress: z.int().positive().default(64).describe('Of one address.'),
 });
 
+const srt = z.strictObject({
+  isEnabled: z.boolean().default(true).describe('Turns SRT off.'),
+  host: z.string().default('0.0.0.0').describe('Address to listen on; "::" for IPv6 and IPv4.'),
+  port: port
+    .default(8890)
+    .describe('UDP. Encoders push here: srt://host:8890?streamid={stream key}. 0 picks a free one.'),
+  latencyMs: z
+    .int()
+    .min(20)
+    .max(8_000)
+    .default(200)
+    .describe('Lost packets are waited for so long, or longer if the encoder says so; four round trips are good.'),
+  passphrase: z
+    .string()
+    .min(10)
+    .max(79)
+    .optional()
+    .describe('Media must be encrypted with it, unless its stream key has a passphrase of its own.'),
+  maxConnections: z.int().positive().default(2_000).describe('SRT connections at once.'),
+  maxConnectionsPerAddress: z.int().positive().default(64).describe('Of one address.'),
+});
+
 const rtp = z.strictObject({
   listenAddress: z
     .string()
@@ -368,6 +390,7 @@ export const configSchema = z.strictObject({
   netPolicy: netPolicy.prefault({}).describe('Where URLs that users give may lead (SSRF).'),
   rtmp: rtmp.prefault({}).describe('RTMP server.'),
   rtsp: rtsp.prefault({}).describe('RTSP server.'),
+  srt: srt.prefault({}).describe('SRT listener.'),
   rtp: rtp.prefault({}).describe('Plain RTP: calls and RTSP by UDP.'),
   sip: sip.prefault({}).describe('Phones: SIP signalling.'),
   mix: mix.prefault({}).describe('What phones hear.'),

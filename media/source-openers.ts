@@ -7,6 +7,7 @@ import { NetPolicy } from '#core/net-policy.ts';
 import { pullFile, pullHttp } from '#gateways/http/index.ts';
 import { FlvDemuxer, RtmpPull } from '#gateways/rtmp/index.ts';
 import { RtspPull } from '#gateways/rtsp/index.ts';
+import { SrtPull } from '#gateways/srt/index.ts';
 import type { SourceOpener } from './worker-host.ts';
 
 const policyRules = z.object({
@@ -55,6 +56,10 @@ export const sourceOpeners: Readonly<Record<string, SourceOpener>> = {
     return pullHttp({ ...rest, policy: new NetPolicy(policy) }, foreign);
   },
   file: (options) => pullFile(parse(filePull, options), foreign),
+  srt: (options) => {
+    const { policy, ...rest } = parse(pull, options);
+    return new SrtPull({ ...rest, policy: new NetPolicy(policy) });
+  },
   rtsp: (options) => {
     const { policy, ...rest } = parse(rtspPull, options);
     return new RtspPull({ ...rest, policy: new NetPolicy(policy) });

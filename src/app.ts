@@ -20,13 +20,14 @@ import { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { RoomRecord } from '#core/room.ts';
 import { RoomPins, spokenPin } from '#core/room-pins.ts';
 import { Rooms } from '#core/rooms.ts';
-import { type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
+import { type PushAddress, type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
 import { filePuller, httpPuller } from '#gateways/http/index.ts';
 import { createRtmpGateway, defaultRtmpConfig, rtmpPuller } from '#gateways/rtmp/index.ts';
 import { createRtspGateway, defaultRtspConfig, rtspPuller } from '#gateways/rtsp/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
+import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress } from '#gateways/srt/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
@@ -62,7 +63,7 @@ interface Parts {
 type Ingest = ApiIngest & { readonly pushes: PushedIngresses };
 /** Those that encoders push to, once they listen. */
 type PushGateway = Gateway & { readonly port: number | undefined; readonly tlsPort: number | undefined };
-type PushGateways = { rtmp?: PushGateway; rtsp?: PushGateway };
+type PushGateways = { rtmp?: PushGateway; rtsp?: PushGateway; srt?: PushGateway };
 
 export class App extends Owned {
   readonly rooms: Rooms;
@@ -288,7 +289,7 @@ type IngestParts = Pick<Parts, 'store' | 'rooms' | 'media' | 'log'>;
 
 /** Stream keys and whoever pushes with them, and what is pulled; the gateways that listen come later. */
 async function buildIngest(
-  { ingress, netPolicy, rtmp }: Config,
+  { ingress, netPolicy, rtmp, srt }: Config,
   parts: IngestParts,
   failures: RateLimiter,
   gateways: PushGateways,
@@ -303,24 +304,27 @@ async function buildIngest(
     maxPerRoom: ingress.maxPerRoom,
   });
   const defaultPorts = { rtmp: 1935, rtsp: 554 };
-  const pushUrlOf = (protocol: PushProtocol, host: string) => {
-    if (protocol !== 'rtmp' && protocol !== 'rtsp') return undefined;
-    const port = gateways[protocol]?.port;
+  const pushAddressOf = (protocol: PushProtocol, requestHost: string): PushAddress | undefined => {
+    const host = rtmp.publicHost ?? requestHost;
+    const port = protocol === 'whip' ? undefined : gateways[protocol]?.port;
+    if (protocol === 'whip' || port === undefined) return undefined;
+    if (protocol === 'srt') return srtPushAddress({ ...srt, host, port });
     const shown = port === defaultPorts[protocol] ? '' : `:${port}`;
-    return port === undefined ? undefined : `${protocol}://${rtmp.publicHost ?? host}${shown}/live`;
+    const serverUrl = `${protocol}://${host}${shown}/live`;
+    return { serverUrl, urlOf: (key) => `${serverUrl}/${key}` };
   };
-  return { streamKeys, pushes, streamingIns, media: parts.media, pushUrlOf };
+  return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf };
 }
 
 /** Sources that are pulled are opened in the media worker, so that their media never crosses this process. */
 function pullersOf({ netPolicy, ingress }: Pick<Config, 'netPolicy' | 'ingress'>): Puller[] {
-  const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps', 'http', 'https'] };
-  return [rtspPuller(rules), rtmpPuller(rules), httpPuller(rules), filePuller(ingress.mediaFolder)];
+  const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps', 'http', 'https', 'srt'] };
+  return [rtspPuller(rules), rtmpPuller(rules), srtPuller(rules), httpPuller(rules), filePuller(ingress.mediaFolder)];
 }
 
 /** @param opened gets what listens, so that it can be closed should the next one fail */
 async function openPushGateways(
-  { rtmp, rtsp, rtp }: Config,
+  { rtmp, rtsp, srt, rtp }: Config,
   pushes: PushedIngresses,
   certificate: { readonly cert: string; readonly key: string },
   log: Logger,
@@ -348,6 +352,11 @@ async function openPushGateways(
     };
     opened.rtsp = await listening('rtsp', createRtspGateway(ports, config));
   }
+  if (srt.isEnabled) {
+    const authorizePublish = ({ streamKey: key, remoteAddress }: { streamKey: string; remoteAddress: string }) =>
+      pushes.authorize({ protocol: 'srt', key, remoteAddress });
+    opened.srt = await listening('srt', createSrtGateway({ log, authorizePublish }, { ...defaultSrtConfig, ...srt }));
+  }
 }
 
 /** @throws GatewayError `conflict` in words for whoever starts it */
@@ -357,7 +366,8 @@ async function listening<T>(section: string, gateway: Promise<T>): Promise<T> {
   } catch (cause) {
     const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
     const host = section === 'sip' ? 'hosts' : 'host';
-    const advice = `Set ${section}.port, ${section}.tlsPort or ${section}.${host}, use --port-base, or turn it off by ${section}.isEnabled.`;
+    const ports = section === 'srt' ? 'srt.port' : `${section}.port, ${section}.tlsPort`;
+    const advice = `Set ${ports} or ${section}.${host}, use --port-base, or turn it off by ${section}.isEnabled.`;
     throw new GatewayError('conflict', `${section.toUpperCase()} cannot listen: ${reason}. ${advice}`, { cause });
   }
 }

@@ -135,6 +135,9 @@ function portsOf(config: Config): readonly PortUse[] {
       ...(isEnabled ? [{ setting: `${section}.port`, port, host, transports: tcp }] : []),
       ...(isEnabled && tlsIsEnabled ? [{ setting: `${section}.tlsPort`, port: tlsPort, host, transports: tcp }] : []),
     ]),
+    ...(config.srt.isEnabled
+      ? [{ setting: 'srt.port', port: config.srt.port, host: config.srt.host, transports: ['udp' as const] }]
+      : []),
     ...(config.sip.isEnabled && !config.sip.drachtio
       ? config.sip.hosts.flatMap((host) => sipPorts(config.sip, host))
       : []),

@@ -40,6 +40,7 @@ const systemPackages = [
   { role: 'test', name: 'gir1.2-gst-plugins-bad-1.0', why: 'WebRTC types for it' },
   { role: 'test', name: 'gir1.2-gst-rtsp-server-1.0', why: 'an RTSP camera to pull from' },
   { role: 'test', name: 'libnginx-mod-rtmp', why: 'an RTMP service to push to' },
+  { role: 'test', name: 'srt-tools', why: 'srt-live-transmit: an SRT peer besides ffmpeg' },
 ];
 
 const aptListsDir = '/var/lib/apt/lists';

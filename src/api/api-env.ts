@@ -13,7 +13,7 @@ import type { RoomPins } from '#core/room-pins.ts';
 import type { SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SipDoor } from '#core/sip-door.ts';
-import type { PushProtocol, StreamKeys } from '#core/stream-keys.ts';
+import type { PushAddress, PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { StreamingIns } from '#core/streaming-ins.ts';
 import type { WebhooksPort } from '#core/webhook.ts';
 import type { Auth } from './auth.ts';
@@ -42,8 +42,8 @@ export interface ApiIngest {
   readonly pushes: Pick<PushedIngresses, 'find'>;
   readonly streamingIns: StreamingIns;
   readonly media: Pick<MediaPort, 'jobs' | 'describeWorkers'>;
-  /** Where to push by a protocol, without the key; undefined for one that is not served here. */
-  pushUrlOf(protocol: PushProtocol, host: string): string | undefined;
+  /** Undefined for a protocol that is not served here. */
+  pushAddressOf(protocol: PushProtocol, host: string): PushAddress | undefined;
 }
 
 /** Phones, whether they are turned on or not. */

@@ -34,6 +34,8 @@ export interface PushGrant {
   /** What may be published once at a time. */
   readonly publisherId: string;
   readonly whenBusy: BusyPolicy;
+  /** What its media must be encrypted with, where the protocol does that by passphrases. */
+  readonly passphrase?: string | undefined;
   /** Takes the stream into its room, under the same ids as the publisher before if that was lost a moment ago. */
   accept(source: MediaSource): Promise<void>;
 }
@@ -65,6 +67,7 @@ export class PushedIngresses extends Owned {
     return {
       publisherId: record.id,
       whenBusy: record.onConflict,
+      passphrase: record.passphrase,
       accept: async (source) => (await this.#pushOf(record)).take(source),
     };
   }

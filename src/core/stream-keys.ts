@@ -21,6 +21,8 @@ export interface StreamKeyRecord {
   readonly name: string;
   readonly onConflict: BusyPolicy;
   readonly createdAtMs: number;
+  /** Of SRT: what its media is encrypted with. Readable, since both ends derive keys from it. */
+  readonly passphrase?: string | undefined;
   /** SHA-256 in hex. The key's 160 random bits need no slow hash: there is nothing to guess. */
   readonly hash: string;
 }
@@ -31,6 +33,15 @@ export interface StreamKeyInput {
   readonly protocol: PushProtocol;
   readonly name: string;
   readonly onConflict: BusyPolicy;
+  /** Gives it a passphrase; SRT only. */
+  readonly isEncrypted?: boolean | undefined;
+}
+
+/** Where encoders push by one protocol. */
+export interface PushAddress {
+  /** Without the key, for encoders that ask for the two apart. */
+  readonly serverUrl: string;
+  urlOf(key: string, passphrase: string | undefined): string;
 }
 
 export interface StreamKeysOptions {
@@ -43,6 +54,7 @@ const collection = 'stream-keys';
 /** From hash to id: a publisher brings nothing but its key. */
 const hashesCollection = 'stream-key-hashes';
 const keyLength = 28;
+const passphraseLength = 32;
 const keyPattern = /^[A-Za-z0-9]{28}$/;
 
 export class StreamKeys {
@@ -58,10 +70,13 @@ export class StreamKeys {
 
   /**
    * @returns the key itself, which is kept nowhere and shown this once
-   * @throws GatewayError `not_found` (the room)
+   * @throws GatewayError `not_found` (the room), `unprocessable` (a protocol without passphrases)
    */
   async create(input: StreamKeyInput): Promise<{ key: string; record: StreamKeyRecord }> {
     const { rooms, store } = this.#options;
+    if (input.isEncrypted && input.protocol !== 'srt') {
+      throw new GatewayError('unprocessable', 'Only SRT encrypts with a passphrase; use rtmps or rtsps.');
+    }
     const room = await rooms.get(input.room);
     const key = randomText(keyLength);
     const record: StreamKeyRecord = {
@@ -70,6 +85,7 @@ export class StreamKeys {
       protocol: input.protocol,
       name: input.name,
       onConflict: input.onConflict,
+      ...(input.isEncrypted && { passphrase: randomText(passphraseLength) }),
       createdAtMs: Date.now(),
       hash: hashOf(key),
     };

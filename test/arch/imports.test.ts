@@ -70,7 +70,7 @@ const table: PartTable = {
   'media/source-openers.ts': {
     mayImport: [
       ...[...forMedia, `${core}net-policy.ts`, 'media/'],
-      ...['gateways/http/index.ts', 'gateways/rtmp/index.ts', 'gateways/rtsp/index.ts'],
+      ...['gateways/http/index.ts', 'gateways/rtmp/index.ts', 'gateways/rtsp/index.ts', 'gateways/srt/index.ts'],
     ],
     packages: ['zod'],
   },

@@ -38,6 +38,7 @@ export async function startGateway(overrides: ConfigInput = {}): Promise<TestGat
     limits: { requestsPerMinute: 100_000, joinsPerMinute: 10_000, failedLoginsPerMinute: 1_000, ...overrides.limits },
     rtmp: { host: '127.0.0.1', port: 0, tlsIsEnabled: false, ...overrides.rtmp },
     rtsp: { host: '127.0.0.1', port: 0, tlsIsEnabled: false, ...overrides.rtsp },
+    srt: { host: '127.0.0.1', port: 0, ...overrides.srt },
     sip: { isEnabled: false, hosts: ['127.0.0.1'], port: 0, hasTls: false, ...overrides.sip },
     media: { workers: 1, ...overrides.media },
     sfu: { workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }], ...overrides.sfu },

@@ -172,8 +172,12 @@ async function someIngest(parts: { rooms: Rooms; store: StorePort; media: FakeMe
   };
   const limits = { lingerMs: 10, stallTimeoutMs: 1_000, maxPerRoom: 3 };
   const streamingIns = await StreamingIns.create({ ...parts, pullers: [rtsp], ...limits });
-  const pushUrlOf = (protocol: string, host: string) => (protocol === 'rtmp' ? `rtmp://${host}/live` : undefined);
-  return { streamKeys, pushes, streamingIns, media: parts.media, pushUrlOf };
+  const pushAddressOf = (protocol: string, host: string) => {
+    const serverUrl = `${protocol}://${host}/live`;
+    const urlOf = (key: string, passphrase?: string) => `${serverUrl}/${key}${passphrase ? `?${passphrase}` : ''}`;
+    return protocol === 'rtmp' || protocol === 'srt' ? { serverUrl, urlOf } : undefined;
+  };
+  return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf };
 }
 
 interface DeclaredRoute {

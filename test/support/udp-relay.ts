@@ -1,4 +1,4 @@
-// Owns: a path for media between a browser and a media worker that can be cut and mended.
+// Owns: a path for datagrams between two peers that can be cut and mended, and that loses some.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
@@ -11,11 +11,16 @@ export class UdpRelay {
   readonly #upstreams = new Map<string, Socket>();
   readonly #port: number;
   #isCut = false;
+  #lossShare = 0;
+  #random = 1;
+  /** Both ways. */
+  passed = 0;
+  lost = 0;
 
   private constructor(port: number) {
     this.#port = port;
     this.#socket.on('message', (data, { address, port: from }) => {
-      if (!this.#isCut) this.#upstream(address, from).send(data, this.#port, '127.0.0.1');
+      if (this.#passes()) this.#upstream(address, from).send(data, this.#port, '127.0.0.1');
     });
   }
 
@@ -35,9 +40,23 @@ export class UdpRelay {
     this.#isCut = false;
   }
 
+  /** Loses this share of the datagrams both ways, the same ones in each run. */
+  lose(share: number): void {
+    this.#lossShare = share;
+  }
+
   close(): void {
     for (const upstream of this.#upstreams.values()) upstream.close();
     this.#socket.close();
+  }
+
+  #passes(): boolean {
+    if (this.#isCut) return false;
+    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
+    const isLost = this.#random / 2 ** 32 < this.#lossShare;
+    if (isLost) this.lost += 1;
+    else this.passed += 1;
+    return !isLost;
   }
 
   #upstream(address: string, from: number): Socket {
@@ -46,7 +65,7 @@ export class UdpRelay {
     if (known) return known;
     const upstream = createSocket('udp4');
     upstream.on('message', (data) => {
-      if (!this.#isCut) this.#socket.send(data, from, address);
+      if (this.#passes()) this.#socket.send(data, from, address);
     });
     this.#upstreams.set(key, upstream);
     return upstream;

@@ -131,13 +131,28 @@ function NewStreamKeyDialog({ app, room, onClose }: Props & { onClose: () => voi
           The encoder speaks
           <select
             class="input"
+            data-testid="stream-key-protocol"
             value={input.protocol}
-            onChange={(event) => change({ protocol: event.currentTarget.value as StreamKeyInput['protocol'] })}
+            onChange={(event) =>
+              change({ protocol: event.currentTarget.value as StreamKeyInput['protocol'], isEncrypted: false })
+            }
           >
             <option value="rtmp">RTMP (OBS and most others)</option>
+            <option value="srt">SRT</option>
             <option value="rtsp">RTSP</option>
           </select>
         </label>
+        {input.protocol === 'srt' && (
+          <label class="choice">
+            <input
+              type="checkbox"
+              data-testid="stream-key-encrypted"
+              checked={input.isEncrypted ?? false}
+              onChange={(event) => change({ isEncrypted: event.currentTarget.checked })}
+            />
+            Encrypted with a passphrase of its own
+          </label>
+        )}
         <label class="choice">
           <input
             type="checkbox"
@@ -164,12 +179,15 @@ function NewStreamKeyDialog({ app, room, onClose }: Props & { onClose: () => voi
   );
 }
 
-/** As the two fields of OBS under Settings, Stream, Custom. */
+/** As the two fields of OBS under Settings, Stream, Custom; of SRT OBS wants all in the first. */
 function MadeDialog({ made, onClose }: { made: NewStreamKeyResource; onClose: () => void }) {
-  const fields = [
-    ['Server', made.serverUrl, 'stream-key-server'],
-    ['Stream key', made.key, 'stream-key-text'],
-  ] as const;
+  const fields =
+    made.protocol === 'srt'
+      ? ([['Server', made.url, 'stream-key-server']] as const)
+      : ([
+          ['Server', made.serverUrl, 'stream-key-server'],
+          ['Stream key', made.key, 'stream-key-text'],
+        ] as const);
   return (
     <Dialog title={`The stream key ${made.name}`} testId="new-stream-key" onClose={onClose}>
       <p class="notice">
@@ -177,7 +195,9 @@ function MadeDialog({ made, onClose }: { made: NewStreamKeyResource; onClose: ()
         <span>Copy the key now: the server keeps only a hash, and it is not shown again.</span>
       </p>
       <p class="dim">
-        In OBS: Settings, Stream, Service “Custom…”. A key frame interval of 1 or 2 s lets viewers in fast.
+        In OBS: Settings, Stream, Service “Custom…”
+        {made.protocol === 'srt' ? ', all of this as Server, the stream key left empty' : ''}. A key frame interval of 1
+        or 2 s lets viewers in fast.
       </p>
       {fields.map(([name, text, testId]) => (
         <div key={name} class="field">

@@ -21,6 +21,7 @@ export const streamKeySchema = z
     room: z.string().meta({ description: 'Name of the room.' }),
     roomId: z.string(),
     ...settings,
+    isEncrypted: z.boolean().meta({ description: 'Media must be encrypted with a passphrase of its own; SRT only.' }),
     createdAt: time,
     isLive: z.boolean().meta({ description: 'Somebody publishes with it now.' }),
     participantId: z
@@ -39,6 +40,10 @@ export const streamKeyInput = z
     protocol: settings.protocol.default('rtmp'),
     name: settings.name,
     onConflict: settings.onConflict.default('reject'),
+    isEncrypted: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Of SRT: makes a passphrase, and takes no media that is not encrypted with it.' }),
   })
   .meta({ id: 'StreamKeyInput' });
 
@@ -46,6 +51,7 @@ export const newStreamKeySchema = streamKeySchema
   .extend({
     key: z.string().meta({ description: 'The key itself: shown this once.' }),
     url: z.string().meta({ description: 'Where to push, with the key.', examples: ['rtmp://live.example/live/K…'] }),
+    passphrase: z.string().nullable().meta({ description: 'Shown this once too; it is in the URL.' }),
     serverUrl: z.string().meta({ description: 'The same without the key, for encoders that ask for the two apart.' }),
   })
   .meta({ id: 'NewStreamKey' });

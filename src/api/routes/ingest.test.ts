@@ -26,6 +26,18 @@ describe('stream keys', () => {
     assert.equal(list.json.items[0].id, json.id);
   });
 
+  test('one of SRT may have a passphrase, which is shown with it and never again', async () => {
+    const { ask, ingest } = await apiWithRoom();
+    const input = { room: 'demo', name: 'Field', protocol: 'srt', isEncrypted: true };
+    const { json } = await ask('POST', '/api/stream-keys', input);
+    assert.match(json.passphrase, /^\w{32}$/);
+    assert.equal(json.url, `srt://gateway.test/live/${json.key}?${json.passphrase}`);
+    const list = await ask('GET', '/api/stream-keys');
+    assert.deepEqual([list.json.items[0].isEncrypted, list.text.includes(json.passphrase)], [true, false]);
+    const grant = await ingest.pushes.authorize({ protocol: 'srt', key: json.key, remoteAddress: '192.0.2.1' });
+    assert.equal(grant.passphrase, json.passphrase);
+  });
+
   test('it lets its owner in until it is deleted, and goes with its room', async () => {
     const { ask, ingest, rooms } = await apiWithRoom();
     const make = () => ask('POST', '/api/stream-keys', { room: 'demo', name: 'OBS' }).then(({ json }) => json);
@@ -48,7 +60,8 @@ describe('stream keys', () => {
   test.each([
     [{ name: 'x' }, 400],
     [{ room: 'nowhere', name: 'x' }, 404],
-    [{ room: 'demo', name: 'x', protocol: 'srt' }, 422],
+    [{ room: 'demo', name: 'x', protocol: 'whip' }, 422],
+    [{ room: 'demo', name: 'x', isEncrypted: true }, 422],
     [{ room: 'demo', name: '' }, 400],
     [{ room: 'demo', name: 'x', onConflict: 'maybe' }, 400],
   ])('%j is answered with %i', async (input, status) => {

@@ -68,7 +68,7 @@ const deleteRoute = apiRoute({
 });
 
 export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIHono<ApiEnv> {
-  const { streamKeys, pushes, pushUrlOf } = ingest;
+  const { streamKeys, pushes, pushAddressOf } = ingest;
   const app = newRouter();
 
   app.openapi(listRoute, async (c) => {
@@ -85,15 +85,17 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
   app.openapi(createRoute, async (c) => {
     const input = c.req.valid('json');
     const host = new URL(config.http.publicUrl ?? c.get('origin')).hostname;
-    const serverUrl = pushUrlOf(input.protocol, host);
-    if (serverUrl === undefined) {
+    const address = pushAddressOf(input.protocol, host);
+    if (!address) {
       throw new GatewayError('unprocessable', `This gateway takes no ${input.protocol} publishers.`);
     }
     const { key, record } = await streamKeys.create(input);
     c.get('log').info({ streamKey: record.id, protocol: record.protocol }, 'stream key made');
     c.header('location', `/api/stream-keys/${record.id}`);
     c.header('cache-control', 'no-store');
-    return c.json({ ...(await view(record)), key, url: `${serverUrl}/${key}`, serverUrl }, 201);
+    const { serverUrl } = address;
+    const url = address.urlOf(key, record.passphrase);
+    return c.json({ ...(await view(record)), key, url, serverUrl, passphrase: record.passphrase ?? null }, 201);
   });
 
   app.openapi(readRoute, async (c) => c.json(await view(await streamKeys.get(c.req.valid('param').streamKey)), 200));
@@ -115,6 +117,7 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
       protocol,
       name,
       onConflict,
+      isEncrypted: record.passphrase !== undefined,
       createdAt: timeText(createdAtMs),
       isLive: push?.isPublishing ?? false,
       participantId: push?.ingress.participant.id ?? null,
