@@ -92,7 +92,7 @@ export const viewCommand = z.discriminatedUnion('type', [
 ]);
 
 const encoderStats = z.object({
-  codec: z.string(),
+  codec: z.enum(viewCodecs),
   width: z.number(),
   height: z.number(),
   framerateHz: z.number(),
@@ -101,6 +101,7 @@ const encoderStats = z.object({
   frames: z.number(),
   keyFrames: z.number(),
   bytes: z.number(),
+  longestGapMs: z.number(),
 });
 
 const stats = z.object({

@@ -31,11 +31,13 @@ import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress } from '#
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
+import { Views } from '#jobs/views.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openSqliteStore } from '#store/sqlite.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
+import { watchViews } from '#telemetry/view-metrics.ts';
 import { EventParts } from './event-parts.ts';
 
 const minuteMs = 60_000;
@@ -56,6 +58,7 @@ interface Parts {
   readonly signalling: SignallingServer;
   readonly webrtc: WebRtcGateway;
   readonly phones: Phones;
+  readonly views: Views;
   readonly sip: SipGateway;
   readonly servers: Servers;
 }
@@ -73,6 +76,7 @@ export class App extends Owned {
   readonly signalling: SignallingServer;
   readonly sip: SipGateway;
   readonly phones: Phones;
+  readonly views: Views;
   readonly #parts: Parts;
   readonly #consoleCode: string;
   readonly #firstRoom: RoomRecord | undefined;
@@ -88,6 +92,7 @@ export class App extends Owned {
     this.signalling = parts.signalling;
     this.sip = parts.sip;
     this.phones = parts.phones;
+    this.views = parts.views;
     this.#consoleCode = consoleCode;
   }
 
@@ -146,7 +151,7 @@ export class App extends Owned {
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { health, rooms, media, webrtc, signalling, pushGateways, phones, sip, eventParts } = this.#parts;
+    const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, sip, eventParts } = this.#parts;
     eventParts.eventLog.emit('node.draining', { timeoutMs });
     health.drain();
     rooms.drain();
@@ -155,6 +160,7 @@ export class App extends Owned {
     webrtc.drain();
     sip.drain();
     phones.drain();
+    views.drain();
     signalling.drain(timeoutMs);
     const endsAtMs = performance.now() + timeoutMs;
     // A camera never leaves by itself, nor does the mixer: only people are waited for.
@@ -167,12 +173,12 @@ export class App extends Owned {
 
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
-    const { signalling, webrtc, sip, phones, ingest, pushGateways, rooms, servers } = this.#parts;
+    const { signalling, webrtc, sip, phones, views, ingest, pushGateways, rooms, servers } = this.#parts;
     const { media, sfu, store, eventParts } = this.#parts;
     await Promise.all([
       signalling.close(reason),
       webrtc.close(reason),
-      sip.close(reason).then(() => phones.close(reason)),
+      Promise.all([sip.close(reason), views.close(reason)]).then(() => phones.close(reason)),
       ingest.streamingIns.close(reason),
       ingest.pushes.close(reason),
     ]);
@@ -195,6 +201,9 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
 
   const media = new MediaPool({ config: config.media, log, logLevel: config.log.level });
   undo.push(() => media.close());
+  const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
+  const views = new Views({ media, mixOf: (room) => phones.mixOf(room), log });
+  undo.push(() => views.close());
 
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
   const eventParts = await EventParts.create({ config, dataFolder: data, store, rooms, media, log });
@@ -209,12 +218,13 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const health = new Health({ sfu, store, dataFolder: data });
   health.addCheck('media', () => media.problems());
   const metrics = new Metrics({ rooms, sfu, media, log });
+  watchViews(metrics.registry, views);
   const ice = createIceServers(config.ice.servers);
   const joins = byAddress(perMinute(config.limits.joinsPerMinute, 'joins'));
   const addressOf = addressReader(config);
 
   const webrtc = createWebRtcGateway(
-    { rooms, auth, ice, limiter: joins, log, addressOf },
+    { rooms, auth, ice, views, limiter: joins, log, addressOf },
     { corsOrigins: config.http.corsOrigins, maxSdpBytes: config.limits.maxMessageBytes, settings: config.webrtc },
   );
   undo.push(() => webrtc.close());
@@ -237,7 +247,6 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const ingest = await buildIngest(config, { store, rooms, media, log }, wrongKeys, pushGateways);
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
 
-  const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
   const { language } = config.mix;
   const sip = await createSipGateway({
     ...{ rooms, phones, bridges: sfu, store, secrets },
@@ -256,6 +265,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     sfu,
     ingest,
     sip,
+    views,
     log,
     metrics,
     health,
@@ -281,7 +291,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   eventParts.eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, pushGateways },
-    ...{ health, signalling, webrtc, phones, sip, servers },
+    ...{ health, signalling, webrtc, phones, views, sip, servers },
   };
 }
 

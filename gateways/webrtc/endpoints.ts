@@ -2,17 +2,22 @@
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, Logger } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { ViewPort } from '#core/view-port.ts';
 import type { HttpSession } from './http-session.ts';
+import { nothingToPlay, type PlaySource, RoomPlay, ViewPlay } from './play-source.ts';
 import { parseSdp } from './sdp-parse.ts';
 import type { Endpoint, OpenRequest } from './server.ts';
-import { nothingToPlay, WhepSession, type WhepTimeouts } from './whep-session.ts';
+import { WhepSession, type WhepTimeouts } from './whep-session.ts';
 import type { PlayTarget } from './whep-target.ts';
 import { WhipSession } from './whip-session.ts';
 
 export interface EndpointOptions {
   readonly rooms: Rooms;
   readonly auth: AuthPort;
+  /** Without it there are no views to play. */
+  readonly views?: ViewPort | undefined;
   readonly timeouts: WhepTimeouts;
   readonly maxSessions: number;
   readonly log: Logger;
@@ -94,6 +99,13 @@ export class WhepEndpoint extends SessionEndpoint {
     const room = await rooms.open(request.room);
     const { user, displayName, role, attributes } = grant;
     const join = () => room.join({ kind: 'webrtc', user, displayName, role, attributes, isHidden: true });
-    return WhepSession.create(room, join, offer, target, timeouts, log);
+    return WhepSession.create(room, join, offer, this.#sourceFor(room, request, target), timeouts, log);
+  }
+
+  #sourceFor(room: Room, { view }: OpenRequest, target: PlayTarget): PlaySource {
+    if (view === undefined) return new RoomPlay(room, target);
+    const { views } = this.options;
+    if (!views) throw new GatewayError('not_found', 'This server composes no views.');
+    return new ViewPlay(room, views, view);
   }
 }

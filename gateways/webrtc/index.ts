@@ -6,6 +6,7 @@ import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, Gateway, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { ViewPort } from '#core/view-port.ts';
 import { WhepEndpoint, WhipEndpoint } from './endpoints.ts';
 import { PlainSdp } from './plain-sdp.ts';
 import { createHttpApp } from './server.ts';
@@ -14,6 +15,7 @@ export interface WebRtcGatewayPorts {
   readonly rooms: Rooms;
   readonly auth: AuthPort;
   readonly ice: IceServerPort;
+  readonly views?: ViewPort | undefined;
   /** Counts joins by address. */
   readonly limiter: RateLimiter;
   readonly log: Logger;
@@ -43,11 +45,11 @@ export class WebRtcGateway extends Owned implements Gateway {
   constructor(ports: WebRtcGatewayPorts, options: WebRtcGatewayOptions) {
     super();
     this.#ports = ports;
-    const { rooms, auth } = ports;
+    const { rooms, auth, views } = ports;
     const { maxSessions, ...timeouts } = { ...configSchema.parse({}).webrtc, ...options.settings };
     const log = (protocol: string) => ports.log.child({ protocol });
     this.#whip = this.own(new WhipEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whip') }));
-    this.#whep = this.own(new WhepEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whep') }));
+    this.#whep = this.own(new WhepEndpoint({ rooms, auth, views, timeouts, maxSessions, log: log('whep') }));
     this.plainSdp = this.own(
       new PlainSdp({ rooms, auth, ice: ports.ice, limiter: ports.limiter, timeouts, log: log('plain-sdp') }),
     );

@@ -17,6 +17,8 @@ export interface OpenRequest {
   readonly room: string;
   /** WHEP: a publication, a participant or a user; undefined for the whole room. */
   readonly stream: string | undefined;
+  /** WHEP: a view of the room instead. */
+  readonly view: string | undefined;
   readonly credential: string | undefined;
   /** Of the client, to slow down whoever guesses. */
   readonly address: string;
@@ -53,7 +55,10 @@ export function createHttpApp(endpoints: readonly Endpoint[], options: HttpOptio
     const post: Verbs = { POST: (context, headers) => openSession(context, headers, endpoint, options) };
     const onEndpoint = (context: Context) => serve(context, post, { 'accept-post': sdpType }, options);
     app.all(base, onEndpoint);
-    if (endpoint.protocol === 'whep') app.all(`${base}/:stream`, onEndpoint);
+    if (endpoint.protocol === 'whep') {
+      app.all(`${base}/:stream`, onEndpoint);
+      app.all(`${base}/views/:view`, onEndpoint);
+    }
     const verbs: Verbs = {
       PATCH: (context, headers) => patchSession(context, headers, endpoint, options),
       DELETE: (context, headers) => deleteSession(context, headers, endpoint),
@@ -100,9 +105,11 @@ async function openSession(
   if (!accepts(request, sdpType)) throw new GatewayError('not_acceptable', `The answer is ${sdpType}.`);
   const room = context.req.param('room') ?? '';
   const stream = context.req.param('stream') ?? context.req.query('participant');
+  const view = context.req.param('view');
   const session = await endpoint.open({
     room: checkName(room, 64, 'room'),
     stream: stream === undefined ? undefined : checkName(stream, 128, 'stream'),
+    view: view === undefined ? undefined : checkName(view, 64, 'view'),
     credential: bearerOf(request),
     address,
     readOffer: () => readText(request, options.maxBodyBytes),

@@ -14,19 +14,15 @@ import type { Publication, Subscription } from '#core/track.ts';
 import { type CodecMatch, chooseSent } from './codecs.ts';
 import { HttpSession } from './http-session.ts';
 import { LayerDriver } from './layer-driver.ts';
+import type { PlaySource } from './play-source.ts';
 import type { SdpDescription, SdpSection } from './sdp-parse.ts';
 import { type LocalSection, rejectedSection, sendingSection, sentCodec } from './sdp-write.ts';
 import type { SessionTimeouts } from './session.ts';
 import { isMedia, noCommonCodec, readLayout, receives, refusalOf } from './translate.ts';
-import { choosePlay, type PlayCandidate, type PlayChoice, type PlayMemory, type PlayTarget } from './whep-target.ts';
 
 export interface WhepTimeouts extends SessionTimeouts {
   /** A player that has had nothing to play for so long is let go; it asks again if it still cares. */
   readonly idleTimeoutMs: number;
-}
-
-interface Candidate extends PlayCandidate {
-  readonly publication: Publication;
 }
 
 type Slots = ReadonlyMap<MediaKind, SdpSection & { readonly kind: MediaKind }>;
@@ -37,13 +33,12 @@ interface Feed {
 }
 
 export class WhepSession extends HttpSession {
-  readonly #target: PlayTarget;
+  readonly #source: PlaySource;
   readonly #idleTimeoutMs: number;
   readonly #slots: Slots;
   readonly #feeds = new Map<MediaKind, Feed>();
   /** Streams that this player cannot decode; not tried again. */
   readonly #undecodable = new WeakSet<Publication>();
-  #memory: PlayMemory | undefined;
   #isReviewing = false;
   #isReviewDue = false;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -53,12 +48,12 @@ export class WhepSession extends HttpSession {
     transport: SfuWebRtcTransport,
     offer: SdpDescription,
     slots: Slots,
-    target: PlayTarget,
+    source: PlaySource,
     timeouts: WhepTimeouts,
     log: Logger,
   ) {
     super(participant, transport, offer, timeouts, log);
-    this.#target = target;
+    this.#source = source;
     this.#slots = slots;
     this.#idleTimeoutMs = timeouts.idleTimeoutMs;
     const unlisten = listen(participant.room.events, {
@@ -76,11 +71,11 @@ export class WhepSession extends HttpSession {
     room: Room,
     join: () => Participant,
     offer: SdpDescription,
-    target: PlayTarget,
+    source: PlaySource,
     timeouts: WhepTimeouts,
     parentLog: Logger,
   ): Promise<WhepSession> {
-    assertPlayable(room, target);
+    source.assertPlayable();
     const slots = findSlots(offer);
     const { rtpCapabilities } = room.media;
     const layout = readLayout({ ...offer, sections: [...slots.values()] }, rtpCapabilities, 'leave');
@@ -88,7 +83,7 @@ export class WhepSession extends HttpSession {
     const log = parentLog.child({ room: room.name, participant: participant.id });
     try {
       const transport = await participant.createTransport({ layout });
-      const session = new WhepSession(participant, transport, offer, slots, target, timeouts, log);
+      const session = new WhepSession(participant, transport, offer, slots, source, timeouts, log);
       await session.#start(offer, rtpCapabilities);
       return session;
     } catch (thrown) {
@@ -110,6 +105,7 @@ export class WhepSession extends HttpSession {
       const [section] = this.#slots.values();
       throw section ? noCommonCodec(section, room.codecs ?? []) : new GatewayError('unprocessable', 'Nothing to play.');
     }
+    await this.#source.prepare(new Set(this.#slots.keys()), this.transport.consumeCapabilities);
     const refusal = await this.#feed();
     if (this.#feeds.size === 0 && refusal) throw refusal;
     await this.answerOffer(sections);
@@ -160,13 +156,11 @@ export class WhepSession extends HttpSession {
 
   /** Makes what is played what should be. @returns why a stream could not be taken, if one could not */
   async #feed(): Promise<GatewayError | undefined> {
-    const { room } = this.participant;
-    const choice = choosePlay(this.#target, candidatesOf(room, this.#undecodable), room.activeSpeaker, this.#memory);
-    this.#memory = choice.memory;
+    const choice = this.#source.choose(this.#undecodable);
     let refusal: GatewayError | undefined;
     for (const kind of this.#slots.keys()) {
       try {
-        await this.#play(kind, choice[kind]?.publication);
+        await this.#play(kind, choice[kind]);
       } catch (thrown) {
         if (!(thrown instanceof GatewayError)) throw thrown;
         this.log.info({ kind, code: thrown.code, detail: thrown.message }, 'stream not played');
@@ -211,41 +205,9 @@ export class WhepSession extends HttpSession {
 
   protected override async onClose(reason: CloseReason): Promise<void> {
     clearTimeout(this.#idleTimer);
+    this.#source.close();
     await super.onClose(reason);
   }
-}
-
-function candidatesOf(room: Room, without: WeakSet<Publication>): Candidate[] {
-  return [...room.publications()]
-    .filter((publication) => !without.has(publication) && !publication.isClosed)
-    .map((publication) => ({
-      publication,
-      publicationId: publication.id,
-      participantId: publication.participant.id,
-      user: publication.participant.user,
-      kind: publication.kind,
-      source: publication.source,
-      startedAtMs: publication.startedAtMs,
-    }));
-}
-
-/** @throws GatewayError `not_found`, to be tried again: players start before publishers */
-function assertPlayable(room: Room, target: PlayTarget): void {
-  const { audio, video }: PlayChoice<Candidate> = choosePlay(
-    target,
-    candidatesOf(room, new WeakSet()),
-    room.activeSpeaker,
-    undefined,
-  );
-  if (audio || video) return;
-  throw nothingToPlay(room.name, target);
-}
-
-export function nothingToPlay(roomName: string, target: PlayTarget): GatewayError {
-  const what = target.kind === 'named' ? `"${target.name.slice(0, 64)}" publishes nothing` : 'Nobody publishes';
-  return new GatewayError('not_found', `${what} in the room "${roomName}" at the moment; try again later.`, {
-    retryAfterMs: 2_000,
-  });
 }
 
 /** The first m-line of each kind that receives. @throws GatewayError `unprocessable` when there is none */

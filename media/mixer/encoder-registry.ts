@@ -35,6 +35,8 @@ class SharedEncoder implements Disposable {
   #frames = 0;
   #keyFrames = 0;
   #bytes = 0;
+  #lastUs: number | undefined;
+  #longestGapUs = 0;
 
   constructor(request: EncoderRequest) {
     this.request = request;
@@ -45,6 +47,7 @@ class SharedEncoder implements Disposable {
     const { codec, width, height, framerateHz } = this.request;
     return {
       ...{ codec, width, height, framerateHz, bitrateBps: this.#encoder.bitrateBps },
+      longestGapMs: this.#longestGapUs / 1_000,
       ...{ users: this.taps.size, frames: this.#frames, keyFrames: this.#keyFrames, bytes: this.#bytes },
     };
   }
@@ -85,6 +88,8 @@ class SharedEncoder implements Disposable {
 
   #emit(unit: EncodedUnit, clockUs: number): void {
     this.#frames += 1;
+    this.#longestGapUs = Math.max(this.#longestGapUs, clockUs - (this.#lastUs ?? clockUs));
+    this.#lastUs = clockUs;
     this.#bytes += unit.data.length;
     if (unit.isKey) {
       this.#keyFrames += 1;

@@ -5,11 +5,11 @@ const busy = { utilization: 0.99, skippedShare: 0 };
 const late = { utilization: 0.5, skippedShare: 0.3 };
 const easy = { utilization: 0.3, skippedShare: 0 };
 
-test('too much work makes it slower at once, down to a sixth', () => {
+test('too much work makes it slower at once, down to a quarter', () => {
   let state = nextTempo(initialTempo, busy);
   expect(tempoSteps[state.step]).toBe(2 / 3);
   for (let i = 0; i < 20; i++) state = nextTempo(state, late);
-  expect(tempoSteps[state.step]).toBe(1 / 6);
+  expect(tempoSteps[state.step]).toBe(1 / 4);
 });
 
 test('it gets faster again after four easy seconds, one step at a time', () => {

@@ -15,6 +15,7 @@ import type { Rooms } from '#core/rooms.ts';
 import type { SipDoor } from '#core/sip-door.ts';
 import type { PushAddress, PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { StreamingIns } from '#core/streaming-ins.ts';
+import type { ViewPort } from '#core/view-port.ts';
 import type { WebhooksPort } from '#core/webhook.ts';
 import type { Auth } from './auth.ts';
 import type { StreamSlots } from './stream-slots.ts';
@@ -61,6 +62,7 @@ export interface ApiOptions {
   readonly sfu: SfuPort;
   readonly ingest: ApiIngest;
   readonly sip: ApiSip;
+  readonly views: ViewPort;
   readonly eventLog: EventLog;
   readonly webhooks: WebhooksPort;
   /** Places for those that follow events. */

@@ -10,6 +10,7 @@ export * from './contract/messages.ts';
 export * from './contract/participants.ts';
 export * from './contract/pieces.ts';
 export * from './contract/problem.ts';
+export * from './contract/room-views.ts';
 export * from './contract/rooms.ts';
 export * from './contract/server.ts';
 export * from './contract/sessions.ts';

@@ -180,7 +180,9 @@ export class Room extends Owned {
   /** @throws GatewayError `limit_reached` */
   assertInputAllowed(): void {
     const limit = this.#record.inputLimit;
-    if (limit >= 0 && [...this.publications()].length >= limit) {
+    // What is made of the room for others (its mix, its views) takes nobody's place.
+    const inputs = [...this.publications()].filter(({ participant }) => !participant.isHidden);
+    if (limit >= 0 && inputs.length >= limit) {
       throw new GatewayError('limit_reached', `The room "${this.name}" takes at most ${limit} streams.`);
     }
   }

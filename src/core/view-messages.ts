@@ -79,7 +79,7 @@ export interface ViewPlace {
 }
 
 export interface ViewEncoderStats {
-  readonly codec: string;
+  readonly codec: ViewCodec;
   readonly width: number;
   readonly height: number;
   readonly framerateHz: number;
@@ -89,6 +89,8 @@ export interface ViewEncoderStats {
   readonly frames: number;
   readonly keyFrames: number;
   readonly bytes: number;
+  /** Between two pictures, since it was opened. */
+  readonly longestGapMs: number;
 }
 
 export interface ViewStats {

@@ -1,4 +1,5 @@
 // Owns: what the domain offers of views. src/jobs/views.ts is it. May import: core only.
+import type { MixStream } from './mix-stream.ts';
 import type { Room, RoomRecord } from './room.ts';
 import type { View } from './view.ts';
 import type { ViewChange, ViewSettings } from './view-settings.ts';
@@ -15,6 +16,8 @@ export interface ViewPort {
   viewOf(room: Room, name: string): Promise<View>;
   /** Now, and for the next time it is started. @throws GatewayError `not_found`, `invalid_request` */
   change(record: RoomRecord, name: string, change: ViewChange): ViewSettings;
+  /** The mix of everybody, for who takes a view and speaks not. @throws GatewayError as `viewOf()` */
+  soundOf(room: Room): Promise<MixStream>;
   /** Running now, of all rooms. */
   readonly running: Iterable<View>;
 }

@@ -1,6 +1,8 @@
 // Owns: ViewPort: the views of all rooms, made with the first who watches.
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
+import type { Mix } from '#core/mix.ts';
+import { type MixStream, openMixStream } from '#core/mix-stream.ts';
 import type { Logger, MediaPort } from '#core/ports.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
 import { View } from '#core/view.ts';
@@ -9,6 +11,8 @@ import { changeView, commonView, type ViewChange, type ViewSettings } from '#cor
 
 export interface ViewsOptions {
   readonly media: MediaPort;
+  /** The room's mix, made if need be. */
+  readonly mixOf: (room: Room) => Promise<Mix>;
   readonly log: Logger;
 }
 
@@ -69,6 +73,10 @@ export class Views extends Owned implements ViewPort {
     this.#changed.set(record.id, [...others, changed]);
     this.find(record, name)?.apply(changed);
     return changed;
+  }
+
+  async soundOf(room: Room): Promise<MixStream> {
+    return openMixStream(await this.#options.mixOf(room));
   }
 
   drain(): void {

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { configSchema } from '#config/schema.ts';
 import type { Room } from '#core/room.ts';
 import type { View, ViewStream } from '#core/view.ts';
+import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { Views } from '#jobs/views.ts';
 import type { Picture } from '#media/av/picture.ts';
@@ -17,6 +18,7 @@ const config = configSchema.parse({});
 const colors = { red: '#c02020', green: '#20a020', blue: '#2020c0', grey: '#808080' } as const;
 let sfu: Sfu;
 let pool: MediaPool;
+let phones: Phones;
 let views: Views;
 let stack: ReturnType<typeof someRooms<Sfu>>;
 let room: Room;
@@ -27,7 +29,8 @@ const opened: { close(): unknown }[] = [];
 beforeAll(async () => {
   sfu = await createSfu({ ...config.sfu, workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }] }, { log });
   pool = new MediaPool({ config: { ...config.media, workers: 2, maxLoadPercent: 100 }, log });
-  views = new Views({ media: pool, log });
+  phones = new Phones({ media: pool, rtp: config.rtp, mix: config.mix, log });
+  views = new Views({ media: pool, mixOf: (of) => phones.mixOf(of), log });
   stack = someRooms({ sfu });
 });
 
@@ -35,7 +38,6 @@ beforeEach(async () => {
   const { record } = await stack.rooms.create({ name: `view${++lastRoom}` });
   room = await stack.rooms.open(record.name);
   views.change(record, 'common', { hasLabels: false, hasSpeakerBorder: false });
-  view = await views.viewOf(room, 'common');
 });
 
 afterEach(async () => {
@@ -45,6 +47,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await views.close();
+  await phones.close();
   await stack.rooms.close();
   await pool.close();
   await sfu.close();
@@ -65,6 +68,7 @@ class Watcher {
   #seen: (readonly [number, number, number])[] = [];
 
   static async watch(wish: Parameters<View['open']>[0] = {}): Promise<Watcher> {
+    view = await views.viewOf(room, 'common');
     const stream = await view.open(wish);
     const viewer = await RoomViewer.join(room.media);
     const watcher = new Watcher(viewer, stream);
@@ -136,7 +140,7 @@ test('a view shows each camera where its layout says, through join, leave, swap,
   const right = { id: 'b', shape: 'rectangle', area: { left: '1/4', top: '0', width: '3/4', height: '1' } } as const;
   view.change({ layout: { base: 'void', custom: [{ region: [left, right] }], fitPolicy: 'crop' } });
   await watcher.shows([
-    [0.12, 0.05, colors.grey],
+    [0.12, 0.6, colors.grey],
     [0.3, 0.95, colors.green],
   ]);
   view.change({ layout: { base: 'fluid', custom: [] } });
@@ -156,6 +160,7 @@ test('a view shows each camera where its layout says, through join, leave, swap,
 
 test('equal wishes share an encoder and a third of another size costs a second, which ends with its last', async () => {
   await join({ name: 'red', color: colors.red });
+  view = await views.viewOf(room, 'common');
   const [one, other] = [await view.open(), await view.open()];
   const small = await view.open({ width: 320, height: 180, codec: 'h264' });
   expect(one.publication).toBe(other.publication);

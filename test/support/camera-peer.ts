@@ -93,6 +93,10 @@ export class CameraPeer {
     this.resume();
   }
 
+  get color(): string {
+    return this.#color;
+  }
+
   setColor(color: string): void {
     this.#color = color;
   }
@@ -142,10 +146,23 @@ export class CameraPeer {
     picture.makeWritable();
     const { y, u, v } = toYuv(this.#color);
     for (const [index, value] of [y, u, v].entries()) picture.planes[index]?.fill(value);
+    this.#drawNumber(picture);
     this.#encoder?.encode(picture, clockNowUs(), ({ data, isKey }) => {
       this.#sender.sendFrame(this.#packetise(data, isKey), clockNowUs(), { isKey });
     });
     this.frames += 1;
+  }
+
+  /** Eight boxes in the upper quarter, for those that are large enough. */
+  #drawNumber({ planes: [luma, blue, red], strides: [stride = 0, halfStride = 0], width, height }: Picture): void {
+    if (width < 128) return;
+    for (let row = 0; row < height >> 2; row++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const isSet = (this.frames >> bit) & 1;
+        luma?.fill(isSet ? 235 : 16, row * stride + bit * (width >> 3), row * stride + (bit + 1) * (width >> 3));
+      }
+    }
+    for (const plane of [blue, red]) plane?.fill(128, 0, (height >> 3) * halfStride);
   }
 
   #packetise(data: Buffer, isKey: boolean): Uint8Array[] {

@@ -19,6 +19,7 @@ import { SipDoor } from '#core/sip-door.ts';
 import { StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
+import { Views } from '#jobs/views.ts';
 import { secretBoxOf } from '#store/secret-box.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
@@ -69,6 +70,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const webRoot = options.webRoot ?? '/nonexistent';
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
+  const views = new Views({ media, mixOf: () => Promise.reject(new Error('no phones here')), log });
   const happenings = await someEvents({ rooms, store, log, config });
   const sip = await someSip(calls, { rooms, store, log, config });
   const app = createApi({
@@ -76,6 +78,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     auth,
     sfu,
     ingest,
+    views,
     ...happenings,
     sip,
     log,

@@ -33,15 +33,19 @@ const page = (name: string) => readFile(new URL(`./pages/${name}`, import.meta.u
 
 /** A page of the gateway's own origin, which the gateway does not have to serve. */
 export async function openViewerPage(browser: Browser, gatewayUrl: string): Promise<PeersPage> {
-  const scripts = { 'peers.js': await page('webrtc-peers.js'), 'viewer.js': await page('ingress-viewer.js') };
+  const names = { 'peers.js': 'webrtc-peers.js', 'viewer.js': 'ingress-viewer.js', 'views.js': 'view-page.js' };
+  const scripts = await Promise.all(
+    Object.entries(names).map(async ([name, file]) => [name, await page(file)] as const),
+  );
+  const tags = scripts.map(([name]) => `<script src="/${name}"></script>`).join('');
   return PeersPage.open(browser, gatewayUrl, async (context) => {
     await context.route(`${gatewayUrl}/peers`, (route) =>
       route.fulfill({
         contentType: 'text/html',
-        body: '<!doctype html><title>viewer</title><script src="/peers.js"></script><script src="/viewer.js"></script>',
+        body: `<!doctype html><title>viewer</title>${tags}`,
       }),
     );
-    for (const [name, body] of Object.entries(scripts)) {
+    for (const [name, body] of scripts) {
       await context.route(`${gatewayUrl}/${name}`, (route) => route.fulfill({ contentType: 'text/javascript', body }));
     }
   });

@@ -9,6 +9,7 @@ import { keyRoutes } from './keys.ts';
 import { messageRoutes } from './messages.ts';
 import { participantRoutes } from './participants.ts';
 import { roomDialInRoutes } from './room-dial-in.ts';
+import { roomViewRoutes } from './room-views.ts';
 import { roomRoutes } from './rooms.ts';
 import { healthRoutes, serverRoutes } from './server.ts';
 import { sessionRoutes } from './sessions.ts';
@@ -22,6 +23,7 @@ import { webhookRoutes } from './webhooks.ts';
 
 export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[] = [
   roomRoutes,
+  roomViewRoutes,
   participantRoutes,
   streamRoutes,
   streamingInRoutes,

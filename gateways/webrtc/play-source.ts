@@ -1,0 +1,132 @@
+// Owns: what a WHEP player gets to see and hear: somebody's streams, or a view of the room. May import: core and siblings.
+import { GatewayError } from '#core/errors.ts';
+import type { MixStream } from '#core/mix-stream.ts';
+import type { Room } from '#core/room.ts';
+import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
+import type { Publication } from '#core/track.ts';
+import type { ViewStream } from '#core/view.ts';
+import type { ViewPort } from '#core/view-port.ts';
+import { choosePlay, type PlayCandidate, type PlayMemory, type PlayTarget } from './whep-target.ts';
+
+export type Played = Readonly<Partial<Record<MediaKind, Publication>>>;
+
+export interface PlaySource {
+  /** @throws GatewayError `not_found`, to be tried again: players start before publishers */
+  assertPlayable(): void;
+  /**
+   * Called once, with what the player can decode.
+   * @throws GatewayError `no_common_codec`, `not_found`, `overloaded`, `media_lost`
+   */
+  prepare(kinds: ReadonlySet<MediaKind>, capabilities: RtpCapabilities): Promise<void>;
+  /** Asked again after every change in the room. @param without streams that the player cannot decode */
+  choose(without: WeakSet<Publication>): Played;
+  close(): void;
+}
+
+interface Candidate extends PlayCandidate {
+  readonly publication: Publication;
+}
+
+/** One participant's streams: whom the player named, or who speaks. */
+export class RoomPlay implements PlaySource {
+  readonly #room: Room;
+  readonly #target: PlayTarget;
+  #memory: PlayMemory | undefined;
+
+  constructor(room: Room, target: PlayTarget) {
+    this.#room = room;
+    this.#target = target;
+  }
+
+  assertPlayable(): void {
+    const { audio, video } = this.#chosen(new WeakSet());
+    if (!audio && !video) throw nothingToPlay(this.#room.name, this.#target);
+  }
+
+  async prepare(): Promise<void> {
+    // Streams are taken as they are.
+  }
+
+  choose(without: WeakSet<Publication>): Played {
+    const { audio, video, memory } = this.#chosen(without);
+    this.#memory = memory;
+    return { ...(audio && { audio: audio.publication }), ...(video && { video: video.publication }) };
+  }
+
+  close(): void {
+    // Nothing was made for it.
+  }
+
+  #chosen(without: WeakSet<Publication>) {
+    const candidates = candidatesOf(this.#room, without);
+    return choosePlay(this.#target, candidates, this.#room.activeSpeaker, this.#memory);
+  }
+}
+
+/** The room as one picture, with the mix of everybody. */
+export class ViewPlay implements PlaySource {
+  readonly #room: Room;
+  readonly #views: ViewPort;
+  readonly #name: string;
+  #picture: ViewStream | undefined;
+  #sound: MixStream | undefined;
+  #isClosed = false;
+
+  /** @throws GatewayError `not_found` when the room has no such view */
+  constructor(room: Room, views: ViewPort, name: string) {
+    this.#room = room;
+    this.#views = views;
+    this.#name = name;
+  }
+
+  assertPlayable(): void {
+    // A view is there as long as its room is: empty, it shows its background.
+  }
+
+  async prepare(kinds: ReadonlySet<MediaKind>, { codecs = [] }: RtpCapabilities): Promise<void> {
+    const view = await this.#views.viewOf(this.#room, this.#name);
+    const takes = (name: string) => codecs.some(({ mimeType }) => mimeType.toLowerCase() === `video/${name}`);
+    const codec = [view.settings.video.codec, ...playable].find(takes);
+    if (kinds.has('video') && codec) this.#picture = await view.open({ codec });
+    if (kinds.has('audio') && view.settings.hasAudio) this.#sound = await this.#views.soundOf(this.#room);
+    // The player left while they were made.
+    if (this.#isClosed) this.close();
+  }
+
+  choose(without: WeakSet<Publication>): Played {
+    const [video, audio] = [this.#picture?.publication, this.#sound?.publication];
+    return { ...(video && !without.has(video) && { video }), ...(audio && !without.has(audio) && { audio }) };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#picture?.close();
+    this.#sound?.close();
+    this.#picture = undefined;
+    this.#sound = undefined;
+  }
+}
+
+/** In the order in which they are tried when the view's own is none of the player's. */
+const playable = ['h264', 'vp8', 'vp9'] as const;
+
+function candidatesOf(room: Room, without: WeakSet<Publication>): Candidate[] {
+  return [...room.publications()]
+    .filter((publication) => !without.has(publication) && !publication.isClosed && !publication.participant.isHidden)
+    .map((publication) => ({
+      publication,
+      publicationId: publication.id,
+      participantId: publication.participant.id,
+      user: publication.participant.user,
+      kind: publication.kind,
+      source: publication.source,
+      startedAtMs: publication.startedAtMs,
+    }));
+}
+
+export function nothingToPlay(roomName: string, target: PlayTarget): GatewayError {
+  const what = target.kind === 'named' ? `"${target.name.slice(0, 64)}" publishes nothing` : 'Nobody publishes';
+  return new GatewayError('not_found', `${what} in the room "${roomName}" at the moment; try again later.`, {
+    retryAfterMs: 2_000,
+  });
+}

@@ -1,0 +1,196 @@
+// A browser that takes the view of a room instead of its streams.
+import { writeFile } from 'node:fs/promises';
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Room } from '#core/room.ts';
+import { type CameraOptions, CameraPeer } from '#test/support/camera-peer.ts';
+import { launchChromium, type PeersPage } from '#test/support/chromium.ts';
+import { startGateway, type TestGateway } from '#test/support/gateway.ts';
+import { PeerProcess } from '#test/support/peer-process.ts';
+import { obsEncoding, openViewerPage, testInputs } from '#test/support/test-picture.ts';
+
+const colors = { red: '#c02020', green: '#20a020', blue: '#2020c0', violet: '#a020a0' } as const;
+let gateway: TestGateway;
+let browser: Browser;
+let page: PeersPage;
+let room: Room;
+const opened: { close(): unknown }[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway({ media: { workers: 2, maxLoadPercent: 100 } });
+  browser = await launchChromium();
+  page = await openViewerPage(browser, gateway.url);
+});
+
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+  expect(page.errors.splice(0)).toEqual([]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await gateway?.close();
+});
+
+async function openRoom(name: string): Promise<Room> {
+  await gateway.api('POST', '/api/rooms', { name });
+  room = await gateway.app.rooms.open(name);
+  return room;
+}
+
+async function join(options: CameraOptions): Promise<CameraPeer> {
+  const camera = await CameraPeer.join(room, { width: 640, height: 360, ...options });
+  opened.push(camera);
+  return camera;
+}
+
+async function play(options: Record<string, unknown> = {}): Promise<string> {
+  const token = await gateway.token({ room: room.name, user: 'viewer', role: 'viewer' });
+  const url = `${gateway.url}/whep/${room.name}/views/common`;
+  const player = await page.call<{ handle: string; status: number; body: string }>('play', { url, token, ...options });
+  expect(player.status, player.body).toBe(201);
+  opened.push({ close: () => page.call('leave', { handle: player.handle, token: 'none' }) });
+  return player.handle;
+}
+
+interface Place {
+  readonly streamId: string;
+  readonly place: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+}
+
+const viewPath = () => `/api/rooms/${room.name}/views/common`;
+const change = (body: object) => gateway.api('PATCH', viewPath(), body);
+
+/** Whose colour is where the API says that it is, below its number. */
+async function shows(handle: string, cameras: readonly CameraPeer[], first?: object): Promise<Place[]> {
+  for (;;) {
+    const { inputs } = await gateway.api<{ inputs: Place[] }>('GET', viewPath());
+    const isAll = cameras.every(({ publication: { id } }) =>
+      inputs.some(({ streamId, place }) => streamId === id && place),
+    );
+    // A change takes effect with the next picture, a little after its answer.
+    const isArranged = first === undefined || matches(inputs[0], first);
+    if (!isAll || !isArranged || inputs.length !== cameras.length) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      continue;
+    }
+    const places = inputs.map(({ streamId, place: { x, y, width, height } }) => {
+      const camera = cameras.find(({ publication }) => publication.id === streamId);
+      const rgb = [1, 3, 5].map((at) => Number.parseInt(camera?.color.slice(at, at + 2) ?? '', 16));
+      return { x: (x + width / 2) / 1_280, y: (y + height * 0.6) / 720, rgb };
+    });
+    await page.call('showsColors', { handle, places });
+    return inputs;
+  }
+}
+
+function longestGapMs(): number {
+  const view = gateway.app.views.find(room.record, 'common');
+  return Math.max(0, ...(view?.stats?.encoders.map((encoder) => encoder.longestGapMs) ?? []));
+}
+
+/** Whether a place has what is named of it. */
+function matches(one: Place | undefined, expected: object): boolean {
+  try {
+    expect(one).toMatchObject(expected);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test.each(['video/VP8', 'video/H264', 'video/VP9'])(
+  'a browser that takes %s sees each input and its counter where the API says, whatever happens, without a stop',
+  async (videoCodec) => {
+    await openRoom(`view-${videoCodec.slice(6).toLowerCase()}`);
+    await change({ hasLabels: false, hasSpeakerBorder: false });
+    const red = await join({ name: 'red', color: colors.red });
+    const handle = await play({ videoCodec });
+    await shows(handle, [red]);
+    await page.call('watchFrames', { handle });
+    await page.call('countsOn', { handle, cells: [{ x: 0, y: 0, width: 1_280, height: 720 }], by: 60 });
+    const steadyGapMs = longestGapMs();
+    const green = await join({ name: 'green', color: colors.green, codec: 'vp8' });
+    const blue = await join({ name: 'blue', color: colors.blue, codec: 'vp9' });
+    const violet = await join({ name: 'violet', color: colors.violet });
+    const all = [red, green, blue, violet];
+    const inputs = await shows(handle, all);
+    await page.call('countsOn', { handle, cells: inputs.map(({ place }) => place) });
+    await change({ swap: [red.publication.id, violet.publication.id] });
+    await shows(handle, all, { streamId: violet.publication.id });
+    await change({ layout: { base: 'lecture' }, primary: blue.publication.id });
+    await shows(handle, all, { streamId: blue.publication.id, place: { x: 0, y: 0, width: 848, height: 480 } });
+    const halves = ['left', 'right'].map((id, n) => {
+      return { id, area: { left: `${n}/2`, top: '0', width: '1/2', height: '1' } };
+    });
+    const quarters = ['3', '4'].map((id, n) => {
+      return { id, area: { left: `${n}/4`, top: '3/4', width: '1/4', height: '1/4' } };
+    });
+    await change({ layout: { base: 'void', custom: [{ region: [...halves, ...quarters] }] } });
+    // The lower quarters lie over the halves, below the place that is looked at.
+    await shows(handle, all, { place: { x: 0, y: 0, width: 640, height: 720 } });
+    await change({ layout: { base: 'share-first', custom: [] } });
+    const screen = await join({
+      ...{ name: 'screen', color: '#d0d020', source: 'screen' },
+      ...{ width: 1_280, height: 720, framerateHz: 5 },
+    });
+    const isShared = { streamId: screen.publication.id, place: { x: 0, y: 0, width: 1_024, height: 720 } };
+    await shows(handle, [...all, screen], isShared);
+    await screen.close();
+    await green.publication.setMuted(true, 'owner');
+    const [muted] = (await gateway.api<{ inputs: Place[] }>('GET', viewPath())).inputs.filter(
+      ({ streamId }) => streamId === green.publication.id,
+    );
+    const { x = 0, y = 0 } = muted?.place ?? {};
+    await page.call('showsColors', { handle, places: [{ x: (x + 20) / 1_280, y: (y + 20) / 720, rgb: [32, 32, 34] }] });
+    await green.publication.setMuted(false, 'owner');
+    await green.close();
+    await shows(handle, [red, blue, violet]);
+    expect(await page.call<number>('framesShown', { handle })).toBeGreaterThan(30);
+    // What leaves here: what a busy machine drops on its way to the screen is not ours. How busy it is the start shows.
+    expect(longestGapMs()).toBeLessThan(Math.max(200, 2 * steadyGapMs));
+  },
+  120_000,
+);
+
+test('sound and picture of a view are in step', async () => {
+  await openRoom('view-sync');
+  await change({ hasLabels: false, hasSpeakerBorder: false });
+  const { key, url } = await gateway.api<{ key: string; url: string }>('POST', '/api/stream-keys', {
+    room: room.name,
+    protocol: 'rtmp',
+    name: 'obs',
+  });
+  expect(url).toContain('rtmp://');
+  const target = url.includes(key) ? url : `${url}/${key}`;
+  const published = new Promise<void>((resolve) => {
+    room.events.on('publicationAdded', ({ kind }) => kind === 'video' && resolve());
+  });
+  const encoder = new PeerProcess('ffmpeg', [...testInputs, ...obsEncoding(0), '-f', 'flv', target]);
+  opened.push({ close: () => encoder.stop() });
+  await published;
+  const handle = await play();
+  const { offsetsMs } = await page.call<{ offsetsMs: number[] }>('observe', {
+    handle,
+    withinMs: 60,
+    timeoutMs: 45_000,
+  });
+  expect(offsetsMs.length).toBeGreaterThanOrEqual(5);
+}, 120_000);
+
+test('a room that is composed names its people in their own letters', async () => {
+  await openRoom('view-names');
+  const names = ['Zoë Ångström', 'محمد العربي', '王小明', 'राम शर्मा', 'Дмитрий', '김철수'];
+  const hues = [...Object.values(colors), '#606060', '#208080'];
+  for (const [index, displayName] of names.entries()) {
+    await join({ name: `user${index}`, displayName, color: hues[index] ?? '' });
+  }
+  const handle = await play();
+  const { inputs } = await gateway.api<{ inputs: { displayName: string }[] }>('GET', viewPath());
+  expect(inputs.map(({ displayName }) => displayName)).toEqual(names);
+  await page.call('countsOn', { handle, cells: [{ x: 0, y: 120, width: 432, height: 240 }] });
+  const shot = await page.call<string>('screenshot', { handle });
+  expect(shot.length).toBeGreaterThan(10_000);
+  const file = process.env.VIEW_SCREENSHOT;
+  if (file) await writeFile(file, Buffer.from(shot.split(',')[1] ?? '', 'base64'));
+}, 60_000);
