@@ -2,9 +2,6 @@
 // Prints CPU milliseconds per second of media and their ratio. May import: media/{av,pipelines,rtp}.
 //
 //   node scripts/run.mjs node bench/transcode.ts [seconds of media, default 10] [rounds, default 3]
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +9,7 @@ import type { AudioCodec, VideoCodec } from '#core/media-source.ts';
 import { AudioDecoder } from '#media/av/audio-decoder.ts';
 import { OpusEncoder } from '#media/av/audio-encoder.ts';
 import { VideoTranscoder } from '#media/pipelines/video-transcoder.ts';
-import { h264NalType, splitAnnexB } from '#media/rtp/h264.ts';
+import { cpuMsOf, unitsOf } from './ffmpeg-peer.ts';
 
 const seconds = Number(process.argv[2] ?? 10);
 const rounds = Number(process.argv[3] ?? 3);
@@ -80,64 +77,6 @@ const cliOutputs = {
   vp8: `-c:v libvpx -deadline realtime -cpu-used -12 -lag-in-frames 0 -error-resilient 1 -g 100000 ${rate}`,
   opus: '-c:a libopus -application audio -compression_level 5 -frame_duration 20 -b:a 96k -ar 48000',
 };
-
-/** User and system time of a program, without that of its start (measured by one that does nothing). */
-async function cpuMsOf(args: readonly string[]): Promise<number> {
-  const child = spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y', ...args], {
-    stdio: 'inherit',
-  });
-  const before = childCpuMs();
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`ffmpeg ended with ${code}: ${args.join(' ')}`);
-  return childCpuMs() - before;
-}
-
-/** Of children that have been waited for: cutime and cstime, proc(5), in ticks of 10 ms. */
-function childCpuMs(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[13]) + Number(fields[14])) * 10;
-}
-
-/** IVF, and Annex B cut where a slice begins a picture. */
-function unitsOf(data: Buffer, format: VideoCase['format']): Buffer[] {
-  if (format === 'ivf') {
-    const units: Buffer[] = [];
-    for (let offset = 32; offset + 12 <= data.length; ) {
-      const length = data.readUInt32LE(offset);
-      units.push(data.subarray(offset + 12, offset + 12 + length));
-      offset += 12 + length;
-    }
-    return units;
-  }
-  const units: Buffer[][] = [[]];
-  let hasSlice = false;
-  const startCode = Buffer.from([0, 0, 0, 1]);
-  for (const nal of allNals(data)) {
-    const type = format === 'h264' ? h264NalType(nal) : ((nal[0] ?? 0) >> 1) & 0x3f;
-    const isSlice = format === 'h264' ? type >= 1 && type <= 5 : type < 32;
-    const isFirst = isSlice && ((nal[format === 'h264' ? 1 : 2] ?? 0) & 0x80) !== 0;
-    if (hasSlice && (isFirst || !isSlice)) {
-      units.push([]);
-      hasSlice = false;
-    }
-    hasSlice ||= isSlice;
-    units.at(-1)?.push(startCode, Buffer.from(nal));
-  }
-  return units.map((parts) => Buffer.concat(parts));
-}
-
-/** splitAnnexB is bounded for one unit; a file has more. */
-function allNals(data: Buffer): Uint8Array[] {
-  const nals: Uint8Array[] = [];
-  let at = 0;
-  while (at < data.length) {
-    const end = Math.min(data.length, at + 1_000_000);
-    const cut = end === data.length ? end : data.lastIndexOf(Buffer.from([0, 0, 1]), end);
-    nals.push(...splitAnnexB(data.subarray(at, cut)));
-    at = cut;
-  }
-  return nals;
-}
 
 /** ADTS and AC-3 frames; AAC bare, as RTMP and RTP bring it. */
 function framesOf(data: Buffer, codec: AudioCodec): Buffer[] {

@@ -1,12 +1,6 @@
 // Owns: the picture that a view is painted on: fills, scaled pictures, tiles. swscale and the planes check nothing: every
 // rectangle is checked here.
-import {
-  AV_PIX_FMT_YUV420P,
-  AV_PIX_FMT_YUVJ420P,
-  type AVPixelFormat,
-  SWS_BILINEAR,
-  SWS_FAST_BILINEAR,
-} from 'node-av/constants';
+import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
 
@@ -187,9 +181,7 @@ export class CellScaler extends NativeOwner {
     this.#for = key;
     // The J formats are the same bytes in full range; swscale warns about them on every open.
     const format: AVPixelFormat = picture.format === AV_PIX_FMT_YUVJ420P ? AV_PIX_FMT_YUV420P : picture.format;
-    // Averaging costs nothing more where much is made smaller, and looks better.
-    const flags = part.width > to.width * 2 ? SWS_BILINEAR : SWS_FAST_BILINEAR;
-    context.getContext(part.width, part.height, format, to.width, to.height, AV_PIX_FMT_YUV420P, flags);
+    context.getContext(part.width, part.height, format, to.width, to.height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR);
     return context;
   }
 
