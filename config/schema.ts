@@ -105,6 +105,7 @@ const webrtc = z.strictObject({
     .default(15_000)
     .describe('Lets go of a peer that is gone, counted from when that is noticed (30 s without a sign of life).'),
   idleTimeoutMs: milliseconds.default(60_000).describe('Lets go of a WHEP player that has had nothing to play.'),
+  onDemandWaitMs: milliseconds.default(10_000).describe('Longest wait of a WHEP player for a stream pulled on demand.'),
 });
 
 const media = z.strictObject({

@@ -223,8 +223,13 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const joins = byAddress(perMinute(config.limits.joinsPerMinute, 'joins'));
   const addressOf = addressReader(config);
 
+  const pushGateways: PushGateways = {};
+  const wrongKeys = byAddress(perMinute(config.limits.failedLoginsPerMinute, 'wrong stream keys'));
+  const ingest = await buildIngest(config, { store, rooms, media, log }, wrongKeys, pushGateways);
+  undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
+
   const webrtc = createWebRtcGateway(
-    { rooms, auth, ice, views, limiter: joins, log, addressOf },
+    { rooms, auth, ice, views, limiter: joins, log, addressOf, onDemand: ingest.streamingIns },
     { corsOrigins: config.http.corsOrigins, maxSdpBytes: config.limits.maxMessageBytes, settings: config.webrtc },
   );
   undo.push(() => webrtc.close());
@@ -241,11 +246,6 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     counters: metrics.counters,
   });
   undo.push(() => signalling.close());
-
-  const pushGateways: PushGateways = {};
-  const wrongKeys = byAddress(perMinute(config.limits.failedLoginsPerMinute, 'wrong stream keys'));
-  const ingest = await buildIngest(config, { store, rooms, media, log }, wrongKeys, pushGateways);
-  undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
 
   const { language } = config.mix;
   const sip = await createSipGateway({

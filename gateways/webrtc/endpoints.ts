@@ -1,6 +1,8 @@
 // Owns: who may publish by WHIP or play by WHEP, and the sessions that there are. May import: core and its siblings here.
+import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { OnDemandMedia } from '#core/on-demand.ts';
 import type { AuthPort, Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -21,6 +23,8 @@ export interface EndpointOptions {
   readonly timeouts: WhepTimeouts;
   readonly maxSessions: number;
   readonly log: Logger;
+  /** What is brought into rooms only while somebody wants it. */
+  readonly onDemand?: OnDemandMedia | undefined;
 }
 
 abstract class SessionEndpoint extends Owned implements Endpoint {
@@ -88,18 +92,29 @@ export class WhepEndpoint extends SessionEndpoint {
   override readonly protocol = 'whep';
 
   protected override async start(request: OpenRequest): Promise<WhepSession> {
-    const { rooms, auth, timeouts, log } = this.options;
+    const { rooms, auth, timeouts, log, onDemand } = this.options;
     const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
     const target: PlayTarget =
       request.stream === undefined ? { kind: 'room' } : { kind: 'named', name: request.stream };
     const offer = parseSdp(await request.readOffer());
     const { record } = await rooms.get(request.room);
-    // A room that is not open has nothing to play, and is not opened for players that wait.
-    if (!rooms.live(record.id)) throw nothingToPlay(record.name, target);
-    const room = await rooms.open(request.room);
-    const { user, displayName, role, attributes } = grant;
-    const join = () => room.join({ kind: 'webrtc', user, displayName, role, attributes, isHidden: true });
-    return WhepSession.create(room, join, offer, this.#sourceFor(room, request, target), timeouts, log);
+    const demand = onDemand?.want(record.id);
+    try {
+      // A room that is not open has nothing to play, and is not opened for players that wait for publishers.
+      if (!rooms.live(record.id) && !demand) throw nothingToPlay(record.name, target);
+      const room = await rooms.open(request.room);
+      const source = this.#sourceFor(room, request, target);
+      if (demand) {
+        const isOver = delay(timeouts.onDemandWaitMs, undefined, { ref: false });
+        await source.becomesPlayable(Promise.race([demand.settled, isOver]));
+      }
+      const { user, displayName, role, attributes } = grant;
+      const join = () => room.join({ kind: 'webrtc', user, displayName, role, attributes, isHidden: true });
+      return await WhepSession.create(room, join, offer, source, timeouts, log);
+    } finally {
+      // The player itself counts as somebody from now on.
+      demand?.release();
+    }
   }
 
   #sourceFor(room: Room, { view }: OpenRequest, target: PlayTarget): PlaySource {

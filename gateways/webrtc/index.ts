@@ -4,6 +4,7 @@ import type { Context, Hono } from 'hono';
 import { configSchema, type WebRtcConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { OnDemandMedia } from '#core/on-demand.ts';
 import type { AuthPort, Gateway, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { ViewPort } from '#core/view-port.ts';
@@ -21,6 +22,7 @@ export interface WebRtcGatewayPorts {
   readonly log: Logger;
   /** Client address, proxies taken into account. */
   readonly addressOf: (request: IncomingMessage) => string;
+  readonly onDemand?: OnDemandMedia | undefined;
 }
 
 export interface WebRtcGatewayOptions {
@@ -45,11 +47,11 @@ export class WebRtcGateway extends Owned implements Gateway {
   constructor(ports: WebRtcGatewayPorts, options: WebRtcGatewayOptions) {
     super();
     this.#ports = ports;
-    const { rooms, auth, views } = ports;
+    const { rooms, auth, views, onDemand } = ports;
     const { maxSessions, ...timeouts } = { ...configSchema.parse({}).webrtc, ...options.settings };
     const log = (protocol: string) => ports.log.child({ protocol });
     this.#whip = this.own(new WhipEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whip') }));
-    this.#whep = this.own(new WhepEndpoint({ rooms, auth, views, timeouts, maxSessions, log: log('whep') }));
+    this.#whep = this.own(new WhepEndpoint({ rooms, auth, views, timeouts, maxSessions, onDemand, log: log('whep') }));
     this.plainSdp = this.own(
       new PlainSdp({ rooms, auth, ice: ports.ice, limiter: ports.limiter, timeouts, log: log('plain-sdp') }),
     );

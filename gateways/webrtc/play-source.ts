@@ -1,5 +1,6 @@
 // Owns: what a WHEP player gets to see and hear: somebody's streams, or a view of the room. May import: core and siblings.
 import { GatewayError } from '#core/errors.ts';
+import { listen } from '#core/listen.ts';
 import type { MixStream } from '#core/mix-stream.ts';
 import type { Room } from '#core/room.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
@@ -13,6 +14,8 @@ export type Played = Readonly<Partial<Record<MediaKind, Publication>>>;
 export interface PlaySource {
   /** @throws GatewayError `not_found`, to be tried again: players start before publishers */
   assertPlayable(): void;
+  /** Waits until there is something, or `isOver` says that there will not be. */
+  becomesPlayable(isOver: Promise<unknown>): Promise<void>;
   /**
    * Called once, with what the player can decode.
    * @throws GatewayError `no_common_codec`, `not_found`, `overloaded`, `media_lost`
@@ -41,6 +44,18 @@ export class RoomPlay implements PlaySource {
   assertPlayable(): void {
     const { audio, video } = this.#chosen(new WeakSet());
     if (!audio && !video) throw nothingToPlay(this.#room.name, this.#target);
+  }
+
+  async becomesPlayable(isOver: Promise<unknown>): Promise<void> {
+    const found = Promise.withResolvers<void>();
+    const look = () => {
+      const { audio, video } = this.#chosen(new WeakSet());
+      if (audio || video) found.resolve();
+    };
+    const unlisten = listen(this.#room.events, { publicationAdded: look, closed: () => found.resolve() });
+    look();
+    await Promise.race([found.promise, isOver]);
+    unlisten();
   }
 
   async prepare(): Promise<void> {
@@ -81,6 +96,10 @@ export class ViewPlay implements PlaySource {
 
   assertPlayable(): void {
     // A view is there as long as its room is: empty, it shows its background.
+  }
+
+  async becomesPlayable(): Promise<void> {
+    // At once.
   }
 
   async prepare(kinds: ReadonlySet<MediaKind>, { codecs = [] }: RtpCapabilities): Promise<void> {

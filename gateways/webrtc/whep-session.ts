@@ -23,6 +23,8 @@ import { isMedia, noCommonCodec, readLayout, receives, refusalOf } from './trans
 export interface WhepTimeouts extends SessionTimeouts {
   /** A player that has had nothing to play for so long is let go; it asks again if it still cares. */
   readonly idleTimeoutMs: number;
+  /** Longest wait for a stream that is only pulled when somebody asks. */
+  readonly onDemandWaitMs: number;
 }
 
 type Slots = ReadonlyMap<MediaKind, SdpSection & { readonly kind: MediaKind }>;

@@ -75,6 +75,10 @@ export class IngressAudio implements IngressStream, TrackEvents {
     this.#options.onSent();
   }
 
+  rest(): void {
+    this.#closeCodecs();
+  }
+
   close(): void {
     this.#closeCodecs();
   }

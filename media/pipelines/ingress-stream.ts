@@ -39,5 +39,7 @@ export interface IngressStream {
   describe(stream: SourceStream): void;
   /** @param isReplay kept from before: brought up to now as fast as it goes */
   deliver(unit: AccessUnit, isReplay: boolean): void;
+  /** Its source is away: nothing comes until another takes its place, but who joins is to see where it stood. */
+  rest(): void;
   close(): void;
 }

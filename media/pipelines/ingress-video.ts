@@ -18,6 +18,8 @@ import { transcodeCostMsPerS, VideoTranscoder } from './video-transcoder.ts';
 const replayIntervalMs = 300;
 /** A source that says it makes key frames on request and has made none by then is one that cannot. */
 const keyFrameAnswerMs = 500;
+/** Without a picture for so long who joins is shown the last one. */
+const quietMs = 1_000;
 
 interface CachedUnit {
   readonly nals: readonly Uint8Array[];
@@ -44,7 +46,10 @@ export class IngressVideo implements IngressStream, TrackEvents {
   #answerTimer: NodeJS.Timeout | undefined;
   #bridge: KeyFrameBridge | undefined;
   #isBridgeAsked = false;
+  #hasBridgeCost = false;
   #lastClockUs = Number.NEGATIVE_INFINITY;
+  #lastUnitMs = performance.now();
+  #isResting = false;
   #isClosed = false;
   delayUs: number | undefined;
   framesIn = 0;
@@ -84,7 +89,8 @@ export class IngressVideo implements IngressStream, TrackEvents {
   }
 
   deliver(unit: AccessUnit, isReplay: boolean): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#isResting) return;
+    this.#lastUnitMs = performance.now();
     this.framesIn += 1;
     const cached = this.#read(unit);
     if (!cached) {
@@ -101,7 +107,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
   }
 
   keyFrameRequested(): void {
-    if (this.#transcoder) {
+    if (this.#transcoder && !this.#isQuiet) {
       this.#transcoder.requestKeyFrame();
       return;
     }
@@ -113,15 +119,29 @@ export class IngressVideo implements IngressStream, TrackEvents {
   #bringKeyFrame(): void {
     this.#replayTimer = undefined;
     this.#lastReplayMs = performance.now();
-    if (this.#options.requestKeyFrame()) this.#answerTimer ??= setTimeout(() => this.#fillIn(), keyFrameAnswerMs);
+    if (this.#isClosed) return;
+    if (!this.#isQuiet && this.#options.requestKeyFrame())
+      this.#answerTimer ??= setTimeout(() => this.#fillIn(), keyFrameAnswerMs);
     else this.#fillIn();
   }
 
   /** Brings a picture to who joins, without the source. */
   #fillIn(): void {
     this.#answerTimer = undefined;
-    if (this.#bridge) this.#bridge.requestKeyFrame();
-    else if (!this.#sender?.replayFromKeyFrame()) void this.#openBridge();
+    if (this.#isQuiet && (this.#transcoder ?? this.#bridge)) this.#showLast();
+    else if (this.#bridge) this.#bridge.requestKeyFrame();
+    // What is sent again does not reach players while nothing follows it.
+    else if (this.#isQuiet || !this.#sender?.replayFromKeyFrame()) void this.#openBridge();
+  }
+
+  get #isQuiet(): boolean {
+    return this.#isResting || performance.now() - this.#lastUnitMs > quietMs;
+  }
+
+  /** Nothing comes that could become a key frame: the picture that everybody else still sees becomes one. */
+  #showLast(): void {
+    const onUnit = (unit: EncodedUnit) => this.#send(this.#packetiseEncoded(unit.data), clockNowUs(), unit.isKey);
+    this.#options.context.account(() => (this.#transcoder ?? this.#bridge)?.repeatLast(onUnit));
   }
 
   async #openBridge(): Promise<void> {
@@ -129,7 +149,9 @@ export class IngressVideo implements IngressStream, TrackEvents {
     if (this.#isBridgeAsked || this.#verdict?.action !== 'forward' || (codec !== 'h264' && codec !== 'vp8')) return;
     this.#isBridgeAsked = true;
     const group = this.#gop.units[0];
-    const isGranted = await this.#options.askCost(this.#stream.id, this.#transcodeCost());
+    // One picture costs nothing that lasts.
+    this.#hasBridgeCost = !this.#isQuiet;
+    const isGranted = !this.#hasBridgeCost || (await this.#options.askCost(this.#stream.id, this.#transcodeCost()));
     // The source's own key frame may have come meanwhile.
     const isWanted = isGranted && !this.#isClosed && group !== undefined && this.#gop.units[0] === group;
     if (isWanted) {
@@ -138,6 +160,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
         group: this.#gop.units.map((unit) => this.#decodable(unit)),
         account: (work) => this.#options.context.account(work),
         onUnit: (unit) => this.#sendEncoded(unit),
+        onOpen: () => this.#isQuiet && this.#showLast(),
       });
     } else {
       this.#closeBridge();
@@ -150,7 +173,8 @@ export class IngressVideo implements IngressStream, TrackEvents {
     if (!this.#isBridgeAsked) return;
     this.#isBridgeAsked = false;
     // A transcoder for good has asked for its own.
-    if (!this.#isClosed && this.#verdict?.action === 'forward') void this.#options.askCost(this.#stream.id, 0);
+    const isOwed = this.#hasBridgeCost && !this.#isResting && !this.#isClosed;
+    if (isOwed && this.#verdict?.action === 'forward') void this.#options.askCost(this.#stream.id, 0);
   }
 
   #noteKeyFrame(): void {
@@ -161,10 +185,19 @@ export class IngressVideo implements IngressStream, TrackEvents {
   }
 
   published(): void {
-    this.#options.onSent();
+    if (!this.#isResting) this.#options.onSent();
     // What went out before went nowhere.
-    if (this.#transcoder) this.#transcoder.requestKeyFrame();
+    if (this.#transcoder && !this.#isQuiet) this.#transcoder.requestKeyFrame();
     else this.#fillIn();
+  }
+
+  rest(): void {
+    // What it costs is over with its media.
+    if (this.#hasBridgeCost && this.#isBridgeAsked) void this.#options.askCost(this.#stream.id, 0);
+    this.#hasBridgeCost = false;
+    this.#isResting = true;
+    clearTimeout(this.#answerTimer);
+    this.#answerTimer = undefined;
   }
 
   close(): void {
@@ -222,7 +255,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
     this.#options.departures.leave('video', clockUs, () => {
       this.#sender?.sendFrame(payloads, clockUs, { isKey });
       this.delayUs = clockNowUs() - clockUs;
-      this.#options.onSent();
+      if (!this.#isResting) this.#options.onSent();
     });
   }
 
@@ -232,9 +265,11 @@ export class IngressVideo implements IngressStream, TrackEvents {
   }
 
   #sendEncoded({ data, ptsUs, isKey }: EncodedUnit): void {
-    const payloads =
-      this.#verdict?.to === 'vp8' ? packetiseVp8(data, this.#pictureId++) : packetiseH264(splitAnnexB(data));
-    this.#send(payloads, this.#options.clock.at(ptsUs), isKey);
+    this.#send(this.#packetiseEncoded(data), this.#options.clock.at(ptsUs), isKey);
+  }
+
+  #packetiseEncoded(data: Uint8Array): readonly Uint8Array[] {
+    return this.#verdict?.to === 'vp8' ? packetiseVp8(data, this.#pictureId++) : packetiseH264(splitAnnexB(data));
   }
 
   #transcode(unit: CachedUnit, isReplay: boolean): void {

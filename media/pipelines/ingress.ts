@@ -13,8 +13,16 @@ import { RtpSourceClock } from './rtp-source-clock.ts';
 import { RtpUnpacker, withSdpConfig } from './rtp-unpacker.ts';
 import { SourceClock } from './source-clock.ts';
 
-/** Waits of 1, 2, 5, 10, 20 and then always 30 s, each shortened by up to a fifth so that many do not come at once. */
-const retryDelaysMs = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000];
+/**
+ * How long to wait, by how long it has been away: a camera that starts again, which takes a minute at the most, is back
+ * soon after. Each wait is shortened by up to a fifth so that many do not come at once.
+ */
+const retryDelays = [
+  { awayMs: 60_000, delayMs: 1_500 },
+  { awayMs: 300_000, delayMs: 5_000 },
+  { awayMs: 900_000, delayMs: 15_000 },
+  { awayMs: Number.POSITIVE_INFINITY, delayMs: 30_000 },
+];
 const maxStreams = 16;
 const watchIntervalMs = 250;
 /** RTMP announces a stream with its first frame, which may come this much later than those of the others. */
@@ -32,6 +40,8 @@ export interface IngressPipelineOptions {
 export class IngressPipeline implements Pipeline {
   readonly #options: IngressPipelineOptions;
   readonly #streams = new Map<number, IngressStream>();
+  /** Of the connection before, until those of the next have something to show. */
+  readonly #resting = new Map<number, IngressStream>();
   readonly #verdicts = new Map<number, StreamVerdict>();
   readonly #costs = new Map<number, number>();
   readonly #unpackers = new Map<number, RtpUnpacker>();
@@ -40,7 +50,7 @@ export class IngressPipeline implements Pipeline {
   #rtpClock = new RtpSourceClock();
   #source: MediaSource | undefined;
   #state: 'starting' | 'live' | 'stalled' | 'reconnecting' | 'over' = 'starting';
-  #failures = 0;
+  #awaySinceMs: number | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #watchTimer: NodeJS.Timeout;
   #lastUnitMs = performance.now();
@@ -61,7 +71,7 @@ export class IngressPipeline implements Pipeline {
   }
 
   get progress(): PipelineProgress {
-    const streams = [...this.#streams.values()];
+    const streams = [...this.#streams.values(), ...this.#resting.values()];
     const sum = (of: (stream: IngressStream) => number) => streams.reduce((total, stream) => total + of(stream), 0);
     const delay = (kind: 'audio' | 'video') =>
       streams.find((stream) => stream.stream.kind === kind && stream.delayUs !== undefined)?.delayUs;
@@ -90,8 +100,9 @@ export class IngressPipeline implements Pipeline {
     const source = this.#source;
     this.#source = undefined;
     source?.close('requested');
-    for (const stream of this.#streams.values()) stream.close();
+    for (const stream of [...this.#streams.values(), ...this.#resting.values()]) stream.close();
     this.#streams.clear();
+    this.#resting.clear();
   }
 
   #connect(): void {
@@ -140,7 +151,7 @@ export class IngressPipeline implements Pipeline {
     this.#lastUnitMs = performance.now();
     this.#firstUnitMs ??= this.#lastUnitMs;
     this.#bytesIn += unit.data.byteLength;
-    this.#failures = 0;
+    this.#awaySinceMs = undefined;
     const stream = this.#streams.get(unit.streamId);
     if (!stream) return;
     if (unit.kind === 'access_unit') stream.deliver(unit, this.#options.isReplaying?.() ?? false);
@@ -174,6 +185,8 @@ export class IngressPipeline implements Pipeline {
   }
 
   #noteSent(streamId: number): void {
+    this.#resting.get(streamId)?.close();
+    this.#resting.delete(streamId);
     if (this.#state === 'live' || this.#state === 'over' || !this.#options.context.isPublished(streamId)) return;
     this.#state = 'live';
     this.#options.context.report('live', 'media_flowing', 'Media arrives and goes into the room.');
@@ -222,22 +235,32 @@ export class IngressPipeline implements Pipeline {
     const delayMs = end.retryInMs ?? this.#backOffMs();
     const wasReached = this.#bytesIn > this.#bytesBefore;
     this.#bytesBefore = this.#bytesIn;
-    this.#failures += 1;
     this.#state = 'reconnecting';
     // Time stamps of the next connection begin anew.
     this.#clock = new SourceClock();
     this.#rtpClock = new RtpSourceClock();
     this.#unpackers.clear();
-    for (const stream of this.#streams.values()) stream.close();
-    this.#streams.clear();
+    this.#rest();
     const next = delayMs > 0 ? ` Next attempt in ${(delayMs / 1_000).toFixed(1)} s.` : '';
     this.#options.context.report('reconnecting', wasReached ? 'source_lost' : 'source_unreachable', message + next);
     this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
   }
 
+  #rest(): void {
+    for (const [id, stream] of this.#streams) {
+      this.#resting.get(id)?.close();
+      this.#resting.set(id, stream);
+      stream.rest();
+    }
+    this.#streams.clear();
+  }
+
   #backOffMs(): number {
-    const step = retryDelaysMs[Math.min(this.#failures, retryDelaysMs.length - 1)] ?? 30_000;
-    return step - randomInt(0, Math.floor(step / 5));
+    const nowMs = performance.now();
+    this.#awaySinceMs ??= nowMs;
+    const passedMs = nowMs - this.#awaySinceMs;
+    const { delayMs = 30_000 } = retryDelays.find(({ awayMs }) => passedMs < awayMs) ?? {};
+    return delayMs - randomInt(0, Math.floor(delayMs / 5));
   }
 
   #finish(

@@ -14,6 +14,8 @@ export interface KeyFrameBridgeOptions {
   readonly group: readonly BridgeUnit[];
   readonly account: (work: () => void) => void;
   readonly onUnit: (unit: EncodedUnit) => void;
+  /** It has caught up. */
+  readonly onOpen: () => void;
 }
 
 /** Decoded in one turn of the event loop, which other streams wait for. */
@@ -52,6 +54,10 @@ export class KeyFrameBridge implements Disposable {
     this.#options.transcoder.requestKeyFrame();
   }
 
+  repeatLast(onUnit: (unit: EncodedUnit) => void): boolean {
+    return this.#isOpen && this.#options.transcoder.repeatLast(onUnit);
+  }
+
   [Symbol.dispose](): void {
     clearImmediate(this.#turn);
     this.#turn = undefined;
@@ -66,5 +72,6 @@ export class KeyFrameBridge implements Disposable {
     });
     this.#isOpen = this.#backlog.length === 0;
     this.#turn = this.#isOpen ? undefined : setImmediate(() => this.#catchUp());
+    if (this.#isOpen) this.#options.onOpen();
   }
 }

@@ -34,6 +34,7 @@ export class VideoTranscoder implements Disposable {
   #lastKeyMs = Number.NEGATIVE_INFINITY;
   #mustKey = false;
   #isSilent = false;
+  #last: Picture | undefined;
   framesIn = 0;
 
   /** @throws AvError when the configuration is not one */
@@ -80,8 +81,22 @@ export class VideoTranscoder implements Disposable {
   transcode(data: Uint8Array, ptsUs: number, onUnit: (unit: EncodedUnit) => void): boolean {
     return this.#decoder.decode(data, ptsUs, (picture, picturePtsUs) => {
       this.framesIn += 1;
+      this.#last?.[Symbol.dispose]();
+      this.#last = picture.keep();
       if (!this.#isSilent) this.#encode(picture, picturePtsUs, onUnit);
     });
+  }
+
+  /**
+   * The last picture once more, as a key frame: for who joins while nothing comes.
+   * @returns false when there was none
+   */
+  repeatLast(onUnit: (unit: EncodedUnit) => void): boolean {
+    if (!this.#last) return false;
+    const { scaler, encoder } = this.#chainFor(this.#last);
+    encoder.requestKeyFrame();
+    scaler.scale(this.#last, (scaled) => encoder.encode(scaled, 0, onUnit));
+    return true;
   }
 
   #encode(picture: Picture, ptsUs: number, onUnit: (unit: EncodedUnit) => void): void {
@@ -124,6 +139,8 @@ export class VideoTranscoder implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#last?.[Symbol.dispose]();
+    this.#last = undefined;
     this.#decoder[Symbol.dispose]();
     this.#scaler?.[Symbol.dispose]();
     this.#encoder?.[Symbol.dispose]();

@@ -27,7 +27,7 @@ export interface StreamingInSettings {
   readonly startTimeoutMs: number;
   /** A connection that brings nothing for so long is given up. */
   readonly stallTimeoutMs: number;
-  /** Pulled only while somebody is in the room. */
+  /** Pulled only while somebody is in the room, or waits to play something in it. */
   readonly isOnDemand: boolean;
   readonly isEnabled: boolean;
   /** What has an end (a file) is played again and again. */
@@ -112,6 +112,7 @@ export class StreamingIn extends Owned {
   #ingress: Ingress | undefined;
   #isStarting = false;
   #isWanted = false;
+  #holds = 0;
   #liveSinceMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #nextAttemptAtMs: number | undefined;
@@ -155,6 +156,16 @@ export class StreamingIn extends Owned {
     else this.#stop();
   }
 
+  /** As if somebody were in the room, until the result is called. */
+  hold(): () => void {
+    this.#holds += 1;
+    this.review();
+    return () => {
+      this.#holds -= 1;
+      this.review();
+    };
+  }
+
   /** Waits until it is live or has failed, or the time is over. */
   async settled(timeoutMs: number): Promise<void> {
     const isSettled = () => ['live', 'failed', 'stopped'].includes(this.#status.state);
@@ -172,6 +183,7 @@ export class StreamingIn extends Owned {
   }
 
   #hasViewers(): boolean {
+    if (this.#holds > 0) return true;
     const room = this.#options.rooms.live(this.record.roomId);
     return room !== undefined && [...room.participants.values()].some(({ kind }) => kind !== 'ingress');
   }

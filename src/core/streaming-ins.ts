@@ -2,6 +2,7 @@
 import { GatewayError } from './errors.ts';
 import { newIngressId, type RoomId } from './ids.ts';
 import { Owned } from './lifecycle.ts';
+import type { DemandHold, OnDemandMedia } from './on-demand.ts';
 import type { Logger, MediaPort, StorePort } from './ports.ts';
 import type { Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
@@ -22,7 +23,7 @@ const collection = 'streaming-ins';
 /** At boot: so many cameras a second are connected to, not all at once. */
 const bootIntervalMs = 20;
 
-export class StreamingIns extends Owned {
+export class StreamingIns extends Owned implements OnDemandMedia {
   readonly #options: StreamingInsOptions;
   readonly #all = new Map<string, StreamingIn>();
   readonly #bootTimers = new Set<NodeJS.Timeout>();
@@ -52,6 +53,17 @@ export class StreamingIns extends Owned {
   /** Of one room, in order of id. */
   of(roomId: RoomId): readonly StreamingIn[] {
     return [...this.#all.values()].filter(({ record }) => record.roomId === roomId);
+  }
+
+  want(roomId: RoomId): DemandHold | undefined {
+    const wanted = this.of(roomId).filter(({ record }) => record.isOnDemand && record.isEnabled);
+    if (wanted.length === 0) return undefined;
+    const releases = wanted.map((one) => one.hold());
+    const settled = Promise.all(wanted.map((one) => one.settled(one.record.startTimeoutMs))).then(() => undefined);
+    const release = () => {
+      for (const one of releases) one();
+    };
+    return { settled, release };
   }
 
   /** @throws GatewayError `not_found` */

@@ -42,8 +42,8 @@ afterAll(async () => {
 const makeKey = (options: object = {}) =>
   gateway.api<NewStreamKeyResource>('POST', '/api/stream-keys', { room, name: 'OBS', ...options });
 
-function push(url: string, bFrames = 0): PeerProcess {
-  const encoder = new PeerProcess('ffmpeg', [...testInputs, ...obsEncoding(bFrames), '-f', 'flv', url]);
+function push(url: string, bFrames = 0, more: readonly string[] = []): PeerProcess {
+  const encoder = new PeerProcess('ffmpeg', [...testInputs, ...obsEncoding(bFrames), ...more, '-f', 'flv', url]);
   encoders.push(encoder);
   return encoder;
 }
@@ -154,6 +154,59 @@ test('an encoder that is lost and comes back has its place again: same ids, same
   expect(lines.slice(accepted).some(({ message }) => message === 'participant joined')).toBe(false);
   await page.call('leave', { handle });
 });
+
+test.each([
+  ['forwarded', 0],
+  ['transcoded', 2],
+])(
+  'a source of a %s stream is away for 20 s: its place and last picture stay, for who joins too, and it is back within 2 s',
+  async (_what, bFrames) => {
+    const key = await makeKey();
+    // Nothing held back for a look ahead, which would be counted as ours.
+    const more = ['-x264-params', 'rc-lookahead=0:sync-lookahead=0:sliced-threads=1'];
+    const first = push(key.url, bFrames, more);
+    await liveJob();
+    const handle = await watch();
+    await page.call('sees', { handle, color: 'green' });
+    const before = await pushed();
+    await first.stop('SIGKILL');
+    const backAtMs = performance.now() + 20_000;
+    await eventually(pushed, ({ isConnected }) => !isConnected);
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    const late = await watch();
+    await page.call('sees', { handle: late, color: 'green' });
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, backAtMs - performance.now())));
+    await page.call('sees', { handle, color: 'green' });
+    const [seen, seenLate] = await Promise.all(
+      [handle, late].map((one) => page.call<number>('frames', { handle: one })),
+    );
+    const accepted = () => gateway.log.lines.filter(({ message }) => message === 'rtmp publisher accepted').length;
+    const acceptedBefore = accepted();
+    push(key.url, bFrames, more);
+    await eventually(
+      async () => accepted(),
+      (count) => count > acceptedBefore,
+    );
+    const acceptedAt = performance.now();
+    await eventually(
+      () => page.call<number>('frames', { handle }),
+      (count) => count > (seen ?? 0),
+    );
+    const gapMs = performance.now() - acceptedAt;
+    console.log(`picture back ${Math.round(gapMs)} ms after the publisher`);
+    expect(gapMs).toBeLessThan(2_000);
+    await eventually(
+      () => page.call<number>('frames', { handle: late }),
+      (count) => count > (seenLate ?? 0) + 10,
+    );
+    expect(await pushed()).toMatchObject({ id: before.id, streams: before.streams });
+    for (const one of [handle, late]) {
+      expect(await page.call('state', { handle: one })).toBe('connected');
+      await page.call('leave', { handle: one });
+    }
+  },
+  90_000,
+);
 
 test('a media worker that is killed is replaced, and the viewer goes on', async () => {
   const key = await makeKey();

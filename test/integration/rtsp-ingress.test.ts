@@ -39,7 +39,7 @@ async function startCamera(...args: string[]): Promise<Camera> {
 }
 
 beforeAll(async () => {
-  gateway = await startGateway({ netPolicy: { allow: ['127.0.0.1'] } });
+  gateway = await startGateway({ netPolicy: { allow: ['127.0.0.1'] }, ingress: { onDemandLingerMs: 1_000 } });
   browser = await launchChromium();
   page = await openViewerPage(browser, gateway.url);
   camera = await startCamera();
@@ -105,6 +105,30 @@ test.each([
   await page.call('hears', { handle, hz: 440 });
   await page.call('keepsPlaying', { handle, frameCount: 15 });
   await page.call('leave', { handle });
+});
+
+test('a camera on demand starts with a player and stops after it, and again', async () => {
+  const url = `rtsp://127.0.0.1:${camera.port}/h264-pcmu`;
+  const made = await create({ url, name: 'Gate', onDemand: true }, 1);
+  expect(made).toMatchObject({ state: 'stopped', reason: 'no_viewers' });
+  for (let round = 0; round < 2; round++) {
+    const handle = await watch();
+    expect(await read(made.id)).toMatchObject({ state: 'live' });
+    await page.call('showsColors', { handle, places });
+    await page.call('leave', { handle });
+    await eventually(
+      () => read(made.id),
+      ({ state }) => state === 'stopped',
+    );
+    expect(await gateway.api('GET', '/api/jobs')).toMatchObject({ items: [] });
+  }
+});
+
+test('a player of a camera on demand that cannot be reached is told so in time', async () => {
+  await create({ url: 'rtsp://127.0.0.1:1/nothing', name: 'Gate', onDemand: true, startTimeoutMs: 1_000 }, 1);
+  const token = await gateway.token({ room, user: 'viewer', role: 'viewer' });
+  const url = `${gateway.url}/whep/${room}`;
+  expect(await page.call('play', { url, token })).toMatchObject({ status: 404 });
 });
 
 test('a camera without sound is shown, and sound that was asked for and is not there fails with that reason', async () => {

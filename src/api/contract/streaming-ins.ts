@@ -19,7 +19,7 @@ const settings = {
     .meta({ description: 'auto forwards what browsers can show and makes H264 of the rest.' }),
   startTimeoutMs: z.int().min(500).max(120_000).meta({ description: 'For one attempt to connect.' }),
   stallTimeoutMs: z.int().min(500).max(600_000).meta({ description: 'Connects again after so long without media.' }),
-  onDemand: z.boolean().meta({ description: 'Pulls only while somebody is in the room.' }),
+  onDemand: z.boolean().meta({ description: 'Pulls only while somebody is in the room or asks to play it (WHEP).' }),
   isEnabled: z.boolean().meta({ description: 'false keeps it, but stopped.' }),
   loop: z.boolean().meta({ description: 'What has an end, such as a file, is played again and again.' }),
   maxHeight: z
