@@ -198,7 +198,7 @@ export class SipDialog {
       asked.respond(read.status, { headers: ownHeaders(read.headers) });
       return;
     }
-    const question = { ...asked, body: read.sdp };
+    const question = { ...asked, body: read.sdp, respond: keepingSession(asked) };
     if (this.events.listenerCount('offered') > 0) this.events.emit('offered', question);
     else question.respond(200, { body: this.#localSdp });
   }
@@ -225,6 +225,17 @@ export function answerOf(response: SrfMessage): SipAnswer {
     reason: response.reason,
     body: response.body ?? '',
     header: (name) => headerOf(response, name),
+  };
+}
+
+/** RFC 4028 §9: a refresh by UPDATE is answered with what it asks for, which a drachtio-server leaves to us. */
+function keepingSession({ method, header, respond }: SipQuestion): SipQuestion['respond'] {
+  const asked = header('session-expires');
+  if (method !== 'UPDATE' || asked === undefined) return respond;
+  const agreed = /;\s*refresher\s*=/i.test(asked) ? asked : `${asked};refresher=uac`;
+  return (status, options = {}) => {
+    const headers = { 'session-expires': agreed, ...options.headers };
+    respond(status, status >= 200 && status < 300 ? { ...options, headers } : options);
   };
 }
 

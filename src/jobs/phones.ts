@@ -37,11 +37,17 @@ export class Phones extends Owned implements PhonePort {
 
   async allocateLeg(options: AllocateLegOptions): Promise<Leg> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new calls.');
-    const mix = await this.mixOf(options.room);
+    let mix = await this.mixOf(options.room);
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#addLeg(mix, options);
       } catch (error) {
+        // The last phone left while this one came: the mix ended under it.
+        const isTooLate = mix.isClosed && !options.room.isClosed && !this.isClosed;
+        if (isTooLate && attempt < maxPortTries) {
+          mix = await this.mixOf(options.room);
+          continue;
+        }
         if (!(error instanceof GatewayError) || error.code !== 'conflict') throw error;
         if (attempt === maxPortTries) {
           throw new GatewayError('overloaded', 'No UDP port for a call could be bound.', { cause: error });

@@ -47,8 +47,8 @@ describe.each(serverKinds)('on the %s server', (kind) => {
     ways = await SipWays.start(kind, {
       rtp: { listenAddress: '127.0.0.1', firstPort: 43_500, lastPort: 43_699 },
     });
-    room = await ways.gateway.app.rooms.open('demo');
-  }, 60_000);
+    room = await ways.warmUp();
+  }, 150_000);
   afterEach(async () => {
     for (const phone of phones.splice(0)) phone.close();
     await until(() => ways.gateway.app.phones.legs.size === 0);
@@ -70,7 +70,7 @@ describe.each(serverKinds)('on the %s server', (kind) => {
   const lastCall = () => ways.gateway.app.sip.callsOf(room.id).at(-1);
 
   async function nextPhone(): Promise<void> {
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(20_000);
     for (;;) {
       const [participant] = (await once(room.events, 'participantJoined', { signal })) as [{ kind: string }];
       if (participant.kind === 'sip') return;
@@ -111,8 +111,8 @@ describe.each(serverKinds)('on the %s server', (kind) => {
       const joining = nextPhone();
       const run = await ways.callIn(way, {
         service: 'demo',
-        scenario: script(invite({ body: sdp() }), answered, pause(6_000), hangUp(2)),
-        timeoutSec: 20,
+        scenario: script(invite({ body: sdp() }), answered, pause(8_000), hangUp(2)),
+        timeoutSec: 30,
       });
       await joining;
       phone.talkTo(legPort());
@@ -138,8 +138,8 @@ describe.each(serverKinds)('on the %s server', (kind) => {
       const taken = [recv(200, { rrs: true, expect: { body: 'm=audio 43' } }), withAnswer];
       const run = await ways.callIn(way, {
         service: 'demo',
-        scenario: script(invite({ body: '' }), trying, taken, pause(6_000), hangUp(2)),
-        timeoutSec: 20,
+        scenario: script(invite({ body: '' }), trying, taken, pause(8_000), hangUp(2)),
+        timeoutSec: 30,
       });
       await joining;
       phone.talkTo(legPort());
@@ -272,7 +272,7 @@ describe.each(serverKinds)('on the %s server', (kind) => {
           recvRequest('ACK'),
           endedByUs,
         ),
-        timeoutSec: 20,
+        timeoutSec: 30,
       });
       const joining = nextPhone();
       const making = ways.gateway.api<SipCallResource>('POST', `${calls}?wait=8`, { to, digits: '12' });

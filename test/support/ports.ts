@@ -25,7 +25,7 @@ export async function freePort(): Promise<number> {
 
 /** Resolves when somebody accepts TCP connections there. */
 export async function whenListening(port: number, host = '127.0.0.1'): Promise<void> {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + 20_000;
   while (performance.now() < deadline) {
     const socket = connect(port, host);
     const isUp = await new Promise<boolean>((resolve) => {
@@ -41,7 +41,7 @@ export async function whenListening(port: number, host = '127.0.0.1'): Promise<v
 /** Resolves when a UDP socket of anybody's is bound to that port: there is no event for it, so the kernel's table is asked. */
 export async function whenReceiving(port: number): Promise<void> {
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + 20_000;
   while (performance.now() < deadline) {
     for (const table of ['/proc/net/udp', '/proc/net/udp6']) {
       const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n').slice(1);

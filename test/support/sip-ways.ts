@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
+import type { Room } from '#core/room.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
 import { freePort, whenListening, whenReceiving } from './ports.ts';
 import { type SippOptions, type SippRun, startSipp } from './sipp.ts';
@@ -45,6 +46,7 @@ export class SipWays {
       ...overrides,
       sip: {
         isEnabled: true,
+        access: 'open',
         hosts: ['127.0.0.1', '::1'],
         hasTls: true,
         tlsPort: 0,
@@ -54,6 +56,20 @@ export class SipWays {
       },
     });
     return new SipWays(gateway, { cert, key }, folder);
+  }
+
+  /** Waits for the media worker, which a busy machine does not start at once: no call of the test shall wait for it. */
+  async warmUp(): Promise<Room> {
+    const room = await this.gateway.app.rooms.open('demo');
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.gateway.app.phones.mixOf(room);
+        return room;
+      } catch (error) {
+        if (tries === 10) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 2_000));
+      }
+    }
   }
 
   /** SIPp calls the gateway. */
