@@ -16,7 +16,7 @@ interface UdpBatchAddon {
 /** Set-up compiles it where there is a compiler. */
 const addonFile = fileURLToPath(new URL('../../.cache/udp-batch.node', import.meta.url));
 const receivedFields = 6;
-const sentFields = 5;
+const sentFields = 9;
 const rows = 1_024;
 /** Packets are handed out where they lie: memory that is full is left to them, and new one is taken. */
 const receiveBytes = 1_024 * 1_024;
@@ -29,7 +29,7 @@ const maxRounds = 8;
 
 class BatchUdp {
   readonly #addon: UdpBatchAddon;
-  readonly #handlers: (OnDatagram | undefined)[] = [];
+  readonly #handlers: (BatchSocket | undefined)[] = [];
   #received = new Uint8Array(receiveBytes);
   #receivedAt = 0;
   readonly #receivedRows = new Int32Array(rows * receivedFields);
@@ -39,6 +39,9 @@ class BatchUdp {
   readonly #names = new Map<number, string>();
   #sentCount = 0;
   #sentAt = 0;
+  /** Laid down for the packet before; who hears the same comes after one another. */
+  #shared: Uint8Array | undefined;
+  #sharedAt = 0;
   #isFlushDue = false;
   #open = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -54,10 +57,11 @@ class BatchUdp {
       const code = getSystemErrorName(socket);
       throw Object.assign(new Error(`bind ${code} ${address}:${port}`), { code });
     }
-    this.#handlers[socket] = onDatagram;
+    const opened = new BatchSocket(this, this.#addon, socket, onDatagram);
+    this.#handlers[socket] = opened;
     this.#open += 1;
     this.#timer ??= setInterval(() => this.poll(), pollIntervalMs);
-    return new BatchSocket(this, this.#addon, socket);
+    return opened;
   }
 
   poll(): void {
@@ -81,18 +85,56 @@ class BatchUdp {
 
   /** @param port 0: to whom the socket is connected */
   send(socket: number, packet: Uint8Array, address: number, port: number): void {
-    const { length } = packet;
+    const row = this.#add(socket, packet, false, address, port);
+    if (row >= 0) this.#sentRows[row + 5] = 0;
+  }
+
+  /** @param payload unchanged until the end of the beat, so that the next with the same needs no copy */
+  sendRtp(
+    socket: number,
+    header: number,
+    sequence: number,
+    timestamp: number,
+    ssrc: number,
+    payload: Uint8Array,
+    address: number,
+    port: number,
+  ): void {
+    const row = this.#add(socket, payload, true, address, port);
+    if (row < 0) return;
+    const fields = this.#sentRows;
+    fields[row + 5] = header;
+    fields[row + 6] = sequence;
+    fields[row + 7] = timestamp;
+    fields[row + 8] = ssrc;
+  }
+
+  /** @returns where its fields are; -1 where it is too long */
+  #add(socket: number, bytes: Uint8Array, isShared: boolean, address: number, port: number): number {
+    const { length } = bytes;
+    if (length > sendBytes) return -1;
     if (this.#sentCount === rows || this.#sentAt + length > sendBytes) this.flush();
-    if (length > sendBytes) return;
-    this.#sent.set(packet, this.#sentAt);
+    let at = this.#sharedAt;
+    if (!isShared || bytes !== this.#shared) {
+      at = this.#sentAt;
+      this.#sent.set(bytes, at);
+      this.#sentAt += length;
+      this.#shared = isShared ? bytes : undefined;
+      this.#sharedAt = at;
+    }
+    const fields = this.#sentRows;
     const row = this.#sentCount * sentFields;
-    this.#sentRows[row] = socket;
-    this.#sentRows[row + 1] = this.#sentAt;
-    this.#sentRows[row + 2] = length;
-    this.#sentRows[row + 3] = address;
-    this.#sentRows[row + 4] = port;
+    fields[row] = socket;
+    fields[row + 1] = at;
+    fields[row + 2] = length;
+    fields[row + 3] = address;
+    fields[row + 4] = port;
     this.#sentCount += 1;
-    this.#sentAt += length;
+    this.#scheduleFlush();
+    return row;
+  }
+
+  #scheduleFlush(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
     setImmediate(() => this.flush());
@@ -104,6 +146,7 @@ class BatchUdp {
     this.#addon.send(this.#sent, this.#sentRows, this.#sentCount);
     this.#sentCount = 0;
     this.#sentAt = 0;
+    this.#shared = undefined;
   }
 
   forget(socket: number): void {
@@ -120,12 +163,13 @@ class BatchUdp {
     const fields = this.#receivedRows;
     const handler = this.#handlers[fields[at] as number];
     if (!handler) return;
-    const data = Buffer.from(this.#received.buffer, base + (fields[at + 1] as number), fields[at + 2] as number);
-    const address = this.#nameOf(fields[at + 4] as number);
-    handler(data, { address, port: fields[at + 5] as number }, nowMs - (fields[at + 3] as number) / 1_000);
+    const offset = base + (fields[at + 1] as number);
+    const arrivalMs = nowMs - (fields[at + 3] as number) / 1_000;
+    const from = handler.addressOf(this, fields[at + 4] as number, fields[at + 5] as number);
+    handler.onDatagram(this.#received, offset, fields[at + 2] as number, from, arrivalMs);
   }
 
-  #nameOf(address: number): string {
+  nameOf(address: number): string {
     const known = this.#names.get(address);
     if (known) return known;
     const name = [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.');
@@ -139,13 +183,26 @@ class BatchSocket implements UdpSocket {
   readonly #batch: BatchUdp;
   readonly #addon: UdpBatchAddon;
   readonly #socket: number;
+  readonly onDatagram: OnDatagram;
   #isConnected = false;
   #isClosed = false;
+  /** Whoever sent last sends next, as a rule. */
+  #last: Address = { address: '', port: 0 };
+  #lastNumber = 0;
 
-  constructor(batch: BatchUdp, addon: UdpBatchAddon, socket: number) {
+  constructor(batch: BatchUdp, addon: UdpBatchAddon, socket: number, onDatagram: OnDatagram) {
     this.#batch = batch;
     this.#addon = addon;
     this.#socket = socket;
+    this.onDatagram = onDatagram;
+  }
+
+  addressOf(batch: BatchUdp, number: number, port: number): Address {
+    if (number !== this.#lastNumber || port !== this.#last.port) {
+      this.#last = { address: batch.nameOf(number), port };
+      this.#lastNumber = number;
+    }
+    return this.#last;
   }
 
   send(packet: Uint8Array): void {
@@ -155,6 +212,14 @@ class BatchSocket implements UdpSocket {
   sendTo(packet: Uint8Array, { address, port }: Address): void {
     if (this.#isConnected) this.send(packet);
     else if (!this.#isClosed) this.#batch.send(this.#socket, packet, toNumber(address), port);
+  }
+
+  sendRtp(header: number, sequence: number, timestamp: number, ssrc: number, payload: Uint8Array, to: Address): void {
+    if (this.#isClosed) return;
+    const isConnected = this.#isConnected;
+    const address = isConnected ? 0 : toNumber(to.address);
+    const port = isConnected ? 0 : to.port;
+    this.#batch.sendRtp(this.#socket, header, sequence, timestamp, ssrc, payload, address, port);
   }
 
   connect({ address, port }: Address): void {

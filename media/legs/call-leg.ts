@@ -16,6 +16,7 @@ import { clockRateOf, unknownLevel, VoiceReceiver } from './voice-receiver.ts';
 /** A compromise of RFC 3550 §6.2 for sessions of two: the bandwidth is nothing, and round trips are wanted soon. */
 const reportIntervalMs = 5_000;
 const firstReportMs = 1_000;
+const rtpHeaderLength = 12;
 
 export interface CallLegOptions {
   readonly id: number;
@@ -26,7 +27,7 @@ export interface CallLegOptions {
   readonly position?: LegPosition | undefined;
   readonly timeoutMs: number;
   readonly send: (event: MixEvent) => void;
-  /** Each packet of its voice as it comes, for who passes it on. */
+  /** Each packet of its voice as it comes, where that can be passed on. */
   readonly onVoice?: ((codec: LegCodec, timestamp: number, payload: Uint8Array) => void) | undefined;
 }
 
@@ -55,7 +56,8 @@ export class CallLeg {
   static async open(options: CallLegOptions): Promise<CallLeg> {
     let leg: CallLeg | undefined;
     const socket = await LegSocket.open(options.local, {
-      received: (data, from, isRtcpPort, arrivalMs) => leg?.receive(data, from, isRtcpPort, arrivalMs),
+      receivedRtp: (bytes, offset, length, from, ms) => leg?.receive(bytes, offset, length, from, ms),
+      receivedRtcp: (bytes, offset, length, from, ms) => leg?.receiveOnRtcpPort(bytes, offset, length, from, ms),
     });
     leg = new CallLeg(options, socket);
     return leg;
@@ -108,9 +110,19 @@ export class CallLeg {
     this.#lastHeardMs = performance.now();
   }
 
-  receive(data: Buffer, from: Address, isRtcpPort: boolean, nowMs: number): void {
-    if (isRtcp(data)) this.#receiveRtcp(data, from, isRtcpPort, nowMs);
-    else if (!isRtcpPort && this.#parameters) this.#receiveRtp(data, from, nowMs);
+  receive(bytes: Uint8Array, offset: number, length: number, from: Address, nowMs: number): void {
+    if (length < 8 || (bytes[offset] as number) >> 6 !== 2) return;
+    const type = bytes[offset + 1] as number;
+    // RFC 5761 §4 tells them apart.
+    if (type >= 192 && type <= 223) this.#receiveRtcp(bufferOf(bytes, offset, length), from, false, nowMs);
+    else if (!this.#parameters) return;
+    else if (this.#srtp) this.#receiveSecured(this.#srtp, bufferOf(bytes, offset, length), from, nowMs);
+    else if (this.#isOurs(type)) this.#receiveRtp(bytes, offset, length, from, nowMs);
+  }
+
+  receiveOnRtcpPort(bytes: Uint8Array, offset: number, length: number, from: Address, nowMs: number): void {
+    const data = bufferOf(bytes, offset, length);
+    if (isRtcp(data)) this.#receiveRtcp(data, from, true, nowMs);
   }
 
   /** Called now and then: reports, and whether anything comes at all. */
@@ -164,42 +176,47 @@ export class CallLeg {
     };
   }
 
-  #receiveRtp(packet: Buffer, from: Address, nowMs: number): void {
-    if (packet.length < 12 || (packet[0] as number) >> 6 !== 2) return;
-    const payloadType = (packet[1] as number) & 0x7f;
-    const use = this.#uses[payloadType];
-    if (!use) return;
-    let plain = packet;
-    if (this.#srtp) {
-      const opened = this.#srtp.unprotectRtp(packet);
-      if (!opened) {
-        this.#rejected += 1;
-        return;
-      }
-      plain = opened;
-    }
+  #isOurs(type: number): boolean {
+    return this.#uses[type & 0x7f] !== undefined;
+  }
+
+  #receiveSecured(srtp: SrtpReceiver, packet: Buffer, from: Address, nowMs: number): void {
+    if (packet.length < rtpHeaderLength || !this.#isOurs(packet[1] as number)) return;
+    const plain = srtp.unprotectRtp(packet);
+    if (plain) this.#receiveRtp(plain, 0, plain.length, from, nowMs);
+    else this.#rejected += 1;
+  }
+
+  #receiveRtp(bytes: Uint8Array, offset: number, length: number, from: Address, nowMs: number): void {
+    if (length < rtpHeaderLength) return;
     const acceptance = this.#socket.accept(from);
     if (acceptance === 'other') return;
     if (acceptance === 'new') this.#noteLatch(from);
     this.#noteHeard(nowMs);
-    const payload = payloadOf(plain);
-    if (!payload) return;
-    const seq = ((plain[2] as number) << 8) | (plain[3] as number);
-    const timestamp = uint32(plain, 4);
-    const ssrc = uint32(plain, 8);
+    const payloadType = (bytes[offset + 1] as number) & 0x7f;
+    const use = this.#uses[payloadType];
+    const headerLength = headerLengthOf(bytes, offset, length);
+    if (!use || headerLength < 0) return;
+    const padding = (bytes[offset] as number) & 0x20 ? (bytes[offset + length - 1] as number) : 0;
+    const payloadLength = length - headerLength - padding;
+    if (payloadLength < 0) return;
+    const seq = ((bytes[offset + 2] as number) << 8) | (bytes[offset + 3] as number);
+    const timestamp = uint32(bytes, offset + 4);
     const codec = use.kind === 'audio' ? use.codec : this.receiver.codec;
-    this.#reception.note(ssrc, seq, timestamp, payload.length, clockRateOf(codec), nowMs);
-    if (use.kind === 'audio') {
-      if (payload.length === 0) return;
-      this.receiver.receive('audio', codec, payloadType, seq, timestamp, payload, unknownLevel, nowMs);
-      if (this.speaks) this.#options.onVoice?.(codec, timestamp, payload);
-    } else if (use.kind === 'noise') {
-      this.receiver.receive('comfort_noise', codec, payloadType, seq, timestamp, payload, unknownLevel, nowMs);
-    } else {
-      this.receiver.receive('skip', codec, payloadType, seq, timestamp, payload, unknownLevel, nowMs);
-      const digit = this.#dtmf.receive(payload, timestamp);
-      if (digit) this.#options.send({ type: 'legDtmf', legId: this.id, digit });
+    this.#reception.note(uint32(bytes, offset + 8), seq, timestamp, payloadLength, clockRateOf(codec), nowMs);
+    const at = offset + headerLength;
+    const kind = use.kind === 'audio' ? 'audio' : use.kind === 'noise' ? 'comfort_noise' : 'skip';
+    if (kind === 'audio' && payloadLength === 0) return;
+    this.receiver.receive(kind, codec, payloadType, seq, timestamp, bytes, at, payloadLength, unknownLevel, nowMs);
+    if (kind === 'skip') this.#receiveKeys(bytes.subarray(at, at + payloadLength), timestamp);
+    else if (kind === 'audio' && codec === 'opus' && this.standing.voice !== 'off' && this.speaks) {
+      this.#options.onVoice?.(codec, timestamp, bytes.subarray(at, at + payloadLength));
     }
+  }
+
+  #receiveKeys(payload: Uint8Array, timestamp: number): void {
+    const digit = this.#dtmf.receive(payload, timestamp);
+    if (digit) this.#options.send({ type: 'legDtmf', legId: this.id, digit });
   }
 
   #receiveRtcp(data: Buffer, from: Address, isRtcpPort: boolean, nowMs: number): void {
@@ -268,22 +285,22 @@ function sumOf(a: number | undefined, b: number | undefined): number | undefined
   return a === undefined || b === undefined ? (a ?? b) : a + b;
 }
 
+const bufferOf = (bytes: Uint8Array, offset: number, length: number): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + offset, length);
+
 /** Cheaper than the checked reads of Buffer, where the length is known. */
-function uint32(packet: Buffer, at: number): number {
-  const high = ((packet[at] as number) << 8) | (packet[at + 1] as number);
-  return (high * 0x10000 + (((packet[at + 2] as number) << 8) | (packet[at + 3] as number))) >>> 0;
+function uint32(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  return (high * 0x10000 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))) >>> 0;
 }
 
-/** @returns a view without header, extension and padding */
-function payloadOf(packet: Buffer): Uint8Array | undefined {
-  const first = packet[0] as number;
-  // A plain view costs half of what a slice of a Buffer does.
-  if ((first & 0x3f) === 0) return new Uint8Array(packet.buffer, packet.byteOffset + 12, packet.length - 12);
-  let offset = 12 + (first & 0x0f) * 4;
-  if (first & 0x10) {
-    if (offset + 4 > packet.length) return undefined;
-    offset += 4 + packet.readUInt16BE(offset + 2) * 4;
-  }
-  const end = first & 0x20 ? packet.length - (packet[packet.length - 1] as number) : packet.length;
-  return offset <= end ? packet.subarray(offset, end) : undefined;
+/** With contributing sources and extension; -1 where it is longer than the packet. */
+function headerLengthOf(bytes: Uint8Array, offset: number, length: number): number {
+  const first = bytes[offset] as number;
+  const fixed = rtpHeaderLength + (first & 0x0f) * 4;
+  if ((first & 0x10) === 0) return fixed <= length ? fixed : -1;
+  if (fixed + 4 > length) return -1;
+  const words = ((bytes[offset + fixed + 2] as number) << 8) | (bytes[offset + fixed + 3] as number);
+  const whole = fixed + 4 + words * 4;
+  return whole <= length ? whole : -1;
 }

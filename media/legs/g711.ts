@@ -51,9 +51,15 @@ const tables: Readonly<Record<G711Law, Tables>> = { pcmu: tablesOf(decodeMu), pc
 /** What a silent line sounds like: the code of the value next to 0. */
 export const g711Silence: Readonly<Record<G711Law, number>> = { pcmu: 0xff, pcma: 0xd5 };
 
-export function decodeG711(law: G711Law, codes: Uint8Array, samples: Int16Array, length = codes.length): void {
+export function decodeG711(
+  law: G711Law,
+  codes: Uint8Array,
+  samples: Int16Array,
+  length = codes.length,
+  from = 0,
+): void {
   const { decode } = tables[law];
-  for (let i = 0; i < length; i++) samples[i] = decode[codes[i] as number] as number;
+  for (let i = 0; i < length; i++) samples[i] = decode[codes[from + i] as number] as number;
 }
 
 export function encodeG711(law: G711Law, samples: Int16Array, codes: Uint8Array, length = samples.length): void {
@@ -62,10 +68,11 @@ export function encodeG711(law: G711Law, samples: Int16Array, codes: Uint8Array,
 }
 
 /** Mean square of every fourth sample: enough to tell who speaks, at a quarter of the price. */
-export function g711Power(law: G711Law, codes: Uint8Array): number {
+export function g711Power(law: G711Law, codes: Uint8Array, from = 0, length = codes.length): number {
   const { power } = tables[law];
+  const end = from + length;
   let sum = 0;
   let count = 0;
-  for (let i = 0; i < codes.length; i += 4, count++) sum += power[codes[i] as number] as number;
+  for (let i = from; i < end; i += 4, count++) sum += power[codes[i] as number] as number;
   return count > 0 ? sum / count : 0;
 }

@@ -4,13 +4,15 @@ import { seqDistance, timestampDistance } from '../rtp/sequence.ts';
 const minTargetMs = 40;
 const maxTargetMs = 120;
 const slots = 64;
-/** A slot is one line of the cache: number, time stamp, duration, payload type, level, kind. */
+/** A slot is one line of the cache: number, time stamp, duration, payload type, level, kind, where its bytes lie. */
 const slotFields = 8;
 const timestampField = 1;
 const durationField = 2;
 const typeField = 3;
 const levelField = 4;
 const kindField = 5;
+const offsetField = 6;
+const lengthField = 7;
 const kinds = ['audio', 'comfort_noise', 'skip'] as const;
 const empty = -1;
 const frameMs = 20;
@@ -39,7 +41,7 @@ const maxConcealedFrames = 5;
  */
 export class JitterBuffer {
   readonly #clockRateHz: number;
-  readonly #payloads: (Uint8Array | undefined)[] = new Array(slots);
+  readonly #memories: (Uint8Array | undefined)[] = new Array(slots);
   readonly #slots = new Float64Array(slots * slotFields);
   readonly #lateness = new Float32Array(bins);
   #packetsSinceReview = 0;
@@ -63,8 +65,10 @@ export class JitterBuffer {
   #isQuietGap = true;
   /** Made to play later: the frame that is put in is made up, as for a loss. */
   #isStretching = false;
-  /** What the last `pop()` gave. */
-  payload: Uint8Array = nothing;
+  /** What the last `pop()` gave: `length` bytes from `offset` on. */
+  bytes: Uint8Array = nothing;
+  offset = 0;
+  length = 0;
   payloadType = 0;
   levelDbov = -127;
   durationTicks = 0;
@@ -78,6 +82,10 @@ export class JitterBuffer {
     this.#slots.fill(empty);
   }
 
+  get payload(): Uint8Array {
+    return this.bytes.subarray(this.offset, this.offset + this.length);
+  }
+
   get targetMs(): number {
     return this.#targetMs;
   }
@@ -88,17 +96,19 @@ export class JitterBuffer {
 
   /**
    * @param durationTicks of the payload in its own clock; 0 for what is not audio
-   * @param payload kept until it is played: the caller writes to it no more
+   * @param bytes kept until it is played: the caller writes to it no more; the payload is `length` of them from `offset` on
    */
   push(
     kind: Slot,
     seq: number,
     timestamp: number,
     durationTicks: number,
-    payload: Uint8Array,
+    bytes: Uint8Array,
     payloadType: number,
     levelDbov: number,
     nowMs: number,
+    offset = 0,
+    length = bytes.length,
   ): void {
     if (!this.#isSynced) this.#begin(seq, timestamp, nowMs);
     let jump = seqDistance(seq, this.#lastSeq & 0xffff);
@@ -126,7 +136,9 @@ export class JitterBuffer {
     const at = slot * slotFields;
     const fields = this.#slots;
     if (fields[at + kindField] !== empty && fields[at] === extended) return;
-    this.#payloads[slot] = payload;
+    this.#memories[slot] = bytes;
+    fields[at + offsetField] = offset;
+    fields[at + lengthField] = length;
     fields[at] = extended;
     fields[at + timestampField] = ticks;
     fields[at + durationField] = durationTicks;
@@ -196,7 +208,7 @@ export class JitterBuffer {
     this.#isSynced = false;
     this.#isPlaying = false;
     this.#slots.fill(empty);
-    this.#payloads.fill(undefined);
+    this.#memories.fill(undefined);
   }
 
   #begin(seq: number, timestamp: number, nowMs: number): void {
@@ -297,12 +309,14 @@ export class JitterBuffer {
     const at = slot * slotFields;
     const fields = this.#slots;
     const kind = kinds[fields[at + kindField] as number] ?? 'skip';
-    this.payload = this.#payloads[slot] ?? nothing;
+    this.bytes = this.#memories[slot] ?? nothing;
+    this.offset = fields[at + offsetField] as number;
+    this.length = fields[at + lengthField] as number;
     this.payloadType = fields[at + typeField] as number;
     this.levelDbov = fields[at + levelField] as number;
     this.durationTicks = fields[at + durationField] as number;
     fields[at + kindField] = empty;
-    this.#payloads[slot] = undefined;
+    this.#memories[slot] = undefined;
     return kind;
   }
 }

@@ -12,7 +12,7 @@ import { clockRateOf } from './voice-receiver.ts';
 const headerLength = 12;
 /** An Opus packet is at most 1275 bytes (RFC 6716 §3.4); ours are a tenth of it. */
 const bufferBytes = headerLength + 1_500;
-/** Every packet is built here: sockets copy what they are given. */
+/** What is to be secured is built here. */
 const workspace = Buffer.allocUnsafeSlow(bufferBytes);
 /** What the last worker may have sent since its last report: more than receivers take for a loss is a new stream. */
 const resumeGap = 500;
@@ -168,27 +168,25 @@ export class LegOutput {
   }
 
   #emit(payloadType: number, timestamp: number, payload: Uint8Array, marker: boolean): void {
-    const length = headerLength + payload.length;
-    if (length > bufferBytes) return;
+    if (headerLength + payload.length > bufferBytes) return;
     const index = this.#index++;
-    const packet = workspace.subarray(0, length);
-    packet[0] = 0x80;
-    packet[1] = marker ? 0x80 | payloadType : payloadType;
-    packet[2] = (index >> 8) & 0xff;
-    packet[3] = index & 0xff;
-    packet[4] = timestamp >>> 24;
-    packet[5] = (timestamp >>> 16) & 0xff;
-    packet[6] = (timestamp >>> 8) & 0xff;
-    packet[7] = timestamp & 0xff;
-    packet[8] = this.ssrc >>> 24;
-    packet[9] = (this.ssrc >>> 16) & 0xff;
-    packet[10] = (this.ssrc >>> 8) & 0xff;
-    packet[11] = this.ssrc & 0xff;
-    packet.set(payload, headerLength);
     this.packets += 1;
     this.bytes += payload.length;
     this.sentSinceReport += 1;
-    this.#socket.send(this.#srtp ? this.#srtp.protectRtp(packet, index) : packet);
+    const header = marker ? 0x8080 | payloadType : 0x8000 | payloadType;
+    if (this.#srtp) this.#emitSecured(this.#srtp, header, index, timestamp, payload);
+    else this.#socket.sendRtp(header, index & 0xffff, timestamp, this.ssrc, payload);
+  }
+
+  #emitSecured(srtp: SrtpSender, header: number, index: number, timestamp: number, payload: Uint8Array): void {
+    const length = headerLength + payload.length;
+    const packet = workspace.subarray(0, length);
+    packet.writeUInt16BE(header, 0);
+    packet.writeUInt16BE(index & 0xffff, 2);
+    packet.writeUInt32BE(timestamp, 4);
+    packet.writeUInt32BE(this.ssrc, 8);
+    packet.set(payload, headerLength);
+    this.#socket.send(srtp.protectRtp(packet, index));
   }
 }
 

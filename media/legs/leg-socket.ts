@@ -2,8 +2,10 @@
 import { type Address, openUdp, type UdpSocket } from './udp.ts';
 
 export interface LegSocketEvents {
-  /** The receiver may keep the bytes. Not yet authenticated: call `accept()` once it is known to be the peer's. */
-  received(data: Buffer, from: Address, isRtcpPort: boolean, arrivalMs: number): void;
+  /** As `OnDatagram`. Not yet authenticated: call `accept()` once it is known to be the peer's. */
+  receivedRtp(bytes: Uint8Array, offset: number, length: number, from: Address, arrivalMs: number): void;
+  /** On the port above. */
+  receivedRtcp(bytes: Uint8Array, offset: number, length: number, from: Address, arrivalMs: number): void;
 }
 
 /**
@@ -21,6 +23,7 @@ export class LegSocket {
   #target: Address | undefined;
   #rtcpTarget: Address | undefined;
   #latched: Address | undefined;
+  #lastKnown: Address | undefined;
   #isMuxed = false;
   #accepted = 0;
   #latchedAtMs = 0;
@@ -29,10 +32,10 @@ export class LegSocket {
 
   /** @throws the error of the system where a port is taken */
   static async open(local: Address, events: LegSocketEvents): Promise<LegSocket> {
-    const rtp = await openUdp(local, (data, from, arrivalMs) => events.received(data, from, false, arrivalMs));
+    const rtp = await openUdp(local, events.receivedRtp);
     try {
       const above = { address: local.address, port: local.port + 1 };
-      const rtcp = await openUdp(above, (data, from, arrivalMs) => events.received(data, from, true, arrivalMs));
+      const rtcp = await openUdp(above, events.receivedRtcp);
       return new LegSocket(rtp, rtcp);
     } catch (error) {
       rtp.close();
@@ -56,6 +59,7 @@ export class LegSocket {
     this.#isMuxed = rtcpPort === remote.port;
     this.#target = latched ?? remote;
     this.#latched = latched;
+    this.#lastKnown = undefined;
     this.#rtcpTarget = { address: this.#target.address, port: this.#rtcpPortFor(this.#target, rtcpPort) };
     this.#accepted = 0;
     if (latched) this.#connect(latched);
@@ -67,9 +71,11 @@ export class LegSocket {
    */
   accept(from: Address): 'new' | 'known' | 'other' {
     const latched = this.#latched;
-    if (latched && latched.port === from.port && latched.address === from.address) {
+    // One object for as long as the same peer sends.
+    if (from === this.#lastKnown || (latched && latched.port === from.port && latched.address === from.address)) {
+      this.#lastKnown = from;
       this.#accepted += 1;
-      if (this.#accepted === trialPackets) this.#connect(latched);
+      if (this.#accepted === trialPackets && latched) this.#connect(latched);
       return 'known';
     }
     const described = this.#described;
@@ -77,6 +83,7 @@ export class LegSocket {
     const isDescribed = described.port === from.port && described.address === from.address;
     if (latched && (!isDescribed || this.#accepted >= trialPackets)) return 'other';
     this.#latched = { address: from.address, port: from.port };
+    this.#lastKnown = undefined;
     this.#target = this.#latched;
     if (!isDescribed) {
       this.#rtcpTarget = { address: from.address, port: this.#rtcpPortFor(from, from.port + 1) };
@@ -96,6 +103,10 @@ export class LegSocket {
   /** The bytes may be written to again at once. */
   send(packet: Uint8Array): void {
     if (this.#target) this.#rtp.sendTo(packet, this.#target);
+  }
+
+  sendRtp(header: number, sequence: number, timestamp: number, ssrc: number, payload: Uint8Array): void {
+    if (this.#target) this.#rtp.sendRtp(header, sequence, timestamp, ssrc, payload, this.#target);
   }
 
   sendRtcp(packet: Buffer): void {

@@ -19,8 +19,8 @@ async function open(address: string) {
     lastPort += 2;
     const local = { address, port: lastPort };
     try {
-      const socket: UdpSocket = await openUdp(local, (data, from, arrivalMs) => {
-        heard.push({ text: data.toString(), from, arrivalMs });
+      const socket: UdpSocket = await openUdp(local, (bytes, offset, length, from, arrivalMs) => {
+        heard.push({ text: new TextDecoder().decode(bytes.subarray(offset, offset + length)), from, arrivalMs });
         wake();
       });
       const until = async (count: number) => {

@@ -40,7 +40,10 @@ export class VoiceReceiver {
   #codec: LegCodec = 'pcmu';
   readonly #codecByType: (LegCodec | undefined)[] = new Array(128);
   #state: State = 'none';
-  #payload: Uint8Array = new Uint8Array(0);
+  /** Of the packet of this step: `#length` bytes from `#offset` on. */
+  #bytes: Uint8Array = new Uint8Array(0);
+  #offset = 0;
+  #length = 0;
   #isDecoded = false;
   #frame: Int16Array | undefined;
   #frameCount = 0;
@@ -68,14 +71,19 @@ export class VoiceReceiver {
     return this.#state !== 'none';
   }
 
-  /** @param levelDbov as the packet says, or `unknownLevel` */
+  /**
+   * @param bytes the receiver's to keep; the payload is `length` of them from `offset` on
+   * @param levelDbov as the packet says, or `unknownLevel`
+   */
   receive(
     kind: Slot,
     codec: LegCodec,
     payloadType: number,
     seq: number,
     timestamp: number,
-    payload: Uint8Array,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
     levelDbov: number,
     nowMs: number,
   ): void {
@@ -85,8 +93,8 @@ export class VoiceReceiver {
       this.#clockRateHz = clockRateHz;
     }
     this.#codecByType[payloadType] = codec;
-    const ticks = kind === 'audio' ? durationOf(codec, payload) : 0;
-    this.#buffer.push(kind, seq, timestamp, ticks, payload, payloadType, levelDbov, nowMs);
+    const ticks = kind === 'audio' ? durationOf(codec, bytes, offset, length) : 0;
+    this.#buffer.push(kind, seq, timestamp, ticks, bytes, payloadType, levelDbov, nowMs, offset, length);
   }
 
   /**
@@ -129,7 +137,9 @@ export class VoiceReceiver {
   #takePacket(buffer: JitterBuffer, isLookedAt: boolean): boolean {
     const codec = this.#codecByType[buffer.payloadType] ?? this.#codec;
     if (codec !== this.#codec) this.#changeCodec(codec);
-    this.#payload = buffer.payload;
+    this.#bytes = buffer.bytes;
+    this.#offset = buffer.offset;
+    this.#length = buffer.length;
     this.#isDecoded = false;
     this.#noiseDbov = undefined;
     this.#lostFrames = 0;
@@ -139,8 +149,8 @@ export class VoiceReceiver {
     }
     this.#state = 'packet';
     if (buffer.levelDbov <= 0) this.levelDbov = buffer.levelDbov;
-    else if (codec === 'pcmu' || codec === 'pcma') this.levelDbov = powerToDbov(g711Power(codec, this.#payload));
-    else if (codec === 'opus' && this.#payload.length <= dtxBytes) this.levelDbov = silentDbov;
+    else if (codec === 'pcmu' || codec === 'pcma') this.levelDbov = this.#g711Level(codec);
+    else if (codec === 'opus' && this.#length <= dtxBytes) this.levelDbov = silentDbov;
     else if (isLookedAt) {
       this.#decode();
       this.levelDbov = powerToDbov(meanSquare(this.#frame as Int16Array, this.#frameCount));
@@ -185,8 +195,8 @@ export class VoiceReceiver {
     this.#frame ??= new Int16Array(mixSamples);
     this.#isDecoded = true;
     if (this.#codec === 'pcmu' || this.#codec === 'pcma') {
-      this.#frameCount = Math.min(this.#payload.length, mixSamples);
-      decodeG711(this.#codec, this.#payload, this.#frame, this.#frameCount);
+      this.#frameCount = Math.min(this.#length, mixSamples);
+      decodeG711(this.#codec, this.#bytes, this.#frame, this.#frameCount, this.#offset);
       return;
     }
     const count = this.#decodeInto(scratch);
@@ -194,18 +204,22 @@ export class VoiceReceiver {
     this.#frame.set(scratch.subarray(0, this.#frameCount));
   }
 
+  #g711Level(codec: 'pcmu' | 'pcma'): number {
+    return powerToDbov(g711Power(codec, this.#bytes, this.#offset, this.#length));
+  }
+
   #decodeInto(samples: Int16Array): number {
     if (this.#codec !== 'opus' && this.#codec !== 'g722') return 0;
     this.#decoder ??= new VoiceDecoder(this.#codec);
-    return this.#decoder.decode(this.#payload, samples);
+    return this.#decoder.decode(this.#bytes.subarray(this.#offset, this.#offset + this.#length), samples);
   }
 
   #enqueue(codec: LegCodec): void {
     this.#queue ??= new Int16Array(maxVoiceSamples * 2);
     let count: number;
     if (codec === 'pcmu' || codec === 'pcma') {
-      count = Math.min(this.#payload.length, scratch.length);
-      decodeG711(codec, this.#payload, scratch, count);
+      count = Math.min(this.#length, scratch.length);
+      decodeG711(codec, this.#bytes, scratch, count, this.#offset);
     } else {
       count = this.#decodeInto(scratch);
     }

@@ -28,10 +28,11 @@ export class MixInput {
       offset = end;
     }
     const padding = first & 0x20 ? (packet[packet.length - 1] as number) : 0;
-    const payload = packet.subarray(offset, packet.length - padding);
-    if (payload.length === 0) return;
+    const length = packet.length - padding - offset;
+    if (length <= 0) return;
     const seq = packet.readUInt16BE(2);
-    this.receiver.receive('audio', codec, payloadType, seq, packet.readUInt32BE(4), payload, levelDbov, nowMs);
+    const timestamp = packet.readUInt32BE(4);
+    this.receiver.receive('audio', codec, payloadType, seq, timestamp, packet, offset, length, levelDbov, nowMs);
   }
 
   close(): void {

@@ -29,7 +29,7 @@ extern int napi_get_value_int32(napi_env, napi_value, int32_t *);
 extern int napi_create_int32(napi_env, int32_t, napi_value *);
 extern int napi_get_typedarray_info(napi_env, napi_value, int *, size_t *, void **, napi_value *, size_t *);
 
-enum { READY = 512, MAX_DATAGRAM = 2048, RECEIVED_FIELDS = 6, SENT_FIELDS = 5 };
+enum { READY = 512, MAX_DATAGRAM = 2048, RECEIVED_FIELDS = 6, SENT_FIELDS = 9, RTP_HEADER = 12 };
 
 static int epoll_fd = -1;
 
@@ -144,7 +144,16 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   return answer(env, (int32_t)received);
 }
 
-/* (bytes, fields, rows) -> how many the system took; of each: descriptor, offset, length, address, port (0: connected). */
+static void put32(unsigned char *at, uint32_t value) {
+  at[0] = (unsigned char)(value >> 24);
+  at[1] = (unsigned char)(value >> 16);
+  at[2] = (unsigned char)(value >> 8);
+  at[3] = (unsigned char)value;
+}
+
+/* (bytes, fields, rows) -> how many the system took; of each: descriptor, offset, length, address, port (0: connected), and
+ * an RTP header to put before it: its first two bytes (0: none), sequence number, time stamp, SSRC. Many legs hear the same, so
+ * that their packets share one payload. */
 static napi_value send_batch(napi_env env, napi_callback_info info) {
   napi_value args[3];
   size_t count = 3;
@@ -158,7 +167,17 @@ static napi_value send_batch(napi_env env, napi_callback_info info) {
     size_t offset = (size_t)row[1], length = (size_t)row[2];
     if (row[1] < 0 || row[2] < 0 || offset + length > room) continue;
     struct sockaddr_in to = address_of(row[3], row[4]);
+    unsigned char whole[MAX_DATAGRAM];
     const void *packet = (char *)bytes + offset;
+    if (row[5] != 0) {
+      if (length > sizeof whole - RTP_HEADER) continue;
+      put32(whole, (uint32_t)row[5] << 16 | ((uint32_t)row[6] & 0xffff));
+      put32(whole + 4, (uint32_t)row[7]);
+      put32(whole + 8, (uint32_t)row[8]);
+      memcpy(whole + RTP_HEADER, packet, length);
+      packet = whole;
+      length += RTP_HEADER;
+    }
     ssize_t sent = row[4] == 0 ? send(row[0], packet, length, MSG_DONTWAIT)
                                : sendto(row[0], packet, length, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
     if (sent >= 0) taken++;

@@ -19,7 +19,7 @@ export interface PhoneOptions {
   /** Of the tone it speaks; 0 is silence. */
   readonly toneHz: number;
   readonly ptimeMs?: number;
-  /** Keys as the phone sees them. */
+  /** Keys as the phone sees them; or `secure()` once they are agreed. */
   readonly srtp?: SrtpParameters;
   /** Takes part in comfort noise. */
   readonly hasNoise?: boolean;
@@ -51,8 +51,8 @@ export class PhonePeer {
   readonly #heard: Int16Array[] = [];
   readonly #decoder: VoiceDecoder | undefined;
   readonly #encoder: VoiceEncoder | undefined;
-  readonly #srtpSender: SrtpSender | undefined;
-  readonly #srtpReceiver: SrtpReceiver | undefined;
+  #srtpSender: SrtpSender | undefined;
+  #srtpReceiver: SrtpReceiver | undefined;
   readonly #dtmf = new DtmfReceiver();
   readonly #keys = new DtmfSender();
   readonly #ssrc = Math.floor(Math.random() * 2 ** 32);
@@ -85,9 +85,17 @@ export class PhonePeer {
       this.#decoder = new VoiceDecoder(codec);
       this.#encoder = new VoiceEncoder({ codec, frameMs: 20, bitrateBps: 32_000 });
     }
-    this.#srtpSender = srtp && new SrtpSender(srtp);
-    this.#srtpReceiver = srtp && new SrtpReceiver(srtp);
+    if (srtp) this.secure(srtp);
     socket.on('message', (data) => this.#receive(data));
+  }
+
+  secure(srtp: SrtpParameters): void {
+    this.#srtpSender = new SrtpSender(srtp);
+    this.#srtpReceiver = new SrtpReceiver(srtp);
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
   }
 
   /** What offer and answer would have come to, as the gateway sees it. */

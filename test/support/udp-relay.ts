@@ -1,4 +1,4 @@
-// Owns: a path for datagrams between two peers that can be cut and mended, and that loses some.
+// Owns: a path for datagrams between two peers that can be cut and mended, and that loses and delays some.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
@@ -11,7 +11,9 @@ export class UdpRelay {
   readonly #upstreams = new Map<string, Socket>();
   readonly #port: number;
   #isCut = false;
+  #isClosed = false;
   #lossShare = 0;
+  #jitterMs = 0;
   #random = 1;
   /** Both ways. */
   passed = 0;
@@ -20,7 +22,7 @@ export class UdpRelay {
   private constructor(port: number) {
     this.#port = port;
     this.#socket.on('message', (data, { address, port: from }) => {
-      if (this.#passes()) this.#upstream(address, from).send(data, this.#port, '127.0.0.1');
+      this.#pass(() => this.#upstream(address, from).send(data, this.#port, '127.0.0.1'));
     });
   }
 
@@ -45,15 +47,31 @@ export class UdpRelay {
     this.#lossShare = share;
   }
 
+  /** Holds each datagram back for up to so long, both ways, so that some overtake others. */
+  delay(jitterMs: number): void {
+    this.#jitterMs = jitterMs;
+  }
+
   close(): void {
+    this.#isClosed = true;
     for (const upstream of this.#upstreams.values()) upstream.close();
     this.#socket.close();
   }
 
+  #pass(send: () => void): void {
+    if (!this.#passes()) return;
+    if (this.#jitterMs === 0) send();
+    else setTimeout(() => this.#isClosed || send(), this.#next() * this.#jitterMs);
+  }
+
+  #next(): number {
+    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
+    return this.#random / 2 ** 32;
+  }
+
   #passes(): boolean {
     if (this.#isCut) return false;
-    this.#random = (Math.imul(this.#random, 1_664_525) + 1_013_904_223) >>> 0;
-    const isLost = this.#random / 2 ** 32 < this.#lossShare;
+    const isLost = this.#next() < this.#lossShare;
     if (isLost) this.lost += 1;
     else this.passed += 1;
     return !isLost;
@@ -65,7 +83,7 @@ export class UdpRelay {
     if (known) return known;
     const upstream = createSocket('udp4');
     upstream.on('message', (data) => {
-      if (this.#passes()) this.#socket.send(data, from, address);
+      this.#pass(() => this.#socket.send(data, from, address));
     });
     this.#upstreams.set(key, upstream);
     return upstream;
