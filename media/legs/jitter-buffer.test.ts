@@ -115,3 +115,21 @@ test('random numbers, times and sizes never stop it', () => {
   const late = Array.from({ length: 100 }, (_, i) => buffer.pop(2e6 + 4_000 + i * 20, true));
   expect(late).toContain('audio');
 });
+
+test('a mix that falls behind for seconds goes on being heard, and is in time again at once', () => {
+  const buffer = new JitterBuffer(8_000);
+  const popped: string[] = [];
+  let lastPopMs = 0;
+  for (let ms = 0; ms < 20_000; ms += 20) {
+    buffer.push('audio', (ms / 20) & 0xffff, ms * 8, 160, new Uint8Array(160), 0, -20, ms);
+    // From the second to the twelfth second a beat in four is left out.
+    const isOverloaded = ms >= 2_000 && ms < 12_000;
+    if (isOverloaded && (ms / 20) % 4 === 0) continue;
+    lastPopMs = ms;
+    popped.push(buffer.pop(ms, false));
+  }
+  const during = popped.slice(100, 475);
+  expect(during.filter((what) => what === 'audio').length / during.length).toBeGreaterThan(0.9);
+  expect(popped.slice(-350).every((what) => what === 'audio')).toBe(true);
+  expect(buffer.delayMs(lastPopMs)).toBeLessThan(buffer.targetMs + 45);
+});

@@ -265,12 +265,11 @@ export class JitterBuffer {
     const frameTicks = (this.#clockRateHz * frameMs) / 1_000;
     if (delayMs > this.#targetMs + frameMs * 1.25) {
       this.#excessFrames += 1;
-      if (this.#excessFrames < (isQuiet || delayMs > maxTargetMs * 2 ? 5 : 50)) return;
+      // We have stalled: what would be heard so late, and go on being late for seconds, is better not heard.
+      const isFar = delayMs > maxTargetMs * 2;
+      if (this.#excessFrames < (isQuiet || isFar ? 5 : 50)) return;
       this.#excessFrames = 0;
-      this.skippedCount += 1;
-      // What lay before the new position is dropped by `#take`, which finds it to be overdue.
-      this.#playTicks += frameTicks;
-      this.#dropOverdue();
+      this.#skip(isFar ? Math.round((delayMs - this.#targetMs) / frameMs) : 1, frameTicks);
     } else {
       this.#excessFrames = 0;
       if (delayMs < this.#targetMs - frameMs) {
@@ -280,13 +279,12 @@ export class JitterBuffer {
     }
   }
 
-  #dropOverdue(): void {
-    const found = this.#findNext();
-    if (found === undefined) return;
-    if (
-      this.#timestampOf(found) + (this.#slots[(found % slots) * slotFields + durationField] as number) <=
-      this.#playTicks
-    ) {
+  #skip(frames: number, frameTicks: number): void {
+    this.skippedCount += frames;
+    this.#playTicks += frames * frameTicks;
+    for (let found = this.#findNext(); found !== undefined; found = this.#findNext()) {
+      const durationTicks = this.#slots[(found % slots) * slotFields + durationField] as number;
+      if (this.#timestampOf(found) + durationTicks > this.#playTicks) return;
       this.#use(found);
       this.#nextSeq = found + 1;
     }

@@ -65,3 +65,23 @@ test('a key of the wrong length is refused', () => {
   const parameters = { suite: 'AES_CM_128_HMAC_SHA1_80', sendKey: gcmKey, receiveKey: gcmKey } as const;
   expect(() => new SrtpSender(parameters)).toThrow(RangeError);
 });
+
+test.each(srtpSuites)('%s: a stream that wrapped before it was listened to is understood, and goes on', (suite) => {
+  const key = suite === 'AEAD_AES_128_GCM' ? gcmKey : cmKey;
+  const parameters = { suite, sendKey: key, receiveKey: key };
+  const sender = new SrtpSender(parameters);
+  const receiver = new SrtpReceiver(parameters);
+  for (const index of [0x10005, 0x10003, 0x10006, 0x1ffff, 0x20000]) {
+    const packet = Buffer.from(rtp);
+    packet.writeUInt16BE(index & 0xffff, 2);
+    const sealed = sender.protectRtp(packet, index);
+    if (index === 0x1ffff)
+      for (let between = 0x18000; between < index; between += 0x4000) {
+        packet.writeUInt16BE(between & 0xffff, 2);
+        receiver.unprotectRtp(sender.protectRtp(packet, between));
+      }
+    packet.writeUInt16BE(index & 0xffff, 2);
+    expect(receiver.unprotectRtp(sealed)).toEqual(packet);
+    expect(receiver.highestIndex(0xcafebabe)).toBe(index === 0x10003 ? 0x10005 : index);
+  }
+});

@@ -197,14 +197,26 @@ export class SrtpReceiver extends Direction {
 
   /** @returns the plain packet; undefined when it does not authenticate or has come before */
   unprotectRtp(packet: Buffer): Buffer | undefined {
-    const { isGcm, rtpTagLength } = this.facts;
-    if (packet.length < 12 + rtpTagLength) return undefined;
-    const at = headerLength(packet);
-    if (packet.length < at + rtpTagLength) return undefined;
+    const { rtpTagLength } = this.facts;
+    if (packet.length < 12 + rtpTagLength || packet.length < headerLength(packet) + rtpTagLength) return undefined;
     const ssrc = packet.readUInt32BE(8);
+    const seq = packet.readUInt16BE(2);
     const replay = this.#rtpReplay.get(ssrc);
-    const index = guessIndex(packet.readUInt16BE(2), replay?.highest ?? this.#resumeIndex);
+    const highest = replay?.highest ?? this.#resumeIndex;
+    const index = guessIndex(seq, highest);
     if (replay && !replay.isNew(index)) return undefined;
+    const plain = this.#openRtp(packet, ssrc, index);
+    if (plain) remember(this.#rtpReplay, ssrc, index);
+    if (plain || highest !== undefined) return plain;
+    // A sender that began close below the wrap, although RFC 3711 §3.3.1 warns of it, and was past it before we listened.
+    const wrapped = this.#openRtp(packet, ssrc, index + 0x10000);
+    if (wrapped) remember(this.#rtpReplay, ssrc, index + 0x10000);
+    return wrapped;
+  }
+
+  #openRtp(packet: Buffer, ssrc: number, index: number): Buffer | undefined {
+    const { isGcm, rtpTagLength } = this.facts;
+    const at = headerLength(packet);
     const body = packet.subarray(0, packet.length - rtpTagLength);
     const tag = packet.subarray(packet.length - rtpTagLength);
     const header = packet.subarray(0, at);
@@ -215,9 +227,7 @@ export class SrtpReceiver extends Direction {
             body.subarray(at),
           )
         : undefined;
-    if (!payload) return undefined;
-    remember(this.#rtpReplay, ssrc, index);
-    return Buffer.concat([header, payload]);
+    return payload && Buffer.concat([header, payload]);
   }
 
   unprotectRtcp(packet: Buffer): Buffer | undefined {
