@@ -1,6 +1,8 @@
 // Owns: the media worker process: its channel to the control process, its heartbeat, its end. Forked by src/jobs.
+import { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { findDecoder } from './av/library.ts';
+import { MediaPipeReader, mediaPipeFd } from './media-pipe.ts';
 import {
   type FromWorkerMessage,
   heartbeatIntervalMs,
@@ -35,6 +37,18 @@ process.on('message', (raw) => {
   }
   enqueue(parsed.data);
 });
+
+// Units of sources that are in the control process. Their job has been started by then: it asked for them.
+const mediaPipe = new MediaPipeReader();
+new Socket({ fd: mediaPipeFd, readable: true, writable: false })
+  .on('data', (piece: Buffer) => {
+    try {
+      mediaPipe.push(piece, (message) => host.receiveMedia(message));
+    } catch (error) {
+      crash(error);
+    }
+  })
+  .on('error', () => undefined); // the control process is gone, and the other channel says so too
 
 function enqueue(message: ToWorkerMessage): void {
   queue = queue.then(() => host.receive(message)).catch(crash);

@@ -3,6 +3,7 @@ import { type ErrorCode, toGatewayError } from '#core/errors.ts';
 import type { IngressJobSpec, JobSpec } from '#core/job.ts';
 import type { MediaSource, SourceEnd } from '#core/media-source.ts';
 import { JobContext, type Pipeline } from './job-context.ts';
+import type { MediaMessage } from './media-pipe.ts';
 import { MixPipeline } from './mixer/mix-pipeline.ts';
 import { ViewPipeline } from './mixer/view-pipeline.ts';
 import { FedSource } from './pipelines/fed-source.ts';
@@ -54,6 +55,11 @@ export class WorkerHost {
       default:
         this.#tellJob(message);
     }
+  }
+
+  /** Of a source in the control process. */
+  receiveMedia(message: MediaMessage): void {
+    this.#tellJob(message);
   }
 
   /** What each job has done, for the heartbeat. */

@@ -1,10 +1,12 @@
 // Owns: one forked media worker: its start, its silence, its end.
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
+import { encodeMediaMessage, type MediaMessage, mediaPipeFd } from '#media/media-pipe.ts';
 import {
   type FromWorkerMessage,
   fromWorkerMessage,
@@ -50,6 +52,7 @@ export class MediaWorker extends Owned {
   readonly #log: Logger;
   readonly #logLevel: MediaWorkerOptions['logLevel'];
   readonly #child: ChildProcess;
+  readonly #mediaPipe: Writable;
   readonly #hello = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
   #ready = Promise.withResolvers<void>();
@@ -68,11 +71,14 @@ export class MediaWorker extends Owned {
     this.#child = fork(options.file ?? workerFile, [], {
       serialization: 'advanced',
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       // Only what it needs: the parent's environment holds keys. The pool serves file writes of muxers; the threshold
       // keeps freed frames from fragmenting the heap.
       env: { UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072' },
     });
+    this.#mediaPipe = this.#child.stdio[mediaPipeFd] as Writable;
+    // Its death is told by its exit.
+    this.#mediaPipe.on('error', () => undefined);
     this.#log = options.log.child({ mediaWorker: this.#child.pid });
     this.#watchdog = setTimeout(() => this.#die('did not start in time'), startTimeoutMs);
     // Nobody may be waiting when it dies early.
@@ -140,12 +146,20 @@ export class MediaWorker extends Owned {
    * Media, which is dropped rather than queued without end.
    * @returns false when it was dropped
    */
-  sendMedia(message: ToWorkerMessage, sizeBytes: number): boolean {
-    if (this.#hasDied || !this.#child.connected || this.#queuedBytes + sizeBytes > maxQueuedBytes) return false;
+  sendMedia(message: MediaMessage, sizeBytes: number): boolean {
+    const pipe = this.#mediaPipe;
+    if (this.#hasDied || pipe.destroyed) return false;
+    // What announces media is small, and nothing could be made of the media without it.
+    if (message.type === 'deliverUnit' && this.#queuedBytes + sizeBytes > maxQueuedBytes) return false;
     this.#queuedBytes += sizeBytes;
-    this.#child.send(message, () => {
+    const [head = new Uint8Array(0), body = head] = encodeMediaMessage(message);
+    // Both in one call to the system.
+    pipe.cork();
+    pipe.write(head);
+    pipe.write(body, () => {
       this.#queuedBytes -= sizeBytes;
     });
+    pipe.uncork();
     return true;
   }
 

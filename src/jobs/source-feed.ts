@@ -149,7 +149,8 @@ export class SourceFeed {
     this.#send({ type: 'sourceEnded', jobId: this.#jobId, end });
   }
 
-  #send(message: Parameters<MediaWorker['send']>[0]): void {
-    this.#worker?.send(message);
+  /** The same way as the units, so that all of it stays in order. */
+  #send(message: Parameters<MediaWorker['sendMedia']>[0]): void {
+    this.#worker?.sendMedia(message, 0);
   }
 }

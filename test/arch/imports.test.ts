@@ -56,7 +56,8 @@ const table: PartTable = {
     ],
   },
   'src/signalling': { mayImport: [core, config], packages: ['zod', 'ws', 'node:*'] },
-  'src/jobs': { mayImport: [core, config, 'media/protocol.ts'], packages: ['zod', 'node:*'] },
+  // The pipe of media too: both ends have to write and read the same bytes.
+  'src/jobs': { mayImport: [core, config, 'media/protocol.ts', 'media/media-pipe.ts'], packages: ['zod', 'node:*'] },
   // sdp-transform is shared by the gateways that speak SDP; each protocol's own library has its own line.
   'gateways/*': {
     mayImport: [core, config, 'src/wire/'],
