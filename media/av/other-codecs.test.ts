@@ -123,5 +123,7 @@ test.each(['nvenc', 'qsv', 'vaapi'] as const)(
     });
     expect(count).toBe(1);
     expect([`h264_${hardware}`, 'libx264']).toContain(encoder.encoderName);
+    // Either it is hardware, or it says why not.
+    expect(encoder.softwareReason !== undefined).toBe(encoder.encoderName === 'libx264');
   },
 );

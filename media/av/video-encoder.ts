@@ -28,6 +28,8 @@ export class VideoEncoder extends NativeOwner {
   readonly height: number;
   /** FFmpeg's name of the encoder in use. */
   readonly encoderName: string;
+  /** Why it is software although hardware was asked for, for people. */
+  readonly softwareReason: string | undefined;
   readonly #options: VideoEncoderOptions;
   #context: av.CodecContext;
   readonly #packet = new av.Packet();
@@ -46,9 +48,10 @@ export class VideoEncoder extends NativeOwner {
     this.width = options.width;
     this.height = options.height;
     this.#bitrateBps = options.bitrateBps;
-    const { context, name } = openFirst(options, options.bitrateBps);
+    const { context, name, problem } = openFirst(options, options.bitrateBps);
     this.#context = context;
     this.encoderName = name;
+    this.softwareReason = problem;
     this.#packet.alloc();
   }
 
@@ -121,13 +124,28 @@ export class VideoEncoder extends NativeOwner {
   }
 }
 
-function openFirst(options: VideoEncoderOptions, bitrateBps: number): { context: av.CodecContext; name: string } {
+interface OpenedEncoder {
+  readonly context: av.CodecContext;
+  readonly name: string;
+  /** Of the candidate before, where it was not the first. */
+  readonly problem: string | undefined;
+}
+
+function openFirst(options: VideoEncoderOptions, bitrateBps: number): OpenedEncoder {
   let lastError: unknown = new AvError('video encoder', 0, `there is none for ${options.codec}`);
+  const { hardware, codec: wanted } = options;
+  let problem = hardware && wanted !== 'h264' ? `${hardware} is used for H264 alone` : undefined;
   for (const candidate of encoderCandidates(options)) {
     // Pictures come as I420; a device that wants them otherwise would need an upload that is not here.
-    if (candidate.pixelFormat !== AV_PIX_FMT_YUV420P) continue;
+    if (candidate.pixelFormat !== AV_PIX_FMT_YUV420P) {
+      problem = `${hardware} wants its pictures uploaded, which is not done here`;
+      continue;
+    }
     const codec = findEncoder(candidate.name);
-    if (!codec) continue;
+    if (!codec) {
+      problem = `FFmpeg here has no ${candidate.name}`;
+      continue;
+    }
     const context = new av.CodecContext();
     try {
       context.allocContext3(codec);
@@ -141,10 +159,11 @@ function openFirst(options: VideoEncoderOptions, bitrateBps: number): { context:
       context.threadCount = options.threads ?? 1;
       applyBitrate(context, bitrateBps);
       openCodec(context, codec, candidate.options);
-      return { context, name: candidate.name };
+      return { context, name: candidate.name, problem };
     } catch (error) {
       context.freeContext();
       lastError = error;
+      problem = `${candidate.name} cannot be opened on this machine`;
     }
   }
   throw lastError;

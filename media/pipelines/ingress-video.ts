@@ -221,8 +221,13 @@ export class IngressVideo implements IngressStream, TrackEvents {
     return { nals, data, payloads, ptsUs, isKey };
   }
 
+  #withEncoder(verdict: StreamVerdict): StreamVerdict {
+    const outcome = verdict.action === 'transcode' ? this.#transcoder?.hardwareOutcome : undefined;
+    return outcome ? { ...verdict, reasons: [...verdict.reasons, outcome] } : verdict;
+  }
+
   #judge(): void {
-    const verdict = judge(this.#stream, this.#inspector.facts, this.#options.spec);
+    const verdict = this.#withEncoder(judge(this.#stream, this.#inspector.facts, this.#options.spec));
     const known = this.#verdict;
     if (known && known.action === verdict.action && known.to === verdict.to && sameReasons(known, verdict)) return;
     // Once transcoded it stays so: going back would change the picture's parameters for nothing.

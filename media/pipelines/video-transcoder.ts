@@ -51,6 +51,13 @@ export class VideoTranscoder implements Disposable {
     return this.#encoder?.encoderName;
   }
 
+  /** What became of the wish for hardware, once there is an encoder; undefined where there was none. */
+  get hardwareOutcome(): string | undefined {
+    if (!this.#options.hardware || !this.#encoder) return undefined;
+    const { encoderName, softwareReason } = this.#encoder;
+    return softwareReason ? `encoded in software: ${softwareReason}` : `encoded by ${encoderName}`;
+  }
+
   get corruptUnits(): number {
     return this.#decoder.corruptUnits;
   }

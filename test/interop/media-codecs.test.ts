@@ -9,7 +9,10 @@ import type { AccessUnit } from '#media/pipelines/ingress-stream.ts';
 import { RtpSourceClock } from '#media/pipelines/rtp-source-clock.ts';
 import { RtpUnpacker, withSdpConfig } from '#media/pipelines/rtp-unpacker.ts';
 import { VideoTranscoder } from '#media/pipelines/video-transcoder.ts';
+import { CollectingSink } from '#test/support/collecting-sink.ts';
+import { encodeClip } from '#test/support/ffmpeg-clip.ts';
 import { RtpEncoder } from '#test/support/rtp-encoder.ts';
+import { TsDemuxer } from '#wire/mpegts/demuxer.ts';
 
 const encoders: RtpEncoder[] = [];
 
@@ -130,4 +133,74 @@ test.each<[string, AudioCodec, string]>([
   expect(heard.length / 48_000).toBeGreaterThan(1.7);
   const middle = Int16Array.from(heard.slice(9_600, -9_600));
   expect(Math.abs(measureFrequency(middle, 1, 48_000) - 440)).toBeLessThan(3);
+});
+
+/** One recording in MPEG-TS, as a broadcaster, an SRT encoder or HLS brings it, and its first stream of a kind. */
+async function fromTs(args: string, kind: 'audio' | 'video'): Promise<{ stream: SourceStream; units: AccessUnit[] }> {
+  const sink = new CollectingSink();
+  const demuxer = new TsDemuxer(sink);
+  demuxer.push(await encodeClip(...args.split(' '), '-f', 'mpegts'));
+  demuxer.flush();
+  return { stream: sink.stream(kind) as SourceStream, units: sink.of(kind) as AccessUnit[] };
+}
+
+test.each<[string, AudioCodec, string]>([
+  ['AAC', 'aac', '-c:a aac -ac 2'],
+  ['AAC in LATM', 'aac', '-c:a aac -ac 2 -mpegts_flags latm'],
+  ['AC-3 5.1', 'ac3', '-c:a ac3 -ac 6'],
+  ['E-AC-3', 'eac3', '-c:a eac3 -ac 2'],
+  ['MP3', 'mp3', '-c:a libmp3lame -ac 2'],
+  ['MP2', 'mp2', '-c:a mp2 -ac 2'],
+  ['Opus', 'opus', '-c:a libopus -ac 2'],
+])('%s out of MPEG-TS becomes Opus with its tone', async (_title, codec, output) => {
+  const { stream, units } = await fromTs(
+    `-f lavfi -i sine=frequency=440:sample_rate=48000:duration=2 ${output}`,
+    'audio',
+  );
+  expect(stream.codec).toBe(codec);
+  const { config, sampleRateHz, channels } = stream;
+  using opus = new OpusEncoder({ channels: 1, bitrateBps: 64_000 });
+  using decoder = new AudioDecoder({ codec, config, sampleRateHz, channels, output: opus.shape });
+  using ear = new AudioDecoder({ codec: 'opus', output: { sampleRateHz: 48_000, channels: 1 } });
+  const heard: number[] = [];
+  for (const unit of units) {
+    decoder.decode(unit.data, unit.ptsUs, (samples, ptsUs) => {
+      opus.push(samples, ptsUs, (data, framePtsUs) => ear.decode(data, framePtsUs, (out) => heard.push(...out)));
+    });
+  }
+  expect(heard.length / 48_000).toBeGreaterThan(1.7);
+  const middle = Int16Array.from(heard.slice(9_600, -9_600));
+  expect(Math.abs(measureFrequency(middle, 1, 48_000) - 440)).toBeLessThan(3);
+});
+
+test.each<[string, VideoCodec, 'h264' | 'vp8', string]>([
+  ['MPEG-2', 'mpeg2', 'h264', '-c:v mpeg2video -q:v 3 -bf 2'],
+  ['MPEG-4', 'mpeg4', 'vp8', '-c:v mpeg4 -q:v 3'],
+  ['interlaced H264', 'h264', 'h264', '-c:v libx264 -preset veryfast -flags +ildct+ilme -x264opts interlaced=1'],
+  ['H264 of 10 bits', 'h264', 'vp8', '-c:v libx264 -preset veryfast -pix_fmt yuv420p10le'],
+  [
+    'H265 of 10 bits',
+    'h265',
+    'h264',
+    '-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params log-level=none',
+  ],
+])('%s out of MPEG-TS is transcoded, green and red where they were', async (_title, codec, to, output) => {
+  const halves = 'color=0x00ff00:size=320x192:rate=25:duration=2,drawbox=x=160:y=0:w=160:h=192:c=red:t=fill';
+  const { stream, units } = await fromTs(`-f lavfi -i ${halves} ${output}`, 'video');
+  expect(stream.codec).toBe(codec);
+  using transcoder = new VideoTranscoder({ from: codec, to, bitrateBps: 1_500_000 });
+  using decoder = new VideoDecoder({ codec: to });
+  const colours: string[] = [];
+  for (const unit of units) {
+    transcoder.transcode(unit.data, unit.ptsUs, ({ data, ptsUs }) => {
+      decoder.decode(data, ptsUs, ({ planes, strides }) => {
+        const at = (plane: number, x: number) => planes[plane]?.[40 * (strides[plane] ?? 0) + x] ?? 0;
+        // U and V: both low is green, high V is red.
+        colours.push([at(1, 40) < 90 && at(2, 40) < 90, at(1, 120) < 110 && at(2, 120) > 200].join());
+      });
+    });
+  }
+  expect(transcoder.corruptUnits).toBe(0);
+  expect(colours.length).toBeGreaterThan(25);
+  expect(new Set(colours)).toEqual(new Set(['true,true']));
 });
