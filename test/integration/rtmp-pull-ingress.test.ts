@@ -90,12 +90,12 @@ test('FLV over HTTP is seen and heard', async () => {
   expect(JSON.stringify([made, gateway.log.lines])).not.toContain('hunter2');
 });
 
-test('a page that is no FLV fails with that reason', async () => {
+test('a page that is no stream fails with that reason', async () => {
   const url = `${gateway.url}/openapi.json`;
   const path = '/api/rooms/demo/streaming-ins?wait=9';
   expect(await gateway.api<StreamingInResource>('POST', path, { url, name: 'Page' })).toMatchObject({
     state: 'failed',
     reason: 'source_refused',
-    message: expect.stringContaining('no FLV'),
+    message: expect.stringContaining('neither HLS'),
   });
 });
