@@ -83,6 +83,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     return this.#signalling?.listenPoints ?? [];
   }
 
+  /** Counts of the embedded server; undefined with another. */
+  get serverStats(): SipSignalling['stats'] {
+    return this.#signalling?.stats;
+  }
+
   /** `udp/192.0.2.1:5060,…` of whichever server it is. */
   get hostPorts(): string {
     return this.#signalling?.link.hostPorts ?? '';
