@@ -3,8 +3,9 @@ import type { DialOptions } from '#core/call.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Logger } from '#core/ports.ts';
 import type { SipCall } from './call.ts';
-import type { CallOutcome, SipLink } from './link.ts';
+import type { SipLink } from './link.ts';
 import type { OfferAnswer } from './offer-answer.ts';
+import type { CallOutcome } from './outbound-call.ts';
 import type { Headers } from './srf-shapes.ts';
 import { refusedBy } from './status.ts';
 

@@ -3,9 +3,10 @@ import type { Socket } from 'node:net';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
-import { answerOf, questionOf, type SipAnswer, SipDialog, type SipQuestion } from './dialog.ts';
+import { answerOf, questionOf, type SipAnswer, SipDialog } from './dialog.ts';
 import { authorize, chooseChallenge, type SipCredentials } from './digest.ts';
 import { type InboundCall, type InboundRequest, inboundCallOf, inboundOf } from './inbound-call.ts';
+import type { CallOptions, CallOutcome, OutboundCall } from './outbound-call.ts';
 import {
   type CallFailure,
   createSrf,
@@ -38,30 +39,6 @@ export type LinkEvents = {
   /** Every call on it has ended. It comes back by itself. */
   lost: [];
 };
-
-export interface CallOptions {
-  /** Absent for a call whose peer makes the offer: `onOffer` then makes the answer. */
-  readonly sdp?: string;
-  readonly onOffer?: (sdp: string) => Promise<string>;
-  readonly headers?: Headers;
-  readonly proxy?: string;
-  readonly credentials?: SipCredentials;
-  /** 1xx: ringing and early media. */
-  readonly onProgress?: (answer: SipAnswer) => void;
-  /** An UPDATE before the answer: must be answered at once. */
-  readonly onUpdate?: (question: SipQuestion) => void;
-  readonly onDialog?: (dialog: SipDialog) => void;
-}
-
-export type CallOutcome =
-  | { readonly kind: 'answered'; readonly dialog: SipDialog }
-  | { readonly kind: 'refused'; readonly answer: SipAnswer };
-
-export interface OutboundCall {
-  /** Rejects only when the request could not be sent or the link is lost: GatewayError. */
-  readonly outcome: Promise<CallOutcome>;
-  cancel(headers?: Headers): void;
-}
 
 const methods = ['options', 'message', 'register', 'subscribe', 'publish', 'notify', 'refer', 'info'] as const;
 

@@ -64,7 +64,7 @@ export class SipServer extends Owned {
           onRequest: (transaction, request) => this.#agent.inbound.onRequest(transaction, request),
           onAck: (request, flow) => this.#agent.inbound.onAck(request, flow),
           onCancel: (invite, cancel) => this.#agent.inbound.onCancel(invite, cancel),
-          onStrayResponse: (response, flow) => this.#agent.outbound.onStrayResponse(response, flow),
+          onStrayResponse: (response, flow) => this.#agent.own.onStrayResponse(response, flow),
         },
         { onMessage: (direction, flow, message) => this.#note(direction, flow, message) },
       ),

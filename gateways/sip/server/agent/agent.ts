@@ -6,8 +6,9 @@ import { type CdrEvent, tellCdr, tellUnsolicited } from './app-frames.ts';
 import type { AgentContext } from './context.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
+import { OwnRequests } from './own-requests.ts';
 
-type Parts = Omit<AgentContext, 'cdr' | 'hangUp' | 'sessionAgreed' | 'acknowledged'>;
+type Parts = Omit<AgentContext, 'own' | 'cdr' | 'hangUp' | 'sessionAgreed' | 'acknowledged'>;
 
 /** Joins requests in and requests out, and does what concerns both: hanging up, session timers, lost applications. */
 export class Agent implements AgentContext {
@@ -20,6 +21,7 @@ export class Agent implements AgentContext {
   readonly bindings: AgentContext['bindings'];
   readonly inbound: Inbound;
   readonly outbound: Outbound;
+  readonly own: OwnRequests;
 
   constructor(parts: Parts) {
     this.options = parts.options;
@@ -31,6 +33,7 @@ export class Agent implements AgentContext {
     this.bindings = parts.bindings;
     this.inbound = new Inbound(this);
     this.outbound = new Outbound(this);
+    this.own = new OwnRequests(this);
   }
 
   command(session: ControlSession, command: AppCommand): void {
@@ -52,7 +55,7 @@ export class Agent implements AgentContext {
     const bye = dialog.newRequest('BYE');
     bye.add('reason', reason);
     this.dialogs.remove(dialog);
-    this.outbound.sendOwn(dialog, bye, () => undefined);
+    this.own.send(dialog, bye, () => undefined);
     tellUnsolicited(dialog.session, bye, dialog.remote.flow, dialog.id);
     this.cdr('stop', 'application', bye, reason.includes('Session timer') ? 'session-expired' : 'ackbye');
   }
@@ -84,11 +87,11 @@ export class Agent implements AgentContext {
       invite.body = dialog.localSdp;
     }
     dialog.outgoingInvite = 'refresh';
-    this.outbound.sendOwn(dialog, invite, (response) => {
+    this.own.send(dialog, invite, (response) => {
       dialog.outgoingInvite = '';
       if (dialog.isEnded) return;
       if (response.status < 300) {
-        this.outbound.acknowledgeOwn(dialog, cseq);
+        this.own.acknowledge(dialog, cseq);
         // The peer may leave the header out; the session lasts as agreed all the same.
         if (!response.has('session-expires')) response.add('session-expires', `${seconds};refresher=uac`);
         this.sessionAgreed(dialog, response, true);

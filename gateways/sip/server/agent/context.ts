@@ -8,6 +8,7 @@ import type { TransactionLayer } from '../transaction/transaction-layer.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
 import type { CdrEvent } from './app-frames.ts';
 import type { Bindings } from './bindings.ts';
+import type { OwnRequests } from './own-requests.ts';
 
 export interface AgentOptions {
   readonly timers: TimerSettings;
@@ -32,6 +33,7 @@ export interface AgentContext {
   readonly dialogs: DialogTable;
   readonly apps: ControlServer;
   readonly bindings: Bindings;
+  readonly own: OwnRequests;
   cdr(event: CdrEvent, source: 'network' | 'application', message: SipMessage, detail?: string): void;
   /** Ends a call of our own accord: BYE to the peer, and the same BYE told to the application as unsolicited. */
   hangUp(dialog: Dialog, reason: string): void;

@@ -1,10 +1,11 @@
 import type { ControlSession } from '../control/control-session.ts';
 import { nextId } from '../control/frames.ts';
 import { Dialog } from '../dialog/dialog.ts';
+import { ReliableProvisionals, supportsReliable } from '../dialog/reliable-provisionals.ts';
 import { retransmit } from '../dialog/retransmission.ts';
 import { minSessionExpiresSec, parseSessionExpires } from '../dialog/session-timer.ts';
 import { watchSubscription } from '../dialog/subscription.ts';
-import { SipMessage } from '../message/message.ts';
+import type { SipMessage } from '../message/message.ts';
 import { reasonOf, responseTo } from '../transaction/responses.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import { newTag } from '../transaction/transaction-layer.ts';
@@ -13,6 +14,7 @@ import { replySentResponse, tellNetwork } from './app-frames.ts';
 import { addAppHeaders, completeContentType, isSdp } from './app-headers.ts';
 import { contactFor, remoteEndOf } from './contacts.ts';
 import type { AgentContext } from './context.ts';
+import { asCancel, completeResponse } from './inbound-messages.ts';
 
 /** A request from the network that the application has not finally answered. */
 interface InboundRequest {
@@ -24,9 +26,7 @@ interface InboundRequest {
   localTag: string;
   dialog: Dialog | undefined;
   timer: NodeJS.Timeout | undefined;
-  rseq: number;
-  /** Reliable provisionals that wait for their PRACK. */
-  readonly reliable: Map<number, () => void>;
+  readonly reliable: ReliableProvisionals;
 }
 
 /** An INVITE that rings for longer has been forgotten by the application. */
@@ -90,7 +90,7 @@ export class Inbound {
       return;
     }
     if (request.method === 'INVITE' && !this.#admitsInvite(dialog, transaction, request)) return;
-    if (request.method === 'PRACK' && !this.#matchPrack(dialog, request)) {
+    if (request.method === 'PRACK' && !this.#requests.get(dialog.incomingInvite)?.reliable.acknowledge(request)) {
       this.#answer(transaction, request, 481);
       return;
     }
@@ -142,8 +142,7 @@ export class Inbound {
       localTag: request.toTag === '' ? newTag() : request.toTag,
       dialog,
       timer: undefined,
-      rseq: 0,
-      reliable: new Map(),
+      reliable: new ReliableProvisionals(request.cseq?.number),
     };
     this.#requests.set(inbound.id, inbound);
     this.#byTransaction.set(transaction, inbound);
@@ -224,33 +223,14 @@ export class Inbound {
       session.refuse(messageId, 'Remote endpoint does not support 100rel');
       return;
     }
-    if (isReliable) {
-      inbound.rseq = inbound.rseq === 0 ? 1 + Math.floor(Math.random() * 0x7fff_ffff) : inbound.rseq + 1;
-      response.add('rseq', String(inbound.rseq));
-    }
-    this.#completeResponse(inbound, response);
+    if (isReliable) response.add('rseq', String(inbound.reliable.nextNumber()));
+    completeResponse(request, response, this.#context.options);
     if (makesDialog) this.#openDialog(inbound, response);
     this.#send(inbound, response, isReliable);
     replySentResponse(session, messageId, response, transaction.flow, {
       transactionId: inbound.id,
       dialogId: inbound.dialog?.id ?? '',
     });
-  }
-
-  /** Session timer and product, where the application said nothing of them. */
-  #completeResponse({ request }: InboundRequest, response: SipMessage): void {
-    const { defaultRefresher, product } = this.#context.options;
-    if (product !== '' && !response.has('server') && !response.has('user-agent')) response.add('server', product);
-    if (response.status < 200 || response.status > 299) return;
-    if ((request.method !== 'INVITE' && request.method !== 'UPDATE') || response.has('session-expires')) return;
-    const asked = parseSessionExpires(request.get('session-expires'));
-    if (!asked) return;
-    const knowsTimer = request.tokens('supported').includes('timer');
-    // RFC 4028 §9: a proxy asked on behalf of a caller that cannot refresh.
-    const refresher = asked.refresher ?? (knowsTimer || defaultRefresher === 'none' ? defaultRefresher : 'uas');
-    if (refresher === 'none') return;
-    response.add('session-expires', `${asked.intervalSec};refresher=${refresher}`);
-    if (refresher === 'uac' && knowsTimer) response.add('require', 'timer');
   }
 
   #openDialog(inbound: InboundRequest, response: SipMessage): void {
@@ -286,7 +266,15 @@ export class Inbound {
     const bytes = response.toBuffer();
     clearTimeout(inbound.timer);
     this.#context.transactions.noteSent(transaction.flow, response);
-    if (isReliable) this.#repeatUntilPrack(inbound, bytes);
+    if (isReliable) {
+      const { transactions, options } = this.#context;
+      inbound.reliable.repeat({
+        timers: options.timers,
+        send: () => transactions.sendResponse(transaction, bytes),
+        // RFC 3262 §3: the original request is to be rejected with a 5xx.
+        onGivenUp: () => this.#reject(inbound, 504, 'No PRACK'),
+      });
+    }
     if (status < 200) {
       inbound.timer = setTimeout(() => this.#appIsSilent(inbound), maxRingingMs);
       transaction.respond(status, bytes);
@@ -349,33 +337,6 @@ export class Inbound {
     });
   }
 
-  #repeatUntilPrack(inbound: InboundRequest, bytes: Buffer): void {
-    const { transactions, options } = this.#context;
-    const { rseq } = inbound;
-    inbound.reliable.set(
-      rseq,
-      retransmit({
-        timers: options.timers,
-        isCapped: false,
-        send: () => transactions.sendResponse(inbound.transaction, bytes),
-        // RFC 3262 §3: the original request is to be rejected with a 5xx.
-        onGivenUp: () => this.#reject(inbound, 504, 'No PRACK'),
-      }),
-    );
-  }
-
-  /** @see RFC 3262 §7.2: RAck names the RSeq and the CSeq of what it acknowledges */
-  #matchPrack(dialog: Dialog, prack: SipMessage): boolean {
-    const found = /^(\d{1,10})\s+(\d{1,10})\s+(\S+)$/.exec(prack.get('rack') ?? '');
-    const invite = this.#requests.get(dialog.incomingInvite);
-    const stop = invite?.reliable.get(Number(found?.[1]));
-    if (!found || !invite || !stop) return false;
-    if (Number(found[2]) !== invite.request.cseq?.number || found[3] !== 'INVITE') return false;
-    stop();
-    invite.reliable.delete(Number(found[1]));
-    return true;
-  }
-
   #appIsSilent(inbound: InboundRequest): void {
     if (inbound.request.method === 'INVITE') this.#reject(inbound, 480, reasonOf(480));
     // RFC 4320 §4.2: a 408 to anything else would come after its sender gave up.
@@ -423,8 +384,7 @@ export class Inbound {
 
   #forget(inbound: InboundRequest): void {
     clearTimeout(inbound.timer);
-    for (const stop of inbound.reliable.values()) stop();
-    inbound.reliable.clear();
+    inbound.reliable.stop();
     inbound.transaction.onEnded = undefined;
     this.#requests.delete(inbound.id);
     this.#byTransaction.delete(inbound.transaction);
@@ -440,18 +400,4 @@ export class Inbound {
     this.#forget(inbound);
     return { transaction: inbound.transaction, request: inbound.request };
   }
-}
-
-function supportsReliable(request: SipMessage): boolean {
-  return request.tokens('supported').includes('100rel') || request.tokens('require').includes('100rel');
-}
-
-/** drachtio-srf knows of one way in which a caller goes away before the answer. */
-function asCancel(invite: SipMessage, cause: SipMessage | undefined): SipMessage {
-  const cancel = SipMessage.request('CANCEL', invite.uri);
-  for (const name of ['via', 'from', 'to', 'call-id']) cancel.add(name, invite.get(name) ?? '');
-  cancel.add('cseq', `${invite.cseq?.number ?? 1} CANCEL`);
-  const reason = cause?.get('reason');
-  if (reason !== undefined) cancel.add('reason', reason);
-  return cancel;
 }

@@ -4,16 +4,16 @@ import { Dialog } from '../dialog/dialog.ts';
 import { watchSubscription } from '../dialog/subscription.ts';
 import { isToken } from '../message/grammar.ts';
 import { SipMessage } from '../message/message.ts';
-import { parseNameAddr } from '../message/name-addr.ts';
-import { formatHostPort, parseUri, type SipUri } from '../message/uri.ts';
+import { parseUri } from '../message/uri.ts';
 import { synthesized } from '../transaction/responses.ts';
-import { newTag, randomHex } from '../transaction/transaction-layer.ts';
 import type { Flow } from '../transport/flow.ts';
 import { replySentRequest, tellNetwork } from './app-frames.ts';
 import { addAppHeaders, completeContentType, isSdp } from './app-headers.ts';
-import { contactFor, fillLocalhost, remoteEndOf } from './contacts.ts';
+import { contactFor, remoteEndOf } from './contacts.ts';
 import type { AgentContext } from './context.ts';
 import { OutgoingRequest, type Way } from './outgoing-request.ts';
+import { RequestIdentity } from './request-identity.ts';
+import { copyOf, flowOf, wayTo } from './way.ts';
 
 /** A request of the application that has no final response, or an INVITE whose further 2xx may still come. */
 interface OutboundRequest {
@@ -30,7 +30,6 @@ const withContact = new Set(['INVITE', 'SUBSCRIBE', 'REFER', 'UPDATE']);
 const dialogMakers = new Set(['INVITE', 'SUBSCRIBE']);
 /** In a dialog the routing and the Contact are the dialog's. */
 const notInDialog = new Set(['max-forwards']);
-const noHeaders: ReadonlySet<string> = new Set();
 
 /** Requests of the application to the network, and the answers back. */
 export class Outbound {
@@ -90,7 +89,7 @@ export class Outbound {
       session.refuse(messageId, 'missing content-type');
       return;
     }
-    const identity = new Identity(message, uri);
+    const identity = new RequestIdentity(message, uri);
     const begin = (way: Way): void => {
       if (!session.isClosed) this.#begin(session, messageId, way, (flow) => identity.build(flow), undefined);
     };
@@ -130,25 +129,12 @@ export class Outbound {
         request.add('contact', dialog.contact || contactFor(flow));
       return request;
     };
-    this.#wayTo(dialog, (way) => {
+    wayTo(this.#context, dialog, (way) => {
       if (session.isClosed) return;
       // RFC 3261 §15: the callee's BYE waits for the ACK of its 2xx.
       const mustWait = method === 'BYE' && dialog.awaitedAck >= 0;
       this.#begin(session, messageId, way, build, dialog, mustWait);
     });
-  }
-
-  #wayTo(dialog: Dialog, go: (way: Way) => void): void {
-    const { locator } = this.#context;
-    const { flow } = dialog.remote;
-    if (flow?.isOpen) {
-      go({ flow });
-      return;
-    }
-    const uri = parseUri(dialog.nextHop);
-    const now = uri ? locator.locateNow(uri) : [];
-    if (now || !uri) go({ targets: now ?? [] });
-    else void locator.locate(uri).then((targets) => go({ targets }));
   }
 
   #begin(
@@ -207,8 +193,8 @@ export class Outbound {
     }
     const ack = dialog.newRequest('ACK', dialog.acceptedCSeq);
     if (isSdp(message)) dialog.localSdp = message.body;
-    this.#wayTo(dialog, (way) => {
-      const flow = this.#flowOf(way);
+    wayTo(this.#context, dialog, (way) => {
+      const flow = flowOf(this.#context, way);
       if (!flow) return session.refuse(messageId, 'unable to find a route to the destination');
       addAppHeaders(message, ack, flow, notInDialog);
       const bytes = this.#context.transactions.sendOutside(ack, flow);
@@ -218,12 +204,6 @@ export class Outbound {
         this.#context.hangUp(dialog, 'SIP;cause=200;text="ACK-BYE due to cancel race condition"');
       }
     });
-  }
-
-  #flowOf(way: Way): Flow | undefined {
-    if ('flow' in way) return way.flow;
-    const [target] = way.targets;
-    return target && this.#context.transports.flowTo(target);
   }
 
   #cancel(session: ControlSession, { message, messageId, transactionId }: AppCommand): void {
@@ -248,7 +228,8 @@ export class Outbound {
   #receive(record: OutboundRequest, response: SipMessage, flow: Flow): void {
     const { status } = response;
     if (record.isAnswered) {
-      if (record.method === 'INVITE' && status >= 200 && status < 300) this.onStrayResponse(response, flow);
+      if (record.method === 'INVITE' && status >= 200 && status < 300)
+        this.#context.own.onStrayResponse(response, flow);
       return;
     }
     // Hop by hop, and no news to an application: drachtio-server keeps it too.
@@ -348,72 +329,6 @@ export class Outbound {
     this.#context.sessionAgreed(dialog, response, true);
   }
 
-  /**
-   * A 2xx to an INVITE that had its answer: the same again is acknowledged again, one of another fork is acknowledged
-   * and hung up, since drachtio-srf takes only the first (RFC 3261 §13.2.2.4).
-   */
-  onStrayResponse(response: SipMessage, flow: Flow): void {
-    const dialog = this.#context.dialogs.byTag(response.callId, response.fromTag);
-    if (!dialog || dialog.remote.tag === response.toTag) {
-      const { lastAck } = dialog ?? {};
-      if (lastAck && lastAck.cseq === response.cseq?.number) {
-        this.#context.transactions.send(lastAck.flow, lastAck.bytes, undefined);
-      }
-      return;
-    }
-    const remote = remoteEndOf(response, flow);
-    if (!remote) return;
-    const fork = new Dialog(
-      {
-        id: `${dialog.id};fork=${remote.tag}`,
-        role: 'uac',
-        method: 'INVITE',
-        session: dialog.session,
-        callId: dialog.callId,
-        localTag: dialog.localTag,
-        localHeader: dialog.localHeader,
-        localCSeq: response.cseq?.number ?? 1,
-      },
-      remote,
-    );
-    this.#wayTo(fork, (way) => {
-      const forkFlow = this.#flowOf(way);
-      if (!forkFlow) return;
-      this.#context.transactions.sendOutside(fork.newRequest('ACK', fork.localCSeq), forkFlow);
-      this.sendOwn(fork, fork.newRequest('BYE'), () => undefined);
-    });
-  }
-
-  /** Sends a request of this server's own in a dialog; the application hears nothing of its responses. */
-  sendOwn(dialog: Dialog, request: SipMessage, onResponse: (response: SipMessage) => void): void {
-    const { transactions, transports, locator, options } = this.#context;
-    this.#wayTo(dialog, (way) => {
-      const outgoing = new OutgoingRequest({
-        transactions,
-        transports,
-        locator,
-        failoverMs: options.failoverMs,
-        maxUdpBytes: 0,
-        way,
-        build: () => copyOf(request),
-        onResponse: (response) => {
-          if (response.status >= 200) onResponse(response);
-        },
-      });
-      if (outgoing.prepare()) outgoing.send();
-    });
-  }
-
-  /** ACK of a re-INVITE that this server made. */
-  acknowledgeOwn(dialog: Dialog, cseq: number): void {
-    this.#wayTo(dialog, (way) => {
-      const flow = this.#flowOf(way);
-      if (!flow) return;
-      const bytes = this.#context.transactions.sendOutside(dialog.newRequest('ACK', cseq), flow);
-      dialog.lastAck = { cseq, bytes, flow };
-    });
-  }
-
   /** The application is gone: what rings on its behalf stops ringing. */
   cancelAllOf(session: ControlSession): void {
     for (const record of [...this.#requests.values()]) {
@@ -440,53 +355,4 @@ function dialogIdOf(record: OutboundRequest, response: SipMessage): string {
   return record.method === 'INVITE' || record.method === 'SUBSCRIBE'
     ? `${response.callId};from-tag=${response.fromTag}`
     : '';
-}
-
-function copyOf(request: SipMessage): SipMessage {
-  const copy = SipMessage.request(request.method, request.uri);
-  copy.names.push(...request.names);
-  copy.values.push(...request.values);
-  copy.body = request.body;
-  return copy;
-}
-
-/** What stays the same in a request outside a dialog, whichever way it goes. */
-class Identity {
-  readonly #message: SipMessage;
-  readonly #uri: SipUri;
-  readonly #callId: string;
-  readonly #tag: string;
-  readonly #cseq: number;
-
-  constructor(message: SipMessage, uri: SipUri) {
-    this.#message = message;
-    this.#uri = uri;
-    // Call-IDs are random alone: a host part would tell the world our addresses.
-    this.#callId = message.get('call-id') ?? `${randomHex(4)}-${randomHex(4)}-${randomHex(8)}`;
-    this.#tag = message.fromTag === '' ? newTag() : message.fromTag;
-    this.#cseq = Number(
-      /^\s*(\d{1,9})/.exec(message.get('cseq') ?? '')?.[1] ?? 1 + Math.floor(Math.random() * 0xff_ffff),
-    );
-  }
-
-  build(flow: Flow): SipMessage {
-    const message = this.#message;
-    const { method, uri } = message;
-    const isSips = this.#uri.scheme === 'sips';
-    const request = SipMessage.request(method, uri);
-    request.add('max-forwards', '70');
-    request.add('from', this.#from(flow, isSips)).add('to', fillLocalhost(message.get('to') ?? `<${uri}>`, flow));
-    request.add('call-id', this.#callId).add('cseq', `${this.#cseq} ${method}`);
-    addAppHeaders(message, request, flow, noHeaders);
-    if (dialogMakers.has(method) && !request.has('contact')) request.add('contact', contactFor(flow, isSips));
-    return request;
-  }
-
-  #from(flow: Flow, isSips: boolean): string {
-    const local = formatHostPort(flow.localAddress, flow.localPort);
-    const given = fillLocalhost(this.#message.get('from') ?? `<${isSips ? 'sips' : 'sip'}:${local}>`, flow);
-    const parsed = parseNameAddr(given);
-    if (!parsed) return `<sip:${local}>;tag=${this.#tag}`;
-    return parsed.params.has('tag') ? given : `${given};tag=${this.#tag}`;
-  }
 }
