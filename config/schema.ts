@@ -32,6 +32,22 @@ const metrics = z.strictObject({
   isEnabled: z.boolean().default(true).describe('Turns that port off; /metrics on HTTP stays and asks for a key.'),
 });
 
+const issuer = z
+  .strictObject({
+    issuer: z.string().min(1).describe('Claim `iss` of its tokens.'),
+    audience: z.string().optional().describe('Claim `aud` that they must have.'),
+    jwksUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('Where its keys are published (JWKS).'),
+    jwksFile: z.string().optional().describe('The same in a file.'),
+    scopes: z
+      .array(z.string())
+      .default(['tokens:write'])
+      .describe('What its tokens may give at the most; tokens:write lets them name rooms to join.'),
+  })
+  .refine(({ jwksUrl, jwksFile }) => (jwksUrl === undefined) !== (jwksFile === undefined), 'has jwksUrl or jwksFile');
+
 const auth = z.strictObject({
   adminKey: z
     .string()
@@ -40,6 +56,10 @@ const auth = z.strictObject({
     .describe('Admin key to use instead of making one. Better set by environment.'),
   tokenTtlMs: milliseconds.default(6 * 3_600_000).describe('How long a join token is good for unless it says.'),
   sessionTtlMs: milliseconds.default(12 * 3_600_000).describe('How long the console stays signed in.'),
+  issuers: z
+    .array(issuer)
+    .default([])
+    .describe('Others whose tokens are taken: RS, PS, ES and EdDSA, by the keys that they publish.'),
 });
 
 const limits = z.strictObject({

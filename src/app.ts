@@ -214,7 +214,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
 
   const perMinute = (points: number, what: string) => new MemoryRateLimiter({ points, windowMs: minuteMs, what });
   const failures = perMinute(config.limits.failedLoginsPerMinute, 'wrong credentials');
-  const auth = await Auth.create({ store, rooms, config: config.auth, failures, log });
+  const auth = await Auth.create({ store, rooms, config: config.auth, failures, secrets: eventParts.secrets, log });
+  auth.revocations.watch(rooms);
   const health = new Health({ sfu, store, dataFolder: data });
   health.addCheck('media', () => media.problems());
   const metrics = new Metrics({ rooms, sfu, media, log });
@@ -259,7 +260,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const requests = byAddress(perMinute(config.limits.requestsPerMinute, 'requests'));
   const eventSockets = eventParts.sockets({ rooms, auth, limiter: requests, addressOf, log });
   const api = createApi({
-    ...{ eventLog: eventParts.eventLog, webhooks: eventParts.webhooks, streams: eventParts.streams },
+    ...eventParts.forApi,
     rooms,
     auth,
     sfu,

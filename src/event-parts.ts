@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { EventSockets, type EventSocketsOptions } from '#api/event-socket.ts';
 import { tapJobs, tapRooms } from '#api/event-taps.ts';
 import { eventView } from '#api/event-views.ts';
+import { Idempotency } from '#api/idempotency.ts';
 import { StreamSlots } from '#api/stream-slots.ts';
 import { version } from '#api/version.ts';
 import type { Config } from '#config/schema.ts';
@@ -32,6 +33,7 @@ export class EventParts extends Owned {
   readonly webhooks: Webhooks;
   readonly secrets: SecretBox;
   readonly streams: StreamSlots;
+  readonly idempotency: Idempotency;
 
   static async create({ config, dataFolder, store, rooms, media, log }: EventPartsOptions): Promise<EventParts> {
     const journal = openJournal(join(dataFolder, 'switchyard.db'), log);
@@ -46,7 +48,8 @@ export class EventParts extends Owned {
       });
       tapRooms(rooms, eventLog);
       tapJobs(media.events, rooms, eventLog);
-      return new EventParts(journal, eventLog, webhooks, secrets, new StreamSlots(config.events.maxFollowers));
+      const idempotency = new Idempotency({ store, secrets, log });
+      return new EventParts({ journal, eventLog, webhooks, secrets, idempotency }, config.events.maxFollowers);
     } catch (thrown) {
       journal.close();
       throw thrown;
@@ -54,18 +57,22 @@ export class EventParts extends Owned {
   }
 
   private constructor(
-    journal: Journal,
-    eventLog: EventLog,
-    webhooks: Webhooks,
-    secrets: SecretBox,
-    streams: StreamSlots,
+    parts: Pick<EventParts, 'journal' | 'eventLog' | 'webhooks' | 'secrets' | 'idempotency'>,
+    maxFollowers: number,
   ) {
     super();
-    this.journal = journal;
-    this.eventLog = eventLog;
-    this.webhooks = webhooks;
-    this.secrets = secrets;
-    this.streams = streams;
+    this.journal = parts.journal;
+    this.eventLog = parts.eventLog;
+    this.webhooks = parts.webhooks;
+    this.secrets = parts.secrets;
+    this.idempotency = parts.idempotency;
+    this.streams = new StreamSlots(maxFollowers);
+  }
+
+  /** What the API is built from. */
+  get forApi() {
+    const { eventLog, webhooks, streams, idempotency, journal } = this;
+    return { eventLog, webhooks, streams, idempotency, audit: journal.audit };
   }
 
   sockets(options: Omit<EventSocketsOptions, 'eventLog' | 'streams'>): EventSockets {

@@ -1,6 +1,7 @@
 // Owns: who may publish by WHIP or play by WHEP, and the sessions that there are. May import: core and its siblings here.
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '#core/errors.ts';
+import { partyOf } from '#core/grants.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { OnDemandMedia } from '#core/on-demand.ts';
 import type { AuthPort, Logger } from '#core/ports.ts';
@@ -82,8 +83,7 @@ export class WhipEndpoint extends SessionEndpoint {
     const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
     const offer = parseSdp(await request.readOffer());
     const room = await rooms.open(request.room, { mayCreate: grant.mayCreateRoom });
-    const { user, displayName, role, attributes } = grant;
-    const join = () => room.join({ kind: 'webrtc', user, displayName, role, attributes });
+    const join = () => room.join({ kind: 'webrtc', ...partyOf(grant) });
     return WhipSession.create(room, join, offer, timeouts, log);
   }
 }
@@ -108,8 +108,7 @@ export class WhepEndpoint extends SessionEndpoint {
         const isOver = delay(timeouts.onDemandWaitMs, undefined, { ref: false });
         await source.becomesPlayable(Promise.race([demand.settled, isOver]));
       }
-      const { user, displayName, role, attributes } = grant;
-      const join = () => room.join({ kind: 'webrtc', user, displayName, role, attributes, isHidden: true });
+      const join = () => room.join({ kind: 'webrtc', ...partyOf(grant), isHidden: true });
       return await WhepSession.create(room, join, offer, source, timeouts, log);
     } finally {
       // The player itself counts as somebody from now on.

@@ -1,6 +1,7 @@
 // Owns: sockets of plain SDP clients from their first message on: who may join, and the sessions that there are.
 // May import: core and its siblings here.
 import { GatewayError, toGatewayError } from '#core/errors.ts';
+import { partyOf } from '#core/grants.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -80,10 +81,8 @@ export class PlainSdp extends Owned {
     if (isGone() || this.isClosed) throw new GatewayError('closed', 'The socket closed while joining.');
     const participant = room.join({
       kind: 'webrtc',
-      user: grant.user,
+      ...partyOf(grant),
       displayName: message.name ?? grant.displayName,
-      role: grant.role,
-      attributes: grant.attributes,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
     const session = this.own(

@@ -1,7 +1,7 @@
 // Owns: who may use a route. May import: core, ./api-env.
 import type { Context, MiddlewareHandler } from 'hono';
 import { GatewayError } from '#core/errors.ts';
-import { hasScope, type Principal, permissionsOf, type Scope } from '#core/grants.ts';
+import { coversRoom, hasScope, type Principal, permissionsOf, type Scope } from '#core/grants.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { ApiEnv } from './api-env.ts';
 
@@ -62,7 +62,8 @@ async function assertParticipantMay(
   }
   const found = await rooms.find(room);
   // The same answer for a room that is another and for one that is not: a token does not tell which rooms there are.
-  if (found?.record.id !== grant.room) throw new GatewayError('forbidden', 'This token is for another room.');
+  if (!found || !coversRoom(grant, found.record))
+    throw new GatewayError('forbidden', 'This token is for another room.');
   if (access.participants === 'moderate' && !permissionsOf(found.record.roles, grant.role).moderate) {
     throw new GatewayError('forbidden', `The role "${grant.role}" may not moderate.`);
   }

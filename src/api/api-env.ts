@@ -1,6 +1,7 @@
 // Owns: what every handler of the API can rely on. May import: core, config.
 import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
+import type { AuditStorePort } from '#core/audit.ts';
 import type { CallsPort } from '#core/call.ts';
 import type { CallRecords } from '#core/call-records.ts';
 import type { DispatchRules } from '#core/dispatch-rules.ts';
@@ -18,6 +19,7 @@ import type { StreamingIns } from '#core/streaming-ins.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import type { WebhooksPort } from '#core/webhook.ts';
 import type { Auth } from './auth.ts';
+import type { Idempotency } from './idempotency.ts';
 import type { StreamSlots } from './stream-slots.ts';
 
 /** The little that the API asks of telemetry; src/app.ts hands it in. */
@@ -64,6 +66,8 @@ export interface ApiOptions {
   readonly sip: ApiSip;
   readonly views: ViewPort;
   readonly eventLog: EventLog;
+  readonly audit: AuditStorePort;
+  readonly idempotency: Idempotency;
   readonly webhooks: WebhooksPort;
   /** Places for those that follow events. */
   readonly streams: StreamSlots;
@@ -87,6 +91,10 @@ export interface ApiVariables {
   log: Logger;
   rooms: Rooms;
   auth: Auth;
+  audit: AuditStorePort;
+  idempotency: Idempotency;
+  /** Asks the application itself, as the same client. */
+  inside: (request: Request) => Promise<Response>;
   /** Of routes that ask for a credential. */
   principal: Principal;
   credential: string;

@@ -27,7 +27,7 @@ export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
   app.onError((thrown, c) => answerError(c, thrown, metrics));
   app.notFound(async (c) => answerNotFound(c, app, metrics));
 
-  app.use(requestContext(options));
+  app.use(requestContext(options, (request, env) => app.fetch(request, env)));
   app.use(securityHeaders);
   app.use(cors(config.http.corsOrigins));
   app.use(

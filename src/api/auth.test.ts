@@ -6,6 +6,7 @@ import { GatewayError } from '#core/errors.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { someApi } from '#test/support/some-api.ts';
 import { someRooms } from '#test/support/some-room.ts';
+import { someSecrets } from '#test/support/some-secrets.ts';
 import { Auth } from './auth.ts';
 import { MemoryRateLimiter } from './rate-limiter.ts';
 import { loadSigningKey } from './signing-key.ts';
@@ -26,8 +27,9 @@ async function someAuth(options: { adminKey?: string; failures?: number } = {}) 
     windowMs: 60_000,
     what: 'wrong credentials',
   });
-  const config = { adminKey: options.adminKey, tokenTtlMs: 60_000, sessionTtlMs: 60_000 };
-  const create = () => Auth.create({ ...made, config, failures });
+  const config = { adminKey: options.adminKey, tokenTtlMs: 60_000, sessionTtlMs: 60_000, issuers: [] };
+  const secrets = someSecrets();
+  const create = () => Auth.create({ ...made, config, failures, secrets });
   const auth = await create();
   const room = (await made.rooms.create({ name: 'Demo' })).record;
   const join = (overrides: object = {}) =>
@@ -142,7 +144,9 @@ describe('a join token', () => {
     const { auth, room, join } = await someAuth();
     const token = await join();
     for (const named of ['Demo', 'demo', room.id]) {
-      const grant = await auth.authorizeJoin(token, named);
+      const { tokenId, limits, isOneTime, ...grant } = await auth.authorizeJoin(token, named);
+      assert.match(tokenId ?? '', /^\w{16}$/);
+      assert.deepEqual([limits, isOneTime], [{ publish: undefined, subscribe: undefined }, undefined]);
       assert.deepEqual(
         { ...grant, expiresAtMs: 0 },
         {
@@ -317,9 +321,9 @@ describe('signing in', () => {
   test('a session ends when it is signed out, and at its time; what has ended is swept away', async () => {
     const { auth, store } = await someAuth();
     const { token } = await auth.login(await auth.createOneTimeLogin(), '127.0.0.1');
-    await auth.logout(token);
+    await auth.logout(await auth.authenticate(token));
     await assert.rejects(auth.authenticate(token), fails('unauthorized', /session has ended/));
-    await assert.rejects(auth.logout(auth.firstAdminKey ?? ''), fails('invalid_request'));
+    await assert.rejects(auth.logout(await auth.authenticate(auth.firstAdminKey)), fails('invalid_request'));
     const { token: second } = await auth.login(await auth.createOneTimeLogin(), '127.0.0.1');
     const unused = await auth.createOneTimeLogin();
     assert.ok(unused);

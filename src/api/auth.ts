@@ -3,12 +3,15 @@ import { timingSafeEqual } from 'node:crypto';
 import { errors } from 'jose';
 import type { AuthConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
-import { hasScope, type JoinGrant, type Principal } from '#core/grants.ts';
+import { coversRoom, hasScope, type JoinGrant, type Principal } from '#core/grants.ts';
 import type { AuthPort, Logger, StorePort } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { SecretBox } from '#core/secret-box.ts';
 import { ApiKeys, isExpired, sha256 } from './api-keys.ts';
+import { AppTokens } from './app-tokens.ts';
 import { Logins, type SessionInfo } from './logins.ts';
 import type { MemoryRateLimiter } from './rate-limiter.ts';
+import { Revocations } from './revocations.ts';
 import { looksLikeToken, SignedTokens } from './signed-tokens.ts';
 import { loadSigningKey } from './signing-key.ts';
 
@@ -18,6 +21,8 @@ export interface AuthOptions {
   readonly config: AuthConfig;
   /** Wrong credentials, by address. */
   readonly failures: MemoryRateLimiter;
+  /** Seals the keys that sign tokens. */
+  readonly secrets: SecretBox;
   readonly log: Logger;
 }
 
@@ -32,28 +37,37 @@ const configuredKeyId = 'config';
  */
 export class Auth implements AuthPort {
   readonly keys: ApiKeys;
+  readonly revocations: Revocations;
   /** The key made at this first start, to be shown once; undefined at later ones. */
   readonly firstAdminKey: string | undefined;
   readonly #options: AuthOptions;
   readonly #tokens: SignedTokens;
+  readonly #appTokens: AppTokens;
   readonly #logins: Logins;
   readonly #configuredHash: Buffer | undefined;
 
-  private constructor(options: AuthOptions, keys: ApiKeys, tokens: SignedTokens, firstAdminKey: string | undefined) {
+  private constructor(
+    options: AuthOptions,
+    parts: { keys: ApiKeys; tokens: SignedTokens; revocations: Revocations; firstAdminKey: string | undefined },
+  ) {
     this.#options = options;
-    this.keys = keys;
-    this.#tokens = tokens;
+    this.keys = parts.keys;
+    this.revocations = parts.revocations;
+    this.firstAdminKey = parts.firstAdminKey;
+    this.#tokens = parts.tokens;
+    this.#appTokens = new AppTokens(parts.keys, options.config.issuers);
     this.#logins = new Logins(options.store);
-    this.firstAdminKey = firstAdminKey;
     this.#configuredHash = options.config.adminKey === undefined ? undefined : sha256(options.config.adminKey);
   }
 
   static async create(options: AuthOptions): Promise<Auth> {
-    const keys = new ApiKeys(options.store, options.log);
-    const tokens = new SignedTokens(await loadSigningKey(options.store));
-    const needsKey = options.config.adminKey === undefined && !(await hasAdminKey(keys));
+    const { store, secrets, log, config } = options;
+    const keys = new ApiKeys({ store, secrets, log });
+    const tokens = new SignedTokens(await loadSigningKey(store));
+    const revocations = await Revocations.create(store, log);
+    const needsKey = config.adminKey === undefined && !(await hasAdminKey(keys));
     const made = needsKey ? await keys.create({ name: 'First start', scopes: ['admin'] }) : undefined;
-    const auth = new Auth(options, keys, tokens, made?.key);
+    const auth = new Auth(options, { keys, tokens, revocations, firstAdminKey: made?.key });
     await auth.#logins.sweep();
     return auth;
   }
@@ -75,10 +89,12 @@ export class Auth implements AuthPort {
     const found = await this.#options.rooms.find(roomNameOrId);
     if (principal.kind === 'participant') {
       // One answer for a room that is another and for one that is not: a token does not tell which rooms there are.
-      if (found?.record.id !== principal.grant.room) {
+      const { grant } = principal;
+      const mayMake = grant.mayCreateRoom && coversRoom(grant, { id: '', name: roomNameOrId });
+      if (found ? !coversRoom(grant, found.record) : !mayMake) {
         throw new GatewayError('forbidden', 'This token is for another room, or its room is gone.');
       }
-      return principal.grant;
+      return found ? { ...grant, room: found.record.id } : grant;
     }
     if (!hasScope(principal, 'rooms:write')) {
       throw new GatewayError('forbidden', `The key "${principal.name}" may not join rooms: it lacks rooms:write.`);
@@ -95,6 +111,7 @@ export class Auth implements AuthPort {
     };
   }
 
+  /** @param grant.tokenId by which it can be revoked; made up unless it is given */
   createJoinToken(grant: Omit<JoinGrant, 'mayCreateRoom'>): Promise<string> {
     return this.#tokens.signJoin(grant);
   }
@@ -116,13 +133,12 @@ export class Auth implements AuthPort {
     return { token: await this.#tokens.signSession(session.id, session.expiresAtMs), session };
   }
 
-  /** Ends the session that this token is of; other credentials have no session to end. */
-  async logout(credential: string): Promise<void> {
-    const verdict = looksLikeToken(credential) ? await this.#tokens.verify(credential) : undefined;
-    if (verdict?.kind !== 'session') {
+  /** Other credentials have no session to end. @throws GatewayError `invalid_request` */
+  async logout(principal: Principal): Promise<void> {
+    if (principal.kind !== 'session') {
       throw new GatewayError('invalid_request', 'Only a console session can be signed out; keys are deleted instead.');
     }
-    await this.#logins.end(verdict.sessionId);
+    await this.#logins.end(principal.keyId);
   }
 
   async #identify(credential: string): Promise<Principal> {
@@ -134,8 +150,17 @@ export class Auth implements AuthPort {
       const { id, name, scopes } = await this.keys.verify(credential);
       return { kind: 'key', keyId: id, name, scopes };
     }
+    if (AppTokens.looksLikeOne(credential)) {
+      const principal = await this.#appTokens.verify(credential);
+      if (principal.kind === 'participant') this.revocations.assertGood(principal.grant.tokenId);
+      return principal;
+    }
     const verdict = await this.#tokens.verify(credential);
-    if (verdict.kind === 'join') return { kind: 'participant', grant: verdict.grant };
+    if (verdict.kind === 'join') {
+      const { grant } = verdict;
+      this.revocations.assertGood(grant.tokenId);
+      return { kind: 'participant', grant };
+    }
     const session = await this.#logins.get(verdict.sessionId);
     return { kind: 'session', keyId: session.id, name: session.name, scopes: session.scopes };
   }

@@ -3,6 +3,7 @@
 // Times are RFC 3339 strings in UTC (`createdAt`), durations milliseconds (`ttlMs`). Objects that clients send refuse
 // unknown keys, so that a misspelt one is not silently without effect.
 
+export * from './contract/audit.ts';
 export * from './contract/events.ts';
 export * from './contract/jobs.ts';
 export * from './contract/keys.ts';

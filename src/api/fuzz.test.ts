@@ -96,6 +96,8 @@ const samples: Record<string, object> = {
   'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },
   'POST /api/webhooks/{webhook}/rotate-secret': { keepOldMs: 0 },
   'POST /api/webhooks/{webhook}/replay': { after: 'EV_000000000001_abcdef', limit: 3 },
+  'PATCH /api/keys/{key}': { name: 'New', expiresAt: null },
+  'POST /api/keys/{key}/rotate': { keepOldMs: 1 },
   'POST /api/keys': { name: 'k', scopes: ['rooms:read'] },
 };
 
@@ -113,7 +115,7 @@ const replacement = rarely(1, fc.tuple(fc.constantFrom(...fields), value));
 test(
   'no request is answered with 500, and every answer is in the contract',
   async () => {
-    const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls, sip, webhooks, eventLog } =
+    const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls, sip, webhooks, eventLog, auth } =
       await someApi({
         config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
       });
@@ -122,6 +124,12 @@ test(
     let credentials: Record<string, string> = {};
 
     /** One to be changed and deleted; its receiver is not there, so that its deliveries wait. */
+    const refillKey = async () => {
+      const isThere = ids.key !== undefined && (await auth.keys.find(ids.key));
+      if (!isThere)
+        ids = { ...ids, key: (await auth.keys.create({ name: 'Changed', scopes: ['rooms:read'] })).info.id };
+    };
+
     const refillWebhook = async () => {
       const [known] = webhooks.list();
       const input = { url: 'http://127.0.0.1:9/', description: '', types: [], roomId: undefined, isEnabled: true };
@@ -155,6 +163,7 @@ test(
     const refill = async () => {
       await refillIngest();
       await refillWebhook();
+      await refillKey();
       const isThere = (await rooms.find('demo')) && (await rooms.find('demo'))?.record.roles.length === 6;
       const meeting = isThere ? await rooms.open('demo') : undefined;
       if (meeting?.participants.size && [...meeting.publications()].length === 2) return;
@@ -233,7 +242,7 @@ test(
     // What was thrown at it reached every handler, not only the door. (Codes to sign in with are not to be guessed.)
     const reached = new Set([...contract.seen].filter((seen) => / 2\d\d$/.test(seen)).map((seen) => seen.slice(0, -4)));
     const unreached = patterns.map(({ method, path }) => `${method} ${path}`).filter((route) => !reached.has(route));
-    assert.deepEqual(unreached.sort(), ['DELETE /api/keys/{key}', 'POST /api/login', 'POST /api/logout']);
+    assert.deepEqual(unreached.sort(), ['POST /api/login', 'POST /api/logout']);
   },
   60_000 + runs * 40,
 );

@@ -27,15 +27,22 @@ export function matchedRevision(c: Context, revision: number): number | undefine
   const header = c.req.header('if-match');
   if (header === undefined || header.trim() === '*') return undefined;
   // RFC 9110 §13.1.1 wants the strong comparison, so `W/"3"` never matches.
-  if (entityTags(header).includes(etagOf(revision))) return revision;
+  if (hasTag(header, etagOf(revision))) return revision;
   throw new GatewayError('precondition_failed', 'It has changed since you read it; read it again.');
 }
 
 export function isNotModified(c: Context, revision: number): boolean {
-  const header = c.req.header('if-none-match');
-  if (header === undefined) return false;
-  return header.trim() === '*' || entityTags(header.replaceAll('W/', '')).includes(etagOf(revision));
+  return isTagKnown(c.req.header('if-none-match'), etagOf(revision));
 }
+
+/** @param header If-None-Match, which compares weakly */
+export function isTagKnown(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.trim() === '*' || hasTag(header.replaceAll('W/', ''), etag);
+}
+
+/** Strongly: `W/"3"` is never the same. */
+export const hasTag = (header: string, etag: string): boolean => entityTags(header).includes(etag);
 
 function entityTags(header: string): string[] {
   return header.split(',').map((tag) => tag.trim());

@@ -59,6 +59,8 @@ export function problemBody(error: GatewayError, requestId: string | undefined):
   };
 }
 
+const defaultRetryAfterMs = 2_000;
+
 /**
  * @param error.retryAfterMs becomes Retry-After (RFC 9110 §10.2.3), whole seconds rounded up
  * @param headers of this answer alone, `Allow` with 405
@@ -69,8 +71,10 @@ export function problemResponse(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const all = new Headers({ 'content-type': problemMediaType, 'cache-control': 'no-store', ...headers });
-  if (error.retryAfterMs !== undefined)
-    all.set('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1_000))));
+  // RFC 9110 §15.6.4: whoever is told to come again is told when.
+  const isForLater = error.spec.http === 503 || error.spec.http === 429;
+  const retryAfterMs = error.retryAfterMs ?? (isForLater ? defaultRetryAfterMs : undefined);
+  if (retryAfterMs !== undefined) all.set('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
   // RFC 9110 §11.6.1: a 401 names the scheme.
   if (error.code === 'unauthorized') all.set('www-authenticate', 'Bearer realm="switchyard"');
   const status = error.spec.http as ContentfulStatusCode;

@@ -10,7 +10,8 @@ const requestIdPattern = /^[\w-]{1,64}$/;
 
 /** Sets the variables of the request, and afterwards logs and counts it. */
 export function requestContext(
-  options: Pick<ApiOptions, 'rooms' | 'auth' | 'log' | 'metrics' | 'config'>,
+  options: Pick<ApiOptions, 'rooms' | 'auth' | 'audit' | 'idempotency' | 'log' | 'metrics' | 'config'>,
+  ask: (request: Request, env: ApiEnv['Bindings']) => Response | Promise<Response>,
 ): MiddlewareHandler<ApiEnv> {
   const proxies = parseProxies(options.config.http.trustedProxies);
   return async (c, next) => {
@@ -25,6 +26,9 @@ export function requestContext(
     c.set('log', log);
     c.set('rooms', options.rooms);
     c.set('auth', options.auth);
+    c.set('audit', options.audit);
+    c.set('idempotency', options.idempotency);
+    c.set('inside', async (request) => ask(request, c.env));
     const { origin, protocol, host } = new URL(c.req.url);
     const isProxied = isTrusted(proxies, remoteAddress);
     const forwarded = isProxied ? c.req.header('x-forwarded-proto')?.split(',').at(-1)?.trim() : undefined;

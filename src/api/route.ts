@@ -1,10 +1,15 @@
 // Owns: how a route is declared. Each file in routes/ uses it and nothing else to do so. May import: core, ./contract.
 import { createRoute, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
-import type { ZodType } from 'zod';
+import type { MiddlewareHandler } from 'hono';
+import { ZodObject, type ZodType } from 'zod';
 import type { ErrorCode } from '#core/errors.ts';
 import { type Access, accessGate, describeAccess } from './access.ts';
 import type { ApiEnv } from './api-env.ts';
+import { audited } from './audited.ts';
+import { conditionalRead, conditionalWrite } from './conditional.ts';
 import { problemSchema } from './contract.ts';
+import { idempotencyHeaders, idempotent } from './idempotency.ts';
+import { ifMatchHeaders, ifNoneMatchHeaders } from './preconditions.ts';
 import { invalidFields, problemMediaType, statusesOf, titleOf } from './problem.ts';
 
 type ApiRoute = Omit<RouteConfig, 'middleware' | 'security' | 'description'> & {
@@ -28,20 +33,54 @@ const withBody: readonly ErrorCode[] = ['invalid_request', 'unsupported_media_ty
  */
 export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(declared: R) {
   const { access, errors = [], description, ...config } = declared;
-  const codes: ErrorCode[] = [...everywhere, ...errors];
-  if (!('to' in access && access.to === 'everybody')) codes.push(...withCredential);
+  const isOpen = 'to' in access && access.to === 'everybody';
+  const habits = isOpen ? noHabits : habitsOf(config.method, config.operationId);
+  const codes: ErrorCode[] = [...everywhere, ...errors, ...habits.errors];
+  if (!isOpen) codes.push(...withCredential);
   // A body is refused by its size before anybody asks whether the route wants one.
   if (config.method !== 'get') codes.push('too_large');
-  if (config.request) codes.push(...withInput);
+  if (config.request || habits.headers) codes.push(...withInput);
   if (config.request?.body) codes.push(...withBody);
   const route = {
     ...config,
     description: [description, describeAccess(access)].filter(Boolean).join('\n\n'),
-    middleware: accessGate(access),
-    ...('to' in access && access.to === 'everybody' ? { security: [] } : {}),
-    responses: { ...config.responses, ...refusals(codes) },
+    request: withHeaders(config.request, habits.headers),
+    'x-access': access,
+    middleware: [accessGate(access), ...habits.middleware],
+    ...(isOpen ? { security: [] } : {}),
+    responses: { ...habits.responses, ...config.responses, ...refusals(codes) },
   };
   return createRoute(route) as unknown as Omit<R, 'middleware'> & { path: P; responses: R['responses'] };
+}
+
+interface Habits {
+  readonly headers: ZodObject | undefined;
+  readonly middleware: readonly MiddlewareHandler<ApiEnv>[];
+  readonly errors: readonly ErrorCode[];
+  readonly responses: RouteConfig['responses'];
+}
+
+const noHabits: Habits = { headers: undefined, middleware: [], errors: [], responses: {} };
+
+/** What every route of a method does alike: a new one has it by being declared. */
+function habitsOf(method: string, operationId: string): Habits {
+  if (method === 'get') {
+    const responses = { 304: { description: 'It is as If-None-Match says.' } };
+    return { headers: ifNoneMatchHeaders, middleware: [conditionalRead], errors: [], responses };
+  }
+  if (method === 'post') {
+    const middleware = [audited(operationId), idempotent];
+    return { headers: idempotencyHeaders, middleware, errors: ['conflict', 'unprocessable'], responses: {} };
+  }
+  const middleware = [audited(operationId), conditionalWrite];
+  return { headers: ifMatchHeaders, middleware, errors: ['precondition_failed'], responses: {} };
+}
+
+/** Those of the route's own go before; it may have said more of one. */
+function withHeaders(request: RouteConfig['request'], headers: ZodObject | undefined): RouteConfig['request'] {
+  if (!headers) return request;
+  const own = request?.headers;
+  return { ...request, headers: own instanceof ZodObject ? headers.extend(own.shape) : (own ?? headers) };
 }
 
 /** @param codes those of one HTTP status share one entry */

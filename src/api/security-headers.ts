@@ -35,9 +35,11 @@ export const securityHeaders: MiddlewareHandler<ApiEnv> = async (c, next) => {
   headers.set('permissions-policy', 'camera=(self), microphone=(self), display-capture=(self)');
 };
 
-const exposed = 'etag, location, link, retry-after, accept-patch, accept-post, x-request-id, content-disposition';
+const exposed =
+  'etag, idempotency-replayed, location, link, retry-after, accept-patch, accept-post, x-request-id, content-disposition';
 const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
-const allowedHeaders = 'authorization, content-type, if-match, if-none-match, x-auth-token, x-request-id';
+const allowedHeaders =
+  'authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, x-auth-token, x-request-id';
 
 /**
  * CORS (Fetch standard §3.2) without credentials: who calls from elsewhere sends its own token, never a cookie.

@@ -3,7 +3,7 @@
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { GatewayError } from '#core/errors.ts';
-import type { JoinGrant } from '#core/grants.ts';
+import { type JoinGrant, mediaKinds } from '#core/grants.ts';
 import { randomText } from '#core/ids.ts';
 
 const algorithm = 'HS256';
@@ -18,6 +18,10 @@ const joinClaims = z.object({
   role: z.string().min(1),
   attributes: z.record(z.string(), z.string()),
   exp: z.number(),
+  jti: z.string(),
+  once: z.boolean().optional(),
+  publish: z.array(z.enum(mediaKinds)).optional(),
+  subscribe: z.array(z.enum(mediaKinds)).optional(),
 });
 
 const sessionClaims = z.object({ sub: z.string().min(1) });
@@ -40,8 +44,9 @@ export class SignedTokens {
   }
 
   signJoin(grant: Omit<JoinGrant, 'mayCreateRoom'>): Promise<string> {
-    const { room, user, displayName, role, attributes, expiresAtMs } = grant;
-    return this.#sign('join', { room, name: displayName, role, attributes }, user, expiresAtMs);
+    const { room, user, displayName, role, attributes, expiresAtMs, tokenId, isOneTime, limits } = grant;
+    const claims = { room, name: displayName, role, attributes, ...limits, ...(isOneTime && { once: true }) };
+    return this.#sign('join', claims, user, expiresAtMs, tokenId);
   }
 
   signSession(sessionId: string, expiresAtMs: number): Promise<string> {
@@ -55,10 +60,13 @@ export class SignedTokens {
       return { kind: 'session', sessionId: parseClaims(sessionClaims, payload).sub };
     }
     if (payload.aud !== 'join') throw new GatewayError('unauthorized', 'This token is not one of this server.');
-    const { room, sub, name, role, attributes, exp } = parseClaims(joinClaims, payload);
+    const { room, sub, name, role, attributes, exp, jti, once, publish, subscribe } = parseClaims(joinClaims, payload);
     return {
       kind: 'join',
-      grant: { room, user: sub, displayName: name, role, attributes, expiresAtMs: exp * 1_000, mayCreateRoom: false },
+      grant: {
+        ...{ room, user: sub, displayName: name, role, attributes, expiresAtMs: exp * 1_000, mayCreateRoom: false },
+        ...{ tokenId: jti, isOneTime: once, limits: { publish, subscribe } },
+      },
     };
   }
 
@@ -83,14 +91,20 @@ export class SignedTokens {
     }
   }
 
-  #sign(audience: Audience, claims: JWTPayload, subject: string, expiresAtMs: number): Promise<string> {
+  #sign(
+    audience: Audience,
+    claims: JWTPayload,
+    subject: string,
+    expiresAtMs: number,
+    id = randomText(16),
+  ): Promise<string> {
     return new SignJWT(claims)
       .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
       .setIssuer(issuer)
       .setAudience(audience)
       .setSubject(subject)
       .setIssuedAt()
-      .setJti(randomText(16))
+      .setJti(id)
       .setExpirationTime(Math.floor(expiresAtMs / 1_000))
       .sign(this.#key);
   }

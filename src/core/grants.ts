@@ -57,6 +57,48 @@ export interface JoinGrant {
   readonly expiresAtMs: number;
   /** An administrator's grant may create the room it names. */
   readonly mayCreateRoom: boolean;
+  /** Of the token that it was taken from: what is revoked. */
+  readonly tokenId?: string | undefined;
+  /** Good for one join only. */
+  readonly isOneTime?: boolean | undefined;
+  /** Takes away from what the role gives. */
+  readonly limits?: GrantLimits | undefined;
+  /** Of a token of the application, which names rooms by id or name: these; `*` is all. `room` is one of them then. */
+  readonly rooms?: readonly string[] | undefined;
+}
+
+export const mediaKinds = ['audio', 'video', 'data'] as const;
+type MediaKinds = readonly (typeof mediaKinds)[number][];
+
+/** Kinds that may be sent and received; absent: what the role says. */
+export interface GrantLimits {
+  readonly publish?: MediaKinds | undefined;
+  readonly subscribe?: MediaKinds | undefined;
+}
+
+export function limited(permissions: RolePermissions, limits: GrantLimits | undefined): RolePermissions {
+  const within = (flags: RolePermissions['publish'], kinds: MediaKinds | undefined) =>
+    kinds === undefined
+      ? flags
+      : {
+          audio: flags.audio && kinds.includes('audio'),
+          video: flags.video && kinds.includes('video'),
+          data: flags.data && kinds.includes('data'),
+        };
+  const { publish, subscribe } = permissions;
+  return { ...permissions, publish: within(publish, limits?.publish), subscribe: within(subscribe, limits?.subscribe) };
+}
+
+/** Whether it is for this room. A token of ours knows the id, which outlives the name. */
+export function coversRoom(grant: JoinGrant, room: { readonly id: string; readonly name: string }): boolean {
+  if (grant.rooms === undefined) return grant.room === room.id;
+  const name = room.name.toLowerCase();
+  return grant.rooms.some((one) => one === '*' || one === room.id || one.toLowerCase() === name);
+}
+
+/** What a participant takes over from its grant. */
+export function partyOf({ user, displayName, role, attributes, tokenId, isOneTime, limits }: JoinGrant) {
+  return { user, displayName, role, attributes, tokenId, isOneTime, limits };
 }
 
 export const scopes = [

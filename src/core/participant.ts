@@ -1,7 +1,7 @@
 // Owns: one party in a room, whatever protocol brought it. May import: core only.
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
-import { permissionsOf, type RolePermissions } from './grants.ts';
+import { type GrantLimits, limited, permissionsOf, type RolePermissions } from './grants.ts';
 import { newParticipantId, type ParticipantId, type PublicationId, type SubscriptionId } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { SfuDataProducer, SfuWebRtcTransport, VideoLayers, WebRtcTransportOptions } from './ports.ts';
@@ -29,6 +29,11 @@ export interface ParticipantOptions {
   readonly attributes?: Readonly<Record<string, string>> | undefined;
   /** Egress and bots that nobody is to see in lists. */
   readonly isHidden?: boolean | undefined;
+  /** Of the token that it joined with. */
+  readonly tokenId?: string | undefined;
+  /** That token opens once. */
+  readonly isOneTime?: boolean | undefined;
+  readonly limits?: GrantLimits | undefined;
 }
 
 export type ParticipantEvents = {
@@ -54,6 +59,8 @@ export class Participant extends Owned {
   readonly kind: ParticipantKind;
   readonly user: string;
   readonly isHidden: boolean;
+  readonly tokenId: string | undefined;
+  readonly isOneTime: boolean;
   readonly joinedAtMs = Date.now();
   readonly events = new EventEmitter<ParticipantEvents>();
   readonly publications = new Map<PublicationId, Publication>();
@@ -64,8 +71,13 @@ export class Participant extends Owned {
   readonly #pastPublicationIds = new Set<PublicationId>();
   /** What a moderator has muted: publishing it anew does not lift that. */
   readonly #moderated = new Set<string>();
+  readonly #limits: GrantLimits | undefined;
+  /** Set by whoever removes it and does not mind if it comes back with the same token. */
+  mayReturn = false;
   #displayName: string;
   #role: string;
+  /** Given to it alone: the role's do not touch it. */
+  #hasOwnPermissions = false;
   #permissions: RolePermissions;
   #attributes: Readonly<Record<string, string>>;
   #isHandRaised = false;
@@ -81,7 +93,10 @@ export class Participant extends Owned {
     this.isHidden = options.isHidden ?? false;
     this.#displayName = options.displayName;
     this.#role = options.role;
-    this.#permissions = permissionsOf(room.record.roles, options.role);
+    this.tokenId = options.tokenId;
+    this.isOneTime = options.isOneTime ?? false;
+    this.#limits = options.limits;
+    this.#permissions = limited(permissionsOf(room.record.roles, options.role), options.limits);
     this.#attributes = options.attributes ?? {};
   }
 
@@ -117,8 +132,9 @@ export class Participant extends Owned {
   }): void {
     this.#assertOpen();
     if (change.role !== undefined && change.role !== this.#role) {
-      this.#permissions = permissionsOf(this.room.record.roles, change.role);
+      this.#permissions = limited(permissionsOf(this.room.record.roles, change.role), this.#limits);
       this.#role = change.role;
+      this.#hasOwnPermissions = false;
       this.#endWhatIsNoLongerAllowed();
     }
     if (change.displayName !== undefined) this.#displayName = change.displayName;
@@ -132,6 +148,18 @@ export class Participant extends Owned {
   setPermissions(permissions: RolePermissions): void {
     this.#assertOpen();
     this.#permissions = permissions;
+    this.#hasOwnPermissions = true;
+    this.#endWhatIsNoLongerAllowed();
+    this.events.emit('updated');
+  }
+
+  /** The room's roles have changed. Who has a role that is gone keeps what it gave. */
+  reviewRole(): void {
+    const found = this.room.record.roles.find(({ role }) => role === this.#role);
+    if (!found || this.#hasOwnPermissions || this.isClosed) return;
+    const next = limited(permissionsOf([found], found.role), this.#limits);
+    if (JSON.stringify(next) === JSON.stringify(this.#permissions)) return;
+    this.#permissions = next;
     this.#endWhatIsNoLongerAllowed();
     this.events.emit('updated');
   }

@@ -239,6 +239,7 @@ export class Room extends Owned {
   /** New settings for the running room. Limits hold for who comes from now on; nobody is thrown out by them. */
   applyRecord(record: RoomRecord): void {
     this.#record = record;
+    for (const participant of this.participants.values()) participant.reviewRole();
     this.#reviewEmpty();
     this.reviewLastN();
     this.events.emit('updated');

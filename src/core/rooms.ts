@@ -32,6 +32,7 @@ export type RoomsEvents = {
 };
 
 const recordsCollection = 'rooms';
+const listPageSize = 100;
 /** Claims on names, so that two creations at once cannot both get one: name in lower case to `{roomId}`. */
 const namesCollection = 'room-names';
 
@@ -89,6 +90,17 @@ export class Rooms extends Owned {
 
   async list(page: { after?: string; limit?: number } = {}): Promise<readonly RoomEntry[]> {
     return (await this.#options.store.list<RoomRecord>(recordsCollection, page)).map(entry);
+  }
+
+  /** From the one after this id on, read as they are asked for. */
+  async *all(after = ''): AsyncIterable<RoomEntry> {
+    for (let from = after; ; ) {
+      const page = await this.list({ after: from, limit: listPageSize });
+      yield* page;
+      const last = page.at(-1);
+      if (!last || page.length < listPageSize) return;
+      from = last.record.id;
+    }
   }
 
   /** @throws GatewayError `not_found`, `conflict` (revision, or the new name is taken), `invalid_request` */

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { LimitsConfig } from '#config/schema.ts';
 import { type ErrorCode, GatewayError, toGatewayError } from '#core/errors.ts';
+import { partyOf } from '#core/grants.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -166,10 +167,8 @@ export class SignallingServer extends Owned {
     if (webSocket.readyState !== webSocket.OPEN) throw new GatewayError('closed', 'The socket closed while joining.');
     const participant = room.join({
       kind: 'webrtc',
-      user: grant.user,
+      ...partyOf(grant),
       displayName: data.displayName ?? grant.displayName,
-      role: grant.role,
-      attributes: grant.attributes,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
     const session = new Session({ participant, ice, log: sessionLog, resumeGraceMs, counters: this.#options.counters });

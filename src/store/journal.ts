@@ -1,12 +1,14 @@
-// Owns: the door to what is written down in order: events and deliveries. May import: core, ./…
+// Owns: the door to what is written down in order: events, deliveries, who did what. May import: core, ./…
 import type { Logger } from '#core/ports.ts';
 import { openDatabase } from './database.ts';
+import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteDeliveries } from './sqlite-deliveries.ts';
 import { SqliteEvents } from './sqlite-events.ts';
 
 export interface Journal {
   readonly events: SqliteEvents;
   readonly deliveries: SqliteDeliveries;
+  readonly audit: SqliteAudit;
   close(): void;
 }
 
@@ -20,6 +22,7 @@ export function openJournal(file: string, log: Logger): Journal {
   const events = new SqliteEvents(database);
   return {
     events,
+    audit: new SqliteAudit(database),
     deliveries: new SqliteDeliveries(database, events.epoch),
     close: () => {
       if (database.isOpen) database.close();

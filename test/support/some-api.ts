@@ -28,6 +28,7 @@ import { FakeMedia } from './fake-media.ts';
 import type { FakeSfu } from './fake-sfu.ts';
 import { someEvents } from './some-events.ts';
 import { someRooms } from './some-room.ts';
+import { someSecrets } from './some-secrets.ts';
 
 export interface Call {
   /** Credential. */
@@ -62,7 +63,9 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const config: Config = configSchema.parse({ ...options.config, limits });
   const perMinute = (points: number, what: string) => new MemoryRateLimiter({ points, windowMs: 60_000, what });
   const failures = perMinute(limits.failedLoginsPerMinute, 'wrong credentials');
-  const auth = await Auth.create({ store, rooms, config: config.auth, failures, log });
+  const secrets = someSecrets();
+  const auth = await Auth.create({ store, rooms, config: config.auth, failures, secrets, log });
+  auth.revocations.watch(rooms);
   const media = new FakeMedia();
   const metrics = new Metrics({ rooms, sfu, media, log });
   const health = new Health({ sfu, store, dataFolder: '.', minFreeBytes: 1 });
@@ -71,7 +74,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
   const views = new Views({ media, mixOf: () => Promise.reject(new Error('no phones here')), log });
-  const happenings = await someEvents({ rooms, store, log, config });
+  const happenings = await someEvents({ rooms, store, log, config, secrets });
   const sip = await someSip(calls, { rooms, store, log, config });
   const app = createApi({
     rooms,

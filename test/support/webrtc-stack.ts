@@ -14,6 +14,7 @@ import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openSqliteStore } from '#store/sqlite.ts';
 import { KeepingLog } from './keeping-log.ts';
+import { someSecrets } from './some-secrets.ts';
 
 export interface WebRtcStackOptions extends WebRtcGatewayOptions {
   readonly joinsPerMinute?: number;
@@ -58,7 +59,9 @@ export class WebRtcStack {
     const sfu = await createSfu(config.sfu, { log });
     const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
     const failures = new MemoryRateLimiter({ points: 100, windowMs: 60_000, what: 'wrong credentials' });
-    const auth = await Auth.create({ store, rooms, config: config.auth, failures, log });
+    const secrets = someSecrets();
+    const auth = await Auth.create({ store, rooms, config: config.auth, failures, secrets, log });
+    auth.revocations.watch(rooms);
     const points = options.joinsPerMinute ?? 1_000;
     const shared = {
       rooms,

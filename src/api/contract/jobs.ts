@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { jobReasons } from '#core/job.ts';
-import { count, itemId, page, time } from './pieces.ts';
+import { count, itemId, page, pageQuery, time } from './pieces.ts';
 
 export const jobParams = z.object({ job: itemId });
 
@@ -47,6 +47,11 @@ export const jobSchema = z
     progress: progressSchema.nullable(),
   })
   .meta({ id: 'Job' });
+
+export const jobQuery = pageQuery.extend({
+  kind: z.string().max(32).optional(),
+  state: jobSchema.shape.state.optional(),
+});
 
 export const jobList = page(jobSchema).meta({ id: 'JobList' });
 

@@ -29,6 +29,25 @@ export const keyInput = z
   })
   .meta({ id: 'KeyInput' });
 
+export const keyPatch = z
+  .strictObject({
+    name: shortText.optional(),
+    scopes: z.array(scope).min(1).max(scopes.length).optional(),
+    expiresAt: z.iso.datetime({ offset: true }).nullish(),
+  })
+  .meta({ id: 'KeyPatch', description: 'JSON merge patch (RFC 7396): expiresAt null is never.' });
+
+export const keyRotation = z
+  .strictObject({
+    keepOldMs: z
+      .int()
+      .min(0)
+      .max(30 * 86_400_000)
+      .default(0)
+      .meta({ description: 'So long the old one is good as well.' }),
+  })
+  .meta({ id: 'KeyRotation' });
+
 export const newKeySchema = keySchema
   .extend({ key: z.string().meta({ description: 'The key itself: shown this once.' }) })
   .meta({ id: 'NewKey' });

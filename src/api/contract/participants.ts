@@ -1,7 +1,17 @@
 // Owns: who is in a room. May import: zod, core, ./pieces.
 
 import { z } from 'zod';
-import { itemId, page, permissionShape, permissionsSchema, role, roomParams, shortText, time } from './pieces.ts';
+import {
+  itemId,
+  page,
+  pageQuery,
+  permissionShape,
+  permissionsSchema,
+  role,
+  roomParams,
+  shortText,
+  time,
+} from './pieces.ts';
 
 export const participantParams = z.object({ room: roomParams.shape.room, participant: itemId });
 
@@ -30,6 +40,16 @@ export const participantSchema = z
   .meta({ id: 'Participant' });
 
 export const participantList = page(participantSchema).meta({ id: 'ParticipantList' });
+
+export const participantQuery = pageQuery.extend({
+  kind: participantSchema.shape.kind.optional(),
+  role: role.optional(),
+  user: shortText.optional(),
+});
+
+export const removalQuery = z.object({
+  mayReturn: z.enum(['true', 'false']).default('false').meta({ description: 'Its join token stays good.' }),
+});
 
 export const participantPatch = z
   .strictObject({

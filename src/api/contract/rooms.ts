@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { roomNamePattern } from '#core/ids.ts';
-import { bag, count, limit, page, permissionShape, role, time } from './pieces.ts';
+import { bag, count, limit, page, pageQuery, permissionShape, role, time } from './pieces.ts';
 import { roomSipInput, roomSipPatch, roomSipSchema } from './sip.ts';
 
 const mediaFlagsInput = z.strictObject({
@@ -53,6 +53,11 @@ export const roomSchema = z
     participantCount: count,
   })
   .meta({ id: 'Room' });
+
+export const roomQuery = pageQuery.extend({
+  name: z.string().min(1).max(64).optional().meta({ description: 'Part of the name or title, without case.' }),
+  isActive: z.enum(['true', 'false']).optional(),
+});
 
 export const roomInput = z
   .strictObject({

@@ -3,7 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { GatewayError } from '#core/errors.ts';
 import type { JobId } from '#core/ids.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { jobList, jobParams, jobSchema, pageQuery } from '../contract.ts';
+import { jobList, jobParams, jobQuery, jobSchema } from '../contract.ts';
 import { apiRoute, jsonBody, newRouter } from '../route.ts';
 import { jobView, pageOf } from '../views.ts';
 
@@ -17,7 +17,7 @@ const listRoute = apiRoute({
   summary: 'List jobs',
   description: 'What media workers do now: a job that is over is not kept.',
   access: { scope: 'rooms:read' },
-  request: { query: pageQuery },
+  request: { query: jobQuery },
   responses: { 200: jsonBody(jobList, 'A page of jobs.') },
 });
 
@@ -38,7 +38,11 @@ export function jobRoutes({ ingest }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
 
   app.openapi(listRoute, (c) => {
-    const page = pageOf(jobs.values(), c.req.valid('query'));
+    const { kind, state, ...query } = c.req.valid('query');
+    const wanted = [...jobs.values()].filter(
+      (job) => (kind === undefined || job.spec.kind === kind) && (state === undefined || job.state === state),
+    );
+    const page = pageOf(wanted, query);
     return c.json({ ...page, items: page.items.map(({ info }) => jobView(info)) }, 200);
   });
 

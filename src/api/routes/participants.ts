@@ -2,11 +2,12 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
-  pageQuery,
   participantList,
   participantParams,
   participantPatch,
+  participantQuery,
   participantSchema,
+  removalQuery,
   roomParams,
 } from '../contract.ts';
 import { invalidFields } from '../problem.ts';
@@ -23,7 +24,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'List who is in a room',
   access: { scope: 'rooms:read', participants: 'read' },
-  request: { params: roomParams, query: pageQuery },
+  request: { params: roomParams, query: participantQuery },
   responses: { 200: jsonBody(participantList, 'A page of participants; empty when nobody is there.') },
   errors: ['not_found'],
 });
@@ -59,9 +60,9 @@ const deleteRoute = apiRoute({
   operationId: 'removeParticipant',
   tags,
   summary: 'Remove a participant',
-  description: 'It may come back as long as its join token is good.',
+  description: 'The token that it joined with is revoked, unless it may return.',
   access: { scope: 'rooms:write', participants: 'moderate' },
-  request: { params: participantParams },
+  request: { params: participantParams, query: removalQuery },
   responses: { 204: { description: 'Removed.' } },
   errors: ['not_found'],
 });
@@ -71,7 +72,14 @@ export function participantRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(listRoute, async (c) => {
     const room = await liveRoom(rooms, c.req.valid('param').room);
-    const page = pageOf(room?.visibleParticipants ?? [], c.req.valid('query'));
+    const { kind, role, user, ...query } = c.req.valid('query');
+    const wanted = (room?.visibleParticipants ?? []).filter(
+      (participant) =>
+        (kind === undefined || participant.kind === kind) &&
+        (role === undefined || participant.role === role) &&
+        (user === undefined || participant.user === user),
+    );
+    const page = pageOf(wanted, query);
     return c.json({ ...page, items: page.items.map(participantView) }, 200);
   });
 
@@ -99,6 +107,7 @@ export function participantRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(deleteRoute, async (c) => {
     const participant = await findParticipant(rooms, c.req.valid('param'));
+    participant.mayReturn = c.req.valid('query').mayReturn === 'true';
     await participant.close('kicked');
     return c.body(null, 204);
   });

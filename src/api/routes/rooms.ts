@@ -4,7 +4,16 @@ import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import { defaultRoles } from '#core/grants.ts';
 import type { RoomEntry, RoomPatch } from '#core/rooms.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { metadataSchema, pageQuery, roomInput, roomList, roomParams, roomPatch, roomSchema } from '../contract.ts';
+import {
+  metadataSchema,
+  type RoomResource,
+  roomInput,
+  roomList,
+  roomParams,
+  roomPatch,
+  roomQuery,
+  roomSchema,
+} from '../contract.ts';
 import { mergePatch } from '../merge-patch.ts';
 import { etagOf, ifMatchHeaders, ifNoneMatchHeaders, isNotModified, matchedRevision } from '../preconditions.ts';
 import { invalidFields } from '../problem.ts';
@@ -21,7 +30,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'List rooms',
   access: { scope: 'rooms:read' },
-  request: { query: pageQuery },
+  request: { query: roomQuery },
   responses: { 200: jsonBody(roomList, 'A page of rooms, in order of id.') },
 });
 
@@ -87,9 +96,18 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
   const app = newRouter();
 
   app.openapi(listRoute, async (c) => {
-    const { limit, after } = c.req.valid('query');
-    const found = await rooms.list({ after, limit: limit + 1 });
-    return c.json(nextPage(found.map(view), limit), 200);
+    const { limit, after, name, isActive } = c.req.valid('query');
+    const part = name?.toLowerCase();
+    const isWanted = (room: RoomResource) =>
+      (part === undefined || `${room.name}\n${room.displayName}`.toLowerCase().includes(part)) &&
+      (isActive === undefined || String(room.isActive) === isActive);
+    const found: RoomResource[] = [];
+    for await (const entry of rooms.all(after)) {
+      const room = view(entry);
+      if (isWanted(room)) found.push(room);
+      if (found.length > limit) break;
+    }
+    return c.json(nextPage(found, limit), 200);
   });
 
   app.openapi(createRoute, async (c) => {

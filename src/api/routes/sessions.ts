@@ -54,7 +54,7 @@ export function sessionRoutes({ auth }: ApiOptions): OpenAPIHono<ApiEnv> {
   });
 
   app.openapi(logoutRoute, async (c) => {
-    await auth.logout(c.get('credential'));
+    await auth.logout(c.get('principal'));
     return c.body(null, 204);
   });
 

@@ -1,7 +1,7 @@
 // Owns: /api/rooms/{room}/streams, what is published in a room. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { pageQuery, roomParams, streamList, streamParams, streamPatch, streamSchema } from '../contract.ts';
+import { roomParams, streamList, streamParams, streamPatch, streamQuery, streamSchema } from '../contract.ts';
 import { findStream, liveRoom } from '../room-lookup.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
 import { pageOf, streamView } from '../views.ts';
@@ -15,7 +15,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'List what is published in a room',
   access: { scope: 'rooms:read', participants: 'read' },
-  request: { params: roomParams, query: pageQuery },
+  request: { params: roomParams, query: streamQuery },
   responses: { 200: jsonBody(streamList, 'A page of streams; empty when nobody is there.') },
   errors: ['not_found'],
 });
@@ -62,10 +62,15 @@ export function streamRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(listRoute, async (c) => {
     const room = await liveRoom(rooms, c.req.valid('param').room);
-    const page = pageOf(
-      [...(room?.publications() ?? [])].filter(({ isClosed }) => !isClosed),
-      c.req.valid('query'),
+    const { kind, source, participant, ...query } = c.req.valid('query');
+    const wanted = [...(room?.publications() ?? [])].filter(
+      (stream) =>
+        !stream.isClosed &&
+        (kind === undefined || stream.kind === kind) &&
+        (source === undefined || stream.source === source) &&
+        (participant === undefined || stream.participant.id === participant),
     );
+    const page = pageOf(wanted, query);
     return c.json({ ...page, items: page.items.map(streamView) }, 200);
   });
 

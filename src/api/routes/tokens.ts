@@ -1,10 +1,14 @@
 // Owns: /api/rooms/{room}/tokens, leave to join a room. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import { randomText } from '#core/ids.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { roomParams, tokenInput, tokenSchema } from '../contract.ts';
+import { roomParams, tokenInput, tokenParams, tokenSchema } from '../contract.ts';
 import { invalidFields } from '../problem.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
 import { timeText } from '../views.ts';
+
+/** Nobody can revoke what it cannot guess. */
+const tokenIdLength = 16;
 
 const createRoute = apiRoute({
   method: 'post',
@@ -12,11 +16,25 @@ const createRoute = apiRoute({
   operationId: 'createToken',
   tags: ['Tokens'],
   summary: 'Make a join token',
-  description: 'For one user, one role and this room. It cannot be taken back before it expires.',
+  description:
+    'For one user, one role and this room. It is good until it expires, is revoked, or a moderator removes who came with it.',
   access: { scope: 'tokens:write' },
   request: { params: roomParams, body: jsonInput(tokenInput) },
   responses: { 201: jsonBody(tokenSchema, 'The token, and the page that uses it.') },
   errors: ['not_found'],
+});
+
+const revokeRoute = apiRoute({
+  method: 'delete',
+  path: '/api/tokens/{token}',
+  operationId: 'revokeToken',
+  tags: ['Tokens'],
+  summary: 'Revoke a join token',
+  description:
+    'Nobody joins with it from now on; who is in stays. A token that an API key has signed is KEY:JTI here, one of an issuer issuer:ISSUER:JTI.',
+  access: { scope: 'tokens:write' },
+  request: { params: tokenParams },
+  responses: { 204: { description: 'Revoked, whether it was ever made or not.' } },
 });
 
 export function tokenRoutes({ rooms, auth, config }: ApiOptions): OpenAPIHono<ApiEnv> {
@@ -24,25 +42,34 @@ export function tokenRoutes({ rooms, auth, config }: ApiOptions): OpenAPIHono<Ap
 
   app.openapi(createRoute, async (c) => {
     const { record } = await rooms.get(c.req.valid('param').room);
-    const { user, name, role, attributes, ttlMs } = c.req.valid('json');
+    const { user, name, role, attributes, ttlMs, once, publish, subscribe } = c.req.valid('json');
     if (!record.roles.some((known) => known.role === role)) {
       const message = `is none of this room; it has ${record.roles.map((known) => known.role).join(', ')}`;
       throw invalidFields('body', [{ path: ['role'], message }]);
     }
     const expiresAtMs = Date.now() + (ttlMs ?? config.auth.tokenTtlMs);
+    const id = randomText(tokenIdLength);
     const token = await auth.createJoinToken({
+      tokenId: id,
       room: record.id,
       user,
       displayName: name ?? user,
       role,
       attributes: attributes ?? {},
       expiresAtMs,
+      isOneTime: once,
+      limits: { publish, subscribe },
     });
     const base = config.http.publicUrl ?? c.get('origin');
     const url = new URL(`/r/${record.name}`, base);
     url.hash = `token=${token}`;
     c.header('cache-control', 'no-store');
-    return c.json({ token, url: url.href, expiresAt: timeText(expiresAtMs) }, 201);
+    return c.json({ id, token, url: url.href, expiresAt: timeText(expiresAtMs) }, 201);
+  });
+
+  app.openapi(revokeRoute, async (c) => {
+    await auth.revocations.revoke(c.req.valid('param').token);
+    return c.body(null, 204);
   });
 
   return app;

@@ -1,0 +1,45 @@
+// Owns: entity tags of what has no revision: by its content. May import: core, ./preconditions.
+import type { MiddlewareHandler } from 'hono';
+import { GatewayError } from '#core/errors.ts';
+import type { ApiEnv } from './api-env.ts';
+import { sha256 } from './api-keys.ts';
+import { hasTag, isTagKnown } from './preconditions.ts';
+
+const tagLength = 16;
+
+/** Gives every JSON answer of a read an ETag, and answers 304 to who has it (RFC 9110 §13.1.2). */
+export const conditionalRead: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  await next();
+  const { res } = c;
+  if (res.status !== 200 || !/^application\/json/.test(res.headers.get('content-type') ?? '')) return;
+  const etag =
+    res.headers.get('etag') ??
+    `"${sha256(await res.clone().text())
+      .toString('base64url')
+      .slice(0, tagLength)}"`;
+  if (!isTagKnown(c.req.header('if-none-match'), etag)) {
+    res.headers.set('etag', etag);
+    return;
+  }
+  // Assigning a response to a context that has one merges the headers; the body and its headers must go.
+  c.res = undefined;
+  c.res = new Response(null, { status: 304, headers: { etag } });
+};
+
+/**
+ * Reads what is to be changed as its reader would, and refuses when that is not what `If-Match` names. What has revisions
+ * is compared once more where it is written, so that nobody slips in between.
+ */
+export const conditionalWrite: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const wanted = c.req.header('if-match');
+  if (wanted === undefined || wanted.trim() === '*') return next();
+  const { pathname, origin } = new URL(c.req.url);
+  const headers = { authorization: `Bearer ${c.get('credential')}` };
+  const now = await c.get('inside')(new Request(`${origin}${pathname}`, { headers }));
+  const etag = now.headers.get('etag');
+  // What cannot be read here by itself is the handler's to refuse.
+  if (now.status === 200 && etag !== null && !hasTag(wanted, etag)) {
+    throw new GatewayError('precondition_failed', 'It has changed since you read it; read it again.');
+  }
+  return next();
+};

@@ -1,0 +1,32 @@
+// Owns: who did what, by which door. Pure. May import: core only.
+
+export interface AuditEntry {
+  readonly atMs: number;
+  /** `key:ID`, `session:ID`, `participant:USER` or `anonymous`. */
+  readonly actor: string;
+  /** Name of the key or user. */
+  readonly name: string;
+  /** Operation of the API: `deleteRoom`. */
+  readonly action: string;
+  /** Path of the request: which room, key … */
+  readonly target: string;
+  /** HTTP status: whether it was done. */
+  readonly status: number;
+  readonly address: string;
+  readonly requestId: string;
+}
+
+export interface AuditQuery {
+  readonly after: number;
+  readonly limit: number;
+  readonly actor?: string | undefined;
+  readonly action?: string | undefined;
+}
+
+export interface AuditStorePort {
+  append(entry: AuditEntry): void;
+  /** In order. */
+  read(query: AuditQuery): readonly (AuditEntry & { readonly id: number })[];
+  /** @returns how many */
+  prune(olderThanMs: number): number;
+}
