@@ -204,7 +204,8 @@ class ContractCheck {
   }
 
   check(method: string, pathAndQuery: string, { status, headers, json, text }: Answer): void {
-    const path = pathAndQuery.split(/[?#]/, 1)[0] ?? '';
+    // As the client sends it: `..` and the like are resolved before.
+    const path = new URL(pathAndQuery, 'http://gateway.test').pathname;
     const what = `${method} ${path} → ${status} ${text.slice(0, 300)}`;
     if (status >= 400 && method !== 'HEAD' && !(status === 503 && path === '/ready')) {
       if (!headers.get('content-type')?.startsWith('text/html')) {
