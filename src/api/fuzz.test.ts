@@ -92,6 +92,7 @@ const samples: Record<string, object> = {
   'PUT /api/sip/dispatch-rules/{rule}': { pattern: '\\d+', reject: { status: 603, reason: 'No.' } },
   'POST /api/sip/dispatch/simulate': { to: 'sip:demo@host' },
   'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
+  'PATCH /api/rooms/{room}/views/{view}': {},
   'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
   'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },
   'POST /api/webhooks/{webhook}/rotate-secret': { keepOldMs: 0 },
@@ -156,7 +157,15 @@ test(
       const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
       const [known] = sip.rules.all;
       const { id: rule } = known ?? (await sip.rules.create({ number: '+49', room: 'demo' }));
-      ids = { ...ids, sipCall, rule, streamKey: streamKey.id, streamingIn: camera.record.id, job: job ?? 'none' };
+      ids = {
+        ...ids,
+        view: 'common',
+        sipCall,
+        rule,
+        streamKey: streamKey.id,
+        streamingIn: camera.record.id,
+        job: job ?? 'none',
+      };
     };
 
     /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */
