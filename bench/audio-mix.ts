@@ -1,6 +1,6 @@
 // Measures the audio mix: CPU of one media worker by the number of phones, beside Janus AudioBridge where it is installed
 // (Debian: janus), under the same load in the same run. Wants gcc for the load generator.
-// Run: node scripts/run.mjs node bench/audio-mix.ts [--legs 400] [--seconds 10] [--janus-legs 60]
+// Run: node scripts/run.mjs node bench/audio-mix.ts [--legs 400] [--seconds 10] [--janus-legs 60] [--saturate]
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     'janus-legs': { type: 'string', default: '60' },
     only: { type: 'string' },
+    /** Then as many legs as ought to fill 80 % of a core, to see that they are held rather than to reckon it. */
+    saturate: { type: 'boolean', default: false },
     /** Loaded into the measured process, to profile it; told by SIGUSR2 when to begin. */
     import: { type: 'string' },
   },
@@ -33,6 +35,8 @@ const warmSeconds = 3;
 const folder = mkdtempSync(join(tmpdir(), 'audio-mix-'));
 const loadPort = 11_998;
 const firstPort = 12_000;
+/** Of the load generator. */
+const maxLegs = 8_192;
 
 interface Row {
   readonly name: string;
@@ -281,6 +285,11 @@ try {
     const legs = Number(values.legs);
     const ours = await startOurs(legs, row.codec, payloadTypes[row.codec]);
     const own = show('ours', legs, await measure(ours, row).finally(() => ours.stop()));
+    if (values.saturate) {
+      const many = Math.min(maxLegs, Math.floor(own * 0.8));
+      const full = await startOurs(many, row.codec, payloadTypes[row.codec]);
+      show('held', many, await measure(full, row).finally(() => full.stop()));
+    }
     const peerLegs = Number(values['janus-legs']);
     if (!existsSync('/usr/bin/janus') || peerLegs === 0) continue;
     const janus = await startJanus(peerLegs, row.codec, payloadTypes[row.codec]);

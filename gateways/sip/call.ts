@@ -80,6 +80,7 @@ export class SipCall extends Owned implements Call {
       end: this.#end,
       isMuted: leg?.isMuted ?? false,
       isHeld: leg?.isHeld ?? false,
+      gainDb: leg?.gainDb ?? 0,
       isHeldByPeer: !this.isClosed && parameters !== undefined && !/^send/.test(parameters.direction),
       isEncrypted: parameters?.srtp !== undefined || this.#path !== undefined,
       codec: leg?.stats?.codec ?? parameters?.send.codec,
@@ -270,6 +271,10 @@ export class SipCall extends Owned implements Call {
     if (leg.isMuted === isMuted) return;
     leg.setMuted(isMuted);
     this.#announcer?.say(isMuted ? 'muted' : 'unmuted');
+  }
+
+  setGain(gainDb: number): void {
+    this.#connected().leg.setGain(gainDb);
   }
 
   async setHeld(isHeld: boolean): Promise<void> {

@@ -195,7 +195,15 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
       ...{ from, to: withoutPin(uri), displayName, sipCallId: callId, participantId: undefined },
       ...{ startedAtMs: atMs, answeredAtMs: undefined, endedAtMs: atMs },
       end: { by: 'us', reason: code, message, code, sipStatus: statusOf(error) },
-      ...{ isMuted: false, isHeld: false, isHeldByPeer: false, isEncrypted: false, codec: undefined, digits: '' },
+      ...{
+        isMuted: false,
+        isHeld: false,
+        gainDb: 0,
+        isHeldByPeer: false,
+        isEncrypted: false,
+        codec: undefined,
+        digits: '',
+      },
       stats: undefined,
     });
   }

@@ -37,6 +37,8 @@ export interface CallInfo {
   readonly end: CallEnd | undefined;
   readonly isMuted: boolean;
   readonly isHeld: boolean;
+  /** How much louder it is heard in the mix, -40..20. */
+  readonly gainDb: number;
   /** The other side holds us. */
   readonly isHeldByPeer: boolean;
   readonly isEncrypted: boolean;
@@ -83,6 +85,8 @@ export interface Call {
   /** Settles when it is connected or has ended. */
   settled(timeoutMs: number): Promise<void>;
   setMuted(isMuted: boolean): void;
+  /** @throws GatewayError `closed` */
+  setGain(gainDb: number): void;
   /** @throws GatewayError `upstream_refused`, `closed` */
   setHeld(isHeld: boolean): Promise<void>;
   /** @throws GatewayError `invalid_request`, `upstream_refused`, `closed` */

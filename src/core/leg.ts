@@ -98,6 +98,9 @@ export class Leg extends Owned {
   get isMuted(): boolean {
     return this.#isMuted;
   }
+  get gainDb(): number {
+    return this.#gainDb;
+  }
   get isHeld(): boolean {
     return this.#isHeld;
   }

@@ -13,7 +13,7 @@ export class FakeCall implements Call {
       ...{ id: newCallId(), direction: 'outbound', state: 'ringing', from, to, displayName: to },
       ...{ roomId, roomName: undefined },
       ...{ sipCallId: undefined, participantId: undefined, startedAtMs: Date.now(), answeredAtMs: undefined },
-      ...{ endedAtMs: undefined, end: undefined, isMuted: false, isHeld: false, isHeldByPeer: false },
+      ...{ endedAtMs: undefined, end: undefined, isMuted: false, isHeld: false, gainDb: 0, isHeldByPeer: false },
       ...{ isEncrypted: false, codec: undefined, digits: '', stats: undefined },
     };
   }
@@ -24,6 +24,10 @@ export class FakeCall implements Call {
   setMuted(isMuted: boolean): void {
     this.#assertOn();
     this.info = { ...this.info, isMuted };
+  }
+
+  setGain(gainDb: number): void {
+    this.info = { ...this.info, gainDb };
   }
 
   async setHeld(isHeld: boolean): Promise<void> {

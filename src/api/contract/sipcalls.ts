@@ -48,6 +48,7 @@ export const sipCallSchema = z
       .nullable(),
     isMuted: z.boolean(),
     isHeld: z.boolean().meta({ description: 'We hold it: it is not heard and hears music.' }),
+    gainDb: z.number().meta({ description: 'How much louder it is heard in the mix.' }),
     isHeldByPeer: z.boolean(),
     isEncrypted: z.boolean(),
     codec: z.enum(legCodecs).nullable(),
@@ -94,6 +95,7 @@ export const sipCallPatch = z
   .strictObject({
     isMuted: z.boolean().optional(),
     isHeld: z.boolean().optional(),
+    gainDb: z.number().min(-40).max(20).optional().meta({ description: 'How much louder it is heard in the mix.' }),
     dtmf: digits.optional().meta({ description: 'Keys to press now.' }),
   })
   .meta({ id: 'SipCallPatch' });

@@ -117,8 +117,9 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
 
   app.openapi(patchRoute, async (c) => {
     const call = await find(c.req.valid('param'));
-    const { isMuted, isHeld, dtmf } = c.req.valid('json');
+    const { isMuted, isHeld, gainDb, dtmf } = c.req.valid('json');
     if (isMuted !== undefined) call.setMuted(isMuted);
+    if (gainDb !== undefined) call.setGain(gainDb);
     if (isHeld !== undefined) await call.setHeld(isHeld);
     if (dtmf !== undefined) await call.sendDtmf(dtmf);
     return c.json(view(call), 200);
