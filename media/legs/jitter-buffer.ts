@@ -266,10 +266,11 @@ export class JitterBuffer {
     if (delayMs > this.#targetMs + frameMs * 1.25) {
       this.#excessFrames += 1;
       // We have stalled: what would be heard so late, and go on being late for seconds, is better not heard.
-      const isFar = delayMs > maxTargetMs * 2;
+      const backlogMs = this.#backlogMs;
+      const isFar = backlogMs > maxTargetMs * 2;
       if (this.#excessFrames < (isQuiet || isFar ? 5 : 50)) return;
       this.#excessFrames = 0;
-      this.#skip(isFar ? Math.round((delayMs - this.#targetMs) / frameMs) : 1, frameTicks);
+      this.#skip(isFar ? Math.round((backlogMs - this.#targetMs) / frameMs) : 1, frameTicks);
     } else {
       this.#excessFrames = 0;
       if (delayMs < this.#targetMs - frameMs) {
@@ -277,6 +278,11 @@ export class JitterBuffer {
         this.#isStretching = true;
       }
     }
+  }
+
+  /** From what is played to what came last: a path that has become slower does not make it longer. */
+  get #backlogMs(): number {
+    return this.isEmpty ? 0 : ((this.#timestampOf(this.#highestSeq) - this.#playTicks) * 1_000) / this.#clockRateHz;
   }
 
   #skip(frames: number, frameTicks: number): void {

@@ -16,7 +16,7 @@ const opened: { close(): unknown }[] = [];
 
 beforeAll(async () => {
   gateway = await startGateway({
-    sip: { isEnabled: true, hosts: ['127.0.0.1', '::1'] },
+    sip: { isEnabled: true, access: 'open', hosts: ['127.0.0.1', '::1'] },
     mix: { loudest: 8 },
     rtp: { listenAddress: '127.0.0.1', firstPort: 43_600, lastPort: 43_799 },
   });

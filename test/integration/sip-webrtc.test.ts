@@ -17,7 +17,7 @@ const opened: { close(): unknown }[] = [];
 
 beforeAll(async () => {
   gateway = await startGateway({
-    sip: { isEnabled: true },
+    sip: { isEnabled: true, access: 'open' },
     https: { isEnabled: true, port: 0 },
     rtp: { listenAddress: '127.0.0.1', firstPort: 43_400, lastPort: 43_599 },
   });

@@ -6,6 +6,7 @@ const audio = new AudioContext({ sampleRate });
 const events = [];
 let session;
 let heard = [];
+let source;
 let agent;
 
 const recorder = `registerProcessor('recorder', class extends AudioWorkletProcessor {
@@ -20,7 +21,10 @@ async function keep(stream) {
   await element.play();
   const node = new AudioWorkletNode(audio, 'recorder');
   node.port.onmessage = ({ data }) => heard.push(data);
-  new MediaStreamAudioSourceNode(audio, { mediaStream: stream }).connect(node);
+  // After hold the track comes again: heard twice it would be nonsense.
+  source?.disconnect();
+  source = new MediaStreamAudioSourceNode(audio, { mediaStream: stream });
+  source.connect(node);
 }
 
 function speak(toneHz, dbov) {
