@@ -8,6 +8,7 @@ import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
+import { tapCalls } from '#api/event-taps.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
@@ -289,6 +290,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
   await openPushGateways(config, ingest.pushes, certificate, log, pushGateways);
   if (config.sip.isEnabled) await listening('sip', sip.listen(certificate));
+  tapCalls(sip.events, eventParts.eventLog);
   eventParts.eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, pushGateways },

@@ -76,7 +76,8 @@ export function sayInRoom(participant: Participant | undefined, question: SipQue
     throw new GatewayError('unsupported_media_type', 'Messages are text/plain.');
   }
   if (!participant || participant.isClosed) throw new GatewayError('closed', 'The phone is not in the room.');
-  participant.room.sendChat(participant, 'all', question.body);
+  // Many end it with a line break.
+  participant.room.sendChat(participant, 'all', question.body.trimEnd());
 }
 
 /** Text in pieces that fit into one request each, cut between characters. */

@@ -24,6 +24,11 @@ export function hostAddressOf(uri: string): string {
   return isIP(host) === 0 ? '192.0.2.1' : host;
 }
 
+/** `alice@pbx.example` of a SIP address, without port and parameters; empty for what has no user. */
+export function partyOf(uri: string): string {
+  return (/^sips?:([^@;]+@(?:\[[^\]]*\]|[^:;>]+))/i.exec(uri)?.[1] ?? '').toLowerCase();
+}
+
 /** PINs that were dialled or pressed (SIP INFO) are no business of who looks at a ladder. */
 export function withoutKeys(text: string): string {
   return text

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Call, type CallEnd, type CallInfo, type CallState, newCallId } from '#core/call.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
@@ -10,6 +11,7 @@ import { Announcer } from './announcer.ts';
 import { CallChat, sayInRoom } from './call-chat.ts';
 import { callEnds, endOfDialog, gateEnds } from './call-ends.ts';
 import type { SipCallOptions } from './call-options.ts';
+import { partyOf } from './call-texts.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
 import { digitsOf } from './info-digits.ts';
@@ -35,6 +37,8 @@ const maxFarewellMs = 6_000;
  */
 export class SipCall extends Owned implements Call {
   readonly id = newCallId();
+  /** Its state, mute or hold has changed. */
+  readonly events = new EventEmitter<{ changed: [] }>();
   readonly #options: SipCallOptions;
   readonly #log: Logger;
   readonly #startedAtMs = Date.now();
@@ -185,6 +189,7 @@ export class SipCall extends Owned implements Call {
     if (!dialog || this.#state === 'connected') return;
     this.#state = 'connected';
     this.#settled.resolve();
+    this.events.emit('changed');
     void new CallChat({ participant, dialog, log: this.#log });
     if (!this.#leg || !hasPrompts) return;
     const greeting: PromptName[] = direction === 'outbound' ? [] : gate ? ['joined'] : ['welcome'];
@@ -213,7 +218,9 @@ export class SipCall extends Owned implements Call {
   }
 
   ringing(): void {
-    if (this.#state === 'dialing') this.#state = 'ringing';
+    if (this.#state !== 'dialing') return;
+    this.#state = 'ringing';
+    this.events.emit('changed');
   }
 
   /** @param isOfferOpen the ACK is to bring the answer to our offer */
@@ -229,8 +236,11 @@ export class SipCall extends Owned implements Call {
       void dialog.bye();
       return;
     }
-    if (!this.#isPastGate) this.#state = 'asking';
     this.#answeredAtMs = Date.now();
+    if (!this.#isPastGate) {
+      this.#state = 'asking';
+      this.events.emit('changed');
+    }
     const { maxDurationMs } = this.#options.settings;
     this.#limitTimer = setTimeout(() => this.finish(callEnds.maxDuration, ['goodbye']), maxDurationMs).unref();
     this.#log.info({ from: this.#options.from, to: this.#options.to }, 'call answered');
@@ -270,6 +280,7 @@ export class SipCall extends Owned implements Call {
     const { leg } = this.#connected();
     if (leg.isMuted === isMuted) return;
     leg.setMuted(isMuted);
+    this.events.emit('changed');
     this.#announcer?.say(isMuted ? 'muted' : 'unmuted');
   }
 
@@ -286,6 +297,7 @@ export class SipCall extends Owned implements Call {
       const answer = await dialog.reinvite(speech.offer());
       if (answer.status >= 300) throw refusedBy(answer);
       this.speak(speech.accept(answer.body));
+      this.events.emit('changed');
     } catch (error) {
       speech.want(isHeld ? 'sendrecv' : 'sendonly');
       if (!leg.isClosed) leg.setHold(!isHeld);
@@ -367,7 +379,8 @@ export class SipCall extends Owned implements Call {
   /** Whether a request outside of its dialog can be taken for this phone's. */
   isFrom(uri: string, address: string): boolean {
     const { from, direction, sourceAddress } = this.#options;
-    return direction === 'inbound' && this.#state === 'connected' && from === uri && sourceAddress === address;
+    const isSame = partyOf(from) !== '' && partyOf(from) === partyOf(uri);
+    return direction === 'inbound' && this.#state === 'connected' && isSame && sourceAddress === address;
   }
 
   /** @throws GatewayError as `sayInRoom()` */

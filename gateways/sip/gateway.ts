@@ -1,7 +1,8 @@
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SipConfig } from '#config/schema.ts';
-import { type CallInfo, type CallsPort, type DialOptions, newCallId } from '#core/call.ts';
+import { type CallEvents, type CallInfo, type CallsPort, type DialOptions, newCallId } from '#core/call.ts';
 import type { CallRecords } from '#core/call-records.ts';
 import { dialledOf, withoutPin } from '#core/dispatch.ts';
 import type { DispatchRules } from '#core/dispatch-rules.ts';
@@ -46,6 +47,7 @@ const maxPastCalls = 500;
 /** Calls that come in become participants of rooms; the API makes others that go out. */
 export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly name = 'sip';
+  readonly events = new EventEmitter<CallEvents>();
   readonly rules: DispatchRules;
   readonly pins: RoomPins;
   readonly door: SipDoor;
@@ -190,7 +192,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   #noteRefused({ uri, callId }: InboundCall, { uri: from, displayName }: Caller, error: GatewayError): void {
     const atMs = Date.now();
     const { code, message } = error;
-    this.#ports.records.add({
+    this.#record({
       ...{ id: newCallId(atMs), direction: 'inbound', state: 'ended', roomId: undefined, roomName: undefined },
       ...{ from, to: withoutPin(uri), displayName, sipCallId: callId, participantId: undefined },
       ...{ startedAtMs: atMs, answeredAtMs: undefined, endedAtMs: atMs },
@@ -235,9 +237,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
       new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs }, log: this.#log }),
     );
     this.#live.add(call);
+    this.events.emit('started', call.info);
+    call.events.on('changed', () => this.events.emit('updated', call.info));
     void call.done.then(() => {
       this.#live.delete(call);
-      this.#ports.records.add(call.info);
+      this.#record(call.info);
       this.#past.push(call);
       if (this.#past.length > maxPastCalls) this.#past.shift();
     });
@@ -251,6 +255,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     if (this.#live.size >= this.#ports.config.maxCalls) {
       throw new GatewayError('overloaded', `There are ${this.#live.size} calls, the most that sip.maxCalls allows.`);
     }
+  }
+
+  #record(info: CallInfo): void {
+    this.records.add(info);
+    this.events.emit('ended', info);
   }
 
   #asked(request: InboundRequest): void {

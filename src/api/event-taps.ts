@@ -1,11 +1,13 @@
 // Owns: telling the event log what happens in rooms and media work, as the API shows it. May import: core, ./views.
 import type { EventEmitter } from 'node:events';
+import type { CallEvents, CallInfo } from '#core/call.ts';
 import type { EventRoom, EventSink, EventType } from '#core/gateway-events.ts';
 import type { Job, JobHost } from '#core/job.ts';
 import type { Participant } from '#core/participant.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { Publication } from '#core/track.ts';
+import { callView } from './call-view.ts';
 import { jobView, participantView, roomView, streamView } from './views.ts';
 
 /** Of whoever runs jobs. */
@@ -69,6 +71,7 @@ function tapRoom(room: Room, sink: EventSink): void {
     shown.delete(id);
     emit('stream.unpublished', { id, kind, source, participantId: participant.id, user: participant.user, reason });
   });
+  room.events.on('dtmfReceived', ({ id, user }, digit) => emit('digit.pressed', { participantId: id, user, digit }));
   room.events.on('chatSent', ({ id, from, to, sentAtMs }) =>
     // What people say to each other is theirs: the text stays in the room.
     emit('message.sent', { id, from: from?.id ?? null, to, sentAt: new Date(sentAtMs).toISOString() }),
@@ -81,6 +84,18 @@ function participantFacts(participant: Participant): unknown {
 }
 
 const streamFacts = ({ isMuted, isMutedByModerator }: Publication): unknown => [isMuted, isMutedByModerator];
+
+/** Phones: from the first ring to the record. One that was refused at the door has an end and no beginning. */
+export function tapCalls(calls: EventEmitter<CallEvents>, sink: EventSink): void {
+  const emit = (type: EventType) => (info: CallInfo) => {
+    const { roomId, roomName } = info;
+    const room = roomId !== undefined && roomName !== undefined ? { id: roomId, name: roomName } : undefined;
+    sink.emit(type, { ...callView(info) }, room);
+  };
+  calls.on('started', emit('call.started'));
+  calls.on('updated', emit('call.updated'));
+  calls.on('ended', emit('call.ended'));
+}
 
 export function tapJobs(runner: EventEmitter<JobRunnerEvents>, rooms: Rooms, sink: EventSink): void {
   runner.on('jobStarted', (job, host) => {

@@ -68,6 +68,14 @@ export interface DialOptions {
   readonly language?: PromptLanguage | undefined;
 }
 
+/** Of all calls. */
+export type CallEvents = {
+  started: [info: CallInfo];
+  /** Its state, mute or hold; not its figures. */
+  updated: [info: CallInfo];
+  ended: [info: CallInfo];
+};
+
 /** One message of a call, without credentials. */
 export interface CallMessage {
   readonly atMs: number;

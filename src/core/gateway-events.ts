@@ -7,6 +7,8 @@ export const eventTypes = [
   ...(['participant.waiting', 'participant.admitted', 'participant.refused'] as const),
   ...(['stream.published', 'stream.updated', 'stream.unpublished'] as const),
   ...(['message.sent'] as const),
+  // A key on a phone that is in the room; what it types at the door is no event.
+  ...(['digit.pressed'] as const),
   ...(['job.started', 'job.changed', 'job.ended'] as const),
   ...(['call.started', 'call.updated', 'call.ended'] as const),
   ...(['recording.started', 'recording.updated', 'recording.ended'] as const),

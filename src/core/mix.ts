@@ -16,6 +16,8 @@ import type { Publication, Subscription } from './track.ts';
 const levelUri = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 /** A mix that nobody needs is kept so long: the next caller need not wait for its job. */
 const lingerMs = 5_000;
+/** After the room has closed; longer than any goodbye. */
+const farewellMs = 8_000;
 
 export interface MixOptions {
   readonly room: Room;
@@ -75,11 +77,28 @@ export class Mix extends Owned implements JobHost {
     this.#self = room.join({ kind: 'bot', user: 'mixer', displayName: 'Mixer', role, isHidden: true });
     this.#self.setPermissions({ publish: all, subscribe: all, chat: false, moderate: false });
     this.#self.events.on('mediaRestarted', () => void this.#relink());
-    void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
+    void this.#self.done.then((reason) => this.#endWith(reason));
     const { events } = room;
     events.on('publicationAdded', this.#admit);
     events.on('publicationRemoved', this.#forget);
     this.#reviewUse();
+  }
+
+  /** Whoever is on the phone is told that the room has closed: their legs say goodbye, then hang up. */
+  #endWith(reason: CloseReason): void {
+    if (!this.room.signal.aborted || this.legs.size === 0) {
+      void this.close(reason === 'requested' ? 'parent_closed' : reason);
+      return;
+    }
+    const end = () => void this.close('parent_closed');
+    const timer = setTimeout(end, farewellMs).unref();
+    for (const leg of this.legs.values()) {
+      void leg.done.then(() => {
+        if (this.legs.size > 0) return;
+        clearTimeout(timer);
+        end();
+      });
+    }
   }
 
   get media(): SfuRoom {

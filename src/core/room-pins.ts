@@ -10,8 +10,8 @@ const generatedLength = 6;
 
 const newPin = (): string => String(randomInt(0, 10 ** generatedLength)).padStart(generatedLength, '0');
 
-/** `123456` as people read it out: `123 456`. */
-export const spokenPin = (pin: string): string => pin.replaceAll(/(\d{3})(?=\d)/g, '$1 ');
+/** The generated `123456` as people read it out: `123 456`. */
+export const spokenPin = (pin: string): string => pin.replaceAll(/(\d{3})(?=\d{2})/g, '$1 ');
 
 /** In a time that says nothing of how much of it is right. */
 export function isSamePin(typed: string, pin: string): boolean {

@@ -374,6 +374,8 @@ export interface EventMap {
   dataSubscriptionEnded: { readonly subscriptionId: string };
   activeSpeaker: { readonly participantId: string | null };
   chat: ChatInfo;
+  /** A phone in the room pressed a key: `0`-`9`, `*`, `#`, `A`-`D`. */
+  digitPressed: { readonly participantId: string; readonly digit: string };
   roomUpdated: { readonly room: RoomInfo };
   /** The media worker died: make transports, publications and subscriptions again, now. */
   restart: Record<string, never>;

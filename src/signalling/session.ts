@@ -224,6 +224,7 @@ export class Session extends Owned {
         dataPublicationRemoved: ({ id, participant: owner }) => {
           this.#emit('dataPublicationRemoved', { publicationId: id, participantId: owner.id });
         },
+        dtmfReceived: ({ id: participantId }, digit) => this.#emit('digitPressed', { participantId, digit }),
         activeSpeakerChanged: (participantId) => this.#emit('activeSpeaker', { participantId }),
         levelsMeasured: (levels) => {
           this.#emitTransient('levels', {

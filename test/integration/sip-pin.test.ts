@@ -1,27 +1,18 @@
 // A phone at the door of a room: what it hears, what it types, and what becomes of it.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, test } from 'vitest';
 import type { RoomDialIn, SipCallResource } from '#api/contract.ts';
-import type { PromptName } from '#core/leg-media.ts';
-import type { Participant } from '#core/participant.ts';
-import type { Room } from '#core/room.ts';
-import { startGateway, type TestGateway } from '#test/support/gateway.ts';
-import { PhonePeer } from '#test/support/phone-peer.ts';
-import { likeness } from '#test/support/prompt-match.ts';
 import {
-  ack,
-  ackFailure,
-  bye,
-  invite,
-  pause,
-  recv,
-  recvRequest,
-  request,
-  response,
-  sipp,
-  startSipp,
-} from '#test/support/sipp.ts';
+  byeComes,
+  callWithPhone,
+  hangUp,
+  nextPhone,
+  refusedWith,
+  sipAddressOf,
+  untilHeard,
+} from '#test/support/calling-phone.ts';
+import { startGateway, type TestGateway } from '#test/support/gateway.ts';
+import { bye, pause, recv, recvRequest, request, response, sipp } from '#test/support/sipp.ts';
 
 let gateway: TestGateway;
 let target: string;
@@ -33,7 +24,7 @@ beforeAll(async () => {
     sip: { isEnabled: true, rules: [{ number: '0190', reject: { status: 603, reason: 'No premium numbers.' } }] },
     rtp: { listenAddress: '127.0.0.1', firstPort: 43_400, lastPort: 43_599 },
   });
-  target = `127.0.0.1:${gateway.app.sip.listenPoints.find(({ protocol }) => protocol === 'udp')?.port}`;
+  target = sipAddressOf(gateway);
   pin = (await gateway.api<RoomDialIn>('GET', '/api/rooms/demo/dial-in')).pin ?? '';
 }, 30_000);
 
@@ -43,45 +34,12 @@ afterEach(async () => {
 
 afterAll(() => gateway.close());
 
-const sdpAt = (port: number) =>
-  `v=0\no=phone 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio ${port} RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\na=sendrecv\n`;
-const answered = [recv(100, { optional: true }), recv(180, { optional: true }), recv(200, { rrs: true }), ack()].join(
-  '\n',
-);
-const refused = (status: number, expect: Record<string, string>) =>
-  [invite(), recv(100, { optional: true }), recv(status, { expect }), ackFailure()].join('\n');
-
-/** A phone whose call is answered; `rest` is what SIPp does after that. */
-async function phoneCalling(service: string, rest: string, timeoutSec = 30) {
-  const phone = await PhonePeer.open({ codec: 'pcmu', toneHz: 0 });
-  opened.push(phone);
-  const scenario = [invite({ body: sdpAt(phone.parameters().remotePort) }), answered, rest].join('\n');
-  const run = startSipp({ target, service, scenario, timeoutSec });
-  await phone.until(({ packets }) => packets.length > 0);
-  const leg = [...gateway.app.phones.legs.values()].at(-1);
-  phone.talkTo(leg?.localPort ?? 0);
-  return { phone, run };
+/** Closed after the test. */
+async function phoneCalling(service: string, rest: string) {
+  const caller = await callWithPhone(gateway, service, rest);
+  opened.push(caller);
+  return caller;
 }
-
-async function untilHeard(phone: PhonePeer, prompt: PromptName, language?: string): Promise<void> {
-  for (let length = phone.samples.length; ; length = phone.samples.length) {
-    if (likeness(phone.samples, prompt, language) > 0.7) return;
-    await phone.until(({ samples }) => samples.length > length + 4_000);
-  }
-}
-
-async function joinedPhone(room: Room): Promise<Participant> {
-  for (;;) {
-    const [participant] = (await once(room.events, 'participantJoined', { signal: AbortSignal.timeout(25_000) })) as [
-      Participant,
-    ];
-    if (participant.kind === 'sip') return participant;
-  }
-}
-
-const hangUp = [bye(), recv(200)].join('\n');
-const byeComes = (reason: string) =>
-  [recvRequest('BYE', { expect: { Reason: reason } }), response('200 OK', { tag: false })].join('\n');
 
 test('the first room has a PIN, which its keepers see and lists do not tell', async () => {
   assert.match(pin, /^\d{6}$/);
@@ -102,20 +60,20 @@ test('the first room has a PIN, which its keepers see and lists do not tell', as
 
 test('a phone is welcomed, told that a PIN is wrong, and let in with the right one', async () => {
   const room = await gateway.app.rooms.open('demo');
-  const joined = joinedPhone(room);
+  const joined = nextPhone(room);
   const { phone, run } = await phoneCalling(
     'demo',
     recvRequest('BYE', { expect: { Reason: 'hung_up' } }) + response('200 OK', { tag: false }),
   );
-  await untilHeard(phone, 'welcome');
-  await untilHeard(phone, 'enter_pin');
+  await untilHeard({ phone, run }, 'welcome');
+  await untilHeard({ phone, run }, 'enter_pin');
   assert.equal(room.visibleParticipants.length, 0);
   phone.press('0000#');
-  await untilHeard(phone, 'wrong_pin');
+  await untilHeard({ phone, run }, 'wrong_pin');
   phone.press(`${pin}#`);
   const participant = await joined;
-  await untilHeard(phone, 'joined');
-  await untilHeard(phone, 'you_are_alone');
+  await untilHeard({ phone, run }, 'joined');
+  await untilHeard({ phone, run }, 'you_are_alone');
   assert.equal(participant.displayName, 'Test');
   const [call] = gateway.app.sip.live as Set<{
     info: { state: string; id: string; digits: string };
@@ -137,11 +95,11 @@ test('a phone is welcomed, told that a PIN is wrong, and let in with the right o
   );
   assert.deepEqual(messages[0]?.title, 'INVITE');
   assert.ok(messages.some(({ title }) => title === '200 OK (BYE)'));
-}, 60_000);
+}, 120_000);
 
 test('keys by SIP INFO open the door as well, and are in no ladder', async () => {
   const room = await gateway.app.rooms.open('demo');
-  const joined = joinedPhone(room);
+  const joined = nextPhone(room);
   const info = (body: string, cseq: number) =>
     [
       request({
@@ -165,43 +123,43 @@ test('keys by SIP INFO open the door as well, and are in no ladder', async () =>
   );
   assert.ok(messages.some(({ text }) => text.includes('Signal=(hidden)')));
   assert.ok(!messages.some(({ text }) => /Signal=\d/.test(text)));
-}, 60_000);
+}, 120_000);
 
 test('a PIN dialled with the room lets in at once, and is kept nowhere', async () => {
-  const joined = joinedPhone(await gateway.app.rooms.open('demo'));
+  const joined = nextPhone(await gateway.app.rooms.open('demo'));
   const { run } = await phoneCalling(`demo*${pin}`, [pause(500), hangUp].join('\n'));
   const { attributes } = await joined;
   await run.done;
   const { items } = await gateway.api<{ items: SipCallResource[] }>('GET', '/api/sip/calls?limit=1');
   assert.match(items[0]?.to ?? '', /^sip:demo@/);
   assert.ok(!JSON.stringify([attributes, items, gateway.log.lines]).includes(pin));
-}, 60_000);
+}, 120_000);
 
 test('three wrong PINs hang up, and the address has to wait before it may call again', async () => {
-  const { phone, run } = await phoneCalling('demo', byeComes('wrong_pin'), 40);
-  await untilHeard(phone, 'enter_pin');
+  const { phone, run } = await phoneCalling('demo', byeComes('wrong_pin'));
+  await untilHeard({ phone, run }, 'enter_pin');
   phone.press('1#');
-  await untilHeard(phone, 'wrong_pin');
+  await untilHeard({ phone, run }, 'wrong_pin');
   phone.forget();
   phone.press('2#');
-  await untilHeard(phone, 'wrong_pin');
+  await untilHeard({ phone, run }, 'wrong_pin');
   phone.forget();
   phone.press('3#');
-  await untilHeard(phone, 'goodbye');
+  await untilHeard({ phone, run }, 'goodbye');
   await run.done;
   await sipp({
     target,
     service: 'demo',
-    scenario: refused(503, { Warning: 'Too many wrong PINs', 'Retry-After': '[0-9]+' }),
+    scenario: refusedWith(503, { Warning: 'Too many wrong PINs', 'Retry-After': '[0-9]+' }),
   });
-}, 60_000);
+}, 120_000);
 
 test('rooms that take no calls and rules that reject say why, to the caller, the log and the API', async () => {
   await gateway.api('POST', '/api/rooms', { name: 'nopin' });
   await gateway.api('POST', '/api/rooms', { name: 'shut', sip: { access: 'closed', pin: '4711' } });
-  await sipp({ target, service: 'nopin', scenario: refused(403, { Warning: 'has no PIN for phones yet' }) });
-  await sipp({ target, service: 'shut', scenario: refused(403, { Warning: 'takes no calls' }) });
-  await sipp({ target, service: '0190', scenario: refused(603, { Warning: 'No premium numbers' }) });
+  await sipp({ target, service: 'nopin', scenario: refusedWith(403, { Warning: 'has no PIN for phones yet' }) });
+  await sipp({ target, service: 'shut', scenario: refusedWith(403, { Warning: 'takes no calls' }) });
+  await sipp({ target, service: '0190', scenario: refusedWith(603, { Warning: 'No premium numbers' }) });
   const { items } = await gateway.api<{ items: SipCallResource[] }>('GET', '/api/sip/calls?limit=3&state=ended');
   assert.deepEqual(
     items.map(({ end, to }) => [to.split('@')[0], end?.sipStatus, end?.blame]),
@@ -234,10 +192,11 @@ test('an open room welcomes in its own language, and rules of the API hold at on
     ['plaza', 'es'],
     ['611', 'zh'],
   ] as const) {
-    const { phone, run } = await phoneCalling(service, [pause(4_000), hangUp].join('\n'));
-    await untilHeard(phone, 'you_are_alone', language);
+    const { phone, run } = await phoneCalling(service, byeComes('hung_up'));
+    await untilHeard({ phone, run }, 'you_are_alone', language);
+    for (const call of gateway.app.sip.live) await call.hangUp();
     await run.done;
   }
   await gateway.api('DELETE', `/api/sip/dispatch-rules/${rule.id}`);
-  await sipp({ target, service: '611', scenario: refused(404, { Warning: 'no room' }) });
-}, 60_000);
+  await sipp({ target, service: '611', scenario: refusedWith(404, { Warning: 'no room' }) });
+}, 120_000);

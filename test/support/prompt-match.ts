@@ -4,7 +4,7 @@ import { Prompts } from '#media/mixer/prompts.ts';
 
 const rateHz = 8_000;
 /** The loudest so much of a recording is looked for. */
-const pieceSamples = rateHz * 0.6;
+const pieceSamples = rateHz * 0.45;
 
 const prompts = new Prompts(undefined);
 

@@ -1,6 +1,7 @@
 // Owns: the frame of the console and which page is in it. May import: ui and its siblings.
 import { Icon, type IconName, Logo } from '../ui/icons.tsx';
 import { orToast, Toasts } from '../ui/toasts.tsx';
+import { CallsPage } from './calls-page.tsx';
 import { type Console, linkTo, type Route } from './console.ts';
 import { KeysPage } from './keys-page.tsx';
 import { RoomPage } from './room-page.tsx';
@@ -19,6 +20,7 @@ export function App({ app }: { app: Console }) {
 
 const entries = [
   { page: 'rooms', icon: 'rooms', words: 'Rooms' },
+  { page: 'calls', icon: 'phone', words: 'Calls' },
   { page: 'keys', icon: 'key', words: 'API keys' },
   { page: 'server', icon: 'server', words: 'Server' },
 ] as const satisfies readonly { page: Route['page']; icon: IconName; words: string }[];
@@ -66,6 +68,8 @@ function CurrentPage({ app, route }: { app: Console; route: Route }) {
       return <RoomsPage app={app} />;
     case 'room':
       return <RoomPage key={route.room} app={app} room={route.room} />;
+    case 'calls':
+      return <CallsPage app={app} />;
     case 'keys':
       return <KeysPage app={app} />;
     case 'server':

@@ -7,6 +7,7 @@ import { type Console, linkTo } from './console.ts';
 import { bitrateText } from './figures.ts';
 import { InviteDialog } from './invite-dialog.tsx';
 import { ParticipantTable } from './participant-table.tsx';
+import { Phones } from './phones.tsx';
 import { usePolled } from './polled.ts';
 import { RoomDialog } from './room-dialog.tsx';
 import { Loaded } from './states.tsx';
@@ -58,6 +59,7 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
             <Totals view={view} />
             <ParticipantTable app={app} view={view} onChanged={refresh} />
             <StreamTable app={app} view={view} onChanged={refresh} />
+            <Phones app={app} room={view.room} />
             <StreamKeys app={app} room={view.room} />
             <StreamingIns app={app} room={view.room} />
             <MessageForm app={app} view={view} />

@@ -6,6 +6,7 @@ import { Icon, type IconName } from '../ui/icons.tsx';
 import { Menu, MenuItem } from '../ui/menu.tsx';
 import { Quality } from '../ui/quality.tsx';
 import { orToast, showToast } from '../ui/toasts.tsx';
+import { JoinByPhone } from './join-by-phone.tsx';
 import type { Meeting } from './meeting.ts';
 import { ModeratorItems } from './moderator-items.tsx';
 import { colourOf, initialsOf } from './names.ts';
@@ -40,6 +41,7 @@ export function PeoplePanel({ meeting }: { meeting: Meeting }) {
         ))}
       </ul>
       <InviteButton meeting={meeting} />
+      <JoinByPhone meeting={meeting} />
     </PanelFrame>
   );
 }

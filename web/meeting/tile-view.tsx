@@ -88,7 +88,14 @@ function Face({ tile, isWaiting }: { tile: Tile; isWaiting: boolean }) {
   const { participant, failure, isHeldBack } = tile;
   return (
     <div class="face">
-      <span class={`avatar colour-${colourOf(participant.id)}`}>{initialsOf(participant.displayName)}</span>
+      <span class={`avatar colour-${colourOf(participant.id)}`}>
+        {/^[+\d]/.test(participant.displayName) ? <Icon name="phone" size={36} /> : initialsOf(participant.displayName)}
+      </span>
+      {participant.kind === 'sip' && !failure && (
+        <span class="face-note" data-testid="tile-number">
+          <Icon name="phone" size={14} /> {participant.user}
+        </span>
+      )}
       {failure ? (
         <span class="face-note">This video cannot be shown: {failure}</span>
       ) : isHeldBack ? (

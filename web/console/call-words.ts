@@ -1,0 +1,57 @@
+// Owns: a phone call in words and figures. Pure.
+import type { SipCallResource } from '#api/contract.ts';
+import { durationText } from './figures.ts';
+
+const stateWords: Readonly<Record<SipCallResource['state'], string>> = {
+  dialing: 'Dialling',
+  ringing: 'Ringing',
+  asking: 'Asked for the PIN',
+  connected: 'In the room',
+  ended: 'Ended',
+};
+
+const codecNames: Readonly<Record<NonNullable<SipCallResource['codec']>, string>> = {
+  opus: 'Opus',
+  g722: 'G.722',
+  pcmu: 'G.711 µ',
+  pcma: 'G.711 A',
+};
+
+/** The number or name that a SIP address is about. */
+export function partyOf(address: string): string {
+  const [, user] = /^(?:sips?:|tel:)([^@;]+)/i.exec(address) ?? [];
+  return user ?? address;
+}
+
+export function stateText({ state, end, isHeld, isHeldByPeer, isMuted }: SipCallResource): string {
+  if (state === 'ended') return end ? end.message : stateWords.ended;
+  const more = [isHeld && 'on hold', isHeldByPeer && 'holds us', isMuted && 'muted'].filter(Boolean);
+  return [stateWords[state], ...more].join(', ');
+}
+
+/** Of the call from its answer; of one that was never answered, nothing. */
+export function lengthText({ answeredAt, endedAt }: SipCallResource, nowMs: number): string {
+  if (answeredAt === null) return '–';
+  return durationText((endedAt === null ? nowMs : Date.parse(endedAt)) - Date.parse(answeredAt));
+}
+
+export function codecText({ codec, isEncrypted }: SipCallResource): string {
+  if (codec === null) return '–';
+  return isEncrypted ? `${codecNames[codec]}, encrypted` : codecNames[codec];
+}
+
+/** 4.3 and so on; words of it for those who do not know the scale (ITU-T G.107 annex B). */
+export function qualityText({ quality }: SipCallResource): string {
+  const score = quality?.meanOpinionScore;
+  if (score === null || score === undefined) return '–';
+  const word = score >= 4 ? 'good' : score >= 3.6 ? 'fair' : score >= 3.1 ? 'poor' : 'bad';
+  return `${score.toFixed(1)} ${word}`;
+}
+
+export function lossText({ quality }: SipCallResource): string {
+  if (!quality) return '–';
+  const share = (lost: number, rest: number) => (lost + rest === 0 ? 0 : (Math.max(0, lost) / (lost + rest)) * 100);
+  const inbound = share(quality.packetsLost, quality.packetsReceived);
+  const outbound = share(quality.remotePacketsLost, quality.packetsSent);
+  return `${inbound.toFixed(1)} / ${outbound.toFixed(1)} %`;
+}
