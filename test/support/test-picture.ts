@@ -51,6 +51,23 @@ export async function openViewerPage(browser: Browser, gatewayUrl: string): Prom
   });
 }
 
+/** What Chromium shows and plays over a minute: how far sound and picture are apart, and what of the sound was made up. */
+export async function watchAMinute(
+  page: PeersPage,
+  handle: string,
+): Promise<{ numbers: readonly number[]; medianOffsetMs: number; concealedShare: number }> {
+  const { numbers, offsetsMs } = await page.call<{ numbers: number[]; offsetsMs: number[] }>('observeFor', {
+    handle,
+    seconds: 60,
+  });
+  const concealedShare = await page.call<number>('concealedShare', { handle });
+  console.log(
+    `beep after flash, ms: ${offsetsMs.map(Math.round).join(' ')}; made up ${Math.round(concealedShare * 100)} %`,
+  );
+  const sorted = offsetsMs.toSorted((a, b) => a - b);
+  return { numbers, concealedShare, medianOffsetMs: sorted[sorted.length >> 1] ?? Number.NaN };
+}
+
 /** Frames that were shown before one of an earlier number: B-frames that were not put in order. */
 export function disorders(numbers: readonly number[]): number {
   return numbers.filter((number, i) => i > 0 && ((number - (numbers[i - 1] ?? 0)) & 255) > 128).length;

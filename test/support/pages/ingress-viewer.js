@@ -53,13 +53,8 @@ function frameReader(video) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-/**
- * Looks and listens until flashes and beeps are in step: the median of the last five within `withinMs`. A browser slews
- * towards it for some seconds after the start, and a machine that is busy disturbs it.
- * @returns numbers of the frames in the order shown, and how much later each beep is than its flash, milliseconds
- */
-async function observe({ handle, withinMs, timeoutMs = 30_000 }) {
-  const { view, pc } = get(handle);
+/** Notes the frames that are shown, and when flashes and beeps begin, until it is stopped. */
+function watchFlashesAndBeeps({ view, pc }) {
   const read = frameReader(view.video);
   const numbers = [];
   const flashes = [];
@@ -76,26 +71,57 @@ async function observe({ handle, withinMs, timeoutMs = 30_000 }) {
   view.video.requestVideoFrameCallback(look);
   const audio = pc.getReceivers().find(({ track }) => track.kind === 'audio');
   const beeps = listenForBeeps(audio.track);
-  const offsets = () =>
-    flashes.flatMap((flash) => {
-      const beep = beeps.onsets().find((one) => Math.abs(one - flash) < 450);
-      return beep === undefined ? [] : [beep - flash];
-    });
+  return {
+    numbers,
+    counts: () => ({ flashes: flashes.length, beeps: beeps.onsets().length }),
+    offsets: () =>
+      flashes.flatMap((flash) => {
+        const beep = beeps.onsets().find((one) => Math.abs(one - flash) < 450);
+        return beep === undefined ? [] : [beep - flash];
+      }),
+    stop() {
+      isOver = true;
+      void beeps.stop();
+    },
+  };
+}
+
+/**
+ * Looks and listens until flashes and beeps are in step: the median of the last five within `withinMs`. A machine that is
+ * busy disturbs it.
+ * @returns numbers of the frames in the order shown, and how much later each beep is than its flash, milliseconds
+ */
+async function observe({ handle, withinMs, timeoutMs = 30_000 }) {
+  const watching = watchFlashesAndBeeps(get(handle));
   try {
     await until(
       `flashes and beeps within ${withinMs} ms`,
       () => {
-        const last = offsets().slice(-5);
+        const last = watching.offsets().slice(-5);
         const isInStep = last.length === 5 && Math.abs(median(last)) < withinMs;
-        return { ok: isInStep, value: { offsets: offsets(), flashes: flashes.length, beeps: beeps.onsets().length } };
+        return { ok: isInStep, value: { offsets: watching.offsets(), ...watching.counts() } };
       },
       timeoutMs,
     );
   } finally {
-    isOver = true;
-    void beeps.stop();
+    watching.stop();
   }
-  return { numbers, offsetsMs: offsets() };
+  return { numbers: watching.numbers, offsetsMs: watching.offsets() };
+}
+
+/** The same for so long, whatever they are. */
+async function observeFor({ handle, seconds }) {
+  const watching = watchFlashesAndBeeps(get(handle));
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  watching.stop();
+  return { numbers: watching.numbers, offsetsMs: watching.offsets() };
+}
+
+/** Of the audio that should have been played: samples made up for what was missing, late or thrown away. */
+async function concealedShare({ handle }) {
+  const stats = [...(await get(handle).pc.getStats()).values()];
+  const audio = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
+  return audio.concealedSamples / audio.totalSamplesReceived;
 }
 
 /** Waits until the picture has these colours at these places, given as shares of its width and height. */
@@ -114,4 +140,4 @@ const showsColors = ({ handle, places }) => {
   });
 };
 
-Object.assign(globalThis.peers, { observe, showsColors });
+Object.assign(globalThis.peers, { observe, observeFor, concealedShare, showsColors });
