@@ -53,7 +53,7 @@ const look: ViewLook = {
 /** The same encoder settings as media/av/encoder-candidates.ts. */
 const rate = `-b:v ${bitrateBps} -maxrate ${bitrateBps} -bufsize ${bitrateBps / 2}`;
 const cliOutputs = {
-  h264: `-c:v libx264 -preset superfast -tune zerolatency -profile:v baseline -g 100000 ${rate}`,
+  h264: `-c:v libx264 -preset ultrafast -tune zerolatency -profile:v baseline -g 100000 ${rate}`,
   vp8: `-c:v libvpx -deadline realtime -cpu-used -12 -lag-in-frames 0 -error-resilient 1 -g 100000 ${rate}`,
 };
 
@@ -115,7 +115,9 @@ function xstackArgs({ inputs, codec, still = 0 }: Case, file: string, stillFile:
     return [
       '-threads',
       '1',
-      ...(isStill ? ['-loop', '1', '-framerate', '30', '-i', stillFile] : ['-f', 'h264', '-i', file]),
+      ...(isStill
+        ? ['-loop', '1', '-framerate', '30', '-i', stillFile]
+        : ['-framerate', '30', '-f', 'h264', '-i', file]),
     ];
   });
   const scaled = cells.map(
@@ -126,7 +128,7 @@ function xstackArgs({ inputs, codec, still = 0 }: Case, file: string, stillFile:
   const graph = `${[...scaled, stack].join(';')},pad=${canvas.width}:${canvas.height}`;
   return [
     ...files,
-    ...['-filter_complex_threads', '1', '-filter_complex', graph, '-t', String(seconds)],
+    ...['-filter_complex_threads', '1', '-filter_complex', graph, '-r', '30', '-t', String(seconds)],
     ...[...cliOutputs[codec].split(' '), '-threads', '1', '-f', 'null', '-'],
   ];
 }

@@ -6,7 +6,7 @@ import { h264NalType, splitAnnexB } from '#media/rtp/h264.ts';
 
 /** User and system time of a program, without that of its start (measured by one that does nothing). */
 export async function cpuMsOf(args: readonly string[]): Promise<number> {
-  const child = spawn('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y', ...args], {
+  const child = spawn('ffmpeg', ['-hide_banner', '-loglevel', 'fatal', '-nostdin', '-y', ...args], {
     stdio: 'inherit',
   });
   const before = childCpuMs();

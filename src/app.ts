@@ -239,6 +239,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     rooms,
     auth,
     ice,
+    views,
     limiter: joins,
     limits: config.limits,
     resumeGraceMs: config.rooms.resumeGraceMs,

@@ -206,7 +206,7 @@ function keyOf({ codec, profile, width, height, framerateHz, bitrateBps, keyFram
 
 /** Measured at 720p30, one thread. */
 const costs720p30: Readonly<Record<EncoderRequest['codec'], number>> = {
-  h264: 110,
+  h264: 65,
   vp8: 90,
   vp9: 200,
   h265: 250,

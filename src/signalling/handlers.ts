@@ -5,13 +5,15 @@ import type { Participant } from '#core/participant.ts';
 import type { IceServerPort, SfuWebRtcTransport } from '#core/ports.ts';
 import type { RtpCapabilities } from '#core/rtp.ts';
 import type { DataPublication, Publication, Subscription } from '#core/track.ts';
-import { errorInfo, subscriptionInfo } from './info.ts';
+import { errorInfo, publicationInfo, subscriptionInfo } from './info.ts';
 import type { Method, RequestData, ResultMap } from './protocol.ts';
+import type { ViewWatch } from './view-watch.ts';
 
 /** What a request may touch: its participant, and what the session remembers of its browser. */
 export interface RequestContext {
   readonly participant: Participant;
   readonly ice: IceServerPort;
+  readonly views: ViewWatch;
   rtpCapabilities: RtpCapabilities | undefined;
 }
 
@@ -102,6 +104,15 @@ export const handlers: Handlers = {
           : [],
       ),
     };
+  },
+
+  async openView({ participant, views, rtpCapabilities }, { view }) {
+    return { publication: publicationInfo(await views.open(participant, view, rtpCapabilities)) };
+  },
+
+  closeView({ views }, { view }) {
+    views.close(view);
+    return done;
   },
 
   async unsubscribe({ participant }, { subscriptionIds }) {

@@ -159,6 +159,9 @@ export const requestSchemas = {
   /** Many at once, in one round trip. They start paused: resume them once the browser can decode. */
   subscribe: z.strictObject({ transportId: id, publicationIds: ids }),
   unsubscribe: z.strictObject({ subscriptionIds: ids }),
+  /** The room as one picture: answers with the publication to subscribe to. Ask again when that has ended. */
+  openView: z.strictObject({ view: z.string().min(1).max(64) }),
+  closeView: z.strictObject({ view: z.string().min(1).max(64) }),
   resumeSubscriptions: z.strictObject({ subscriptionIds: ids }),
   pauseSubscriptions: z.strictObject({ subscriptionIds: ids }),
   setLayers: z.strictObject({ subscriptionId: id, layers }),
@@ -321,6 +324,8 @@ export interface ResultMap {
     readonly failed: readonly { readonly publicationId: string; readonly error: ErrorInfo }[];
   };
   unsubscribe: Record<string, never>;
+  openView: { readonly publication: PublicationInfo };
+  closeView: Record<string, never>;
   resumeSubscriptions: Record<string, never>;
   pauseSubscriptions: Record<string, never>;
   setLayers: Record<string, never>;

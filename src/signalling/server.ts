@@ -10,6 +10,7 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { TokenBucket } from '#core/token-bucket.ts';
+import type { ViewPort } from '#core/view-port.ts';
 import { errorInfo } from './info.ts';
 import { type RequestData, requestSchemas } from './protocol.ts';
 import { closeCodes } from './protocol-constants.ts';
@@ -39,6 +40,7 @@ export interface SignallingOptions {
   readonly rooms: Rooms;
   readonly auth: AuthPort;
   readonly ice: IceServerPort;
+  readonly views?: ViewPort | undefined;
   readonly limiter: RateLimiter;
   readonly limits: LimitsConfig;
   readonly resumeGraceMs: number;
@@ -171,7 +173,8 @@ export class SignallingServer extends Owned {
       displayName: data.displayName ?? grant.displayName,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
-    const session = new Session({ participant, ice, log: sessionLog, resumeGraceMs, counters: this.#options.counters });
+    const { counters, views } = this.#options;
+    const session = new Session({ participant, ice, views, log: sessionLog, resumeGraceMs, counters });
     this.#sessions.add(session);
     void session.done.then(() => this.#sessions.delete(session));
     try {

@@ -7,6 +7,7 @@ import { listen } from '#core/listen.ts';
 import type { Participant } from '#core/participant.ts';
 import type { IceServerPort, Logger } from '#core/ports.ts';
 import type { Publication, Subscription } from '#core/track.ts';
+import type { ViewPort } from '#core/view-port.ts';
 import { handlers, type RequestContext, type SessionMethod } from './handlers.ts';
 import { chatInfo, dataPublicationInfo, errorInfo, participantInfo, publicationInfo, roomInfo } from './info.ts';
 import { Outbox } from './outbox.ts';
@@ -19,6 +20,7 @@ import {
   type ServerMessage,
 } from './protocol.ts';
 import { closeCodes, protocolVersion } from './protocol-constants.ts';
+import { ViewWatch } from './view-watch.ts';
 
 /** The socket as a session sees it; `server.ts` wraps a WebSocket. */
 export interface SessionSocket {
@@ -33,6 +35,7 @@ export interface SessionSocket {
 export interface SessionOptions {
   readonly participant: Participant;
   readonly ice: IceServerPort;
+  readonly views?: ViewPort | undefined;
   readonly log: Logger;
   readonly resumeGraceMs: number;
   readonly counters: { failed(code: ErrorCode): void };
@@ -75,7 +78,8 @@ export class Session extends Owned {
     super();
     this.#options = options;
     this.participant = options.participant;
-    this.#context = { participant: options.participant, ice: options.ice, rtpCapabilities: undefined };
+    const { participant, ice } = options;
+    this.#context = { participant, ice, views: new ViewWatch(options.views), rtpCapabilities: undefined };
     this.#listen();
   }
 
@@ -296,6 +300,7 @@ export class Session extends Owned {
 
   protected override onClose(reason: CloseReason): void {
     clearTimeout(this.#graceTimer);
+    this.#context.views.closeAll();
     for (const detach of this.#detachers) detach();
     const message = closedMessages[reason] ?? `The session ended (${reason}).`;
     const code = reason === 'drained' ? closeCodes.serverClosing : closeCodes.ended;

@@ -13,6 +13,8 @@ export interface MeetingPeerOptions {
   readonly role?: string;
   readonly isCameraOn?: boolean;
   readonly isMicrophoneOn?: boolean;
+  /** `?mode=mcu` */
+  readonly search?: string;
   /** Where the page comes from, if not from the gateway itself. */
   readonly url?: string;
   readonly context?: BrowserContextOptions;
@@ -95,9 +97,9 @@ export class MeetingPeer {
 
   /** At the door, with a link of its own. */
   static async arrive(browser: Browser, gateway: TestGateway, options: MeetingPeerOptions): Promise<MeetingPeer> {
-    const { name, room, role = 'presenter', url = gateway.url } = options;
+    const { name, room, role = 'presenter', search = '', url = gateway.url } = options;
     const token = await gateway.token({ room, user: name, role });
-    const peer = await MeetingPeer.open(browser, `${url}/r/${room}#token=${token}`, options);
+    const peer = await MeetingPeer.open(browser, `${url}/r/${room}${search}#token=${token}`, options);
     await peer.at('prejoin').waitFor();
     if (options.isCameraOn === false) await peer.at('prejoin-cam').click();
     if (options.isMicrophoneOn === false) await peer.at('prejoin-mic').click();

@@ -23,6 +23,7 @@ import { type ConnectionStats, type RawStat, StatsSampler } from './stats.ts';
 import { Store } from './store.ts';
 import { Subscriber } from './subscriber.ts';
 import type { Layers } from './subscription-wishes.ts';
+import { ViewFollower } from './view-follower.ts';
 
 export interface RoomConnectionOptions {
   readonly room: string;
@@ -34,6 +35,11 @@ export interface RoomConnectionOptions {
   readonly displayName?: string;
   /** Which publications are received without being asked for: all (default), none, or those that it picks. */
   readonly autoSubscribe?: boolean | ((publication: PublicationInfo) => boolean);
+  /**
+   * Takes this view of the room, one picture, instead of the videos of everybody; voices still come one by one, so that
+   * nobody hears himself. `state.viewPublicationId` is its subscription.
+   */
+  readonly view?: string;
   /** `relay` sends everything through TURN. */
   readonly iceTransportPolicy?: RTCIceTransportPolicy;
   readonly connectTimeoutMs?: number;
@@ -88,6 +94,7 @@ export class RoomConnection {
   readonly #publisher: Publisher;
   readonly #subscriber: Subscriber;
   readonly #data: DataHub;
+  readonly #view: ViewFollower;
   readonly #routes: EventRoutes;
   readonly #sampler = new StatsSampler();
   #displayName: string | undefined;
@@ -117,7 +124,18 @@ export class RoomConnection {
       wanted: () => this.#wantedPublications(),
       onChanged: (subscriptions, failedSubscriptions) => this.state.patch({ subscriptions, failedSubscriptions }),
       onAdded: (subscription) => this.events.emit('trackAdded', subscription),
-      onRemoved: (subscription) => this.events.emit('trackRemoved', subscription),
+      onRemoved: (subscription) => {
+        this.#view.removed(subscription.publicationId);
+        this.events.emit('trackRemoved', subscription);
+      },
+    });
+    this.#view = new ViewFollower({
+      requester,
+      view: options.view,
+      onChanged: (publication) => {
+        this.state.patch({ viewPublicationId: publication?.id });
+        this.#subscriber.review();
+      },
     });
     this.#data = new DataHub({
       requester,
@@ -130,9 +148,10 @@ export class RoomConnection {
       iceTransportPolicy: options.iceTransportPolicy,
       onAttached: (media) => {
         for (const part of [this.#publisher, this.#subscriber, this.#data]) part.attach(media);
+        this.#view.attach();
       },
       onDetached: () => {
-        for (const part of [this.#publisher, this.#subscriber, this.#data]) part.detach();
+        for (const part of [this.#view, this.#publisher, this.#subscriber, this.#data]) part.detach();
       },
       onStateChanged: (mediaState) => this.state.patch({ mediaState }),
     });
@@ -364,8 +383,12 @@ export class RoomConnection {
     const { autoSubscribe = true } = this.#options;
     const { subscribe } = this.self?.permissions ?? {};
     if (!subscribe || autoSubscribe === false) return [];
+    const { publication: view } = this.#view;
+    const isComposed = this.#options.view !== undefined;
     return this.others
       .flatMap(({ publications }) => publications)
+      .filter(({ kind }) => kind === 'audio' || !isComposed)
+      .concat(view ?? [])
       .filter((publication) => subscribe[publication.kind])
       .filter((publication) => autoSubscribe === true || autoSubscribe(publication));
   }

@@ -88,6 +88,8 @@ export interface RoomState {
   readonly subscriptions: ReadonlyMap<string, SubscriptionView>;
   /** Publications that this client could not receive, by id, with the reason. */
   readonly failedSubscriptions: ReadonlyMap<string, string>;
+  /** Of the room as one picture, where that is taken instead of everybody's. */
+  readonly viewPublicationId: string | undefined;
   /** bit/s that the server believes this client can receive. */
   readonly availableOutgoingBps: number | undefined;
   /** The server goes away at the latest then, by `Date.now()`. */
@@ -107,6 +109,7 @@ export const initialState: RoomState = {
   local: new Map(),
   subscriptions: new Map(),
   failedSubscriptions: new Map(),
+  viewPublicationId: undefined,
   availableOutgoingBps: undefined,
   closesAtMs: undefined,
 };

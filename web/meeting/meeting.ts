@@ -29,6 +29,8 @@ export class Meeting {
   readonly room: string;
   readonly studio = new Studio();
   readonly canShareScreen = canShareScreen();
+  /** `?mode=mcu`: one picture of the whole room instead of one of each. */
+  readonly isComposed = new URLSearchParams(location.search).get('mode') === 'mcu';
   readonly invitation = signal<Invitation | undefined>(undefined);
   readonly name = signal('');
   readonly state = signal<RoomState>(initialState);
@@ -111,6 +113,7 @@ export class Meeting {
       room: this.room,
       token: () => invitation.token().catch((thrown: unknown) => refuse(thrown)),
       ...(name && { displayName: name }),
+      ...(this.isComposed && { view: 'common' }),
     });
     this.#connect(connection);
     try {

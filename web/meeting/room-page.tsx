@@ -9,6 +9,7 @@ import type { Meeting } from './meeting.ts';
 import { PeoplePanel } from './people-panel.tsx';
 import { Stage } from './stage.tsx';
 import { TopBar } from './top-bar.tsx';
+import { ViewStage } from './view-stage.tsx';
 
 export function RoomPage({ meeting }: { meeting: Meeting }) {
   const panel = meeting.panel.value;
@@ -18,7 +19,7 @@ export function RoomPage({ meeting }: { meeting: Meeting }) {
       <TopBar meeting={meeting} />
       <Banners meeting={meeting} />
       <div class={`room-body${panel === 'none' ? '' : ' with-panel'}`}>
-        <Stage meeting={meeting} />
+        {meeting.isComposed ? <ViewStage meeting={meeting} /> : <Stage meeting={meeting} />}
         {panel === 'chat' && <ChatPanel meeting={meeting} />}
         {panel === 'people' && <PeoplePanel meeting={meeting} />}
       </div>

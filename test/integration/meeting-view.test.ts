@@ -1,0 +1,61 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { CameraPeer } from '../support/camera-peer.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { freshRoom, MeetingPeer } from '../support/meeting-peer.ts';
+
+let gateway: TestGateway;
+let browser: Browser;
+
+beforeAll(async () => {
+  [gateway, browser] = await Promise.all([startGateway({ media: { maxLoadPercent: 100 } }), launchChromium()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await gateway?.close();
+});
+
+/** Whether the middle of each half of the one picture is red or blue. */
+const halves = `(() => {
+  const video = document.querySelector('[data-testid=room-view]');
+  if (!video?.videoWidth) return 'nothing';
+  const canvas = Object.assign(document.createElement('canvas'), { width: 100, height: 100 });
+  const context = canvas.getContext('2d');
+  context.drawImage(video, 0, 0, 100, 100);
+  return [25, 75].map((x) => {
+    const [red, , blue] = context.getImageData(x, 55, 1, 1).data;
+    return red > 120 && blue < 90 ? 'red' : blue > 120 && red < 90 ? 'blue' : 'else';
+  }).join();
+})()`;
+
+/** A browser that joins, a media worker that starts and an encoder: longer than other waits where the machine is busy. */
+const shows = (peer: MeetingPeer, expected: string) =>
+  vi.waitUntil(async () => (await peer.page.evaluate(halves)) === expected, { timeout: 60_000, interval: 200 });
+
+test('with ?mode=mcu a page takes one picture of the whole room, and gets it back after its media worker died', async () => {
+  const name = await freshRoom(gateway);
+  const room = await gateway.app.rooms.open(name);
+  const size = { width: 640, height: 360 };
+  const cameras = [
+    await CameraPeer.join(room, { name: 'red', color: '#c02020', ...size }),
+    await CameraPeer.join(room, { name: 'blue', color: '#2020c0', ...size }),
+  ];
+  const quiet = { isCameraOn: false, isMicrophoneOn: false };
+  const ada = await MeetingPeer.join(browser, gateway, { room: name, name: 'Ada', search: '?mode=mcu', ...quiet });
+  await shows(ada, 'red,blue');
+  const videos = await ada.page.evaluate(
+    `[...switchyard.state.value.subscriptions.values()].filter(({ kind }) => kind === 'video').length`,
+  );
+  expect(videos).toBe(1);
+  const view = gateway.app.views.find(room.record, 'common');
+  process.kill(view?.job?.workerPid ?? 0, 'SIGKILL');
+  cameras[0]?.setColor('#2020c0');
+  cameras[1]?.setColor('#c02020');
+  await shows(ada, 'blue,red');
+  await ada.close();
+  await view?.done;
+  for (const camera of cameras) await camera.close();
+  expect(ada.errors).toEqual([]);
+}, 180_000);
