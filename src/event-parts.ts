@@ -27,6 +27,17 @@ export interface EventPartsOptions {
   readonly log: Logger;
 }
 
+const auditPruneMs = 3_600_000;
+
+function pruneAudit(journal: Journal, retentionMs: number, log: Logger): void {
+  try {
+    const count = journal.audit.prune(Date.now() - retentionMs);
+    if (count > 0) log.debug({ count }, 'old audit entries deleted');
+  } catch (err) {
+    log.error({ err }, 'old audit entries not deleted');
+  }
+}
+
 export class EventParts extends Owned {
   readonly journal: Journal;
   readonly eventLog: EventLog;
@@ -46,6 +57,9 @@ export class EventParts extends Owned {
         present: eventView,
         userAgent: `Switchyard/${version}`,
       });
+      const prune = () => pruneAudit(journal, config.events.auditRetentionMs, log);
+      const timer = setInterval(prune, auditPruneMs).unref();
+      eventLog.signal.addEventListener('abort', () => clearInterval(timer));
       tapRooms(rooms, eventLog);
       tapJobs(media.events, rooms, eventLog);
       const idempotency = new Idempotency({ store, secrets, log });

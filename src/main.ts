@@ -1,13 +1,16 @@
 // Owns: the command line, the signals and the exit code. May import: everything, like app.ts.
+import { join, resolve } from 'node:path';
 import { ConfigError, type LoadedConfig, loadConfig } from '#config/load.ts';
 import { toGatewayError } from '#core/errors.ts';
 import type { Logger } from '#core/ports.ts';
+import { backUp } from '#store/backup.ts';
 import { createLogger } from '#telemetry/logger.ts';
 import { App } from './app.ts';
 import { examine, renderFindings } from './doctor.ts';
 
 const usage = `Usage: switchyard [start] [flags]     runs the gateway
        switchyard doctor [flags]      says what would keep it from running, and what to do
+       switchyard backup FILE [flags] copies the store of the data folder while it is in use
        switchyard help
 
 Flags: --config FILE, --port-base N, --data DIR, and every setting of docs/config.md (--http.port 80).
@@ -60,9 +63,24 @@ async function start({ config, file }: LoadedConfig, log: Logger): Promise<void>
   process.on('warning', (warning) => log.warn({ err: warning }, 'warning of the runtime'));
 }
 
+/** @returns the exit code */
+async function copyStore({ config }: LoadedConfig, to: string): Promise<number> {
+  try {
+    const copy = await backUp(join(resolve(config.data), 'switchyard.db'), to);
+    process.stdout.write(
+      `${copy}\nKeep secrets.key of the data folder apart from it: it opens what is sealed there.\n`,
+    );
+    return 0;
+  } catch (thrown) {
+    process.stderr.write(`${toGatewayError(thrown).message}\n`);
+    return 1;
+  }
+}
+
 async function main(): Promise<void> {
   const loaded = load();
   const [command = 'start', ...rest] = loaded.command;
+  if (command === 'backup' && rest.length === 1) process.exit(await copyStore(loaded, rest[0] ?? ''));
   if (rest.length > 0 || !['start', 'doctor', 'help'].includes(command)) {
     process.stderr.write(`Unknown command "${loaded.command.join(' ')}".\n\n${usage}`);
     process.exit(2);
