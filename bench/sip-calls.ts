@@ -4,6 +4,7 @@
 //
 // A whole gateway in this process; SIPp calls one room, four calls in five are answered, get a leg in the mix and hang up, the
 // rest are refused for their codec. Prints CPU per call of each process, and the slope of memory.
+import { existsSync } from 'node:fs';
 import { churn, settled } from '#test/support/call-churn.ts';
 import { startGateway } from '#test/support/gateway.ts';
 import { cpuMsOf, residentBytesOf } from './process-usage.ts';
@@ -20,13 +21,17 @@ await gateway.app.phones.mixOf(room);
 
 const processes = () => [
   { name: 'control', pid: process.pid },
-  ...gateway.app.media.describeWorkers().map(({ pid }) => ({ name: 'media worker', pid })),
+  // The spare one may just have been let go.
+  ...gateway.app.media
+    .describeWorkers()
+    .map(({ pid }) => ({ name: 'media worker', pid }))
+    .filter(({ pid }) => existsSync(`/proc/${pid}`)),
 ];
 const megabytes = () => processes().map(({ name, pid }) => `${name} ${(residentBytesOf(pid) / 1e6).toFixed(0)} MB`);
 
 await churn(gateway, 200, perSecond);
 const rss = residentBytesOf(process.pid);
-const cpu = processes().map(({ pid }) => cpuMsOf([pid]));
+const cpu = new Map(processes().map(({ pid }) => [pid, cpuMsOf([pid])]));
 const startMs = performance.now();
 let failed = 0;
 for (let step = 1; step <= steps; step++) {
@@ -37,8 +42,8 @@ for (let step = 1; step <= steps; step++) {
   console.log(`${(calls / steps) * step} calls, ${megabytes().join(', ')}`);
 }
 const seconds = (performance.now() - startMs) / 1_000;
-for (const [i, { name, pid }] of processes().entries()) {
-  console.log(`${name}: ${((cpuMsOf([pid]) - (cpu[i] ?? 0)) / calls).toFixed(2)} ms CPU a call`);
+for (const { name, pid } of processes()) {
+  console.log(`${name}: ${((cpuMsOf([pid]) - (cpu.get(pid) ?? 0)) / calls).toFixed(2)} ms CPU a call`);
 }
 const slope = (residentBytesOf(process.pid) - rss) / calls;
 const left = await settled(gateway, 60_000);
