@@ -39,7 +39,11 @@ interface Listening {
 }
 
 /** Keys: `bad` is unknown, `secret` has a passphrase, `shared…` is taken over, anything else is good. */
-async function listen(config: Partial<SrtGatewayConfig> = {}, delay?: Promise<unknown>): Promise<Listening> {
+async function listen(
+  config: Partial<SrtGatewayConfig> = {},
+  delay?: Promise<unknown>,
+  opening?: Promise<undefined>,
+): Promise<Listening> {
   const log = new KeepingLog();
   const sources: MediaSource[] = [];
   const ends: Promise<SourceEnd>[] = [];
@@ -58,6 +62,7 @@ async function listen(config: Partial<SrtGatewayConfig> = {}, delay?: Promise<un
             sources.push(source);
             ends.push(source.done);
             source.start({ describe: () => undefined, deliver: () => undefined });
+            return opening;
           },
         };
       },
@@ -228,6 +233,17 @@ test('a check of the key that takes too long is refused in time', async () => {
   const never = new Promise(() => undefined);
   const { connect } = await listen({ authorizeTimeoutMs: 300 }, never);
   await expect(connect('key')).rejects.toMatchObject({ message: expect.stringContaining('(1503)') });
+});
+
+test('a room that takes its time does not cost the connection; one that refuses late ends it', async () => {
+  const opening = Promise.withResolvers<undefined>();
+  const slow = await listen({}, undefined, opening.promise);
+  const push = await slow.connect('key');
+  expect(slow.sources).toHaveLength(1);
+  opening.reject(new GatewayError('room_full', 'The room is full.'));
+  expect(await push.done).toBe('peer_left');
+  const refused = slow.log.lines.findLast(({ message }) => message === 'srt publisher refused');
+  expect(refused?.fields).toMatchObject({ code: 'room_full' });
 });
 
 test('a caller that repeats itself is asked for once and gets the same answer again', async () => {

@@ -21,6 +21,9 @@ import { receiveWindowPackets } from './receiver.ts';
 import { HandshakeRefusal, rejection, rejectionBase, rejectionOf } from './status.ts';
 import { parseStreamId } from './stream-id.ts';
 
+/** A room that has not taken a stream by then is not waited for with the answer. */
+const patienceMs = 1_500;
+const acceptTimeoutMs = 15_000;
 /** Whoever lives sends something each second. */
 const silentMs = 2_000;
 
@@ -78,8 +81,16 @@ export class SrtSession extends Owned implements SrtPeer, PublishedStreamOwner {
     await this.#within(this.#ports.claim(grant));
     if (this.isClosed) return;
     this.#log = this.#log.child({ publisher: grant.publisherId });
-    await this.#accept(grant);
+    const accepted = this.#accept(grant);
+    // A room that takes its time (its first media worker is being started) must not cost the connection: libsrt gives
+    // up after 3 s. The stream keeps what comes meanwhile.
+    await Promise.race([accepted, this.#patience()]);
     if (!this.isClosed) this.#connect(terms, secret);
+    await accepted;
+  }
+
+  async #patience(): Promise<void> {
+    await new Promise((wake) => setTimeout(wake, patienceMs).unref());
   }
 
   #requestOf({ streamId }: PeerTerms): { streamKey: string; remoteAddress: string } {
@@ -108,7 +119,7 @@ export class SrtSession extends Owned implements SrtPeer, PublishedStreamOwner {
   async #accept(grant: SrtPublishGrant): Promise<void> {
     const stream = new PublishedStream(this);
     this.#stream = stream;
-    await this.#within(Promise.resolve(grant.accept(stream)));
+    await this.#within(Promise.resolve(grant.accept(stream)), acceptTimeoutMs);
   }
 
   #connect(terms: PeerTerms, secret: SrtSecret | undefined): void {
@@ -148,7 +159,8 @@ export class SrtSession extends Owned implements SrtPeer, PublishedStreamOwner {
     if (this.isClosed) return;
     this.#log.warn({ code: error.code, reason: error.message, cause: error.cause }, 'srt publisher refused');
     const reason = error instanceof HandshakeRefusal ? error.rejection : rejectionOf(error);
-    this.#call.send(this.#handshakePacket(rejectionBase + reason, 0, [], 0));
+    // Once it is connected SRT has no words left; the log has them.
+    if (!this.#connection) this.#call.send(this.#handshakePacket(rejectionBase + reason, 0, [], 0));
     this.fail(error);
   }
 
@@ -168,10 +180,10 @@ export class SrtSession extends Owned implements SrtPeer, PublishedStreamOwner {
   }
 
   /** @throws GatewayError `timeout` */
-  async #within<T>(work: Promise<T>): Promise<T> {
+  async #within<T>(work: Promise<T>, timeoutMs = this.#options.authorizeTimeoutMs): Promise<T> {
     const late = Promise.withResolvers<never>();
     const error = new GatewayError('timeout', 'The check of the stream key took too long; try again.');
-    const timer = setTimeout(() => late.reject(error), this.#options.authorizeTimeoutMs);
+    const timer = setTimeout(() => late.reject(error), timeoutMs);
     try {
       return await Promise.race([work, late.promise]);
     } finally {
