@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { audioCodecs, type VideoCodec } from '#core/media-source.ts';
+import { type AudioCodec, audioCodecs, type VideoCodec } from '#core/media-source.ts';
 import { AudioDecoder } from './audio-decoder.ts';
 import { OpusEncoder } from './audio-encoder.ts';
 import { AvError } from './library.ts';
@@ -230,8 +230,8 @@ test.each(videoCodecsFuzzed)('%s: garbage and damaged units are survived', (code
   decoder.flush(look);
 });
 
-test.each(audioCodecs)('%s: garbage is survived', (codec) => {
-  using decoder = new AudioDecoder({
+function garbageDecoder(codec: AudioCodec): AudioDecoder {
+  return new AudioDecoder({
     codec,
     sampleRateHz: 16_000,
     channels: 1,
@@ -239,6 +239,14 @@ test.each(audioCodecs)('%s: garbage is survived', (codec) => {
     ...(codec === 'aac' ? { config: Buffer.from([0x12, 0x10]) } : {}),
     output: { sampleRateHz: 48_000, channels: 2 },
   });
+}
+
+test('vorbis is refused without the headers that hold its code books', () => {
+  expect(() => garbageDecoder('vorbis')).toThrow(AvError);
+});
+
+test.each(audioCodecs.filter((codec) => codec !== 'vorbis'))('%s: garbage is survived', (codec) => {
+  using decoder = garbageDecoder(codec);
   const endMs = performance.now() + 120;
   for (let round = 0; performance.now() < endMs; round++) {
     decoder.decode(randomBytes(1 + (round % 400)), round * 1_000, () => undefined);
