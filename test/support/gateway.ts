@@ -24,9 +24,9 @@ export interface TestGateway {
 
 type ConfigInput = z.input<typeof configSchema>;
 
-/** @param overrides sections of the configuration, over those that a test wants */
+/** @param overrides sections of the configuration, over those that a test wants; a data folder of its own stays */
 export async function startGateway(overrides: ConfigInput = {}): Promise<TestGateway> {
-  const data = await mkdtemp(join(tmpdir(), 'switchyard-test-'));
+  const data = overrides.data ?? (await mkdtemp(join(tmpdir(), 'switchyard-test-')));
   const config = configSchema.parse({
     ...overrides,
     data,
@@ -74,7 +74,7 @@ export async function startGateway(overrides: ConfigInput = {}): Promise<TestGat
     },
     async close() {
       await app.close();
-      await rm(data, { recursive: true, force: true });
+      if (overrides.data === undefined) await rm(data, { recursive: true, force: true });
     },
   };
 }
