@@ -35,6 +35,8 @@ const recordsCollection = 'rooms';
 const listPageSize = 100;
 /** Claims on names, so that two creations at once cannot both get one: name in lower case to `{roomId}`. */
 const namesCollection = 'room-names';
+/** The record follows its claim within milliseconds; a younger claim without one may be of a creation that is under way. */
+const abandonedClaimMs = 10_000;
 
 /**
  * Records live in the store, rooms in use in memory. A room opens with its first participant and closes by itself some
@@ -204,8 +206,20 @@ export class Rooms extends Owned {
       await this.#options.store.put(namesCollection, name.toLowerCase(), { roomId }, 0);
     } catch (thrown) {
       if (!(thrown instanceof GatewayError && thrown.code === 'conflict')) throw thrown;
+      if (await this.#takeOverClaim(name, roomId)) return;
       throw new GatewayError('conflict', `There is a room "${name}" already.`, { cause: thrown });
     }
+  }
+
+  /** A process that was killed between the claim and the record (or between the two deletions) leaves a name to nobody. */
+  async #takeOverClaim(name: string, roomId: RoomId): Promise<boolean> {
+    const { store } = this.#options;
+    const claim = await store.get<{ roomId: RoomId }>(namesCollection, name.toLowerCase());
+    if (!claim || Date.now() - claim.updatedAtMs < abandonedClaimMs) return false;
+    if (await store.get(recordsCollection, claim.value.roomId)) return false;
+    // With the revision: of two that find it abandoned, one gets it and the other hears `conflict`.
+    await store.put(namesCollection, name.toLowerCase(), { roomId }, claim.revision);
+    return true;
   }
 
   protected override onClose(): void {

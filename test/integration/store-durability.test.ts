@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from '#store/sqlite.ts';
+import { adminKey, startGateway } from '#test/support/gateway.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
+import { PeerProcess } from '#test/support/peer-process.ts';
 
 const kills = 5;
+const writers = 500;
 
 test('kill -9 in the middle of writing loses nothing that was acknowledged and leaves a sound file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'switchyard-durability-'));
@@ -34,6 +37,56 @@ test('kill -9 in the middle of writing loses nothing that was acknowledged and l
     rmSync(folder, { recursive: true });
   }
 }, 60_000);
+
+test('kill -9 of a gateway during 500 concurrent writes: it starts again, and every room that was confirmed is there', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'switchyard-kill-'));
+  try {
+    const confirmed = await createRoomsUntilKilled(data, writers / 2);
+    assert.ok(confirmed.length >= writers / 2);
+    const raw = new DatabaseSync(join(data, 'switchyard.db'));
+    expect(raw.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
+    raw.close();
+    const gateway = await startGateway({ data });
+    try {
+      for (const room of confirmed) assert.deepEqual(await gateway.api('GET', `/api/rooms/${room.name}`), room);
+      await gateway.api('POST', '/api/rooms', { name: 'after' });
+    } finally {
+      await gateway.close();
+    }
+  } finally {
+    rmSync(data, { recursive: true });
+  }
+}, 120_000);
+
+/** @returns the rooms whose creation was answered with 201 before the gateway was killed, as they were shown */
+async function createRoomsUntilKilled(data: string, enough: number): Promise<{ name: string }[]> {
+  const script = join(import.meta.dirname, 'gateway-process.ts');
+  const gateway = new PeerProcess(process.execPath, ['--no-warnings', script, data]);
+  const confirmed: { name: string }[] = [];
+  try {
+    const [url] = await gateway.says(/^http\S+(?=\n)/);
+    const create = async (name: string) => {
+      const response = await fetch(`${url}/api/rooms`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ name, metadata: { padding: 'x'.repeat(name.length * 50) } }),
+      });
+      assert.equal(response.status, 201);
+      confirmed.push((await response.json()) as { name: string });
+      if (confirmed.length >= enough) gateway.child.kill('SIGKILL');
+    };
+    const write = async (writer: number) => {
+      for (let n = 0; ; n++) await create(`room-${writer}-${n}`);
+    };
+    const results = await Promise.allSettled(Array.from({ length: writers }, (_, writer) => write(writer)));
+    // A connection that broke is what a kill looks like; a refusal is not.
+    for (const one of results) assert.ok(one.status === 'rejected' && one.reason instanceof TypeError, String(one));
+    return confirmed;
+  } finally {
+    await gateway.stop('SIGKILL');
+    assert.equal(gateway.child.signalCode, 'SIGKILL');
+  }
+}
 
 /** @returns the highest number that the writer had acknowledged when it was killed */
 async function writeUntilKilled(file: string, enough: number): Promise<number> {
