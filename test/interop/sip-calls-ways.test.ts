@@ -275,7 +275,9 @@ describe.each(serverKinds)('on the %s server', (kind) => {
         timeoutSec: 30,
       });
       const joining = nextPhone();
-      const making = ways.gateway.api<SipCallResource>('POST', `${calls}?wait=8`, { to, digits: '12' });
+      const making = ways.gateway.api<SipCallResource>('POST', `${calls}?wait=8`, {
+        ...{ to, digits: '12', hasEarlyMedia: true },
+      });
       await joining;
       assert.equal(lastCall()?.info.state, 'ringing');
       phone.talkTo(legPort());
