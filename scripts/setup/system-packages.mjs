@@ -1,6 +1,6 @@
 /** Debian packages that set-up needs: the one table of them, and how missing ones are installed. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runQuietly } from './child-process.mjs';
 import { SetupError, step } from './progress.mjs';
@@ -46,6 +46,8 @@ const systemPackages = [
 ];
 
 const aptListsDir = '/var/lib/apt/lists';
+/** Asked by Debian's packages before they start what they bring (invoke-rc.d(8)). */
+const servicePolicy = '/usr/sbin/policy-rc.d';
 const listsAreOldMs = 24 * 60 * 60 * 1000;
 
 /**
@@ -57,7 +59,7 @@ export async function ensureSystemPackages(role) {
   const missing = missingOf(systemPackages.filter((p) => p.role === role).map((p) => p.name));
   if (missing.length === 0) return;
   if (!hasCommand('apt-get') || process.getuid?.() !== 0) throw missingPackages(role, missing);
-  await step(`Installing Debian packages (${shortened(missing)})`, () => install(missing));
+  await step(`Installing Debian packages (${shortened(missing)})`, () => withoutServices(() => install(missing)));
 }
 
 /**
@@ -103,6 +105,24 @@ function hasCommand(name) {
 /** @param {string[]} names */
 function shortened(names) {
   return names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
+}
+
+/**
+ * Kamailio and nginx are run by the tests on ports of their own: as services they would take 5060 and 80 from the machine.
+ * A machine that has a policy keeps it.
+ * @param {() => Promise<void>} work
+ */
+async function withoutServices(work) {
+  if (existsSync(servicePolicy)) return work();
+  const remove = () => rmSync(servicePolicy, { force: true });
+  process.once('exit', remove);
+  try {
+    writeFileSync(servicePolicy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+    await work();
+  } finally {
+    remove();
+    process.off('exit', remove);
+  }
 }
 
 /** @param {string[]} missing */
