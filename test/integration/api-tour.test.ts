@@ -25,7 +25,8 @@ const steps: readonly Step[] = [...page.matchAll(/^```sh\n(.*?)^```\n(?:```text\
 const mark = (step: number) => `=== step ${step} is over ===\n`;
 
 function patternOf(answer: string): RegExp {
-  return new RegExp(`^${answer.split('…').map(RegExp.escape).join('.*')}$`);
+  const literal = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${answer.split('…').map(literal).join('.*')}$`);
 }
 
 /** @returns what each step printed */
