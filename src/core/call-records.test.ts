@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { test } from 'vitest';
 import { someRooms } from '#test/support/some-room.ts';
 import { type CallInfo, newCallId } from './call.ts';
 import { CallRecords } from './call-records.ts';
+import type { StoredDocument } from './ports.ts';
 
 const dayMs = 86_400_000;
 const now = 1_900_000_000_000;
@@ -54,4 +57,26 @@ test('with none to keep, none is', async () => {
   records.add(call(now));
   await records.close();
   assert.equal(await store.count('sip-calls'), 0);
+});
+
+test('what has been written is not kept in memory', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { store, records } = recordsOf(1_000);
+  const written: WeakRef<StoredDocument>[] = [];
+  const put = store.put.bind(store);
+  store.put = async <T>(...args: Parameters<typeof put<T>>) => {
+    const document = await put<T>(...args);
+    written.push(new WeakRef(document));
+    return document;
+  };
+  for (let n = 0; n < 20; n++) records.add(call(now + n));
+  await records.find('CL_nothing');
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  assert.equal(written.length, 20);
+  assert.deepEqual(
+    written.filter((one) => one.deref() !== undefined),
+    [],
+  );
 });

@@ -18,7 +18,7 @@ const pageLength = 500;
 export class CallRecords extends Owned {
   readonly #options: CallRecordsOptions;
   readonly #timer: NodeJS.Timeout;
-  #writing: Promise<unknown> = Promise.resolve();
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(options: CallRecordsOptions) {
     super();
@@ -33,7 +33,8 @@ export class CallRecords extends Owned {
     const write = store.put(collection, info.id, info).catch((err) => {
       log.error({ err, call: info.id }, 'record of a call not kept');
     });
-    this.#writing = Promise.all([this.#writing, write]);
+    // Not the values: each would hold the one before it, and with it every record that ever was.
+    this.#writing = Promise.all([this.#writing, write]).then(() => undefined);
   }
 
   async find(id: string): Promise<CallInfo | undefined> {

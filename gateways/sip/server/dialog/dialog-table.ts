@@ -44,10 +44,12 @@ export class DialogTable {
     if (this.#byId.get(dialog.id) === dialog) this.#byId.delete(dialog.id);
     if (this.#byTag.get(key) !== dialog) return;
     this.#byTag.delete(key);
-    this.#ended.set(key, performance.now());
-    if (this.#ended.size <= maxRemembered) return;
-    const oldest = this.#ended.keys().next().value;
-    if (oldest !== undefined) this.#ended.delete(oldest);
+    const nowMs = performance.now();
+    this.#ended.set(key, nowMs);
+    for (const [old, endedAtMs] of this.#ended) {
+      if (this.#ended.size <= maxRemembered && nowMs - endedAtMs < rememberedMs) break;
+      this.#ended.delete(old);
+    }
   }
 
   hasEnded(callId: string, tag: string): boolean {
