@@ -54,6 +54,7 @@ export class SipCall extends Owned implements Call {
   #path: WebRtcPath | undefined;
   #dialog: SipDialog | undefined;
   #participant: Participant | undefined;
+  #participantId: Participant['id'] | undefined;
   #isOfferOpen = false;
   #gate: PinGate | undefined;
   #isPastGate: boolean;
@@ -77,7 +78,7 @@ export class SipCall extends Owned implements Call {
       ...{ id: this.id, direction, state: this.#state, from, to, displayName },
       ...{ roomId: room.id, roomName: room.name },
       sipCallId: this.#sipCallId,
-      participantId: this.#participant?.id,
+      participantId: this.#participantId,
       startedAtMs: this.#startedAtMs,
       answeredAtMs: this.#answeredAtMs,
       endedAtMs: this.#endedAtMs,
@@ -142,6 +143,7 @@ export class SipCall extends Owned implements Call {
   /** Takes its place in the room. @throws GatewayError `room_full`, `forbidden`, `closed` */
   join(): Participant {
     if (this.#participant) return this.#participant;
+    if (this.isClosed) throw new GatewayError('closed', 'The call has ended.');
     const { room, user, displayName, direction, from, to } = this.#options;
     const { roles } = room.record;
     const role = roles.some((one) => one.role === 'sip') ? 'sip' : (roles[0]?.role ?? 'sip');
@@ -151,6 +153,7 @@ export class SipCall extends Owned implements Call {
     };
     const participant = room.join({ kind: 'sip', user: user || 'phone', displayName, role, attributes });
     this.#participant = participant;
+    this.#participantId = participant.id;
     participant.events.on('closed', (reason) => {
       if (reason === 'kicked') this.finish(callEnds.kicked, ['removed', 'goodbye']);
       else this.finish(callEnds.roomClosed, ['room_closed', 'goodbye']);
@@ -431,6 +434,8 @@ export class SipCall extends Owned implements Call {
     ]);
     this.#settled.resolve();
     this.#record(info);
+    // It is remembered for a while; what it was made of, whole SIP messages, need not be.
+    this.#dialog = this.#participant = this.#speech = this.#announcer = undefined;
   }
 
   #record({ direction, from, to, codec, answeredAtMs, stats, isEncrypted }: CallInfo): void {

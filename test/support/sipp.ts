@@ -79,7 +79,7 @@ function execute(args: readonly string[], cwd: string, signal: AbortSignal): Pro
 
 async function story(dir: string, code: number, output: string): Promise<string> {
   const parts = [`SIPp ended with ${code}`];
-  for (const name of await readdir(dir)) {
+  for (const name of (await readdir(dir)).sort()) {
     if (!name.endsWith('.log')) continue;
     parts.push(`--- ${name}`, (await readFile(join(dir, name), 'utf8')).slice(-maxShown));
   }

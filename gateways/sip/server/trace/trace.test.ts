@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
+import { readHep } from '#test/support/hep.ts';
 import { SipMessage } from '../message/message.ts';
 import type { Flow } from '../transport/flow.ts';
 import { hepPacket } from './hep.ts';
@@ -46,19 +47,8 @@ describe('the ladder', () => {
 });
 
 describe('HEP', () => {
-  /** Chunks by type. */
-  function read(packet: Buffer): Map<number, Buffer> {
-    assert.equal(packet.toString('latin1', 0, 4), 'HEP3');
-    assert.equal(packet.readUInt16BE(4), packet.length);
-    const chunks = new Map<number, Buffer>();
-    for (let i = 6; i < packet.length; i += packet.readUInt16BE(i + 4)) {
-      chunks.set(packet.readUInt16BE(i + 2), packet.subarray(i + 6, i + packet.readUInt16BE(i + 4)));
-    }
-    return chunks;
-  }
-
   test('names both ends, the time and the message', () => {
-    const chunks = read(
+    const chunks = readHep(
       hepPacket('in', flow('192.0.2.1', '192.0.2.9'), Buffer.from('SIP'), 1_700_000_000_123, {
         captureId: 7,
         password: 'p',
@@ -73,7 +63,9 @@ describe('HEP', () => {
   });
 
   test('writes IPv6 in full', () => {
-    const chunks = read(hepPacket('out', flow('2001:db8::1', '2001:db8::5:9'), Buffer.from('x'), 0, { captureId: 7 }));
+    const chunks = readHep(
+      hepPacket('out', flow('2001:db8::1', '2001:db8::5:9'), Buffer.from('x'), 0, { captureId: 7 }),
+    );
     assert.equal(chunks.get(5)?.toString('hex'), '20010db8000000000000000000000001');
     assert.equal(chunks.get(6)?.toString('hex'), '20010db8000000000000000000050009');
   });
