@@ -172,8 +172,9 @@ test('an encoder that is killed and comes back has its place again, while the vi
   const handle = await seenAndHeard();
   await first.stop('SIGKILL');
   await expect.poll(async () => (await pushed())?.isConnected, poll).toBe(false);
-  const away = await gateway.api<StreamKeyResource>('GET', `/api/stream-keys/${key.id}`);
-  expect(away).toMatchObject({ isLive: false, participantId: before.id });
+  // Silence is seen at once, but who falls silent is given up only after a while.
+  const away = () => gateway.api<StreamKeyResource>('GET', `/api/stream-keys/${key.id}`);
+  await expect.poll(away, poll).toMatchObject({ isLive: false, participantId: before.id });
   encode(key.url);
   await expect.poll(pushed, poll).toMatchObject({ id: before.id, streams: before.streams, isConnected: true });
   await page.call('keepsPlaying', { handle, frameCount: 30 });
