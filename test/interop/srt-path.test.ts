@@ -104,7 +104,7 @@ async function receiver(): Promise<{ sink: CollectingSink; port: number; source:
         },
       }),
     },
-    { ...defaultSrtConfig, host: '127.0.0.1', port: 0, latencyMs: 400 },
+    { ...defaultSrtConfig, host: '127.0.0.1', port: 0, latencyMs: 1_500 },
   );
   cleanups.push(() => gateway.close());
   return { sink, port: gateway.port ?? 0, source: () => accepted as MediaSource };
@@ -147,7 +147,7 @@ describe.each(mayBeEncrypted)('%s, with 5 % lost', (_title, streamId, secret) =>
   test('what ffmpeg pushes to us arrives whole', async () => {
     const { sink, port, source } = await receiver();
     const relay = await lossyPath(port);
-    const url = `srt://127.0.0.2:${port}?streamid=${streamId}&latency=400000${secret}`;
+    const url = `srt://127.0.0.2:${port}?streamid=${streamId}&latency=1500000${secret}`;
     peer('ffmpeg', ...remux, '-i', clip, '-c', 'copy', '-f', 'mpegts', url);
     await sink.until(() => sink.units.length > 10);
     expect((await source().done).reason).toMatch(/peer_left|timeout/); // the goodbye may be lost too
@@ -158,13 +158,17 @@ describe.each(mayBeEncrypted)('%s, with 5 % lost', (_title, streamId, secret) =>
   test('what we pull from ffmpeg arrives whole', async () => {
     const port = await freePort();
     const relay = await lossyPath(port);
-    const url = `srt://127.0.0.1:${port}?mode=listener&latency=400000${secret}`;
+    // ffmpeg stops listening as soon as it has accepted: were its answer to the handshake lost, nobody could repeat it.
+    relay.lose(0);
+    const url = `srt://127.0.0.1:${port}?mode=listener&latency=1500000${secret}`;
     peer('ffmpeg', ...remux, '-i', clip, '-c', 'copy', '-f', 'mpegts', url);
     const sink = new CollectingSink();
     // ffmpeg may not listen yet; through the relay nobody says so.
-    const pull = new SrtPull({ url: `srt://127.0.0.2:${port}?latency=400${secret}`, policy });
+    const pull = new SrtPull({ url: `srt://127.0.0.2:${port}?latency=1500${secret}`, policy });
     cleanups.push(() => pull.close());
     pull.start(sink);
+    await sink.until(() => sink.units.length > 0);
+    relay.lose(0.05);
     expect(await pull.done).toMatchObject({ reason: expect.stringMatching(/peer_left|timeout/), mayReturn: true });
     expect(relay.lost).toBeGreaterThan(20);
     expectWhole(sink);
@@ -180,10 +184,10 @@ describe.each(mayBeEncrypted)('%s, with 5 % lost', (_title, streamId, secret) =>
     cleanups.push(() => out.close());
     const port = await freePort();
     const relay = await lossyPath(port);
-    const listenUrl = `srt://127.0.0.1:${port}?mode=listener&latency=400${secret}`;
+    const listenUrl = `srt://127.0.0.1:${port}?mode=listener&latency=1500${secret}`;
     peer('srt-live-transmit', '-a:no', listenUrl, `udp://127.0.0.1:${out.address().port}`);
     const push = await pushSrt({
-      url: `srt://127.0.0.2:${port}?streamid=x&latency=400${secret}`,
+      url: `srt://127.0.0.2:${port}?streamid=x&latency=1500${secret}`,
       policy,
       refresh: { refreshPackets: 200, announcePackets: 60 },
     });
@@ -201,7 +205,7 @@ test.each(['', '&pbkeylen=24'])('srt-live-transmit changes keys as often as it l
   const { sink, port, source } = await receiver();
   const inPort = await freePort();
   const relay = await lossyPath(port);
-  const url = `srt://127.0.0.2:${port}?streamid=secret&latency=400&passphrase=${passphrase}${length}`;
+  const url = `srt://127.0.0.2:${port}?streamid=secret&latency=1500&passphrase=${passphrase}${length}`;
   peer('srt-live-transmit', `udp://127.0.0.1:${inPort}`, `${url}&kmrefreshrate=200&kmpreannounce=60`);
   const input = createSocket('udp4');
   cleanups.push(() => input.close());
