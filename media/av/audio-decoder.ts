@@ -178,10 +178,10 @@ class Resampler extends NativeOwner {
       }
       const context = this.#contextFor(format, frame);
       const capacity = context.getOutSamples(nbSamples);
-      const output = Buffer.alloc(Math.max(1, capacity) * this.#output.channels * 2);
-      const count = context.convertSync([output], capacity, planes, nbSamples);
+      const samples = new Int16Array(Math.max(1, capacity) * this.#output.channels);
+      const count = context.convertSync([Buffer.from(samples.buffer)], capacity, planes, nbSamples);
       assertOk(count, 'resampling');
-      return copySamples(output, count * this.#output.channels);
+      return samples.subarray(0, count * this.#output.channels);
     });
   }
 

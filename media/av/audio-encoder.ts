@@ -29,6 +29,7 @@ export class OpusEncoder extends NativeOwner {
   readonly #packet = new av.Packet();
   readonly #frame = new av.Frame();
   readonly #pending: Int16Array;
+  readonly #pendingBytes: Buffer;
   #pendingSamples = 0;
   /** Time of the first pending sample. */
   #pendingPtsUs: number | undefined;
@@ -40,6 +41,7 @@ export class OpusEncoder extends NativeOwner {
     super();
     this.shape = { sampleRateHz: 48_000, channels: options.channels };
     this.#pending = new Int16Array(frameSamples * options.channels);
+    this.#pendingBytes = Buffer.from(this.#pending.buffer);
     const codec = findEncoder('libopus');
     if (!codec) throw new AvError('audio encoder', 0, 'there is no Opus encoder');
     this.#packet.alloc();
@@ -105,10 +107,7 @@ export class OpusEncoder extends NativeOwner {
     const ptsUs = this.#pendingPtsUs ?? 0;
     // The encoder may still hold the last one.
     assertOk(this.#frame.makeWritable(), 'encoding audio');
-    const plane = this.#frame.data?.[0];
-    const byteLength = this.#pending.byteLength;
-    if (!plane || plane.length < byteLength) throw new AvError('encoding audio', 0, 'frame without memory');
-    plane.set(Buffer.from(this.#pending.buffer, this.#pending.byteOffset, byteLength));
+    assertOk(this.#frame.fromBuffer(this.#pendingBytes), 'encoding audio');
     this.#frame.pts = BigInt(this.#encodedSamples);
     this.#encodedSamples += frameSamples;
     this.#pendingSamples = 0;
