@@ -22,8 +22,8 @@ const gateway = await startGateway({
   sip: { isEnabled: true, access: 'open', timers: { t1Ms: 100 }, limits: { messagesPerSecond: 0 } },
   rtp: { listenAddress: '127.0.0.1', firstPort: 40_000, lastPort: 59_999 },
 });
-const room = await gateway.app.rooms.open('demo');
-await gateway.app.phones.mixOf(room);
+/** A mix without legs ends after some seconds, which the settling between the steps takes. */
+const warmUp = async () => gateway.app.phones.mixOf(await gateway.app.rooms.open('demo'));
 
 const processes = () => [
   { name: 'control', pid: process.pid },
@@ -55,6 +55,7 @@ function snapshot(name: string): void {
   if (folder !== undefined) writeHeapSnapshot(join(folder, `${name}.heapsnapshot`));
 }
 
+await warmUp();
 await churn(gateway, warmUpCalls, perSecond);
 const before = await memory(`${warmUpCalls} calls to begin with`);
 snapshot('before');
@@ -63,6 +64,7 @@ let failed = 0;
 let seconds = 0;
 const cpu = new Map<string, number>();
 for (let step = 1; step <= steps; step++) {
+  await warmUp();
   const atStart = processes().map((each) => ({ ...each, cpuMs: cpuMsOf([each.pid]) }));
   const startMs = performance.now();
   await churn(gateway, calls / steps, perSecond).catch((error: unknown) => {
