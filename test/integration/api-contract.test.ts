@@ -136,7 +136,9 @@ function urlOf({ path, operation }: Asked, { parameters, choice }: Generated): s
   const query = new URLSearchParams();
   for (const { in: place, name } of operation.parameters ?? []) {
     const value = parameters[keyOf({ in: place, name })];
-    if (place === 'query' && value !== undefined) query.set(name, String(value));
+    // Waiting is asked for in part of a second: a minute for each request is not what is tried here.
+    const sent = name === 'wait' ? Number(value) % 1 : value;
+    if (place === 'query' && value !== undefined) query.set(name, String(sent));
   }
   return `${gateway.url}${filled}?${query}`;
 }
