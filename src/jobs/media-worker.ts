@@ -19,8 +19,8 @@ import {
 
 const workerFile = fileURLToPath(import.meta.resolve('#media/main.ts'));
 
-/** A fork that loads codecs takes 70-200 ms; on a machine that swaps, much longer. */
-const startTimeoutMs = 10_000;
+/** Loading its code takes more than a second of CPU: 14 s were seen where ten others wanted the same two cores. */
+const startTimeoutMs = 20_000;
 /** A worker that was asked to end and has not is killed. */
 const stopTimeoutMs = 2_000;
 /** Bytes waiting in the pipe to the worker, above which media is dropped instead of queued. */
