@@ -82,7 +82,7 @@ test.each(cases)(
   async (_how, via, options) => {
     const bare = await baresip(via, options);
     const isEncrypted = options.mediaEncryption !== undefined;
-    assert.equal(lastCall()?.info.isEncrypted, isEncrypted);
+    await until(() => lastCall()?.info.isEncrypted === isEncrypted);
     const { phone, left } = await another(6_000);
     await phone.hear(1_000);
     const heard = await phone.hear(600);
