@@ -10,16 +10,15 @@ import type { Logger } from '#core/ports.ts';
 import { Announcer } from './announcer.ts';
 import { CallChat, sayInRoom } from './call-chat.ts';
 import { callEnds, endOfDialog, gateEnds } from './call-ends.ts';
+import { CallMedia } from './call-media.ts';
 import type { SipCallOptions } from './call-options.ts';
 import { partyOf } from './call-texts.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
-import { digitsOf } from './info-digits.ts';
-import { OfferAnswer, offeredToWebRtc } from './offer-answer.ts';
+import type { OfferAnswer } from './offer-answer.ts';
+import { PeerRequests } from './peer-requests.ts';
 import { PinGate } from './pin-gate.ts';
-import { refuse, refusedBy } from './status.ts';
-import { bridgedFormats, offeredByWebRtc } from './webrtc-lines.ts';
-import { WebRtcPath } from './webrtc-path.ts';
+import { refusedBy } from './status.ts';
 
 const maxKeptDigits = 64;
 const byeWaitMs = 500;
@@ -48,14 +47,14 @@ export class SipCall extends Owned implements Call {
   #answeredAtMs: number | undefined;
   #endedAtMs: number | undefined;
   #end: CallEnd | undefined;
+  /** Once it is over. */
+  #lastInfo: CallInfo | undefined;
   #digits = '';
-  #leg: Leg | undefined;
-  #speech: OfferAnswer | undefined;
-  #path: WebRtcPath | undefined;
+  #media: CallMedia | undefined;
+  readonly #requests: PeerRequests;
   #dialog: SipDialog | undefined;
   #participant: Participant | undefined;
   #participantId: Participant['id'] | undefined;
-  #isOfferOpen = false;
   #gate: PinGate | undefined;
   #isPastGate: boolean;
   #announcer: Announcer | undefined;
@@ -68,12 +67,14 @@ export class SipCall extends Owned implements Call {
     this.#sipCallId = options.sipCallId;
     this.#isPastGate = options.gate === undefined;
     this.#log = options.log.child({ call: this.id, room: options.room.name, sipCallId: options.sipCallId });
+    this.#requests = new PeerRequests(this, this.#log);
   }
 
   get info(): CallInfo {
+    if (this.#lastInfo) return this.#lastInfo;
     const { direction, room, from, to, displayName } = this.#options;
-    const leg = this.#leg;
-    const parameters = leg?.parameters;
+    const media = this.#media;
+    const leg = media?.leg;
     return {
       ...{ id: this.id, direction, state: this.#state, from, to, displayName },
       ...{ roomId: room.id, roomName: room.name },
@@ -86,12 +87,17 @@ export class SipCall extends Owned implements Call {
       isMuted: leg?.isMuted ?? false,
       isHeld: leg?.isHeld ?? false,
       gainDb: leg?.gainDb ?? 0,
-      isHeldByPeer: !this.isClosed && parameters !== undefined && !/^send/.test(parameters.direction),
-      isEncrypted: parameters?.srtp !== undefined || this.#path !== undefined,
-      codec: leg?.stats?.codec ?? parameters?.send.codec,
+      isHeldByPeer: !this.isClosed && (media?.isHeldByPeer ?? false),
+      isEncrypted: media?.isEncrypted ?? false,
+      codec: leg?.stats?.codec ?? leg?.parameters?.send.codec,
       digits: this.#digits,
       stats: leg?.stats,
     };
+  }
+
+  /** Its leg and what is said of it; undefined until there is one. */
+  get media(): CallMedia | undefined {
+    return this.#media;
   }
 
   async settled(timeoutMs: number): Promise<void> {
@@ -106,38 +112,21 @@ export class SipCall extends Owned implements Call {
    * @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`
    */
   async prepare(remoteAddress: string, peer: { offer?: string; isWebRtc?: boolean } = {}): Promise<OfferAnswer> {
-    const { phones, room, settings, language } = this.#options;
+    const { phones, bridges, room, settings, language } = this.#options;
     const { offer = '', isWebRtc = false } = peer;
-    const { codecs } = settings;
-    const spoken = offer !== '' ? offeredByWebRtc(offer, codecs) : isWebRtc ? offeredToWebRtc(codecs) : undefined;
-    const address = phones.addressFor(remoteAddress);
-    const family = spoken ? 'loopback' : address.includes(':') ? 'IPv6' : 'IPv4';
-    const leg = await phones.allocateLeg({ room, family, language, log: this.#log });
-    if (this.isClosed) {
-      await leg.close('requested');
-      throw new GatewayError('closed', 'The call has ended.');
-    }
-    this.#leg = leg;
-    leg.events.on('dtmfReceived', (digit) => this.#pressed(digit));
+    const media = await CallMedia.open({
+      ...{ phones, bridges, room, settings, language, remoteAddress, offer, isWebRtc },
+      ...{ signal: this.signal, log: this.#log, onLost: (error) => this.fail(error) },
+    });
+    this.#media = media;
+    const { leg } = media;
+    leg.events.on('dtmfReceived', (digit) => this.pressed(digit));
     leg.events.on('timedOut', () => this.finish(callEnds.silence));
     leg.events.on('closed', () => {
       if (room.isClosed) this.finish(callEnds.roomClosed);
       else this.fail(new GatewayError('media_lost', 'The media of the call was lost.'));
     });
-    if (spoken) await this.#openPath(leg, bridgedFormats(spoken));
-    this.#speech = new OfferAnswer({ address, port: leg.localPort, webRtc: this.#path?.bridge, ...settings });
-    return this.#speech;
-  }
-
-  async #openPath(leg: Leg, formats: ReturnType<typeof bridgedFormats>): Promise<void> {
-    const { bridges } = this.#options;
-    const onLost = (error: GatewayError) => this.fail(error);
-    const path = await WebRtcPath.open({ bridges, formats, leg, log: this.#log, onLost });
-    if (this.isClosed) {
-      path.close();
-      throw new GatewayError('closed', 'The call has ended.');
-    }
-    this.#path = path;
+    return media.speech;
   }
 
   /** Takes its place in the room. @throws GatewayError `room_full`, `forbidden`, `closed` */
@@ -164,29 +153,27 @@ export class SipCall extends Owned implements Call {
   /** What was agreed holds from now on; the room is heard as soon as the call may be in it. */
   speak(parameters: LegParameters): void {
     if (this.isClosed || this.#end) return;
-    this.#leg?.negotiate(parameters);
-    const peer = this.#speech?.peer;
-    if (peer) this.#path?.follow(peer).catch((error: unknown) => this.fail(toGatewayError(error)));
+    this.#media?.negotiate(parameters).catch((error: unknown) => this.fail(toGatewayError(error)));
     this.#proceed();
   }
 
   /** Before the answer only where that was asked for, and past the gate. */
   #proceed(): void {
     const { gate, hasEarlyMedia = false } = this.#options;
-    if (!this.#leg?.parameters || !(this.#dialog || hasEarlyMedia)) return;
-    if (this.#isPastGate) this.#enter();
-    else if (gate && !this.#gate) void this.#ask(gate, this.#leg);
+    const leg = this.#media?.leg;
+    if (!leg?.parameters || !(this.#dialog || hasEarlyMedia)) return;
+    if (this.#isPastGate) this.#enter(leg);
+    else if (gate && !this.#gate) void this.#ask(gate, leg);
   }
 
-  #enter(): void {
-    const leg = this.#leg;
+  #enter(leg: Leg): void {
     const participant = this.join();
-    if (leg && leg.participant !== participant) leg.enter(participant);
-    this.#settleIn(participant);
+    if (leg.participant !== participant) leg.enter(participant);
+    this.#settleIn(participant, leg);
   }
 
   /** Once it is answered: announcements and chat. */
-  #settleIn(participant: Participant): void {
+  #settleIn(participant: Participant, leg: Leg): void {
     const dialog = this.#dialog;
     const { direction, gate, hasPrompts = true } = this.#options;
     if (!dialog || this.#state === 'connected') return;
@@ -194,9 +181,9 @@ export class SipCall extends Owned implements Call {
     this.#settled.resolve();
     this.events.emit('changed');
     void new CallChat({ participant, dialog, log: this.#log });
-    if (!this.#leg || !hasPrompts) return;
+    if (!hasPrompts) return;
     const greeting: PromptName[] = direction === 'outbound' ? [] : gate ? ['joined'] : ['welcome'];
-    this.#announcer = new Announcer({ participant, leg: this.#leg, greeting });
+    this.#announcer = new Announcer({ participant, leg, greeting });
   }
 
   async #ask({ pin, guess }: NonNullable<SipCallOptions['gate']>, leg: Leg): Promise<void> {
@@ -213,7 +200,7 @@ export class SipCall extends Owned implements Call {
     }
     this.#isPastGate = true;
     try {
-      this.#enter();
+      this.#enter(leg);
     } catch (error) {
       const refusal = toGatewayError(error);
       this.fail(refusal, undefined, refusal.code === 'room_full' ? ['room_full', 'goodbye'] : ['goodbye']);
@@ -229,12 +216,9 @@ export class SipCall extends Owned implements Call {
   /** @param isOfferOpen the ACK is to bring the answer to our offer */
   attach(dialog: SipDialog, { isOfferOpen = false } = {}): void {
     this.#dialog = dialog;
-    this.#isOfferOpen = isOfferOpen;
     this.#sipCallId = dialog.callId;
     dialog.events.on('ended', (by, reason) => this.#dialogEnded(by, reason));
-    dialog.events.on('acknowledged', (sdp) => this.#acknowledged(sdp));
-    dialog.events.on('offered', (question) => void this.offered(question));
-    dialog.events.on('asked', (question) => this.#asked(question));
+    this.#requests.listen(dialog, isOfferOpen);
     if (this.isClosed) {
       void dialog.bye();
       return;
@@ -266,7 +250,7 @@ export class SipCall extends Owned implements Call {
 
   async #takeLeave({ by }: CallEnd, farewell: readonly PromptName[]): Promise<void> {
     const reason: CloseReason = by === 'peer' ? 'peer_left' : 'requested';
-    const leg = this.#leg;
+    const leg = this.#media?.leg;
     const { hasPrompts = true } = this.#options;
     const isHeard = this.#dialog && !this.#dialog.isEnded && leg?.parameters && !leg.isClosed;
     if (isHeard && hasPrompts && farewell.length > 0) {
@@ -320,63 +304,18 @@ export class SipCall extends Owned implements Call {
 
   #connected(): { dialog: SipDialog; leg: Leg; speech: OfferAnswer } {
     const dialog = this.#dialog;
-    const leg = this.#leg;
-    const speech = this.#speech;
-    if (this.isClosed || this.#end || !dialog || !leg || !speech) {
+    const media = this.#media;
+    if (this.isClosed || this.#end || !dialog || !media) {
       throw new GatewayError('closed', this.#end ? 'The call has ended.' : 'The call is not answered yet.');
     }
-    return { dialog, leg, speech };
+    return { dialog, leg: media.leg, speech: media.speech };
   }
 
   // ── Asked by the peer ────────────────────────────────────────────────────────────────────────────────────────────
 
-  #acknowledged(sdp: string): void {
-    if (!this.#isOfferOpen || this.isClosed) return;
-    this.#isOfferOpen = false;
-    try {
-      if (sdp === '') throw new GatewayError('invalid_sdp', 'The other side did not answer our offer.');
-      if (this.#speech) this.speak(this.#speech.accept(sdp));
-    } catch (error) {
-      this.fail(toGatewayError(error));
-    }
-  }
-
   /** An offer of the peer's, before the answer or in the call. */
-  async offered(question: SipQuestion): Promise<void> {
-    const speech = this.#speech;
-    if (!speech || this.isClosed) {
-      question.respond(481);
-      return;
-    }
-    if (question.body === '') {
-      this.#isOfferOpen = question.method === 'INVITE';
-      question.respond(200, this.#isOfferOpen ? { body: speech.offer() } : {});
-      return;
-    }
-    try {
-      await this.#path?.expect(question.body);
-      const { sdp, parameters } = speech.answer(question.body);
-      question.respond(200, { body: sdp });
-      this.speak(parameters);
-    } catch (error) {
-      const refusal = toGatewayError(error);
-      this.#log.warn({ err: refusal }, 'offer in a call refused');
-      refuse(question, refusal);
-    }
-  }
-
-  #asked(question: SipQuestion): void {
-    const { method } = question;
-    if (method === 'INFO') {
-      for (const digit of digitsOf(question)) this.#pressed(digit);
-      question.respond(200);
-    } else if (method === 'MESSAGE') {
-      this.#chat(question);
-    } else if (method === 'REFER') {
-      question.respond(603);
-    } else {
-      question.respond(200);
-    }
+  offered(question: SipQuestion): Promise<void> {
+    return this.#requests.offered(question);
   }
 
   /** Whether a request outside of its dialog can be taken for this phone's. */
@@ -391,16 +330,8 @@ export class SipCall extends Owned implements Call {
     sayInRoom(this.#participant, message);
   }
 
-  #chat(question: SipQuestion): void {
-    try {
-      this.hear(question);
-      question.respond(200);
-    } catch (error) {
-      refuse(question, toGatewayError(error));
-    }
-  }
-
-  #pressed(digit: string): void {
+  /** A key, by RTP or by SIP INFO. */
+  pressed(digit: string): void {
     if (this.#gate) {
       this.#gate.press(digit);
       return;
@@ -422,25 +353,25 @@ export class SipCall extends Owned implements Call {
     this.#end ??= callEnds.shutdown;
     this.#endedAtMs = Date.now();
     const { reason: why, message } = this.#end;
-    const info = this.info;
     this.#state = 'ended';
     const text = message.replaceAll(/[\p{C}"\\]/gu, ' ');
     const bye = this.#dialog?.bye({ Reason: `SIP;cause=200;text="${why}: ${text.slice(0, 120)}"` });
-    this.#path?.close();
+    this.#media?.closePath();
     await Promise.all([
-      this.#leg?.close(reason),
+      this.#media?.leg.close(reason),
       this.#participant?.close(reason === 'peer_left' ? 'peer_left' : 'requested'),
       bye && Promise.race([bye, delay(byeWaitMs)]),
     ]);
     this.#settled.resolve();
-    this.#record(info);
+    this.#lastInfo = this.info;
+    this.#record(this.#lastInfo);
     // It is remembered for a while; what it was made of, whole SIP messages, need not be.
-    this.#dialog = this.#participant = this.#speech = this.#announcer = undefined;
+    this.#dialog = this.#participant = this.#media = this.#announcer = undefined;
   }
 
-  #record({ direction, from, to, codec, answeredAtMs, stats, isEncrypted }: CallInfo): void {
-    const { by, reason, message, code, sipStatus } = this.#end ?? {};
-    const durationMs = answeredAtMs === undefined ? 0 : (this.#endedAtMs ?? answeredAtMs) - answeredAtMs;
+  #record({ direction, from, to, codec, answeredAtMs, endedAtMs, end, stats, isEncrypted }: CallInfo): void {
+    const { by, reason, message, code, sipStatus } = end ?? {};
+    const durationMs = answeredAtMs === undefined ? 0 : (endedAtMs ?? answeredAtMs) - answeredAtMs;
     this.#log.info(
       { direction, from, to, codec, isEncrypted, durationMs, by, reason, message, code, sipStatus, stats },
       'call ended',
