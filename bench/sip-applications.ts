@@ -15,7 +15,7 @@ import { Rooms } from '#core/rooms.ts';
 import { createSipGateway, type SipGateway, SipSignalling } from '#gateways/sip/index.ts';
 import { defaultTransportLimits, SipServer } from '#gateways/sip/server/index.ts';
 import { createSfu } from '#sfu/index.ts';
-import { openSqliteStore } from '#store/sqlite.ts';
+import { openStore } from '#store/open-store.ts';
 import { createLogger } from '#telemetry/logger.ts';
 import { startGateway } from '#test/support/gateway.ts';
 import { EventParts } from '../src/event-parts.ts';
@@ -113,12 +113,12 @@ async function startSignalling(): Promise<Application> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'bench-sip-'));
   const config = configSchema.parse({ sip, data: dataFolder, sfu: { workers: 1, firstPort: 0 } });
   const log = quietLog();
-  const store = openSqliteStore(join(dataFolder, 'switchyard.db'), log);
+  const { store, secrets } = await openStore(dataFolder, log);
   const sfu = await createSfu(config.sfu, { log });
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
   const media = { events: new EventEmitter<JobRunnerEvents>() };
-  const eventParts = await EventParts.create({ config, dataFolder, store, rooms, media, log });
-  const { eventLog, secrets } = eventParts;
+  const eventParts = await EventParts.create({ config, dataFolder, store, secrets, rooms, media, log });
+  const { eventLog } = eventParts;
   await rooms.create({ name: 'demo' });
   const phones = new SilentPhones();
   const gateway = await createSipGateway({

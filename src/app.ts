@@ -2,7 +2,7 @@
 // main.ts and tests.
 import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { ApiIngest } from '#api/api-env.ts';
 import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
@@ -35,7 +35,7 @@ import { MediaPool } from '#jobs/pool.ts';
 import { Views } from '#jobs/views.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
-import { openSqliteStore } from '#store/sqlite.ts';
+import { openStore } from '#store/open-store.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
 import { watchViews } from '#telemetry/view-metrics.ts';
@@ -195,7 +195,7 @@ export class App extends Owned {
 async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)[]): Promise<Parts> {
   const data = resolve(config.data);
   await mkdir(data, { recursive: true, mode: 0o700 });
-  const store = openSqliteStore(join(data, 'switchyard.db'), log);
+  const { store, secrets } = await openStore(data, log);
   undo.push(() => store.close());
   const sfu = await createSfu(config.sfu, { log });
   undo.push(() => sfu.close());
@@ -207,15 +207,14 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   undo.push(() => views.close());
 
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
-  const eventParts = await EventParts.create({ config, dataFolder: data, store, rooms, media, log });
+  const eventParts = await EventParts.create({ config, dataFolder: data, store, secrets, rooms, media, log });
   undo.push(() => rooms.close().then(() => eventParts.close()));
-  const { secrets } = eventParts;
   const pins = new RoomPins(secrets);
   for (const name of config.rooms.initial) await pins.provide(rooms, name);
 
   const perMinute = (points: number, what: string) => new MemoryRateLimiter({ points, windowMs: minuteMs, what });
   const failures = perMinute(config.limits.failedLoginsPerMinute, 'wrong credentials');
-  const auth = await Auth.create({ store, rooms, config: config.auth, failures, secrets: eventParts.secrets, log });
+  const auth = await Auth.create({ store, rooms, config: config.auth, failures, secrets, log });
   auth.revocations.watch(rooms);
   const health = new Health({ sfu, store, dataFolder: data });
   health.addCheck('media', () => media.problems());

@@ -15,13 +15,13 @@ import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
 import type { MediaPool } from '#jobs/pool.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
-import { openSecretBox } from '#store/secret-box.ts';
 import { Webhooks } from '#webhooks/index.ts';
 
 export interface EventPartsOptions {
   readonly config: Config;
   readonly dataFolder: string;
   readonly store: StorePort;
+  readonly secrets: SecretBox;
   readonly rooms: Rooms;
   readonly media: Pick<MediaPool, 'events'>;
   readonly log: Logger;
@@ -42,14 +42,13 @@ export class EventParts extends Owned {
   readonly journal: Journal;
   readonly eventLog: EventLog;
   readonly webhooks: Webhooks;
-  readonly secrets: SecretBox;
   readonly streams: StreamSlots;
   readonly idempotency: Idempotency;
 
-  static async create({ config, dataFolder, store, rooms, media, log }: EventPartsOptions): Promise<EventParts> {
+  static async create(options: EventPartsOptions): Promise<EventParts> {
+    const { config, dataFolder, store, secrets, rooms, media, log } = options;
     const journal = openJournal(join(dataFolder, 'switchyard.db'), log);
     try {
-      const secrets = openSecretBox(join(dataFolder, 'secrets.key'));
       const eventLog = new EventLog({ store: journal.events, ...config.events, log });
       const webhooks = await Webhooks.create({
         ...{ store, deliveries: journal.deliveries, eventLog, secrets, settings: config.webhooks, log },
@@ -63,7 +62,7 @@ export class EventParts extends Owned {
       tapRooms(rooms, eventLog);
       tapJobs(media.events, rooms, eventLog);
       const idempotency = new Idempotency({ store, secrets, log });
-      return new EventParts({ journal, eventLog, webhooks, secrets, idempotency }, config.events.maxFollowers);
+      return new EventParts({ journal, eventLog, webhooks, idempotency }, config.events.maxFollowers);
     } catch (thrown) {
       journal.close();
       throw thrown;
@@ -71,14 +70,13 @@ export class EventParts extends Owned {
   }
 
   private constructor(
-    parts: Pick<EventParts, 'journal' | 'eventLog' | 'webhooks' | 'secrets' | 'idempotency'>,
+    parts: Pick<EventParts, 'journal' | 'eventLog' | 'webhooks' | 'idempotency'>,
     maxFollowers: number,
   ) {
     super();
     this.journal = parts.journal;
     this.eventLog = parts.eventLog;
     this.webhooks = parts.webhooks;
-    this.secrets = parts.secrets;
     this.idempotency = parts.idempotency;
     this.streams = new StreamSlots(maxFollowers);
   }

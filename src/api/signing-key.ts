@@ -8,12 +8,20 @@ const id = 'signing-key';
 /** RFC 7518 §3.2: an HS256 key has as many bits as the hash at the least. */
 const keyBytes = 32;
 
-/** Made at first start; every node on the same store has the same. */
+/**
+ * Made at first start, and anew when it cannot be opened any more: what it signed is no longer good then. Every node on
+ * the same store has the same.
+ */
 export async function loadSigningKey(store: StorePort): Promise<Uint8Array> {
-  const known = await store.get<{ base64: string }>(collection, id);
-  if (known) return parse(known.value.base64);
+  const known = await store.get<{ base64?: string }>(collection, id);
+  if (known?.value.base64 !== undefined) return parse(known.value.base64);
   try {
-    const made = await store.put(collection, id, { base64: randomBytes(keyBytes).toString('base64') }, 0);
+    const made = await store.put(
+      collection,
+      id,
+      { base64: randomBytes(keyBytes).toString('base64') },
+      known?.revision ?? 0,
+    );
     return parse(made.value.base64);
   } catch (thrown) {
     // Another node on this store has made it in this moment.

@@ -1,11 +1,12 @@
 // Owns: StorePort over SQLite in one file of the data folder. May import: core, config, ./database.
-import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { GatewayError } from '#core/errors.ts';
 import type { Logger, StoredDocument, StorePort } from '#core/ports.ts';
 import { openDatabase } from './database.ts';
 
 /** What one page of list() holds unless it says. */
 const defaultPageSize = 1_000;
+const scrubLockTimeoutMs = 5_000;
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -18,6 +19,16 @@ type Row = Record<string, SQLOutputValue>;
  */
 export function openSqliteStore(file: string, log: Logger): StorePort {
   return new SqliteStore(openDatabase(file, 'power_cut', log));
+}
+
+/** What was deleted or replaced leaves the file too, and not only its index. For a moment when little is going on. */
+export function scrubDatabase(file: string): void {
+  const database = new DatabaseSync(file, { timeout: scrubLockTimeoutMs });
+  try {
+    database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE);');
+  } finally {
+    database.close();
+  }
 }
 
 class SqliteStore implements StorePort {

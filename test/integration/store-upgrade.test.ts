@@ -1,6 +1,6 @@
 // A data folder of the version before, as it is on people's disks, under the program of today.
 import { strict as assert } from 'node:assert';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -91,5 +91,29 @@ test('encoders get in with the stream keys that they were given', async () => {
     await assert.rejects(keys.verify('rtmp', cameraKey), (thrown) => thrown instanceof GatewayError);
   } finally {
     await store.close();
+  }
+});
+
+test('what was secret in it, and what is made now, is nowhere in the clear on the disk', async () => {
+  const { api } = gateway;
+  const url = 'rtsp://admin:gate-password@192.0.2.7/live';
+  await api('POST', '/api/rooms/lab/streaming-ins', { url, name: 'New gate', isEnabled: false });
+  await api('PATCH', '/api/rooms/lab', { sip: { pin: '9182736450' } });
+  const hook = await api<{ secret: string }>('POST', '/api/webhooks', { url: 'https://app.example/hook/path-secret' });
+  const { key } = await api<{ key: string }>('POST', '/api/keys', { name: 'New key', scopes: ['rooms:read'] });
+  const srt = { room: 'lab', protocol: 'srt', name: 'New SRT', isEncrypted: true };
+  const push = await api<{ key: string; passphrase: string }>('POST', '/api/stream-keys', srt);
+  const secrets = [
+    ...['viewer:secret@', 'QhT5Oh//2UX5N3uTpzKegwAPhUk7cvhwAn', 'gate-password', '9182736450', 'path-secret'],
+    ...[hook.secret, key, push.key, push.passphrase],
+  ];
+  // Of an open database: its write-ahead log and index are files of the folder, too.
+  const files = readdirSync(data, { withFileTypes: true }).filter((entry) => entry.isFile());
+  assert.ok(files.some(({ name }) => name.endsWith('-wal')));
+  const filesWith = (text: string) => files.filter(({ name }) => readFileSync(join(data, name)).includes(text));
+  assert.notDeepEqual(filesWith('New gate'), []);
+  for (const secret of secrets) {
+    assert.ok(secret.length > 8, 'a secret to look for');
+    assert.deepEqual(filesWith(secret), [], secret);
   }
 });
