@@ -1,5 +1,6 @@
 // Owns: one outgoing RTP stream: numbering, history for those who missed something, sender reports.
-import { buildRtp, rtpHeaderLength, rtpTimestampOffset } from './packet.ts';
+import { buildRtp, rtpHeaderLength } from './packet.ts';
+import { Replay } from './replay.ts';
 import { buildSenderReport } from './rtcp.ts';
 import { clockNowUs, RtpTimeline } from './sequence.ts';
 
@@ -24,8 +25,6 @@ export interface RtpSenderOptions {
 
 /** Enough for a group of pictures of 2 s at 7 Mbit/s; mediasoup takes packets up to 1500 late. */
 const historyLength = 1_450;
-/** Ticks of the RTP clock between pictures that are sent again: a fifth of a millisecond, about what each takes to send. */
-const replaySpacing = 18;
 /** Wall clock of the machine's monotonic clock: fixed once, so that streams of one process agree. */
 const unixOffsetUs = Date.now() * 1_000 - clockNowUs();
 
@@ -34,6 +33,7 @@ export class RtpSender {
   readonly #options: RtpSenderOptions;
   readonly #timeline: RtpTimeline;
   readonly #history: (Buffer | undefined)[] = new Array(historyLength);
+  readonly #replay = new Replay();
   #next: number;
   #keyFrameAt: number | undefined;
   #lastTimestamp = 0;
@@ -109,7 +109,7 @@ export class RtpSender {
       const packet = this.#history[at % historyLength];
       if (packet) packets.push(packet);
     }
-    for (const packet of hastened(packets)) this.#options.send(packet);
+    for (const packet of this.#replay.hasten(packets, start, clockNowUs())) this.#options.send(packet);
     return true;
   }
 
@@ -135,16 +135,4 @@ export class RtpSender {
       cname: this.#options.cname,
     });
   }
-}
-
-/** Copies, in which the pictures follow each other closely up to the last, which keeps its time. */
-function hastened(packets: readonly Buffer[]): Buffer[] {
-  const copies = packets.map((packet) => Buffer.from(packet));
-  let timestamp = packets.at(-1)?.readUInt32BE(rtpTimestampOffset) ?? 0;
-  for (let n = copies.length - 2; n >= 0; n--) {
-    const isOther = packets[n]?.readUInt32BE(rtpTimestampOffset) !== packets[n + 1]?.readUInt32BE(rtpTimestampOffset);
-    if (isOther) timestamp = (timestamp - replaySpacing) >>> 0;
-    copies[n]?.writeUInt32BE(timestamp, rtpTimestampOffset);
-  }
-  return copies;
 }
