@@ -10,6 +10,7 @@ import {
   type ToWorkerMessage,
   toWorkerMessage,
 } from './protocol.ts';
+import { pushOpeners } from './push-openers.ts';
 import { sourceOpeners } from './source-openers.ts';
 import { WorkerHost } from './worker-host.ts';
 
@@ -23,7 +24,7 @@ function send(message: FromWorkerMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-const host = new WorkerHost({ send, openers: sourceOpeners });
+const host = new WorkerHost({ send, openers: sourceOpeners, pushOpeners });
 
 // One after the other: a job must not be started before the port it asks for is bound.
 let queue: Promise<void> = Promise.resolve();

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { jobReasons } from '#core/job.ts';
 import { audioCodecs, videoCodecs } from '#core/media-source.ts';
+import { egressCommand, egressEvent, egressJobSpec } from './egress-protocol.ts';
 import { mixCommand, mixEvent, mixJobSpec } from './mix-protocol.ts';
 import { viewCommand, viewEvent, viewJobSpec } from './view-protocol.ts';
 
@@ -86,6 +87,7 @@ const jobSpec = z.discriminatedUnion('kind', [
   }),
   mixJobSpec,
   viewJobSpec,
+  egressJobSpec,
 ]);
 
 /** Where the RTP streams of a job stood when its worker died, so that the next one goes on and viewers see one stream. */
@@ -126,6 +128,7 @@ export const toWorkerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('sourceEnded'), jobId, end: sourceEnd }),
   z.object({ type: z.literal('mixCommand'), jobId, command: mixCommand }),
   z.object({ type: z.literal('viewCommand'), jobId, command: viewCommand }),
+  z.object({ type: z.literal('egressCommand'), jobId, command: egressCommand }),
   z.object({ type: z.literal('drain') }),
 ]);
 
@@ -203,6 +206,7 @@ export const fromWorkerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('sourcePaused'), jobId, isPaused: z.boolean() }),
   z.object({ type: z.literal('mixEvent'), jobId, event: mixEvent }),
   z.object({ type: z.literal('viewEvent'), jobId, event: viewEvent }),
+  z.object({ type: z.literal('egressEvent'), jobId, event: egressEvent }),
   z.object({
     type: z.literal('log'),
     level: z.enum(['debug', 'info', 'warn', 'error']),

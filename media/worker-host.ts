@@ -2,10 +2,12 @@
 import { type ErrorCode, toGatewayError } from '#core/errors.ts';
 import type { IngressJobSpec, JobSpec } from '#core/job.ts';
 import type { MediaSource, SourceEnd } from '#core/media-source.ts';
+import type { PushOpener } from './egress/push-connection.ts';
 import { JobContext, type Pipeline } from './job-context.ts';
 import type { MediaMessage } from './media-pipe.ts';
 import { MixPipeline } from './mixer/mix-pipeline.ts';
 import { ViewPipeline } from './mixer/view-pipeline.ts';
+import { EgressPipeline } from './pipelines/egress.ts';
 import { FedSource } from './pipelines/fed-source.ts';
 import { IngressPipeline } from './pipelines/ingress.ts';
 import type { FromWorkerMessage, MessageOf, ToWorkerMessage } from './protocol.ts';
@@ -24,6 +26,8 @@ interface RunningJob {
 export interface WorkerHostOptions {
   readonly send: (message: FromWorkerMessage) => void;
   readonly openers: Readonly<Record<string, SourceOpener>>;
+  /** Of pushes, by protocol. */
+  readonly pushOpeners: Readonly<Record<string, PushOpener>>;
 }
 
 export class WorkerHost {
@@ -102,6 +106,7 @@ export class WorkerHost {
   #makePipeline(context: JobContext, spec: JobSpec, job: () => RunningJob): Pipeline {
     if (spec.kind === 'mix') return new MixPipeline({ context, spec });
     if (spec.kind === 'view') return new ViewPipeline({ context, spec });
+    if (spec.kind === 'egress') return new EgressPipeline({ context, tools: { openers: this.#options.pushOpeners } });
     return new IngressPipeline({
       context,
       spec,
@@ -166,6 +171,9 @@ export class WorkerHost {
         return;
       case 'viewCommand':
         if (job.pipeline instanceof ViewPipeline) job.pipeline.command(message.command);
+        return;
+      case 'egressCommand':
+        if (job.pipeline instanceof EgressPipeline) job.pipeline.command(message.command);
         return;
       case 'describeStream':
         fed?.describe(message.stream);

@@ -60,6 +60,17 @@ export function toAnnexB(nals: readonly Uint8Array[]): Buffer {
   return output;
 }
 
+/** NAL units behind lengths of four bytes (ISO 14496-15), as FLV and MP4 carry them. */
+export function toLengthPrefixed(nals: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(
+    nals.flatMap((nal) => {
+      const length = Buffer.allocUnsafe(4);
+      length.writeUInt32BE(nal.length);
+      return [length, nal];
+    }),
+  );
+}
+
 export interface ParameterSets {
   readonly sps: readonly Uint8Array[];
   readonly pps: readonly Uint8Array[];

@@ -1,5 +1,6 @@
 // Owns: the unit of media work and the one function that moves it. May import: core only.
 import { EventEmitter } from 'node:events';
+import type { EgressCommand, EgressEvent, EgressJobSpec } from './egress-messages.ts';
 import type { ErrorCode } from './errors.ts';
 import { GatewayError } from './errors.ts';
 import { type JobId, newJobId } from './ids.ts';
@@ -23,6 +24,12 @@ export const jobReasons = [
   'source_unreachable',
   /** The other side ended it in good order. */
   'source_ended',
+  /** Of egress: the other side of a push. */
+  'target_unreachable',
+  'target_refused',
+  'target_lost',
+  /** It is connected and does not take what it is sent. */
+  'target_stalled',
   'worker_lost',
   'sfu_lost',
   /** It did not become live within its bound. */
@@ -132,12 +139,12 @@ export interface IngressJobSpec {
   readonly stallTimeoutMs: number;
 }
 
-export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec;
+export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec | EgressJobSpec;
 
 /** The way from a job's owner to the worker that runs it now. */
 export interface JobLink {
   readonly transport: SfuPlainTransport;
-  send(command: MixCommand | ViewCommand): void;
+  send(command: MixCommand | ViewCommand | EgressCommand): void;
 }
 
 /** What the owner of a job does for it: gives it a room and takes its streams in. */
@@ -157,7 +164,7 @@ export interface JobHost {
    * told what to do while they run.
    */
   attached?(link: JobLink, isNewWorker: boolean): void;
-  received?(event: MixEvent | ViewEvent): void;
+  received?(event: MixEvent | ViewEvent | EgressEvent): void;
 }
 
 export type JobEvents = {

@@ -31,6 +31,8 @@ export interface ViewInputsOptions {
   /** Subscribes to them. */
   readonly self: Participant;
   readonly send: (command: ViewCommand) => void;
+  /** Nobody else is ever in it. */
+  readonly only?: ((participant: Participant, publication?: Publication) => boolean) | undefined;
   readonly log: Logger;
 }
 
@@ -107,7 +109,7 @@ export class ViewInputs {
         if (this.#isWanted(publication)) this.#admit(participant, publication);
         else this.#forget(publication);
       }
-      const isFace = participant.kind === 'sip' && videos.length === 0;
+      const isFace = participant.kind === 'sip' && videos.length === 0 && this.#options.only?.(participant) !== false;
       if (isFace && (this.#rule === 'all' || this.#rule === 'phones')) this.#admit(participant, undefined);
       else this.#forget(participant);
     }
@@ -145,7 +147,9 @@ export class ViewInputs {
     });
   }
 
-  #isWanted({ id, participant }: Publication): boolean {
+  #isWanted(publication: Publication): boolean {
+    const { id, participant } = publication;
+    if (this.#options.only?.(participant, publication) === false) return false;
     if (this.#excluded.has(id)) return false;
     if (this.#included.has(id)) return true;
     const isPhone = participant.kind === 'sip';

@@ -1,8 +1,9 @@
 // Owns: what the domain offers of views. src/jobs/views.ts is it. May import: core only.
+import type { EgressSource } from './egress-source.ts';
 import type { MixStream } from './mix-stream.ts';
 import type { Room, RoomRecord } from './room.ts';
 import type { View } from './view.ts';
-import type { ViewChange, ViewSettings } from './view-settings.ts';
+import type { ViewChange, ViewRequest, ViewSettings } from './view-settings.ts';
 
 export interface ViewPort {
   /** Of every view that a room has, whether it runs or not. */
@@ -14,6 +15,11 @@ export interface ViewPort {
    * @throws GatewayError `not_found`, `overloaded`, `draining`, `media_lost`
    */
   viewOf(room: Room, name: string): Promise<View>;
+  /**
+   * Of one participant or stream alone, in one size whatever it sends; shared by all who ask for the same.
+   * @throws GatewayError as `viewOf()`
+   */
+  soloOf(room: Room, source: EgressSource, size: ViewRequest): Promise<View>;
   /** Now, and for the next time it is started. @throws GatewayError `not_found`, `invalid_request` */
   change(record: RoomRecord, name: string, change: ViewChange): ViewSettings;
   /** The mix of everybody, for who takes a view and speaks not. @throws GatewayError as `viewOf()` */

@@ -8,7 +8,7 @@ import type { Participant } from './participant.ts';
 import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
 import type { Publication } from './track.ts';
-import { ViewInputs, type ViewMember } from './view-inputs.ts';
+import { ViewInputs, type ViewInputsOptions, type ViewMember } from './view-inputs.ts';
 import type { EncoderRequest, ViewCommand, ViewEvent, ViewStats } from './view-messages.ts';
 import {
   changeView,
@@ -27,6 +27,8 @@ export interface ViewOptions {
   readonly room: Room;
   readonly media: MediaPort;
   readonly settings: ViewSettings;
+  /** Nobody else is ever in it. */
+  readonly only?: ViewInputsOptions['only'];
   readonly log: Logger;
 }
 
@@ -98,7 +100,10 @@ export class View extends Owned implements JobHost {
     this.#self.events.on('mediaRestarted', () => void this.#relink());
     void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
     const send = (command: ViewCommand) => this.#send(command);
-    this.inputs = new ViewInputs(settings.autoMix, { room, self: this.#self, send, log: this.#log });
+    this.inputs = new ViewInputs(settings.autoMix, {
+      ...{ room, self: this.#self, send, log: this.#log },
+      only: options.only,
+    });
     const unlisten = listen(room.events, {
       publicationAdded: () => this.inputs.review(),
       publicationRemoved: () => this.inputs.review(),

@@ -1,4 +1,5 @@
 // Owns: what the pool keeps for one job: where it runs, its tracks, its source.
+import type { EgressCommand } from '#core/egress-messages.ts';
 import { toGatewayError } from '#core/errors.ts';
 import type { Job, JobHost } from '#core/job.ts';
 import type { MediaSource } from '#core/media-source.ts';
@@ -53,10 +54,12 @@ export class JobRun {
   /** Lets the owner of a job that is told what to do while it runs talk to its worker. */
   #attach(link: RoomLink, isNewWorker: boolean): void {
     const { id: jobId, spec } = this.job;
-    const isView = spec.kind === 'view';
-    const send = (command: MixCommand | ViewCommand) => {
-      if (isView) this.#worker?.send({ type: 'viewCommand', jobId, command: command as ViewCommand });
-      else this.#worker?.send({ type: 'mixCommand', jobId, command: command as MixCommand });
+    const send = (command: MixCommand | ViewCommand | EgressCommand) => {
+      const worker = this.#worker;
+      if (spec.kind === 'view') worker?.send({ type: 'viewCommand', jobId, command: command as ViewCommand });
+      else if (spec.kind === 'egress')
+        worker?.send({ type: 'egressCommand', jobId, command: command as EgressCommand });
+      else worker?.send({ type: 'mixCommand', jobId, command: command as MixCommand });
     };
     this.host.attached?.({ transport: link.transport, send }, isNewWorker);
   }

@@ -3,12 +3,21 @@
 import type { JobSpec } from '#core/job.ts';
 
 /** CPU milliseconds per second of one core; measured on 720p30, see docs/protocols/media.md. */
-const costs = { forwardIngress: 30, audioTranscode: 8, videoTranscode720p30: 130, mix: 12, view720p30: 60 } as const;
+const costs = {
+  forwardIngress: 30,
+  audioTranscode: 8,
+  videoTranscode720p30: 130,
+  mix: 12,
+  view720p30: 60,
+  egress: 25,
+} as const;
 
 /** What a job is reckoned to cost before anything is known of its media. */
 export function startCostMsPerS(spec: JobSpec): number {
   // It grows with its legs, and shows in what is measured.
   if (spec.kind === 'mix') return costs.mix;
+  // Copies pictures, and makes AAC of the sound.
+  if (spec.kind === 'egress') return costs.egress;
   // Without its encoders, for which it asks when somebody wants one.
   if (spec.kind === 'view') {
     const share = ((spec.width * spec.height) / (1_280 * 720)) * (spec.framerateHz / 30);

@@ -226,6 +226,7 @@ export class MediaPool extends Owned implements MediaPort {
         return;
       case 'mixEvent':
       case 'viewEvent':
+      case 'egressEvent':
         run.host.received?.(message.event);
         return;
     }

@@ -1,13 +1,14 @@
 // Owns: ViewPort: the views of all rooms, made with the first who watches.
+import { type EgressSource, isMeant } from '#core/egress-source.ts';
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Mix } from '#core/mix.ts';
 import { type MixStream, openMixStream } from '#core/mix-stream.ts';
 import type { Logger, MediaPort } from '#core/ports.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
-import { View } from '#core/view.ts';
+import { View, type ViewOptions } from '#core/view.ts';
 import type { ViewPort } from '#core/view-port.ts';
-import { changeView, commonView, type ViewChange, type ViewSettings } from '#core/view-settings.ts';
+import { changeView, commonView, type ViewChange, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
 
 export interface ViewsOptions {
   readonly media: MediaPort;
@@ -42,17 +43,28 @@ export class Views extends Owned implements ViewPort {
     return this.#live.get(`${id}/${name}`);
   }
 
-  async viewOf(room: Room, name: string): Promise<View> {
+  viewOf(room: Room, name: string): Promise<View> {
+    return this.#open(`${room.id}/${name}`, room, () => ({ settings: this.#named(room.record, name) }));
+  }
+
+  soloOf(room: Room, source: EgressSource, size: ViewRequest): Promise<View> {
+    const settings = soloSettings(size);
+    const { width, height, framerateHz } = settings.video;
+    const key = `${room.id}/ ${JSON.stringify(source)} ${width}x${height}@${framerateHz}`;
+    const only: ViewOptions['only'] = (participant, publication) => isMeant(source, participant, publication);
+    return this.#open(key, room, () => ({ settings, only }));
+  }
+
+  async #open(key: string, room: Room, describe: () => Pick<ViewOptions, 'settings' | 'only'>): Promise<View> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
-    const settings = this.#named(room.record, name);
-    const key = `${room.id}/${name}`;
+    const described = describe();
     const known = await this.#running.get(key)?.catch(() => undefined);
     if (known && !known.isClosed) return known;
     const starting = this.#running.get(key);
     // Somebody else was as quick while we waited for the one that has ended.
-    if (starting && (await starting.catch(() => undefined)) !== known) return this.viewOf(room, name);
+    if (starting && (await starting.catch(() => undefined)) !== known) return this.#open(key, room, describe);
     const { media, log } = this.#options;
-    const pending = View.start({ room, media, settings, log });
+    const pending = View.start({ room, media, log, ...described });
     this.#running.set(key, pending);
     const forget = () => {
       if (this.#running.get(key) !== pending) return;
@@ -95,4 +107,14 @@ export class Views extends Owned implements ViewPort {
     this.#running.clear();
     this.#live.clear();
   }
+}
+
+/** The picture fills the view; the initials of who shows none are its slate. */
+function soloSettings({ width = 1_280, height = 720, framerateHz = 30 }: ViewRequest): ViewSettings {
+  const { video, look } = commonView;
+  return {
+    ...{ name: 'solo', autoMix: 'all', hasAudio: true },
+    video: { ...video, width, height, framerateHz },
+    look: { ...look, hasLabels: false, hasSpeakerBorder: false },
+  };
 }

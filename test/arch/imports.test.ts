@@ -19,6 +19,8 @@ const forMedia = [
     'leg-media.ts',
     'lifecycle.ts',
     'default-bitrate.ts',
+    'egress-messages.ts',
+    'reconnect.ts',
     'mix-messages.ts',
     'view-layout.ts',
     'view-messages.ts',
@@ -72,6 +74,14 @@ const table: PartTable = {
     mayImport: [
       ...[...forMedia, `${core}net-policy.ts`, 'media/'],
       ...['gateways/http/index.ts', 'gateways/rtmp/index.ts', 'gateways/rtsp/index.ts', 'gateways/srt/index.ts'],
+    ],
+    packages: ['zod'],
+  },
+  // Its other half: pushes leave from where the media is made.
+  'media/push-openers.ts': {
+    mayImport: [
+      ...[...forMedia, `${core}net-policy.ts`, 'media/', 'src/wire/'],
+      ...['gateways/rtmp/index.ts', 'gateways/rtsp/index.ts', 'gateways/srt/index.ts'],
     ],
     packages: ['zod'],
   },

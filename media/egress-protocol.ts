@@ -1,0 +1,66 @@
+// Owns: the shape of what src/core/egress-messages.ts describes, as it crosses between processes. Part of protocol.ts.
+import { z } from 'zod';
+import { egressSinkStates } from '#core/egress-messages.ts';
+import { jobReasons } from '#core/job.ts';
+
+const sinkId = z.int().positive();
+
+const input = z.object({
+  ssrc: z.int().min(0).max(0xffffffff),
+  payloadType: z.int().min(0).max(127),
+  codec: z.string().min(1).max(32),
+  clockRateHz: z.int().positive(),
+  channels: z.int().min(1).max(8),
+});
+
+const media = z.object({ input: input.optional() });
+
+const pushSink = z.object({
+  type: z.literal('push'),
+  protocol: z.string().max(32),
+  options: z.record(z.string(), z.unknown()),
+  audioCodec: z.enum(['aac', 'opus']),
+});
+
+const sink = z.discriminatedUnion('type', [pushSink]);
+
+export const egressJobSpec = z.object({
+  kind: z.literal('egress'),
+  startTimeoutMs: z.number().positive().optional(),
+});
+
+export const egressCommand = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('setEgressMedia'), audio: media.optional(), video: media.optional() }),
+  z.object({ type: z.literal('putEgressSink'), sinkId, sink, isPaused: z.boolean() }),
+  z.object({ type: z.literal('dropEgressSink'), sinkId }),
+  z.object({ type: z.literal('pauseEgressSink'), sinkId, isPaused: z.boolean() }),
+]);
+
+export const egressEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('egressKeyFrameWanted') }),
+  z.object({
+    type: z.literal('egressSinkChanged'),
+    sinkId,
+    state: z.enum(egressSinkStates),
+    reason: z.enum(jobReasons),
+    message: z.string().max(1_000),
+  }),
+  z.object({
+    type: z.literal('egressMeasured'),
+    sinks: z
+      .array(z.object({ sinkId, bytesOut: z.number() }))
+      .max(1_000)
+      .readonly(),
+    streams: z
+      .array(
+        z.object({
+          kind: z.enum(['audio', 'video']),
+          codec: z.string(),
+          width: z.number().optional(),
+          height: z.number().optional(),
+        }),
+      )
+      .max(8)
+      .readonly(),
+  }),
+]);

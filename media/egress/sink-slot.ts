@@ -1,0 +1,121 @@
+// Owns: one sink in its job: which streams it gets, from which unit on. May import: its neighbours.
+import type { EgressSinkStatus } from '#core/egress-messages.ts';
+import type { EgressSound } from './audio-line.ts';
+import { soundStreams } from './audio-line.ts';
+import type { EgressStream, EgressUnit } from './sink.ts';
+import type { MadeSink } from './sinks.ts';
+
+/** Pictures that do not come by then are not waited for any longer: sound goes alone, and they join when they come. */
+const pictureWaitUs = 5_000_000;
+
+export interface SinkSlotEvents {
+  changed(status: EgressSinkStatus): void;
+  keyFrameWanted(): void;
+}
+
+export interface SlotMedia {
+  readonly hasAudio: boolean;
+  readonly hasVideo: boolean;
+}
+
+export class SinkSlot {
+  readonly #made: MadeSink;
+  readonly #events: SinkSlotEvents;
+  readonly #sinceUs: number;
+  #media: SlotMedia = { hasAudio: false, hasVideo: false };
+  #video: EgressStream | undefined;
+  #described = '';
+  #awaitsKey = true;
+  #isPaused: boolean;
+  #isOver = false;
+
+  constructor(made: MadeSink, isPaused: boolean, nowUs: number, events: SinkSlotEvents) {
+    this.#made = made;
+    this.#events = events;
+    this.#isPaused = isPaused;
+    this.#sinceUs = nowUs;
+    made.sink.events.on('changed', (state, reason, message) => {
+      this.#isOver ||= state === 'ended' || state === 'failed';
+      events.changed({ state, reason, message: message.slice(0, 1_000) });
+    });
+    made.sink.events.on('keyFrameWanted', () => events.keyFrameWanted());
+    if (isPaused) this.#made.sink.setPaused?.(true);
+  }
+
+  get sound(): EgressSound | undefined {
+    return this.#isOver ? undefined : this.#made.takes.audio[0];
+  }
+
+  get bytesOut(): number {
+    return this.#made.sink.bytesOut;
+  }
+
+  /** Nothing more comes of it or goes to it. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get wantsKeyFrame(): boolean {
+    return this.#awaitsKey && !this.#isPaused && !this.#isOver && this.#media.hasVideo;
+  }
+
+  setMedia(media: SlotMedia): void {
+    this.#media = media;
+    if (!media.hasVideo) this.#video = undefined;
+  }
+
+  /** Another stream of pictures, from the next unit on. */
+  setVideo(stream: EgressStream): void {
+    if (this.#isOver) return;
+    if (!this.#made.takes.video.includes(stream.codec)) {
+      this.#fail(`It does not take ${stream.codec}.`);
+      return;
+    }
+    this.#video = stream;
+  }
+
+  setPaused(isPaused: boolean): void {
+    if (isPaused === this.#isPaused || this.#isOver) return;
+    this.#isPaused = isPaused;
+    this.#awaitsKey = true;
+    this.#made.sink.setPaused?.(isPaused);
+    if (!isPaused) this.#events.keyFrameWanted();
+  }
+
+  /** @param nowUs on the machine's clock */
+  write(unit: EgressUnit, nowUs: number): void {
+    if (this.#isPaused || this.#isOver) return;
+    const { hasVideo } = this.#media;
+    const isWaiting = hasVideo && !this.#video && nowUs - this.#sinceUs < pictureWaitUs;
+    if (isWaiting) return;
+    if (hasVideo && this.#video && this.#awaitsKey) {
+      if (unit.kind !== 'video' || !unit.isKey) return;
+    }
+    if (unit.kind === 'video') this.#awaitsKey = false;
+    this.#describe();
+    this.#made.sink.write(unit);
+  }
+
+  async close(): Promise<void> {
+    const wasOver = this.#isOver;
+    this.#isOver = true;
+    await this.#made.sink.close();
+    if (!wasOver) this.#events.changed({ state: 'ended', reason: 'stopped', message: 'Stopped on request.' });
+  }
+
+  #describe(): void {
+    const { hasAudio } = this.#media;
+    const [sound] = this.#made.takes.audio;
+    const streams = [...(this.#video ? [this.#video] : []), ...(hasAudio && sound ? [soundStreams[sound]] : [])];
+    const described = streams.map((stream) => JSON.stringify({ ...stream, config: [...(stream.config ?? [])] })).join();
+    if (described === this.#described) return;
+    this.#described = described;
+    this.#made.sink.describe(streams);
+  }
+
+  #fail(message: string): void {
+    this.#isOver = true;
+    this.#events.changed({ state: 'failed', reason: 'unsupported_media', message });
+    void this.#made.sink.close();
+  }
+}

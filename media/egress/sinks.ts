@@ -1,0 +1,37 @@
+// Owns: the table of what can take the media of an egress. Another kind of sink is another line here.
+// May import: core's words, its neighbours.
+import type { EgressSinkSpec } from '#core/egress-messages.ts';
+import type { EgressSound } from './audio-line.ts';
+import type { PushOpener } from './push-connection.ts';
+import { noOpener, PushSink } from './push-sink.ts';
+import type { EgressCodec, EgressSink } from './sink.ts';
+
+export interface SinkTools {
+  /** By protocol. */
+  readonly openers: Readonly<Record<string, PushOpener>>;
+}
+
+export interface MadeSink {
+  readonly sink: EgressSink;
+  /** Codecs that it can take; of sound the first is made for it. */
+  readonly takes: { readonly video: readonly EgressCodec[]; readonly audio: readonly EgressSound[] };
+}
+
+type SinkMakers = {
+  readonly [Type in EgressSinkSpec['type']]: (
+    spec: Extract<EgressSinkSpec, { type: Type }>,
+    tools: SinkTools,
+  ) => MadeSink;
+};
+
+const sinkMakers: SinkMakers = {
+  push: ({ protocol, options, audioCodec }, { openers }) => ({
+    sink: new PushSink({ open: openers[protocol] ?? noOpener, options }),
+    takes: { video: ['h264', 'h265', 'vp8', 'vp9', 'av1'], audio: [audioCodec] },
+  }),
+};
+
+export function makeSink(spec: EgressSinkSpec, tools: SinkTools): MadeSink {
+  const make = sinkMakers[spec.type] as (spec: EgressSinkSpec, tools: SinkTools) => MadeSink;
+  return make(spec, tools);
+}

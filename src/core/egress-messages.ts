@@ -1,0 +1,76 @@
+// Owns: what the control process tells the job of an egress and hears from it. May import: core only.
+import type { JobReason } from './job.ts';
+import type { MediaKind } from './rtp.ts';
+
+/** A stream that the room sends to the job, as it comes. */
+export interface EgressInput {
+  readonly ssrc: number;
+  readonly payloadType: number;
+  /** Lower-case codec name: `h264`, `vp8`, `vp9`, `opus`, `pcmu` … */
+  readonly codec: string;
+  readonly clockRateHz: number;
+  readonly channels: number;
+}
+
+/** One kind of media that goes out; without an input it is silence, or nothing until one comes. */
+export interface EgressMedia {
+  readonly input?: EgressInput | undefined;
+}
+
+/** A stream pushed to somebody else's server; `options` is what that protocol's opener wants (never log a spec). */
+export interface PushSinkSpec {
+  readonly type: 'push';
+  readonly protocol: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly audioCodec: 'aac' | 'opus';
+}
+
+/** What takes the media of an egress; another kind is another member here, in egress-protocol.ts and in the table of sinks. */
+export type EgressSinkSpec = PushSinkSpec;
+
+export type EgressCommand =
+  /** The whole, so that saying it again does no harm; a kind that is absent does not go out. */
+  | {
+      readonly type: 'setEgressMedia';
+      readonly audio?: EgressMedia | undefined;
+      readonly video?: EgressMedia | undefined;
+    }
+  /** Known by its id already: it goes on as it is. */
+  | {
+      readonly type: 'putEgressSink';
+      readonly sinkId: number;
+      readonly sink: EgressSinkSpec;
+      readonly isPaused: boolean;
+    }
+  | { readonly type: 'dropEgressSink'; readonly sinkId: number }
+  | { readonly type: 'pauseEgressSink'; readonly sinkId: number; readonly isPaused: boolean };
+
+export const egressSinkStates = ['starting', 'live', 'reconnecting', 'paused', 'ended', 'failed'] as const;
+export type EgressSinkState = (typeof egressSinkStates)[number];
+
+export interface EgressSinkStatus {
+  readonly state: EgressSinkState;
+  readonly reason: JobReason;
+  /** Particulars for people; names no credentials. */
+  readonly message: string;
+}
+
+export type EgressEvent =
+  | { readonly type: 'egressKeyFrameWanted' }
+  | ({ readonly type: 'egressSinkChanged'; readonly sinkId: number } & EgressSinkStatus)
+  | {
+      readonly type: 'egressMeasured';
+      readonly sinks: readonly { readonly sinkId: number; readonly bytesOut: number }[];
+      /** What goes out, as far as it has been seen. */
+      readonly streams: readonly {
+        readonly kind: MediaKind;
+        readonly codec: string;
+        readonly width?: number | undefined;
+        readonly height?: number | undefined;
+      }[];
+    };
+
+export interface EgressJobSpec {
+  readonly kind: 'egress';
+  readonly startTimeoutMs?: number | undefined;
+}

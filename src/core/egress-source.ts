@@ -1,0 +1,181 @@
+// Owns: where the media of an egress comes from, and how it is found in the room again and again. May import: core only.
+import type { MixStream } from './mix-stream.ts';
+import type { Participant } from './participant.ts';
+import type { Room } from './room.ts';
+import type { MediaKind } from './rtp.ts';
+import type { Publication } from './track.ts';
+import type { ViewPort } from './view-port.ts';
+import type { ViewRequest } from './view-settings.ts';
+
+export type EgressSource =
+  /** With the sound of everybody. */
+  | { readonly kind: 'view'; readonly view: string }
+  /** By its id, or by what the application calls its user, which stays when it comes back. */
+  | { readonly kind: 'participant'; readonly participant: string }
+  /** One publication. */
+  | { readonly kind: 'stream'; readonly stream: string }
+  /** The sound of everybody, without pictures. */
+  | { readonly kind: 'mix' };
+
+export interface EgressWishes {
+  readonly audio: boolean;
+  /**
+   * `encoded`: of one size for as long as it lasts, with a slate where there are no pictures. `copied`: as the
+   * participant sends it, whose size may change at any time. A view is always encoded.
+   */
+  readonly video: 'encoded' | 'copied' | 'off';
+  /** How it is to be encoded. */
+  readonly request: ViewRequest;
+}
+
+/** Finds one kind of media in the room. What it holds open is closed with it. */
+export interface Finder {
+  /** What is to be taken now. */
+  readonly current: Publication | undefined;
+  /** Opens what is needed; call again while there is nothing. @throws GatewayError */
+  open(): Promise<void>;
+  close(): void;
+}
+
+export function findersOf(
+  source: EgressSource,
+  wishes: EgressWishes,
+  { room, views }: { readonly room: Room; readonly views: ViewPort },
+): { readonly audio: Finder | undefined; readonly video: Finder | undefined } {
+  const isCopied = wishes.video === 'copied' && source.kind !== 'view';
+  const hasVideo = wishes.video !== 'off' && source.kind !== 'mix';
+  return {
+    audio: wishes.audio ? soundFinder(source, room, views) : undefined,
+    video: !hasVideo
+      ? undefined
+      : isCopied
+        ? new InRoom(room, source, 'video')
+        : new InView(room, source, wishes, views),
+  };
+}
+
+function soundFinder(source: EgressSource, room: Room, views: ViewPort): Finder {
+  if (source.kind === 'view' || source.kind === 'mix') return new InMix(room, views);
+  return new InRoom(room, source, 'audio');
+}
+
+/** Whether a participant, or one of its publications, is what a source means. */
+export function isMeant(source: EgressSource, participant: Participant, publication?: Publication): boolean {
+  if (source.kind === 'participant') {
+    return participant.id === source.participant || participant.user === source.participant;
+  }
+  return source.kind === 'stream' && publication?.id === source.stream;
+}
+
+/** A participant's own: what speaks before what is shared. */
+class InRoom implements Finder {
+  readonly #room: Room;
+  readonly #source: EgressSource;
+  readonly #kind: MediaKind;
+
+  constructor(room: Room, source: EgressSource, kind: MediaKind) {
+    this.#room = room;
+    this.#source = source;
+    this.#kind = kind;
+  }
+
+  get current(): Publication | undefined {
+    const meant = [...this.#room.publications()].filter(
+      (publication) =>
+        publication.kind === this.#kind &&
+        !publication.isClosed &&
+        !publication.participant.isHidden &&
+        isMeant(this.#source, publication.participant, publication),
+    );
+    const isShared = ({ source }: Publication) => source === 'screen' || source === 'screen_audio';
+    return meant.find((publication) => !isShared(publication)) ?? meant[0];
+  }
+
+  async open(): Promise<void> {
+    // There is nothing to be done: it comes, or it does not.
+  }
+
+  close(): void {
+    // Nothing is held.
+  }
+}
+
+/** What is published anew under the same id after the room's media was lost. */
+function alive(room: Room, publication: Publication | undefined): Publication | undefined {
+  if (!publication?.isClosed) return publication;
+  return [...room.publications()].find(({ id, isClosed }) => id === publication.id && !isClosed);
+}
+
+class InMix implements Finder {
+  readonly #room: Room;
+  readonly #views: ViewPort;
+  #stream: MixStream | undefined;
+  #isClosed = false;
+
+  constructor(room: Room, views: ViewPort) {
+    this.#room = room;
+    this.#views = views;
+  }
+
+  get current(): Publication | undefined {
+    return alive(this.#room, this.#stream?.publication);
+  }
+
+  async open(): Promise<void> {
+    this.#stream?.close();
+    this.#stream = undefined;
+    const stream = await this.#views.soundOf(this.#room);
+    if (this.#isClosed) stream.close();
+    else this.#stream = stream;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#stream?.close();
+  }
+}
+
+type PictureStream = { readonly publication: Publication; close(): void };
+
+class InView implements Finder {
+  readonly #room: Room;
+  readonly #source: EgressSource;
+  readonly #wishes: EgressWishes;
+  readonly #views: ViewPort;
+  #stream: PictureStream | undefined;
+  #isClosed = false;
+
+  constructor(room: Room, source: EgressSource, wishes: EgressWishes, views: ViewPort) {
+    this.#room = room;
+    this.#source = source;
+    this.#wishes = wishes;
+    this.#views = views;
+  }
+
+  get current(): Publication | undefined {
+    try {
+      return alive(this.#room, this.#stream?.publication);
+    } catch {
+      return undefined; // it is being started again
+    }
+  }
+
+  async open(): Promise<void> {
+    this.#stream?.close();
+    this.#stream = undefined;
+    const { request } = this.#wishes;
+    const source = this.#source;
+    const view =
+      source.kind === 'view'
+        ? await this.#views.viewOf(this.#room, source.view)
+        : await this.#views.soloOf(this.#room, source, request);
+    const stream = await view.open(request);
+    if (this.#isClosed) stream.close();
+    else this.#stream = stream;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#stream?.close();
+  }
+}

@@ -1,0 +1,239 @@
+// Owns: media that leaves a room: the job that takes it out, what it takes, and who gets it. May import: core only.
+import { EventEmitter } from 'node:events';
+import type { EgressCommand, EgressEvent, EgressSinkSpec } from './egress-messages.ts';
+import { EgressSinkHandle } from './egress-sink.ts';
+import { type EgressSource, type EgressWishes, findersOf } from './egress-source.ts';
+import { EgressTrack } from './egress-track.ts';
+import { GatewayError } from './errors.ts';
+import type { Job, JobChange, JobHost, JobLink } from './job.ts';
+import { type CloseReason, Owned } from './lifecycle.ts';
+import { listen } from './listen.ts';
+import type { Participant } from './participant.ts';
+import type { Logger, MediaPort, SfuRoom } from './ports.ts';
+import type { Room } from './room.ts';
+import type { ViewPort } from './view-port.ts';
+
+export interface EgressOptions {
+  readonly room: Room;
+  readonly media: MediaPort;
+  readonly views: ViewPort;
+  readonly source: EgressSource;
+  readonly wishes: EgressWishes;
+  /** Who it is to others that look closely: `recorder`, `streaming-out`. */
+  readonly name: string;
+  readonly log: Logger;
+}
+
+export type EgressEvents = {
+  /** The job's state. */
+  changed: [change: JobChange];
+  closed: [reason: CloseReason];
+};
+
+type Measured = Extract<EgressEvent, { type: 'egressMeasured' }>;
+
+/**
+ * Takes part in the room as a hidden participant and hands what it receives to its sinks, which share one encode.
+ * Outlives media workers and SFU workers: whatever a new one must know is said again from here.
+ */
+export class Egress extends Owned implements JobHost {
+  readonly room: Room;
+  readonly events = new EventEmitter<EgressEvents>();
+  readonly sinks = new Map<number, EgressSinkHandle>();
+  readonly #options: EgressOptions;
+  readonly #log: Logger;
+  readonly #self: Participant;
+  #source: EgressSource;
+  #wishes: EgressWishes;
+  #tracks: { readonly audio: EgressTrack | undefined; readonly video: EgressTrack | undefined };
+  #job: Job | undefined;
+  #link: JobLink | undefined;
+  #lastSinkId = 0;
+  #streams: Measured['streams'] = [];
+
+  /** @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed` */
+  static async start(options: EgressOptions): Promise<Egress> {
+    const egress = new Egress(options);
+    try {
+      await egress.#start();
+    } catch (error) {
+      await egress.close('failed');
+      throw error;
+    }
+    return egress;
+  }
+
+  private constructor(options: EgressOptions) {
+    super();
+    const { room, source, wishes, log, name } = options;
+    this.#options = options;
+    this.room = room;
+    this.#source = source;
+    this.#wishes = wishes;
+    this.#log = log.child({ egressOf: room.name });
+    this.#self = joinHidden(room, name);
+    this.#self.events.on('mediaRestarted', () => void this.#relink());
+    void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
+    this.#tracks = this.#makeTracks();
+    const review = () => this.#review();
+    const unlisten = listen(room.events, {
+      publicationAdded: review,
+      publicationRemoved: review,
+      participantLeft: review,
+    });
+    this.signal.addEventListener('abort', unlisten, { once: true });
+  }
+
+  get media(): SfuRoom {
+    return this.room.media;
+  }
+
+  get job(): Job | undefined {
+    return this.#job;
+  }
+
+  get source(): EgressSource {
+    return this.#source;
+  }
+
+  /** What goes out, as far as it has been seen. */
+  get streams(): Measured['streams'] {
+    return this.#streams;
+  }
+
+  /** @param isPaused from the beginning. @throws GatewayError `closed` */
+  addSink(spec: EgressSinkSpec, isPaused = false): EgressSinkHandle {
+    if (this.isClosed) throw new GatewayError('closed', 'This egress has ended.');
+    const sink = new EgressSinkHandle(++this.#lastSinkId, spec, isPaused, (command) => this.#send(command));
+    this.sinks.set(sink.id, sink);
+    void sink.done.then(() => this.sinks.delete(sink.id));
+    sink.tell();
+    return sink;
+  }
+
+  /** Live: the sinks go on with the other source. */
+  switchTo(source: EgressSource, wishes: EgressWishes = this.#wishes): void {
+    if (this.isClosed) throw new GatewayError('closed', 'This egress has ended.');
+    const past = this.#tracks;
+    this.#source = source;
+    this.#wishes = wishes;
+    this.#tracks = this.#makeTracks();
+    this.#attachTracks();
+    this.#tellMedia();
+    // After the new ones have been asked for: a view that both use stays.
+    past.audio?.close();
+    past.video?.close();
+  }
+
+  async publishTrack(): Promise<void> {
+    // It brings nothing into the room.
+  }
+
+  unpublishTrack(): void {
+    // It has brought nothing.
+  }
+
+  attached(link: JobLink, isNewWorker: boolean): void {
+    this.#link = link;
+    this.#attachTracks();
+    if (!isNewWorker) return;
+    this.#tellMedia();
+    for (const sink of this.sinks.values()) sink.tell();
+  }
+
+  received(event: EgressEvent): void {
+    switch (event.type) {
+      case 'egressKeyFrameWanted':
+        this.#tracks.video?.requestKeyFrame();
+        return;
+      case 'egressSinkChanged': {
+        const { state, reason, message } = event;
+        this.sinks.get(event.sinkId)?.note({ state, reason, message });
+        return;
+      }
+      case 'egressMeasured':
+        this.#streams = event.streams;
+        for (const { sinkId, bytesOut } of event.sinks) this.sinks.get(sinkId)?.measure(bytesOut);
+        return;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { media } = this.#options;
+    const job = await media.startJob({ spec: { kind: 'egress' }, host: this, log: this.#log });
+    this.#job = job;
+    job.events.on('changed', (change) => this.#noteJob(change));
+    void job.done.then((reason) => this.close(reason));
+    if (this.isClosed) void job.close('parent_closed');
+  }
+
+  /** Who runs the sinks is gone: another does in a moment. */
+  #noteJob(change: JobChange): void {
+    if (change.state === 'reconnecting') {
+      const { reason, message } = change;
+      for (const sink of this.sinks.values()) sink.note({ state: 'reconnecting', reason, message });
+    }
+    this.events.emit('changed', change);
+  }
+
+  #makeTracks(): { readonly audio: EgressTrack | undefined; readonly video: EgressTrack | undefined } {
+    const { room } = this;
+    const finders = findersOf(this.#source, this.#wishes, { room, views: this.#options.views });
+    const track = (kind: 'audio' | 'video') => {
+      const finder = finders[kind];
+      const onChanged = () => this.#tellMedia();
+      return finder && new EgressTrack({ kind, room, self: this.#self, finder, onChanged, log: this.#log });
+    };
+    return { audio: track('audio'), video: track('video') };
+  }
+
+  #attachTracks(): void {
+    const transport = this.#link?.transport;
+    if (!transport) return;
+    this.#tracks.audio?.attach(transport);
+    this.#tracks.video?.attach(transport);
+  }
+
+  #review(): void {
+    if (this.isClosed) return;
+    this.#tracks.audio?.review();
+    this.#tracks.video?.review();
+  }
+
+  #tellMedia(): void {
+    this.#send({ type: 'setEgressMedia', audio: this.#tracks.audio?.media, video: this.#tracks.video?.media });
+  }
+
+  async #relink(): Promise<void> {
+    if (!this.#job || this.isClosed) return;
+    try {
+      await this.#options.media.relinkJob(this.#job);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'egress not plumbed to the new media of its room');
+      await this.close('failed');
+    }
+  }
+
+  #send(command: EgressCommand): void {
+    this.#link?.send(command);
+  }
+
+  protected override async onClose(reason: CloseReason): Promise<void> {
+    if (!this.#job || this.#job.isClosed) for (const sink of this.sinks.values()) sink.forsake();
+    await Promise.all([...this.sinks.values()].map((sink) => sink.close('parent_closed')));
+    this.#tracks.audio?.close();
+    this.#tracks.video?.close();
+    await this.#job?.close(reason);
+    await this.#self.close('requested');
+    this.events.emit('closed', reason);
+  }
+}
+
+function joinHidden(room: Room, name: string): Participant {
+  const [{ role } = { role: 'presenter' }] = room.record.roles;
+  const self = room.join({ kind: 'bot', user: name, displayName: name, role, isHidden: true });
+  const all = { audio: true, video: true, data: true };
+  const none = { audio: false, video: false, data: false };
+  self.setPermissions({ publish: none, subscribe: all, chat: false, moderate: false });
+  return self;
+}

@@ -1,0 +1,122 @@
+// Media that leaves a room: what it carries, and that it goes on whatever happens to those who make it.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { configSchema } from '#config/schema.ts';
+import { Egress } from '#core/egress.ts';
+import type { EgressSinkSpec } from '#core/egress-messages.ts';
+import type { EgressSource, EgressWishes } from '#core/egress-source.ts';
+import type { Room } from '#core/room.ts';
+import { Phones } from '#jobs/phones.ts';
+import { MediaPool } from '#jobs/pool.ts';
+import { Views } from '#jobs/views.ts';
+import { toYuv } from '#media/mixer/backdrop.ts';
+import { createSfu, type Sfu } from '#sfu/index.ts';
+import { type CameraOptions, CameraPeer } from '#test/support/camera-peer.ts';
+import type { CollectingSink } from '#test/support/collecting-sink.ts';
+import { KeepingLog } from '#test/support/keeping-log.ts';
+import { accessUnits, heardTone, longestGapMs, PushTarget, seenColors } from '#test/support/push-target.ts';
+import { someRooms } from '#test/support/some-room.ts';
+import { VoicePeer } from '#test/support/voice-peer.ts';
+
+const log = new KeepingLog();
+const config = configSchema.parse({});
+const wishes: EgressWishes = {
+  audio: true,
+  video: 'encoded',
+  request: { codec: 'h264', width: 320, height: 180, framerateHz: 15, keyFrameIntervalS: 2 },
+};
+let sfu: Sfu;
+let pool: MediaPool;
+let phones: Phones;
+let views: Views;
+let stack: ReturnType<typeof someRooms<Sfu>>;
+let room: Room;
+let target: PushTarget;
+let lastRoom = 0;
+const opened: { close(): unknown }[] = [];
+
+beforeAll(async () => {
+  sfu = await createSfu({ ...config.sfu, workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }] }, { log });
+  pool = new MediaPool({ config: { ...config.media, workers: 1, maxLoadPercent: 100 }, log });
+  phones = new Phones({ media: pool, rtp: config.rtp, mix: config.mix, log });
+  views = new Views({ media: pool, mixOf: (of) => phones.mixOf(of), log });
+  stack = someRooms({ sfu });
+  target = await PushTarget.start();
+});
+
+beforeEach(async () => {
+  const { record } = await stack.rooms.create({ name: `egress${++lastRoom}` });
+  room = await stack.rooms.open(record.name);
+  target.sinks.length = 0;
+});
+
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+  await room.close();
+});
+
+afterAll(async () => {
+  await target.close();
+  await views.close();
+  await phones.close();
+  await stack.rooms.close();
+  await pool.close();
+  await sfu.close();
+});
+
+async function camera(options: CameraOptions): Promise<CameraPeer> {
+  const peer = await CameraPeer.join(room, options);
+  opened.push(peer);
+  return peer;
+}
+
+async function voice(name: string, toneHz: number, of?: CameraPeer): Promise<VoicePeer> {
+  const peer = await VoicePeer.join(room, { name, toneHz, ...(of && { participant: of.participant }) });
+  opened.push(peer);
+  return peer;
+}
+
+async function start(source: EgressSource, wish: EgressWishes = wishes): Promise<Egress> {
+  const egress = await Egress.start({ room, media: pool, views, source, wishes: wish, name: 'test', log });
+  opened.push(egress);
+  return egress;
+}
+
+function pushTo(to: PushTarget, key: string): EgressSinkSpec {
+  const policy = { schemes: ['rtmp'], allow: ['127.0.0.1'] };
+  return { type: 'push', protocol: 'rtmp', options: { url: to.url(key), policy }, audioCodec: 'aac' };
+}
+
+async function shows(sink: CollectingSink, color: string): Promise<void> {
+  const { y, u, v } = toYuv(color);
+  const isNear = (one: { y: number; u: number; v: number } | undefined) =>
+    one !== undefined && Math.abs(one.y - y) < 12 && Math.abs(one.u - u) < 12 && Math.abs(one.v - v) < 12;
+  await expect.poll(() => isNear(seenColors(sink).at(-1)), { timeout: 20_000, interval: 250 }).toBe(true);
+}
+
+async function sounds(sink: CollectingSink, toneHz: number, isHeard = true): Promise<void> {
+  const heard = expect.poll(() => heardTone(sink, toneHz), { timeout: 20_000, interval: 250 });
+  await (isHeard ? heard.toBeGreaterThan(-30) : heard.toBeLessThan(-60));
+}
+
+test('a view with the sound of everybody: H264 of one size and AAC, whoever comes and goes', async () => {
+  const red = await camera({ name: 'red', color: '#c02020' });
+  const tone = await voice('red', 440, red);
+  const egress = await start({ kind: 'view', view: 'common' });
+  egress.addSink(pushTo(target, 'view'));
+  const sink = await target.connection(0);
+  await shows(sink, '#c02020');
+  await sounds(sink, 440);
+  expect(sink.stream('video')).toMatchObject({ codec: 'h264', width: 320, height: 180 });
+  expect(sink.stream('audio')).toMatchObject({ codec: 'aac' });
+  await tone.publication.setMuted(true, 'owner');
+  await sounds(sink, 440, false);
+  const before = accessUnits(sink, 'audio').length;
+  await sink.until(() => accessUnits(sink, 'audio').length > before + 50);
+  await red.close();
+  await shows(sink, '#000000');
+  expect(longestGapMs(sink, 'audio')).toBeLessThan(30);
+  expect(longestGapMs(sink, 'video')).toBeLessThan(3_000);
+  expect(sink.described.filter(({ kind }) => kind === 'video')).toHaveLength(1);
+  const [first] = accessUnits(sink, 'video');
+  expect(first?.isKey).toBe(true);
+}, 60_000);
