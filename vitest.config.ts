@@ -2,8 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Unit tests lie beside the code and run side by side. What starts gateways, browsers and other peers runs afterwards, one
- * file at a time, so that a slow machine measures the code and not the crowd.
+ * file at a time, so that a slow machine measures the code and not the crowd; `npm test` runs the two kinds of these side
+ * by side, as they wait for most of their time.
  */
+const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } };
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -22,18 +25,8 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'peers',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/{arch,support}/**'],
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
-        },
-      },
+      { extends: true, test: { ...withPeers, name: 'integration', include: ['test/integration/**/*.test.ts'] } },
+      { extends: true, test: { ...withPeers, name: 'interop', include: ['test/interop/**/*.test.ts'] } },
     ],
   },
 });

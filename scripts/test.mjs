@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 /**
  * `npm test`: sets up what is missing, runs Vitest (what follows `--` is handed to it) and ends with one plain line,
- * "N passed, N failed".
+ * "N passed, N failed". Without arguments it runs everything, the two kinds of tests with real peers side by side, and then
+ * the files in which a test with peers failed once more, alone: a browser and a phone in real time are at the mercy of the
+ * machine. What passed only then is named.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,22 +12,53 @@ import { projectDir, readIfThere } from './setup/cache.mjs';
 import { runInstead } from './setup/child-process.mjs';
 import { prepare } from './setup/prepare.mjs';
 import { reportFailure } from './setup/progress.mjs';
-import { closingLine, countResults } from './setup/test-count.mjs';
+import { closingLine, countRuns, failedFiles, readResults } from './setup/test-count.mjs';
+
+/** @typedef {import('./setup/test-count.mjs').RunResult} RunResult */
 
 const reportDir = mkdtempSync(join(tmpdir(), 'switchyard-test-'));
-const reportFile = join(reportDir, 'report.json');
+let runs = 0;
 
 try {
   const { node, env } = await prepare({ worker: true, web: true, testPackages: true });
-  const vitest = join(projectDir, 'node_modules', 'vitest', 'vitest.mjs');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
-  const args = [vitest, 'run', ...reporters, ...process.argv.slice(2)];
-  const exitCode = await runInstead(node, args, { env, cwd: projectDir });
-  const count = countResults(readIfThere(reportFile), exitCode);
+
+  /**
+   * @param {string[]} args
+   * @returns {Promise<RunResult>}
+   */
+  const vitest = async (...args) => {
+    runs += 1;
+    const reportFile = join(reportDir, `${runs}.json`);
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
+    const script = join(projectDir, 'node_modules', 'vitest', 'vitest.mjs');
+    const exitCode = await runInstead(node, [script, 'run', ...reporters, ...args], { env, cwd: projectDir });
+    return readResults(readIfThere(reportFile), exitCode);
+  };
+
+  const given = process.argv.slice(2);
+  const results = given.length > 0 ? [await vitest(...given)] : await runAll(vitest);
+  const count = countRuns(results);
   console.log(closingLine(count));
-  process.exitCode = exitCode || (count.failed > 0 ? 1 : 0);
+  process.exitCode = count.failed > 0 ? 1 : 0;
 } catch (error) {
   process.exitCode = reportFailure(error);
 } finally {
   rmSync(reportDir, { recursive: true, force: true });
+}
+
+/**
+ * @param {(...args: string[]) => Promise<RunResult>} vitest
+ * @returns {Promise<RunResult[]>}
+ */
+async function runAll(vitest) {
+  const unit = await vitest('--project=unit');
+  const peers = await Promise.all(['integration', 'interop'].map((project) => vitest(`--project=${project}`)));
+  const files = peers.flatMap(failedFiles);
+  if (files.length === 0) return [unit, ...peers];
+  console.log(`\nOnce more, alone: ${files.length} files with a test that failed\n`);
+  const again = await vitest(...files);
+  const stillFailed = new Set(again.failedTests);
+  const onlyThen = peers.flatMap(({ failedTests }) => failedTests).filter((name) => !stillFailed.has(name));
+  for (const name of onlyThen) console.log(`Passed only at the second try: ${name}`);
+  return [unit, ...peers, again];
 }
