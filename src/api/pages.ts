@@ -44,6 +44,9 @@ const docsScript = `SwaggerUIBundle({
 
 const docsFiles = new Set(['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png', 'favicon-16x16.png']);
 
+/** The client for programs, to be imported or fetched from the gateway whose API it is for. */
+const clientFiles = new Set(['index.mjs', 'index.d.mts', 'operations.mjs', 'operations.d.mts']);
+
 /** @param webRoot folder of the built pages: meeting.html, console.html, assets/ */
 export function pageRoutes(webRoot = `${projectDir}web/dist`): Hono<ApiEnv> {
   const web = new StaticFiles(webRoot);
@@ -54,6 +57,7 @@ export function pageRoutes(webRoot = `${projectDir}web/dist`): Hono<ApiEnv> {
     const file = await web.find(name);
     return file ? serve(c, file) : c.html(missingPages, 503, { 'cache-control': 'no-store' });
   };
+  const client = new StaticFiles(`${projectDir}src/client`, (name) => clientFiles.has(name));
   const app = new Hono<ApiEnv>();
   app.get('/', (c) => c.redirect('/console', 302));
   app.get('/console', page('console.html'));
@@ -63,6 +67,10 @@ export function pageRoutes(webRoot = `${projectDir}web/dist`): Hono<ApiEnv> {
   app.get('/docs/:file', async (c, next) => {
     const file = await swagger.find(c.req.param('file'));
     return file ? serve(c, file) : next();
+  });
+  app.get('/client/:file', async (c, next) => {
+    const file = await client.find(c.req.param('file'));
+    return file ? serve(c, file, { 'cross-origin-resource-policy': 'cross-origin' }) : next();
   });
   app.get('/assets/*', async (c, next) => {
     const file = await web.find(c.req.path.slice(1));

@@ -42,6 +42,7 @@ const table: PartTable = {
   // Tells other servers: it dials, through what the gateways dial with.
   'src/webhooks': { mayImport: [core, 'src/wire/'], packages: ['node:*'] },
   'src/store': { mayImport: [core, config], packages: ['zod', 'node:*'] },
+  'src/client': { mayImport: [], packages: [] },
   'src/telemetry': { mayImport: [core, config], packages: ['pino', 'pino-pretty', 'prom-client', 'node:*'] },
   'src/api': {
     mayImport: [core, config],

@@ -8,7 +8,7 @@ export class PeerProcess {
   #output = '';
   #wake: () => void = () => undefined;
 
-  constructor(command: string, args: readonly string[], options: { cwd?: string } = {}) {
+  constructor(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
     this.child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (data: Buffer) => {
