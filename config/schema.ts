@@ -224,6 +224,20 @@ const sip = z.strictObject({
     .default('pin')
     .describe('Who may call a room that does not say: who types its PIN, whoever calls, nobody.'),
   rules: sipRules,
+  callers: z
+    .enum(['anyone', 'known'])
+    .default('anyone')
+    .describe('Whether whoever calls gets to the door of a room, or trunks and accounts alone.'),
+  realm: z
+    .string()
+    .regex(/^[\w.@ -]{1,64}$/, 'has letters, digits and . @ - _ only')
+    .default('switchyard')
+    .describe('Named to those who are asked for a password.'),
+  digestAlgorithms: z
+    .array(z.enum(['SHA-512-256', 'SHA-256', 'MD5']))
+    .min(1)
+    .default(['SHA-256', 'MD5'])
+    .describe('How passwords may be shown, the best first; some old phones know MD5 alone and take nothing else.'),
   headers: z
     .array(z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'is no name of a header'))
     .default([])

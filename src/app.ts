@@ -8,7 +8,7 @@ import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
-import { tapCalls } from '#api/event-taps.ts';
+import { tapCalls, tapTrunks } from '#api/event-taps.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
@@ -38,6 +38,7 @@ import { SignallingServer } from '#signalling/server.ts';
 import { openStore } from '#store/open-store.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
+import { watchTrunks } from '#telemetry/trunk-metrics.ts';
 import { watchViews } from '#telemetry/view-metrics.ts';
 import { EventParts } from './event-parts.ts';
 
@@ -257,6 +258,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     log,
   });
   undo.push(() => sip.close().then(() => phones.close()));
+  tapTrunks(sip.lines.events, eventParts.eventLog);
+  watchTrunks(metrics.registry, sip);
 
   const requests = byAddress(perMinute(config.limits.requestsPerMinute, 'requests'));
   const eventSockets = eventParts.sockets({ rooms, auth, limiter: requests, addressOf, log });

@@ -19,6 +19,8 @@ export interface SipCallOptions {
   readonly settings: CallSettings;
   readonly from: string;
   readonly to: string;
+  /** That it came or went through. */
+  readonly trunk?: { readonly id: string; readonly name: string } | undefined;
   /** Of the participant that it becomes. */
   readonly displayName: string;
   readonly user: string;

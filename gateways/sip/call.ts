@@ -72,13 +72,14 @@ export class SipCall extends Owned implements Call {
 
   get info(): CallInfo {
     if (this.#lastInfo) return this.#lastInfo;
-    const { direction, room, from, to, displayName } = this.#options;
+    const { direction, room, from, to, displayName, trunk } = this.#options;
     const media = this.#media;
     const leg = media?.leg;
     return {
       ...{ id: this.id, direction, state: this.#state, from, to, displayName },
       ...{ roomId: room.id, roomName: room.name },
       sipCallId: this.#sipCallId,
+      trunk: trunk && { id: trunk.id, name: trunk.name },
       participantId: this.#participantId,
       startedAtMs: this.#startedAtMs,
       answeredAtMs: this.#answeredAtMs,
@@ -98,6 +99,11 @@ export class SipCall extends Owned implements Call {
   /** Its leg and what is said of it; undefined until there is one. */
   get media(): CallMedia | undefined {
     return this.#media;
+  }
+
+  /** No PIN is asked for, or it was typed. */
+  get mayEnter(): boolean {
+    return this.#isPastGate;
   }
 
   async settled(timeoutMs: number): Promise<void> {

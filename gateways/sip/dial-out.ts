@@ -1,8 +1,9 @@
 // Owns: a call from a room to a phone, from its INVITE to its answer or refusal.
-import type { DialOptions } from '#core/call.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Logger } from '#core/ports.ts';
 import type { SipCall } from './call.ts';
+import type { DialPlan } from './dial-plan.ts';
+import { hunt } from './hunt.ts';
 import type { SipLink } from './link.ts';
 import type { OfferAnswer } from './offer-answer.ts';
 import type { CallOutcome } from './outbound-call.ts';
@@ -14,15 +15,16 @@ export interface DialOutOptions {
   readonly call: SipCall;
   readonly speech: OfferAnswer;
   readonly headers: Headers;
-  readonly request: Pick<DialOptions, 'to' | 'credentials' | 'proxy' | 'digits'>;
+  readonly plan: Pick<DialPlan, 'hunt' | 'credentials'>;
+  readonly digits: string | undefined;
   readonly ringTimeoutMs: number;
   readonly log: Logger;
 }
 
 /** Settles when the call is answered or has ended; never rejects. */
 export async function dialOut(options: DialOutOptions): Promise<void> {
-  const { link, call, speech, headers, request, ringTimeoutMs, log } = options;
-  const { to, credentials, proxy, digits } = request;
+  const { link, call, speech, headers, plan, digits, ringTimeoutMs, log } = options;
+  const { credentials } = plan;
   const guarded = (act: () => void) => {
     try {
       act();
@@ -36,11 +38,10 @@ export async function dialOut(options: DialOutOptions): Promise<void> {
     call.speak(speech.accept(sdp));
     isAnswered = true;
   };
-  const outbound = link.call(to, {
+  const outbound = hunt(link, plan.hunt, {
     sdp: speech.offer(),
     headers,
     ...(credentials && { credentials }),
-    ...(proxy !== undefined && { proxy }),
     onProgress: ({ status, body }) => {
       if (status > 100) call.ringing();
       guarded(() => hear(body));

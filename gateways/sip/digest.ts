@@ -55,10 +55,7 @@ function splitChallenges(header: string): string[] {
 
 function parseChallenge(text: string): Challenge | undefined {
   if (!/^digest\s/i.test(text)) return undefined;
-  const found = new Map<string, string>();
-  for (const [, name = '', quoted, bare] of text.slice(6).matchAll(parameter)) {
-    found.set(name.toLowerCase(), quoted?.replaceAll(/\\(.)/g, '$1') ?? bare ?? '');
-  }
+  const found = digestParameters(text);
   const realm = found.get('realm');
   const nonce = found.get('nonce');
   if (realm === undefined || nonce === undefined) return undefined;
@@ -79,6 +76,42 @@ function parseChallenge(text: string): Challenge | undefined {
   };
 }
 
+/** What follows `Digest`, names in lower case. */
+export function digestParameters(text: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [, name = '', quoted, bare] of text.slice(6).matchAll(parameter)) {
+    found.set(name.toLowerCase(), quoted?.replaceAll(/\\(.)/g, '$1') ?? bare ?? '');
+  }
+  return found;
+}
+
+export interface DigestWords {
+  readonly username: string;
+  readonly realm: string;
+  readonly password: string;
+  readonly algorithm: string;
+  readonly nonce: string;
+  readonly nc: string;
+  readonly cnonce: string;
+  readonly qop: string | undefined;
+  readonly method: string;
+  readonly uri: string;
+  readonly body: string;
+}
+
+/** The `response` of a digest, hex; undefined for an algorithm that is not ours. @see RFC 7616 §3.4.1 */
+export function digestResponse(words: DigestWords): string | undefined {
+  const name = hashes.find(([algorithm]) => algorithm === baseOf(words.algorithm))?.[1];
+  if (name === undefined) return undefined;
+  const hash = (text: string): string => createHash(name).update(text, 'utf8').digest('hex');
+  const { username, realm, password, nonce, nc, cnonce, qop, method, uri, body } = words;
+  const isSession = words.algorithm.toLowerCase().endsWith('-sess');
+  const secret = hash(`${username}:${realm}:${password}`);
+  const ha1 = isSession ? hash(`${secret}:${nonce}:${cnonce}`) : secret;
+  const ha2 = hash(`${method}:${uri}${qop === 'auth-int' ? `:${hash(body)}` : ''}`);
+  return hash(qop ? `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}` : `${ha1}:${nonce}:${ha2}`);
+}
+
 export interface DigestRequest {
   readonly method: string;
   /** Exactly the Request-URI as it goes out. */
@@ -95,17 +128,11 @@ export interface DigestRequest {
  * @see RFC 7616 §3.4, RFC 8760
  */
 export function authorize(challenge: Challenge, credentials: SipCredentials, request: DigestRequest): string {
-  const name = hashes.find(([algorithm]) => algorithm === baseOf(challenge.algorithm))?.[1];
-  if (name === undefined) throw new GatewayError('unauthorized', `The peer asks for digest ${challenge.algorithm}.`);
-  const hash = (text: string): string => createHash(name).update(text, 'utf8').digest('hex');
-  const { realm, nonce, qop } = challenge;
+  const { realm, nonce, qop, algorithm } = challenge;
   const cnonce = request.cnonce ?? randomBytes(8).toString('hex');
   const nc = request.nonceCount.toString(16).padStart(8, '0');
-  const isSession = challenge.algorithm.toLowerCase().endsWith('-sess');
-  const secret = hash(`${credentials.username}:${realm}:${credentials.password}`);
-  const ha1 = isSession ? hash(`${secret}:${nonce}:${cnonce}`) : secret;
-  const ha2 = hash(`${request.method}:${request.uri}${qop === 'auth-int' ? `:${hash(request.body)}` : ''}`);
-  const response = hash(qop ? `${ha1}:${nonce}:${nc}:${cnonce}:${qop}:${ha2}` : `${ha1}:${nonce}:${ha2}`);
+  const response = digestResponse({ ...credentials, ...request, realm, nonce, qop, algorithm, nc, cnonce });
+  if (response === undefined) throw new GatewayError('unauthorized', `The peer asks for digest ${algorithm}.`);
   const parts = [
     `username=${quoted(credentials.username)}`,
     `realm=${quoted(realm)}`,
@@ -114,7 +141,7 @@ export function authorize(challenge: Challenge, credentials: SipCredentials, req
     `response="${response}"`,
     `algorithm=${challenge.algorithm}`,
   ];
-  if (qop || isSession) parts.push(`cnonce="${cnonce}"`);
+  if (qop || algorithm.toLowerCase().endsWith('-sess')) parts.push(`cnonce="${cnonce}"`);
   if (qop) parts.push(`qop=${qop}`, `nc=${nc}`);
   if (challenge.opaque !== undefined) parts.push(`opaque=${quoted(challenge.opaque)}`);
   return `Digest ${parts.join(', ')}`;

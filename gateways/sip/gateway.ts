@@ -15,18 +15,23 @@ import type { RoomPins } from '#core/room-pins.ts';
 import { effectiveSip, type SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SipDoor } from '#core/sip-door.ts';
+import type { TrunkMedia } from '#core/trunk.ts';
+import type { Trunks } from '#core/trunks.ts';
 import { SipCall } from './call.ts';
 import { callEnds } from './call-ends.ts';
 import type { SipCallOptions } from './call-options.ts';
 import { addressesOf, attributesOf, hostAddressOf, withoutKeys } from './call-texts.ts';
 import { type Caller, callerOf } from './caller.ts';
+import { CallerCheck, type Identity } from './caller-check.ts';
 import { dialOut } from './dial-out.ts';
-import { assertDialable, inviteHeaders } from './dial-request.ts';
+import { planOf } from './dial-plan.ts';
+import { DigestServer } from './digest-server.ts';
 import type { InboundCall, InboundRequest } from './inbound-call.ts';
 import type { SipLink } from './link.ts';
 import type { Certificate } from './server/index.ts';
 import { SipSignalling } from './signalling.ts';
 import { allow, refuse, statusOf, supported } from './status.ts';
+import { TrunkLines } from './trunks/trunk-lines.ts';
 
 export interface SipGatewayPorts {
   readonly rooms: Rooms;
@@ -36,6 +41,7 @@ export interface SipGatewayPorts {
   readonly pins: RoomPins;
   readonly door: SipDoor;
   readonly records: CallRecords;
+  readonly trunks: Trunks;
   /** Of rooms that say nothing of phones. */
   readonly defaults: SipDefaults;
   readonly config: SipConfig;
@@ -43,6 +49,14 @@ export interface SipGatewayPorts {
 }
 
 const maxPastCalls = 500;
+
+interface RefusedCall {
+  readonly inbound: InboundCall;
+  readonly caller: Caller;
+  readonly to: string;
+  readonly call: SipCall | undefined;
+  readonly error: GatewayError;
+}
 
 /** Calls that come in become participants of rooms; the API makes others that go out. */
 export class SipGateway extends Owned implements Gateway, CallsPort {
@@ -53,6 +67,9 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly door: SipDoor;
   readonly records: CallRecords;
   readonly defaults: SipDefaults;
+  readonly trunks: Trunks;
+  readonly lines: TrunkLines;
+  readonly #callers: CallerCheck;
   readonly #ports: SipGatewayPorts;
   readonly #log: Logger;
   readonly #live = new Set<SipCall>();
@@ -69,6 +86,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.records = ports.records;
     this.defaults = ports.defaults;
     this.#log = ports.log.child({ gateway: 'sip' });
+    this.trunks = ports.trunks;
+    this.lines = this.own(new TrunkLines({ trunks: ports.trunks, log: this.#log }));
+    const { realm, digestAlgorithms: algorithms, callers } = ports.config;
+    const digest = new DigestServer({ realm, algorithms });
+    this.#callers = new CallerCheck({ trunks: ports.trunks, lines: this.lines, digest, callers });
   }
 
   /** Takes calls from now on. @throws GatewayError `conflict` (port taken), `invalid_request`, `unauthorized`, `timeout` */
@@ -78,6 +100,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.#signalling = signalling;
     signalling.link.onCall((call) => void this.#take(call));
     signalling.link.onRequest((request) => this.#asked(request));
+    this.lines.start(signalling.link);
     this.#log.info({ at: signalling.link.hostPorts }, 'SIP listens');
   }
 
@@ -126,66 +149,98 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   /** The call is on its way when this returns. */
   async dial(options: DialOptions): Promise<SipCall> {
     const link = this.#link();
-    assertDialable(options.to);
-    if (options.proxy !== undefined) assertDialable(options.proxy, 'proxy');
     const { rooms, config, log } = this.#ports;
     const room = await rooms.open(options.room);
-    const headers = { ...inviteHeaders(options, room.name, config.headers), allow, supported };
-    const number = dialledOf(options.to);
-    const shown = number === '' ? options.to : number;
+    const { name: roomName } = room;
+    const plan = planOf(options, { lines: this.lines, roomName, allowedHeaders: config.headers });
+    const over = Promise.withResolvers<void>();
+    plan.line?.admit('outbound', over.promise);
+    const number = dialledOf(plan.to);
     const sip = effectiveSip(room.record.sip, this.defaults);
-    const call = this.#begin({
-      ...{ direction: 'outbound', room, to: options.to, user: number, hasPrompts: sip.hasPrompts },
-      from: options.from ?? room.name,
-      displayName: shown.slice(0, 128),
-      language: options.language ?? sip.language,
-      hasEarlyMedia: options.hasEarlyMedia,
-    });
+    let call: SipCall | undefined;
     try {
+      call = this.#begin(
+        {
+          ...{ direction: 'outbound', room, to: plan.to, user: number, hasPrompts: sip.hasPrompts },
+          from: plan.from,
+          displayName: (number === '' ? plan.to : number).slice(0, 128),
+          language: options.language ?? sip.language,
+          hasEarlyMedia: options.hasEarlyMedia,
+          trunk: plan.line?.trunk,
+        },
+        plan.media,
+      );
+      void call.done.then(() => over.resolve());
       // Who is reached by WebSocket is a browser, or is to be spoken to like one (RFC 7118 §7).
-      const isWebRtc = /;transport=wss?\b/i.test(options.to);
-      const speech = await call.prepare(hostAddressOf(options.proxy ?? options.to), { isWebRtc });
+      const [{ uri, proxy }] = plan.hunt.targets as [{ uri: string; proxy?: string }];
+      const isWebRtc = /;transport=wss?\b/i.test(uri);
+      const speech = await call.prepare(hostAddressOf(proxy ?? uri), { isWebRtc });
+      const headers = { ...plan.headers, allow, supported };
       const ringTimeoutMs = options.ringTimeoutMs ?? config.ringTimeoutMs;
-      void dialOut({ link, call, speech, headers, request: options, ringTimeoutMs, log });
+      void dialOut({ link, call, speech, headers, plan, digits: options.digits, ringTimeoutMs, log });
     } catch (error) {
-      call.fail(toGatewayError(error));
+      over.resolve();
+      call?.fail(toGatewayError(error));
       throw error;
     }
     return call;
   }
 
-  /** An INVITE: who is it for, is there room for it, what can it hear; then 200. */
+  /** An INVITE: who is it from, who is it for, is there room for it, what can it hear; then 200. */
   async #take(inbound: InboundCall): Promise<void> {
     const caller = callerOf((name) => inbound.header(name));
-    const { source, uri, callId } = inbound;
-    const to = withoutPin(uri);
+    const over = Promise.withResolvers<void>();
     let call: SipCall | undefined;
+    let uri = inbound.uri;
     try {
+      const identity = this.#callers.check(inbound);
+      if (!identity) return;
+      uri = identity.uri;
       this.#assertRoomForCalls();
-      const { door, rooms } = this.#ports;
-      const { room: found, pin, language, hasPrompts } = await door.admit(uri, source.address);
-      const room = await rooms.open(found.id);
-      const { displayName, user } = caller;
-      const guess = (typed: string) => {
-        door.assertMayGuess(found.id, source.address);
-        return door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
-      };
-      call = this.#begin({
-        ...{ direction: 'inbound', room, from: caller.uri, to, displayName, user, sipCallId: callId },
-        ...{ language, hasPrompts, gate: pin === undefined ? undefined : { pin, guess } },
-        attributes: attributesOf(inbound, this.#ports.config.attributeHeaders),
-        sourceAddress: source.address,
-      });
-      await this.#answer(call, inbound, pin === undefined);
+      identity.line?.admit('inbound', over.promise);
+      call = await this.#admit(inbound, identity, caller);
+      void call.done.then(() => over.resolve());
+      await this.#answer(call, inbound);
     } catch (thrown) {
-      const error = toGatewayError(thrown);
-      const fields = { from: caller.uri, to, source: source.address, sipCallId: callId, code: error.code };
-      const level = error.code === 'internal' ? 'error' : 'warn';
-      this.#log[level]({ ...fields, reason: error.message, ...(level === 'error' && { err: error }) }, 'call refused');
-      refuse(inbound, error);
-      if (call) call.fail(error, statusOf(error));
-      else this.#noteRefused(inbound, caller, error);
+      over.resolve();
+      this.#refused({ inbound, caller, to: withoutPin(uri), call, error: toGatewayError(thrown) });
     }
+  }
+
+  async #admit(inbound: InboundCall, { line, uri }: Identity, caller: Caller): Promise<SipCall> {
+    const { door, rooms, config } = this.#ports;
+    const { source, callId } = inbound;
+    const { room: found, pin, language, hasPrompts } = await door.admit(uri, source.address);
+    const room = await rooms.open(found.id);
+    const { displayName, user } = caller;
+    const guess = (typed: string) => {
+      door.assertMayGuess(found.id, source.address);
+      return door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
+    };
+    const attributeHeaders = [...config.attributeHeaders, ...(line?.trunk.headers?.attributes ?? [])];
+    return this.#begin(
+      {
+        ...{ direction: 'inbound', room, from: caller.uri, to: withoutPin(uri), displayName, user, sipCallId: callId },
+        ...{ language, hasPrompts, gate: pin === undefined ? undefined : { pin, guess } },
+        attributes: {
+          ...attributesOf(inbound, attributeHeaders),
+          ...(line && { 'sip.trunk': line.trunk.name }),
+        },
+        sourceAddress: source.address,
+        trunk: line?.trunk,
+      },
+      line?.trunk.media,
+    );
+  }
+
+  #refused({ inbound, caller, to, call, error }: RefusedCall): void {
+    const { source, callId } = inbound;
+    const fields = { from: caller.uri, to, source: source.address, sipCallId: callId, code: error.code };
+    const level = error.code === 'internal' ? 'error' : 'warn';
+    this.#log[level]({ ...fields, reason: error.message, ...(level === 'error' && { err: error }) }, 'call refused');
+    refuse(inbound, error);
+    if (call) call.fail(error, statusOf(error));
+    else this.#noteRefused(inbound, caller, error);
   }
 
   /** A call that found no room leaves a record too: somebody will ask why. */
@@ -210,7 +265,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     });
   }
 
-  async #answer(call: SipCall, inbound: InboundCall, mayEnter: boolean): Promise<void> {
+  async #answer(call: SipCall, inbound: InboundCall): Promise<void> {
     inbound.events.on('cancelled', () => call.finish(callEnds.cancelled));
     // CANCEL may have been faster than we could listen.
     if (inbound.isCancelled) call.finish(callEnds.cancelled);
@@ -218,7 +273,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     const speech = await call.prepare(inbound.source.address, { offer: inbound.body });
     const answered = inbound.body === '' ? undefined : speech.answer(inbound.body);
     // A full room is busy; whoever is asked for a PIN hears of it after that.
-    if (mayEnter) call.join();
+    if (call.mayEnter) call.join();
     await inbound.answer(
       answered?.sdp ?? speech.offer(),
       (dialog) => {
@@ -229,10 +284,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     );
   }
 
-  #begin(options: Omit<SipCallOptions, 'phones' | 'bridges' | 'settings' | 'log'>): SipCall {
+  #begin(options: Omit<SipCallOptions, 'phones' | 'bridges' | 'settings' | 'log'>, media: TrunkMedia = {}): SipCall {
     this.#assertRoomForCalls();
     const { phones, bridges, config } = this.#ports;
-    const { srtp, codecs, maxDurationMs } = config;
+    const { srtp = config.srtp, codecs = config.codecs } = media;
+    const { maxDurationMs } = config;
     const call = this.own(
       new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs }, log: this.#log }),
     );

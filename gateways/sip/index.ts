@@ -9,6 +9,7 @@ import { RoomPins } from '#core/room-pins.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
 import { SipDoor } from '#core/sip-door.ts';
+import { Trunks } from '#core/trunks.ts';
 import { SipGateway } from './gateway.ts';
 
 export type { SipGateway } from './gateway.ts';
@@ -36,5 +37,6 @@ export async function createSipGateway(options: SipGatewayOptions): Promise<SipG
   const defaults = { access: config.access, language };
   const door = new SipDoor({ rooms, rules, pins, defaults });
   const records = new CallRecords({ store, ...config.records, log });
-  return new SipGateway({ rooms, phones, bridges, rules, pins, door, records, defaults, config, log });
+  const trunks = await Trunks.create({ store, secrets });
+  return new SipGateway({ rooms, phones, bridges, rules, pins, door, records, trunks, defaults, config, log });
 }

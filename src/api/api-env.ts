@@ -16,6 +16,8 @@ import type { Rooms } from '#core/rooms.ts';
 import type { SipDoor } from '#core/sip-door.ts';
 import type { PushAddress, PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { StreamingIns } from '#core/streaming-ins.ts';
+import type { TrunkStatus } from '#core/trunk.ts';
+import type { Trunks } from '#core/trunks.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import type { WebhooksPort } from '#core/webhook.ts';
 import type { Auth } from './auth.ts';
@@ -56,6 +58,9 @@ export interface ApiSip extends CallsPort {
   readonly pins: RoomPins;
   readonly records: Pick<CallRecords, 'list' | 'find'>;
   readonly defaults: SipDefaults;
+  readonly trunks: Trunks;
+  /** Undefined while phones are turned off. */
+  readonly lines: { statusOf(trunk: string): TrunkStatus | undefined };
 }
 
 export interface ApiOptions {

@@ -13,6 +13,7 @@ export function callView(info: CallInfo): SipCallResource {
     roomId: info.roomId ?? null,
     roomName: info.roomName ?? null,
     sipCallId: sipCallId ?? null,
+    trunk: info.trunk ?? null,
     participantId: participantId ?? null,
     startedAt: timeText(startedAtMs),
     answeredAt: orNull(answeredAtMs),

@@ -22,4 +22,5 @@ export * from './contract/stream-keys.ts';
 export * from './contract/streaming-ins.ts';
 export * from './contract/streams.ts';
 export * from './contract/tokens.ts';
+export * from './contract/trunks.ts';
 export * from './contract/webhooks.ts';

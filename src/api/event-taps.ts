@@ -7,6 +7,7 @@ import type { Participant } from '#core/participant.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { Publication } from '#core/track.ts';
+import type { TrunkEvents, TrunkRecord, TrunkStatus } from '#core/trunk.ts';
 import { callView } from './call-view.ts';
 import { jobView, participantView, roomView, streamView } from './views.ts';
 
@@ -95,6 +96,16 @@ export function tapCalls(calls: EventEmitter<CallEvents>, sink: EventSink): void
   calls.on('started', emit('call.started'));
   calls.on('updated', emit('call.updated'));
   calls.on('ended', emit('call.ended'));
+}
+
+/** Carriers and PBXs that come and go. */
+export function tapTrunks(lines: EventEmitter<TrunkEvents>, sink: EventSink): void {
+  const emit =
+    (type: 'trunk.up' | 'trunk.down') =>
+    ({ id, name }: TrunkRecord, { lastError }: TrunkStatus) =>
+      sink.emit(type, { id, name, reason: type === 'trunk.down' ? (lastError ?? null) : null });
+  lines.on('up', emit('trunk.up'));
+  lines.on('down', emit('trunk.down'));
 }
 
 export function tapJobs(runner: EventEmitter<JobRunnerEvents>, rooms: Rooms, sink: EventSink): void {

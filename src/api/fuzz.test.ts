@@ -91,6 +91,8 @@ const samples: Record<string, object> = {
   'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },
   'PUT /api/sip/dispatch-rules/{rule}': { pattern: '\\d+', reject: { status: 603, reason: 'No.' } },
   'POST /api/sip/dispatch/simulate': { to: 'sip:demo@host' },
+  'POST /api/sip/trunks': { name: 'new', outbound: { hosts: ['a.example'], username: 'u', password: 'p' } },
+  'PUT /api/sip/trunks/{trunk}': { name: 'pbx', inbound: { addresses: ['192.0.2.0/24'], maxCalls: 3 } },
   'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
   'PATCH /api/rooms/{room}/views/{view}': {},
   'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
@@ -157,8 +159,11 @@ test(
       const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
       const [known] = sip.rules.all;
       const { id: rule } = known ?? (await sip.rules.create({ number: '+49', room: 'demo' }));
+      const [trunk] = sip.trunks.all;
+      const carrier = { name: 'pbx', inbound: { addresses: ['192.0.2.1'] } };
       ids = {
         ...ids,
+        trunk: (trunk ?? (await sip.trunks.create(carrier))).id,
         view: 'common',
         sipCall,
         rule,

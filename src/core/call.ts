@@ -30,6 +30,8 @@ export interface CallInfo {
   readonly displayName: string;
   /** Call-ID of SIP, to find it in other logs. */
   readonly sipCallId: string | undefined;
+  /** That it came or went through. */
+  readonly trunk?: { readonly id: string; readonly name: string } | undefined;
   readonly participantId: ParticipantId | undefined;
   readonly startedAtMs: number;
   readonly answeredAtMs: number | undefined;
@@ -51,6 +53,8 @@ export interface CallInfo {
 export interface DialOptions {
   /** Name or id. */
   readonly room: string;
+  /** Id or name of the trunk that it goes through: then `to` may be a plain number. */
+  readonly trunk?: string | undefined;
   /** sip:, sips: or tel: URI. */
   readonly to: string;
   /** User part or URI that the called party sees. */

@@ -17,7 +17,7 @@ export interface Kamailio {
   close(): Promise<void>;
 }
 
-const modulesFolder = '/usr/lib/x86_64-linux-gnu/kamailio/modules/';
+export const kamailioModulesFolder = '/usr/lib/x86_64-linux-gnu/kamailio/modules/';
 
 export async function startKamailio(options: KamailioOptions): Promise<Kamailio> {
   const folder = await mkdtemp(join(tmpdir(), 'kamailio-'));
@@ -54,7 +54,7 @@ tcp_children=1
 auto_aliases=no
 listen=udp:127.0.0.1:${port}
 listen=tcp:127.0.0.1:${port}
-mpath="${modulesFolder}"
+mpath="${kamailioModulesFolder}"
 ${['kex', 'tm', 'tmx', 'sl', 'rr', 'pv', 'maxfwd', 'textops', 'siputils', 'auth'].map((name) => `loadmodule "${name}.so"`).join('\n')}
 request_route {
   if (!mf_process_maxfwd_header("10")) { sl_send_reply("483", "Too Many Hops"); exit; }

@@ -19,6 +19,7 @@ import { SipDoor } from '#core/sip-door.ts';
 import { StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
+import { Trunks } from '#core/trunks.ts';
 import { Views } from '#jobs/views.ts';
 import { secretBoxOf } from '#store/secret-box.ts';
 import { Health } from '#telemetry/health.ts';
@@ -161,7 +162,9 @@ async function someSip(calls: FakeCalls, parts: { rooms: Rooms; store: StorePort
   const defaults = { access, language: parts.config.mix.language };
   const door = new SipDoor({ rooms, rules, pins, defaults });
   const records = new CallRecords({ store, ...kept, log });
-  return Object.assign(calls, { pins, rules, door, records, defaults });
+  const trunks = await Trunks.create({ store, secrets });
+  const lines = { statusOf: () => undefined };
+  return Object.assign(calls, { pins, rules, door, records, defaults, trunks, lines });
 }
 
 /** Pushed by RTMP at port 1935, pulled by RTSP from anywhere. */

@@ -29,6 +29,10 @@ export const sipCallSchema = z
     to: z.string(),
     displayName: z.string(),
     sipCallId: z.string().nullable().meta({ description: 'Call-ID of SIP, to find it in other logs.' }),
+    trunk: z
+      .object({ id: z.string(), name: z.string() })
+      .nullable()
+      .meta({ description: 'Trunk that it came or went through.' }),
     participantId: z.string().nullable(),
     startedAt: time,
     answeredAt: time.nullable(),
@@ -71,6 +75,12 @@ export const sipCallInput = z
       .min(1)
       .max(512)
       .meta({ description: 'Whom to call.', examples: ['sip:alice@pbx.example;transport=tcp', 'tel:+4930123'] }),
+    trunk: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({ description: 'Id or name of the trunk that it goes through; `to` may be a plain number then.' }),
     from: z.string().min(1).max(512).optional().meta({ description: 'Number, name or SIP address shown there.' }),
     displayName: shortText.optional().meta({ description: 'Name shown there.' }),
     headers: z.record(z.string().min(1).max(64), z.string().max(1_024)).optional().meta({

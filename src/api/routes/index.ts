@@ -20,6 +20,7 @@ import { streamKeyRoutes } from './stream-keys.ts';
 import { streamingInRoutes } from './streaming-ins.ts';
 import { streamRoutes } from './streams.ts';
 import { tokenRoutes } from './tokens.ts';
+import { trunkRoutes } from './trunks.ts';
 import { webhookRoutes } from './webhooks.ts';
 
 export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[] = [
@@ -32,6 +33,7 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   roomDialInRoutes,
   callRoutes,
   dispatchRuleRoutes,
+  trunkRoutes,
   streamKeyRoutes,
   jobRoutes,
   tokenRoutes,
