@@ -78,6 +78,7 @@ export const viewJobSpec = z.object({
 });
 
 export const viewCommand = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('resizeView'), width: side, height: side, framerateHz }),
   z.object({ type: z.literal('lookView'), look }),
   z.object({ type: z.literal('putViewInput'), input }),
   z.object({ type: z.literal('dropViewInput'), inputId }),
@@ -87,6 +88,7 @@ export const viewCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pinView'), inputId: inputId.optional() }),
   z.object({ type: z.literal('speakView'), inputId: inputId.optional() }),
   z.object({ type: z.literal('openViewEncoder'), trackId, request: encoderRequest }),
+  z.object({ type: z.literal('changeViewEncoder'), trackId, request: encoderRequest }),
   z.object({ type: z.literal('setViewBitrate'), trackId, bitrateBps: z.number().min(10_000).max(200_000_000) }),
   z.object({ type: z.literal('closeViewEncoder'), trackId }),
 ]);
@@ -133,5 +135,6 @@ export const viewEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('viewInputSized'), inputId, width: z.number(), height: z.number() }),
   z.object({ type: z.literal('viewKeyFrameWanted'), inputId }),
   z.object({ type: z.literal('viewEncoderRefused'), trackId, message: z.string().max(1_000) }),
+  z.object({ type: z.literal('viewEncoderChanged'), trackId, message: z.string().max(1_000).optional() }),
   z.object({ type: z.literal('viewMeasured'), stats }),
 ]);

@@ -204,10 +204,9 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const media = new MediaPool({ config: config.media, log, logLevel: config.log.level });
   undo.push(() => media.close());
   const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
-  const views = new Views({ media, mixOf: (room) => phones.mixOf(room), log });
-  undo.push(() => views.close());
-
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
+  const views = new Views({ rooms, store, media, mixOf: (room) => phones.mixOf(room), log });
+  undo.push(() => views.close());
   const eventParts = await EventParts.create({ config, dataFolder: data, store, secrets, rooms, media, log });
   undo.push(() => rooms.close().then(() => eventParts.close()));
   const pins = new RoomPins(secrets);

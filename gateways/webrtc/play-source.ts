@@ -3,10 +3,12 @@ import { GatewayError } from '#core/errors.ts';
 import { listen } from '#core/listen.ts';
 import type { MixStream } from '#core/mix-stream.ts';
 import type { Room } from '#core/room.ts';
+import { viewNamed } from '#core/room-views.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
 import type { Publication } from '#core/track.ts';
 import type { ViewStream } from '#core/view.ts';
 import type { ViewPort } from '#core/view-port.ts';
+import { codecForViewer } from '#core/view-settings.ts';
 import { choosePlay, type PlayCandidate, type PlayMemory, type PlayTarget } from './whep-target.ts';
 
 export type Played = Readonly<Partial<Record<MediaKind, Publication>>>;
@@ -103,11 +105,14 @@ export class ViewPlay implements PlaySource {
   }
 
   async prepare(kinds: ReadonlySet<MediaKind>, { codecs = [] }: RtpCapabilities): Promise<void> {
-    const view = await this.#views.viewOf(this.#room, this.#name);
+    const settings = viewNamed(this.#room.record, this.#name);
     const takes = (name: string) => codecs.some(({ mimeType }) => mimeType.toLowerCase() === `video/${name}`);
-    const codec = [view.settings.video.codec, ...playable].find(takes);
-    if (kinds.has('video') && codec) this.#picture = await view.open({ codec });
-    if (kinds.has('audio') && view.settings.hasAudio) this.#sound = await this.#views.soundOf(this.#room);
+    const codec = codecForViewer(settings, this.#room.record, takes);
+    if (kinds.has('video') && codec && settings.hasVideo !== false) {
+      const view = await this.#views.viewOf(this.#room, this.#name);
+      this.#picture = await view.open({ codec });
+    }
+    if (kinds.has('audio') && settings.hasAudio) this.#sound = await this.#views.soundOf(this.#room);
     // The player left while they were made.
     if (this.#isClosed) this.close();
   }
@@ -125,9 +130,6 @@ export class ViewPlay implements PlaySource {
     this.#sound = undefined;
   }
 }
-
-/** In the order in which they are tried when the view's own is none of the player's. */
-const playable = ['h264', 'vp8', 'vp9'] as const;
 
 function candidatesOf(room: Room, without: WeakSet<Publication>): Candidate[] {
   return [...room.publications()]

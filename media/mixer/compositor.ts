@@ -17,7 +17,7 @@ export interface CompositorOptions {
 }
 
 export class Compositor implements Disposable {
-  readonly canvas: Canvas;
+  #canvas: Canvas;
   readonly stage: Stage;
   readonly inputs = new Map<number, ViewInput>();
   readonly #options: CompositorOptions;
@@ -33,9 +33,21 @@ export class Compositor implements Disposable {
   constructor(options: CompositorOptions) {
     this.#options = options;
     this.#look = options.look;
-    this.canvas = new Canvas(options.width, options.height);
+    this.#canvas = new Canvas(options.width, options.height);
     this.#backdrop = this.#makeBackdrop();
     this.stage = new Stage(stageOptions(this.#look));
+  }
+
+  get canvas(): Canvas {
+    return this.#canvas;
+  }
+
+  /** Everybody keeps his place; what is encoded is scaled until its encoder follows. */
+  resize(width: number, height: number): void {
+    if (this.#canvas.width === width && this.#canvas.height === height) return;
+    this.#canvas[Symbol.dispose]();
+    this.#canvas = new Canvas(width, height);
+    this.setLook(this.#look);
   }
 
   setLook(look: ViewLook): void {
@@ -109,7 +121,7 @@ export class Compositor implements Disposable {
 
   #makeBackdrop(): Backdrop {
     const { backgroundColor, backgroundImage } = this.#look;
-    return new Backdrop(backgroundColor, backgroundImage, this.#options.width, this.#options.height);
+    return new Backdrop(backgroundColor, backgroundImage, this.#canvas.width, this.#canvas.height);
   }
 
   #wipe(): void {

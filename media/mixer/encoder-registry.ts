@@ -27,7 +27,8 @@ const keyFrameSpacingUs = 300_000;
 
 class SharedEncoder implements Disposable {
   readonly request: EncoderRequest;
-  readonly taps = new Set<EncodedTap>();
+  /** One that changes to a request that comes to the same encoder is in it twice for a moment. */
+  readonly taps = new Set<{ readonly tap: EncodedTap }>();
   readonly #encoder: VideoEncoder;
   #nextUs = 0;
   #lastKeyUs = Number.NEGATIVE_INFINITY;
@@ -96,7 +97,7 @@ class SharedEncoder implements Disposable {
       this.#keyFrames += 1;
       this.#lastKeyUs = clockUs;
     }
-    for (const tap of [...this.taps]) tap.onUnit(unit, clockUs);
+    for (const { tap } of [...this.taps]) tap.onUnit(unit, clockUs);
   }
 }
 
@@ -133,13 +134,14 @@ export class EncoderRegistry implements Disposable {
     const key = keyOf(request);
     const encoder = this.#encoders.get(key) ?? new SharedEncoder(request);
     this.#encoders.set(key, encoder);
-    encoder.taps.add(tap);
+    const entry = { tap };
+    encoder.taps.add(entry);
     encoder.requestKeyFrame();
     return {
       requestKeyFrame: () => encoder.requestKeyFrame(),
       setBitrate: (bitrateBps) => encoder.setBitrate(bitrateBps),
       close: () => {
-        encoder.taps.delete(tap);
+        encoder.taps.delete(entry);
         if (encoder.taps.size === 0) this.#drop(key, encoder);
       },
     };
@@ -178,7 +180,7 @@ export class EncoderRegistry implements Disposable {
       const taps = [...encoder.taps];
       encoder.taps.clear();
       this.#drop(keyOf(encoder.request), encoder);
-      for (const tap of taps) tap.onFailed?.(message);
+      for (const { tap } of taps) tap.onFailed?.(message);
     }
   }
 

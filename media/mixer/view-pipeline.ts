@@ -10,27 +10,22 @@ import type {
 import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import { Compositor } from './compositor.ts';
-import { type EncodedTap, EncoderRegistry, encodingCostMsPerS, type TapHandle } from './encoder-registry.ts';
+import { type EncodedTap, EncoderRegistry, type TapHandle } from './encoder-registry.ts';
+import { EncoderTracks } from './encoder-tracks.ts';
 import { initialTempo, nextTempo, type TempoState, tempoSteps } from './tempo.ts';
 import { ViewClock } from './view-clock.ts';
-import { ViewTrack } from './view-track.ts';
 
 const reviewIntervalMs = 1_000;
 /** With nothing new to see, viewers get so many pictures a second, so that players do not take it for dead. */
 const idleFramerateHz = 10;
 
-type OpenEncoder = Extract<ViewCommand, { type: 'openViewEncoder' }>;
-
 export class ViewPipeline implements Pipeline {
   readonly #context: JobContext;
-  readonly #spec: ViewJobSpec;
+  #spec: ViewJobSpec;
   readonly #compositor: Compositor;
   readonly #encoders = new EncoderRegistry();
   readonly #clock: ViewClock;
-  readonly #tracks = new Map<number, ViewTrack>();
-  /** Those that wait for leave to cost so much, one after the other. */
-  #opening: Promise<void> = Promise.resolve();
-  readonly #unwanted = new Set<number>();
+  readonly #tracks: EncoderTracks;
   #tempo: TempoState = initialTempo;
   #reviewTimer: NodeJS.Timeout | undefined;
   #utilization = performance.eventLoopUtilization();
@@ -52,6 +47,10 @@ export class ViewPipeline implements Pipeline {
       onArranged: (order, places) => this.#tell({ type: 'viewArranged', order, places }),
     });
     this.#clock = new ViewClock(spec.framerateHz, this.#run);
+    this.#tracks = new EncoderTracks({
+      ...{ context, encoders: this.#encoders, baseCostMsPerS: () => this.#paintingCostMsPerS },
+      tell: (event) => this.#tell(event),
+    });
   }
 
   start(): void {
@@ -82,6 +81,9 @@ export class ViewPipeline implements Pipeline {
       case 'lookView':
         this.#compositor.setLook(command.look);
         return;
+      case 'resizeView':
+        this.#resize(command);
+        return;
       case 'putViewInput':
         this.#put(command.input);
         return;
@@ -104,13 +106,10 @@ export class ViewPipeline implements Pipeline {
         stage.speak(command.inputId, performance.now());
         break;
       case 'openViewEncoder':
-        this.#opening = this.#opening.then(() => this.#open(command)).catch((error) => this.#refuse(command, error));
-        return;
+      case 'changeViewEncoder':
       case 'setViewBitrate':
-        this.#tracks.get(command.trackId)?.setBitrate(command.bitrateBps);
-        return;
       case 'closeViewEncoder':
-        this.#closeTrack(command.trackId);
+        this.#tracks.command(command);
         return;
     }
     this.#compositor.arrangeSoon();
@@ -129,7 +128,7 @@ export class ViewPipeline implements Pipeline {
     this.#clock.stop();
     clearInterval(this.#reviewTimer);
     for (const { info } of this.#compositor.inputs.values()) if (info.stream) this.#context.unlisten(info.stream.ssrc);
-    this.#tracks.clear();
+    this.#tracks.close();
     this.#encoders[Symbol.dispose]();
     this.#compositor[Symbol.dispose]();
   }
@@ -176,42 +175,17 @@ export class ViewPipeline implements Pipeline {
     if (input?.info.stream) this.#context.unlisten(input.info.stream.ssrc);
   }
 
-  async #open({ trackId, request }: OpenEncoder): Promise<void> {
-    if (this.#isClosed || this.#tracks.has(trackId) || this.#unwanted.delete(trackId)) return;
-    const more = this.#encoders.has(request) ? 0 : encodingCostMsPerS(request);
-    const isGranted = await this.#context.askCost(this.#costMsPerS + more);
-    if (this.#isClosed || this.#unwanted.delete(trackId)) return;
-    if (!isGranted) throw new Error(this.#context.refusedCost || 'There is no room for another encoder.');
-    const onFailed = (message: string) => {
-      this.#closeTrack(trackId);
-      this.#tell({ type: 'viewEncoderRefused', trackId, message: message.slice(0, 1_000) });
-    };
-    const track = new ViewTrack({ id: trackId, request, context: this.#context, encoders: this.#encoders, onFailed });
-    this.#tracks.set(trackId, track);
-  }
-
-  #refuse({ trackId }: OpenEncoder, error: unknown): void {
-    const message = (error instanceof Error ? error.message : String(error)).slice(0, 1_000);
-    this.#tell({ type: 'viewEncoderRefused', trackId, message });
-  }
-
-  #closeTrack(trackId: number): void {
-    const track = this.#tracks.get(trackId);
-    // It may still wait for its leave.
-    if (!track) {
-      this.#unwanted.add(trackId);
-      return;
-    }
-    this.#tracks.delete(trackId);
-    track.close();
-    void this.#context.askCost(this.#costMsPerS);
+  #resize({ width, height, framerateHz }: Extract<ViewCommand, { type: 'resizeView' }>): void {
+    this.#spec = { ...this.#spec, width, height, framerateHz };
+    this.#compositor.resize(width, height);
+    this.#clock.setRate(framerateHz * (tempoSteps[this.#tempo.step] ?? 1));
   }
 
   /** Painting goes by area and rate, decoding by the inputs that are seen. */
-  get #costMsPerS(): number {
+  get #paintingCostMsPerS(): number {
     const { width, height, framerateHz } = this.#spec;
     const canvas = 25 * ((width * height) / (1_280 * 720)) * (framerateHz / 30);
-    return Math.round(canvas + this.#compositor.inputs.size * 12 + this.#encoders.costMsPerS);
+    return canvas + this.#compositor.inputs.size * 12;
   }
 
   /** Once a second: tells how it goes, and lets the rate give way when there is too much to do. */

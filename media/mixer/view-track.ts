@@ -22,7 +22,7 @@ export class ViewTrack implements EncodedTap {
   readonly #options: ViewTrackOptions;
   readonly #codec: RoomCodec;
   readonly #sender: RtpSender;
-  readonly #handle: TapHandle;
+  #handle: TapHandle;
   #pictureId = 0;
 
   /** @throws AvError when the encoder cannot be made, or the codec is none of a room */
@@ -51,6 +51,17 @@ export class ViewTrack implements EncodedTap {
 
   setBitrate(bitrateBps: number): void {
     this.#handle.setBitrate(bitrateBps);
+  }
+
+  /**
+   * Goes on in another size, rate or bitrate, with a key frame.
+   * @throws AvError when that encoder cannot be made; the old one goes on then
+   */
+  change(request: EncoderRequest): void {
+    if (request.codec !== this.#codec) throw new Error('The codec of a track cannot be changed.');
+    const past = this.#handle;
+    this.#handle = this.#options.encoders.tap(request, this);
+    past.close();
   }
 
   close(): void {

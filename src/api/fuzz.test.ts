@@ -94,6 +94,7 @@ const samples: Record<string, object> = {
   'POST /api/sip/trunks': { name: 'new', outbound: { hosts: ['a.example'], username: 'u', password: 'p' } },
   'PUT /api/sip/trunks/{trunk}': { name: 'pbx', inbound: { addresses: ['192.0.2.0/24'], maxCalls: 3 } },
   'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
+  'POST /api/rooms/{room}/views': { name: 'wide', hasAudio: false },
   'PATCH /api/rooms/{room}/views/{view}': {},
   'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
   'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },

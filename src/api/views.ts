@@ -2,18 +2,25 @@
 import type { JobInfo } from '#core/job.ts';
 import type { Participant } from '#core/participant.ts';
 import type { ChatMessage, Room } from '#core/room.ts';
+import { usualMedia } from '#core/room-media.ts';
+import { viewsOf } from '#core/room-views.ts';
 import type { RoomEntry } from '#core/rooms.ts';
 import type { Publication } from '#core/track.ts';
 import type { JobResource, MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
 import { roomSipView } from './room-sip.ts';
+import { viewSettingsResource } from './room-view-resource.ts';
 
 export const timeText = (epochMs: number): string => new Date(epochMs).toISOString();
 
 export function roomView({ record }: RoomEntry, live: Room | undefined): RoomResource {
-  const { createdAtMs, sip, ...settings } = record;
+  const { createdAtMs, sip, views, mediaIn, mediaOut, transcoding, ...settings } = record;
   return {
     ...settings,
     metadata: { ...record.metadata },
+    mediaIn: mediaIn ?? usualMedia.mediaIn,
+    mediaOut: mediaOut ?? usualMedia.mediaOut,
+    transcoding: transcoding ?? usualMedia.transcoding,
+    views: viewsOf({ views }).map(viewSettingsResource),
     sip: roomSipView(sip),
     createdAt: timeText(createdAtMs),
     isActive: live !== undefined,

@@ -6,6 +6,7 @@ import { newParticipantId, type ParticipantId, type PublicationId, type Subscrip
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { SfuDataProducer, SfuWebRtcTransport, VideoLayers, WebRtcTransportOptions } from './ports.ts';
 import type { Room } from './room.ts';
+import { assertMayPublish } from './room-media.ts';
 import type { RtpCapabilities, SctpStreamParameters } from './rtp.ts';
 import {
   type CanConsume,
@@ -186,6 +187,8 @@ export class Participant extends Owned {
     }
     this.#assertBelow(this.publications.size, maxPublications, 'publications');
     this.room.assertInputAllowed();
+    // What is made here of a room's streams follows its own rules.
+    if (!this.isHidden) assertMayPublish(this.room.record, options.kind, options.rtpParameters.codecs);
     const { id } = options;
     if (id !== undefined && !(this.#pastPublicationIds.has(id) && !this.publications.has(id))) {
       throw new GatewayError('conflict', 'That publication id is not yours to take up again.');

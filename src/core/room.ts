@@ -7,11 +7,13 @@ import { chooseLastN } from './last-n.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { Participant, type ParticipantOptions } from './participant.ts';
 import type { Logger, SfuPort, SfuRoom } from './ports.ts';
+import type { RoomMedia } from './room-media.ts';
 import type { RoomSip } from './room-sip.ts';
 import type { DataPublication, Publication } from './track.ts';
+import type { ViewSettings } from './view-settings.ts';
 
 /** What can be said of a room while nobody is in it; kept in the store. */
-export interface RoomSettings {
+export interface RoomSettings extends RoomMedia {
   readonly displayName: string;
   /** -1: no limit. */
   readonly maxParticipants: number;
@@ -25,6 +27,8 @@ export interface RoomSettings {
   readonly metadata: Readonly<Record<string, string>>;
   /** Phones; absent in rooms that say nothing of them. */
   readonly sip?: RoomSip | undefined;
+  /** Absent: `common` as it is by itself. An empty list: the room is never composed. */
+  readonly views?: readonly ViewSettings[] | undefined;
 }
 
 export interface RoomRecord extends RoomSettings {

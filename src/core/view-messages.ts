@@ -53,6 +53,7 @@ export interface ViewInput {
 }
 
 export type ViewCommand =
+  | { readonly type: 'resizeView'; readonly width: number; readonly height: number; readonly framerateHz: number }
   | { readonly type: 'lookView'; readonly look: ViewLook }
   /** Known by its id already: it is changed. */
   | { readonly type: 'putViewInput'; readonly input: ViewInput }
@@ -65,6 +66,8 @@ export type ViewCommand =
   | { readonly type: 'pinView'; readonly inputId?: number | undefined }
   | { readonly type: 'speakView'; readonly inputId?: number | undefined }
   | { readonly type: 'openViewEncoder'; readonly trackId: number; readonly request: EncoderRequest }
+  /** Another size, rate or bitrate under the same track; what was goes on where that cannot be had. */
+  | { readonly type: 'changeViewEncoder'; readonly trackId: number; readonly request: EncoderRequest }
   | { readonly type: 'setViewBitrate'; readonly trackId: number; readonly bitrateBps: number }
   | { readonly type: 'closeViewEncoder'; readonly trackId: number };
 
@@ -120,6 +123,8 @@ export type ViewEvent =
   | { readonly type: 'viewInputSized'; readonly inputId: number; readonly width: number; readonly height: number }
   | { readonly type: 'viewKeyFrameWanted'; readonly inputId: number }
   | { readonly type: 'viewEncoderRefused'; readonly trackId: number; readonly message: string }
+  /** Answers `changeViewEncoder`; `message` says why not. */
+  | { readonly type: 'viewEncoderChanged'; readonly trackId: number; readonly message?: string | undefined }
   | { readonly type: 'viewMeasured'; readonly stats: ViewStats };
 
 export interface ViewJobSpec {

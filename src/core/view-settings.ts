@@ -1,6 +1,7 @@
 // Owns: what can be said of a view while nobody watches it, and what it is when nothing is said. May import: core only.
 import { defaultBitrateBps } from './default-bitrate.ts';
 import { GatewayError } from './errors.ts';
+import { type RoomMedia, usualMedia } from './room-media.ts';
 import { assertLayout, maxRegions, type ViewLayout } from './view-layout.ts';
 import type { EncoderRequest, ViewCodec, ViewLook } from './view-messages.ts';
 
@@ -28,13 +29,19 @@ export interface ViewSettings {
   readonly look: ViewLook;
   readonly autoMix: AutoMix;
   readonly hasAudio: boolean;
+  /** Absent: it has. One without is the room's mix and nothing else. */
+  readonly hasVideo?: boolean | undefined;
+  /** Of the background image, which lies in the store beside the room. */
+  readonly imageId?: string | undefined;
 }
 
-const viewNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
+export const maxViews = 16;
+export const viewNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 const maxImageBytes = 2 * 1024 * 1024;
 const smallestSide = 16;
 const largestWidth = 4_096;
 const largestHeight = 2_160;
+const bitrates = [10_000, 200_000_000] as const;
 
 const usualLayout: ViewLayout = { base: 'fluid', gridSize: 4, custom: [], fitPolicy: 'letterbox' };
 
@@ -56,6 +63,9 @@ export const commonView: ViewSettings = {
 
 /** What may be changed while it runs. */
 export interface ViewChange {
+  readonly video?: { readonly [K in keyof ViewVideo]?: ViewVideo[K] | null | undefined } | undefined;
+  readonly hasAudio?: boolean | undefined;
+  readonly hasVideo?: boolean | undefined;
   readonly layout?: Partial<ViewLayout> | undefined;
   readonly maxInputs?: number | undefined;
   readonly isVoicePrimary?: boolean | undefined;
@@ -69,7 +79,7 @@ export interface ViewChange {
 
 /** @throws GatewayError `invalid_request` that says what is wrong */
 export function changeView(settings: ViewSettings, change: ViewChange): ViewSettings {
-  const { layout, backgroundImage, autoMix, ...rest } = change;
+  const { layout, backgroundImage, autoMix, video, hasAudio, hasVideo, ...rest } = change;
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const past = settings.look;
   const look: ViewLook = {
@@ -78,7 +88,14 @@ export function changeView(settings: ViewSettings, change: ViewChange): ViewSett
     layout: { ...past.layout, ...withoutUndefined(layout) },
     backgroundImage: backgroundImage === undefined ? past.backgroundImage : (backgroundImage ?? undefined),
   };
-  const changed = { ...settings, look, autoMix: autoMix ?? settings.autoMix };
+  const changed = {
+    ...settings,
+    look,
+    autoMix: autoMix ?? settings.autoMix,
+    video: changedVideo(settings.video, video),
+    hasAudio: hasAudio ?? settings.hasAudio,
+    hasVideo: hasVideo ?? settings.hasVideo ?? true,
+  };
   assertView(changed);
   return changed;
 }
@@ -87,19 +104,40 @@ function withoutUndefined(layout: Partial<ViewLayout> | undefined): Partial<View
   return Object.fromEntries(Object.entries(layout ?? {}).filter(([, value]) => value !== undefined));
 }
 
-/** @throws GatewayError `invalid_request` */
-function assertView({ name, video, look }: ViewSettings): void {
-  const { width, height, framerateHz } = video;
-  const wrong =
-    (!viewNamePattern.test(name) && 'the name of a view has up to 64 letters, digits and ._~-') ||
-    (!isSide(width, largestWidth) && `the width is an even number from ${smallestSide} to ${largestWidth}`) ||
-    (!isSide(height, largestHeight) && `the height is an even number from ${smallestSide} to ${largestHeight}`) ||
-    (!(framerateHz >= 1 && framerateHz <= 60) && 'the rate is 1 to 60 frames per second') ||
-    (!isIn(look.maxInputs, 1, maxRegions) && `maxInputs is 1 to ${maxRegions}`) ||
-    (!/^#[0-9a-f]{6}$/i.test(look.backgroundColor) && 'a colour is #rrggbb') ||
-    ((look.backgroundImage?.length ?? 0) > maxImageBytes && 'a background image has at most 2 MiB') ||
-    (look.backgroundImage && !isImage(look.backgroundImage) && 'a background image is a PNG or a JPEG');
-  if (wrong) throw new GatewayError('invalid_request', `View "${name.slice(0, 64)}": ${wrong}.`);
+/** null takes a value back to what a view has by itself. */
+function changedVideo(past: ViewVideo, change: ViewChange['video']): ViewVideo {
+  const given = Object.entries(change ?? {}).filter(([, value]) => value !== undefined);
+  const usual = commonView.video as unknown as Readonly<Record<string, unknown>>;
+  return { ...past, ...Object.fromEntries(given.map(([key, value]) => [key, value ?? usual[key]])) };
+}
+
+/** @throws GatewayError `invalid_request` with the field that is wrong */
+function assertView(settings: ViewSettings): void {
+  const { name, video, look } = settings;
+  const { width, height, framerateHz, bitrateBps, keyFrameIntervalS, motionFactor } = video;
+  const { maxInputs, backgroundColor, backgroundImage } = look;
+  const even = (largest: number) => `is an even number from ${smallestSide} to ${largest}`;
+  const [wrong] = (
+    [
+      [viewNamePattern.test(name), 'name', 'has up to 64 letters, digits and ._~-'],
+      [isSide(width, largestWidth), 'video.width', even(largestWidth)],
+      [isSide(height, largestHeight), 'video.height', even(largestHeight)],
+      [framerateHz >= 1 && framerateHz <= 60, 'video.framerateHz', 'is 1 to 60 pictures per second'],
+      [bitrateBps === undefined || isIn(bitrateBps, ...bitrates), 'video.bitrateBps', `is ${bitrates.join(' to ')}`],
+      [keyFrameIntervalS >= 1 && keyFrameIntervalS <= 3_600, 'video.keyFrameIntervalS', 'is 1 to 3600 seconds'],
+      [motionFactor >= 0.1 && motionFactor <= 4, 'video.motionFactor', 'is 0.1 to 4'],
+      [isIn(maxInputs, 1, maxRegions), 'maxInputs', `is 1 to ${maxRegions}`],
+      [/^#[0-9a-f]{6}$/i.test(backgroundColor), 'backgroundColor', 'is #rrggbb'],
+      [(backgroundImage?.length ?? 0) <= maxImageBytes, 'backgroundImage', 'has at most 2 MiB'],
+      [!backgroundImage || isImage(backgroundImage), 'backgroundImage', 'is a PNG or a JPEG'],
+      [settings.hasAudio || settings.hasVideo !== false, 'hasVideo', 'is true where hasAudio is false'],
+    ] as const
+  ).filter(([isRight]) => !isRight);
+  if (wrong) {
+    const [, path, message] = wrong;
+    const text = `View "${name.slice(0, 64)}": ${path} ${message}.`;
+    throw new GatewayError('invalid_request', text, { fields: [{ path, message }] });
+  }
   assertLayout(look.layout);
 }
 
@@ -150,4 +188,16 @@ function sizeFor(video: ViewVideo, { width, height }: ViewRequest): { width: num
   if (width !== undefined) return { width, height: even((width * video.height) / video.width) };
   if (height !== undefined) return { width: even((height * video.width) / video.height), height };
   return { width: video.width, height: video.height };
+}
+
+/** In the order in which they are tried when the view's own is none of the viewer's. */
+const playable = ['h264', 'vp8', 'vp9'] as const;
+
+/** @returns what a viewer that takes these codecs gets; undefined where there is none that the room gives, too */
+export function codecForViewer(
+  { video }: ViewSettings,
+  { mediaOut = usualMedia.mediaOut }: RoomMedia,
+  takes: (codec: ViewCodec) => boolean,
+): ViewVideo['codec'] | undefined {
+  return [video.codec, ...playable].find((codec) => mediaOut.video.format.includes(codec) && takes(codec));
 }

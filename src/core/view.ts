@@ -1,13 +1,17 @@
 // Owns: a view of a room: the job that composes it, who watches it in which encoding, how it looks. May import: core only.
 import { EventEmitter } from 'node:events';
+import { type EncodedStream, EncodedStreams } from './encoded-streams.ts';
 import { GatewayError } from './errors.ts';
+import { joinHidden } from './hidden-participant.ts';
 import type { Job, JobHost, JobLink, JobTrack } from './job.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { listen } from './listen.ts';
 import type { Participant } from './participant.ts';
 import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
+import { usualMedia } from './room-media.ts';
 import type { Publication } from './track.ts';
+<<<<<<< HEAD
 import { ViewInputs, type ViewInputsOptions, type ViewMember } from './view-inputs.ts';
 import type { EncoderRequest, ViewCommand, ViewEvent, ViewStats } from './view-messages.ts';
 import {
@@ -17,11 +21,14 @@ import {
   type ViewRequest,
   type ViewSettings,
 } from './view-settings.ts';
+=======
+import { ViewInputs, type ViewMember } from './view-inputs.ts';
+import type { ViewCommand, ViewEvent, ViewStats } from './view-messages.ts';
+import { encoderRequestFor, type ViewRequest, type ViewSettings } from './view-settings.ts';
+>>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
 
 /** A view that nobody watches is kept so long: a page that is loaded again need not wait for it. */
 const lingerMs = 5_000;
-/** The worker that is to make an encoder may be dying; whoever waits for it is told after this. */
-const openTimeoutMs = 10_000;
 
 export interface ViewOptions {
   readonly room: Room;
@@ -39,21 +46,7 @@ export type ViewEvents = {
 };
 
 /** The view in one encoding, for one who asked. */
-export interface ViewStream {
-  readonly request: EncoderRequest;
-  /** Another one, under the same id, after the room's media was lost. */
-  readonly publication: Publication;
-  close(): void;
-}
-
-interface SharedStream {
-  readonly trackId: number;
-  readonly key: string;
-  readonly request: EncoderRequest;
-  readonly ready: PromiseWithResolvers<Publication>;
-  publication: Publication | undefined;
-  users: number;
-}
+export type ViewStream = EncodedStream;
 
 /**
  * Subscribes to the room's pictures as a hidden participant and publishes what is composed of them, once for each
@@ -66,14 +59,13 @@ export class View extends Owned implements JobHost {
   readonly #options: ViewOptions;
   readonly #log: Logger;
   readonly #self: Participant;
-  readonly #streams = new Map<number, SharedStream>();
+  readonly #streams: EncodedStreams;
   #settings: ViewSettings;
   #job: Job | undefined;
   #link: JobLink | undefined;
   #order: readonly number[] = [];
   #pinned: number | undefined;
   #stats: ViewStats | undefined;
-  #lastTrackId = 0;
   #lingerTimer: NodeJS.Timeout | undefined;
 
   /** @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed` */
@@ -96,13 +88,20 @@ export class View extends Owned implements JobHost {
     this.room = room;
     this.events.setMaxListeners(0);
     this.#log = options.log.child({ viewOf: room.name, view: settings.name });
-    this.#self = joinHidden(room);
+    this.#self = joinHidden(room, 'view', 'View');
     this.#self.events.on('mediaRestarted', () => void this.#relink());
     void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
     const send = (command: ViewCommand) => this.#send(command);
+<<<<<<< HEAD
     this.inputs = new ViewInputs(settings.autoMix, {
       ...{ room, self: this.#self, send, log: this.#log },
       only: options.only,
+=======
+    this.inputs = new ViewInputs(settings.autoMix, { room, self: this.#self, send, log: this.#log });
+    this.#streams = new EncodedStreams({
+      ...{ self: this.#self, label: `View ${settings.name}`, isShared: true, send, log: this.#log },
+      onUse: () => this.#reviewUse(),
+>>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
     });
     const unlisten = listen(room.events, {
       publicationAdded: () => this.inputs.review(),
@@ -114,7 +113,6 @@ export class View extends Owned implements JobHost {
       activeSpeakerChanged: () => this.#tellSpeaker(),
     });
     this.signal.addEventListener('abort', unlisten, { once: true });
-    this.#reviewUse();
   }
 
   get name(): string {
@@ -159,29 +157,22 @@ export class View extends Owned implements JobHost {
   async open(wish: ViewRequest = {}): Promise<ViewStream> {
     if (this.isClosed) throw new GatewayError('closed', 'This view has ended.');
     const request = encoderRequestFor(this.#settings, wish);
-    const key = JSON.stringify(request);
-    const known = [...this.#streams.values()].find((stream) => stream.key === key);
-    const stream = known ?? this.#addStream(key, request);
-    stream.users += 1;
-    this.#reviewUse();
-    try {
-      await withTimeout(stream.ready.promise);
-    } catch (error) {
-      this.#release(stream);
-      throw error;
+    const { format } = (this.room.record.mediaOut ?? usualMedia.mediaOut).video;
+    if (!format.includes(request.codec)) {
+      throw new GatewayError(
+        'invalid_request',
+        `This room gives no ${request.codec}; its mediaOut is ${format.join(', ')}.`,
+      );
     }
-    return this.#handleOf(stream);
+    return this.#streams.open(request);
   }
 
-  /** Live, for everybody who watches. @throws GatewayError `invalid_request` */
-  change(change: ViewChange): void {
-    this.apply(changeView(this.#settings, change));
-  }
-
-  /** As `change()`, with the whole. Size and rate stay what they were while it runs. */
+  /** Live, for everybody who watches; who asked for the view's own size or rate gets the new one. */
   apply(settings: ViewSettings): void {
-    this.#settings = { ...settings, video: this.#settings.video };
+    const past = this.#settings;
+    this.#settings = settings;
     this.inputs.setRule(settings.autoMix);
+    if (JSON.stringify(past.video) !== JSON.stringify(settings.video)) this.#resize(past);
     this.#send({ type: 'lookView', look: settings.look });
     this.events.emit('changed');
   }
@@ -208,35 +199,26 @@ export class View extends Owned implements JobHost {
     this.#send({ type: 'orderView', inputIds: names.map((name) => this.#named(name).id) });
   }
 
-  async publishTrack(transport: SfuPlainTransport, { id, rtpParameters }: JobTrack): Promise<void> {
-    const stream = this.#streams.get(id);
-    if (!stream) return;
-    const past = stream.publication;
-    await past?.close('replaced');
-    stream.publication = await this.#self.publish(transport, {
-      kind: 'video',
-      source: 'other',
-      label: `View ${this.name}`,
-      rtpParameters,
-      id: past?.id,
-    });
-    stream.ready.resolve(stream.publication);
+  async publishTrack(transport: SfuPlainTransport, track: JobTrack): Promise<void> {
+    await this.#streams.publish(transport, track);
   }
 
   unpublishTrack(trackId: number): void {
-    void this.#streams.get(trackId)?.publication?.close('requested');
+    this.#streams.unpublish(trackId);
   }
 
   attached(link: JobLink, isNewWorker: boolean): void {
     this.#link = link;
-    if (isNewWorker) this.#send({ type: 'lookView', look: this.#settings.look });
+    if (isNewWorker) {
+      this.#sendSize();
+      this.#send({ type: 'lookView', look: this.#settings.look });
+    }
     this.inputs.attach(link.transport, isNewWorker, this.#order);
     if (!isNewWorker) return;
     this.#send({ type: 'orderView', inputIds: this.#order });
     if (this.#pinned !== undefined) this.#send({ type: 'pinView', inputId: this.#pinned });
     this.#tellSpeaker();
-    for (const { trackId, request } of this.#streams.values())
-      this.#send({ type: 'openViewEncoder', trackId, request });
+    this.#streams.resend();
   }
 
   received(event: ViewEvent): void {
@@ -253,7 +235,10 @@ export class View extends Owned implements JobHost {
         this.inputs.requestKeyFrame(event.inputId);
         return;
       case 'viewEncoderRefused':
-        this.#failStream(event.trackId, event.message);
+        this.#streams.fail(event.trackId, event.message);
+        return;
+      case 'viewEncoderChanged':
+        this.#streams.noteChanged(event.trackId, event.message);
         return;
       case 'viewMeasured':
         this.#stats = event.stats;
@@ -268,50 +253,24 @@ export class View extends Owned implements JobHost {
     const job = await media.startJob({ spec, host: this, log: this.#log });
     this.#job = this.own(job);
     void job.done.then((reason) => this.close(reason));
-  }
-
-  #addStream(key: string, request: EncoderRequest): SharedStream {
-    const ready = Promise.withResolvers<Publication>();
-    ready.promise.catch(() => undefined);
-    const stream = { trackId: ++this.#lastTrackId, key, request, ready, publication: undefined, users: 0 };
-    this.#streams.set(stream.trackId, stream);
-    this.#send({ type: 'openViewEncoder', trackId: stream.trackId, request });
-    return stream;
-  }
-
-  #handleOf(stream: SharedStream): ViewStream {
-    let isClosed = false;
-    return {
-      request: stream.request,
-      get publication(): Publication {
-        if (!stream.publication) throw new GatewayError('media_lost', 'This view is being started again.');
-        return stream.publication;
-      },
-      close: () => {
-        if (isClosed) return;
-        isClosed = true;
-        this.#release(stream);
-      },
-    };
-  }
-
-  #release(stream: SharedStream): void {
-    stream.users -= 1;
-    if (stream.users > 0 || this.#streams.get(stream.trackId) !== stream) return;
-    this.#streams.delete(stream.trackId);
-    void stream.publication?.close('requested');
-    this.#send({ type: 'closeViewEncoder', trackId: stream.trackId });
+    // Not before: a machine that is busy may take longer to start a media worker than nobody is waited for.
     this.#reviewUse();
   }
 
-  #failStream(trackId: number, message: string): void {
-    const stream = this.#streams.get(trackId);
-    if (!stream) return;
-    this.#streams.delete(trackId);
-    this.#log.warn({ request: stream.request, detail: message }, 'view not encoded');
-    stream.ready.reject(new GatewayError('overloaded', message, { retryAfterMs: 10_000 }));
-    void stream.publication?.close('failed');
-    this.#reviewUse();
+  /** Encoders of the view's own size, rate or bitrate become those of the new one; other wishes stay what they were. */
+  #resize(past: ViewSettings): void {
+    this.#sendSize();
+    this.#streams.review((request) => {
+      const own = encoderRequestFor(past, { codec: request.codec, profile: request.profile });
+      const now = encoderRequestFor(this.#settings, { codec: request.codec, profile: request.profile });
+      const kept = Object.entries(request).filter(([key, value]) => value !== own[key as keyof typeof own]);
+      return { ...now, ...Object.fromEntries(kept) };
+    });
+  }
+
+  #sendSize(): void {
+    const { width, height, framerateHz } = this.#settings.video;
+    this.#send({ type: 'resizeView', width, height, framerateHz });
   }
 
   #named(name: string): ViewMember {
@@ -343,34 +302,14 @@ export class View extends Owned implements JobHost {
   #reviewUse(): void {
     clearTimeout(this.#lingerTimer);
     this.#lingerTimer = undefined;
-    if (this.isClosed || this.#streams.size > 0) return;
+    if (this.isClosed || !this.#job || this.#streams.size > 0) return;
     this.#lingerTimer = setTimeout(() => void this.close('idle'), lingerMs).unref();
   }
 
   protected override async onClose(reason: CloseReason): Promise<void> {
     clearTimeout(this.#lingerTimer);
-    for (const { ready } of this.#streams.values()) ready.reject(new GatewayError('closed', 'This view has ended.'));
-    this.#streams.clear();
+    this.#streams.close('This view has ended.');
     await this.#self.close('requested');
     this.events.emit('closed', reason);
-  }
-}
-
-function joinHidden(room: Room): Participant {
-  const [{ role } = { role: 'presenter' }] = room.record.roles;
-  const all = { audio: true, video: true, data: true };
-  const self = room.join({ kind: 'bot', user: 'view', displayName: 'View', role, isHidden: true });
-  self.setPermissions({ publish: all, subscribe: all, chat: false, moderate: false });
-  return self;
-}
-
-async function withTimeout<T>(promise: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const error = new GatewayError('timeout', 'The view was not ready in time; try again.', { retryAfterMs: 1_000 });
-  const timer = setTimeout(() => reject(error), openTimeoutMs);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -4,13 +4,25 @@ import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Mix } from '#core/mix.ts';
 import { type MixStream, openMixStream } from '#core/mix-stream.ts';
-import type { Logger, MediaPort } from '#core/ports.ts';
+import type { Logger, MediaPort, StorePort } from '#core/ports.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
+<<<<<<< HEAD
 import { View, type ViewOptions } from '#core/view.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { changeView, commonView, type ViewChange, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
+=======
+import { RoomViews, viewNamed, viewsOf } from '#core/room-views.ts';
+import type { Rooms } from '#core/rooms.ts';
+import { View } from '#core/view.ts';
+import { ViewImages } from '#core/view-images.ts';
+import type { ViewPort } from '#core/view-port.ts';
+import type { ViewSettings } from '#core/view-settings.ts';
+>>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
 
 export interface ViewsOptions {
+  readonly rooms: Rooms;
+  /** Of background images. */
+  readonly store: StorePort;
   readonly media: MediaPort;
   /** The room's mix, made if need be. */
   readonly mixOf: (room: Room) => Promise<Mix>;
@@ -22,21 +34,27 @@ export class Views extends Owned implements ViewPort {
   /** By room id and name. */
   readonly #running = new Map<string, Promise<View>>();
   readonly #live = new Map<string, View>();
-  /** What was changed, by room id. */
-  readonly #changed = new Map<string, readonly ViewSettings[]>();
+  readonly #images: ViewImages;
+  readonly ofRooms: RoomViews;
   #isDraining = false;
 
   constructor(options: ViewsOptions) {
     super();
     this.#options = options;
+    const { rooms, store, log } = options;
+    this.#images = new ViewImages(store);
+    this.ofRooms = new RoomViews({ rooms, images: this.#images, log });
+    const follow = (record: RoomRecord) => void this.#follow(record);
+    rooms.events.on('updated', follow);
+    this.signal.addEventListener('abort', () => rooms.events.off('updated', follow), { once: true });
   }
 
   get running(): Iterable<View> {
     return this.#live.values();
   }
 
-  settingsOf({ id }: RoomRecord): readonly ViewSettings[] {
-    return this.#changed.get(id) ?? [commonView];
+  settingsOf(record: RoomRecord): readonly ViewSettings[] {
+    return viewsOf(record);
   }
 
   find({ id }: RoomRecord, name: string): View | undefined {
@@ -57,14 +75,23 @@ export class Views extends Owned implements ViewPort {
 
   async #open(key: string, room: Room, describe: () => Pick<ViewOptions, 'settings' | 'only'>): Promise<View> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
+<<<<<<< HEAD
     const described = describe();
+=======
+    const settings = assertSeen(viewNamed(room.record, name));
+    const key = `${room.id}/${name}`;
+>>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
     const known = await this.#running.get(key)?.catch(() => undefined);
     if (known && !known.isClosed) return known;
     const starting = this.#running.get(key);
     // Somebody else was as quick while we waited for the one that has ended.
     if (starting && (await starting.catch(() => undefined)) !== known) return this.#open(key, room, describe);
     const { media, log } = this.#options;
+<<<<<<< HEAD
     const pending = View.start({ room, media, log, ...described });
+=======
+    const pending = this.#withImage(settings).then((whole) => View.start({ room, media, settings: whole, log }));
+>>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
     this.#running.set(key, pending);
     const forget = () => {
       if (this.#running.get(key) !== pending) return;
@@ -79,14 +106,6 @@ export class Views extends Owned implements ViewPort {
     return view;
   }
 
-  change(record: RoomRecord, name: string, change: ViewChange): ViewSettings {
-    const changed = changeView(this.#named(record, name), change);
-    const others = this.settingsOf(record).filter((settings) => settings.name !== name);
-    this.#changed.set(record.id, [...others, changed]);
-    this.find(record, name)?.apply(changed);
-    return changed;
-  }
-
   async soundOf(room: Room): Promise<MixStream> {
     return openMixStream(await this.#options.mixOf(room));
   }
@@ -95,12 +114,28 @@ export class Views extends Owned implements ViewPort {
     this.#isDraining = true;
   }
 
-  #named(record: RoomRecord, name: string): ViewSettings {
-    const found = this.settingsOf(record).find((settings) => settings.name === name);
-    if (!found) {
-      throw new GatewayError('not_found', `The room "${record.name}" has no view "${name.slice(0, 64)}".`);
+  /** A room's record has changed, and what runs of its views with it. */
+  async #follow(record: RoomRecord): Promise<void> {
+    for (const view of [...this.#live.values()].filter(({ room }) => room.id === record.id)) {
+      const settings = viewsOf(record).find(({ name }) => name === view.name);
+      if (!settings || settings.hasVideo === false) {
+        await view.close('requested');
+        continue;
+      }
+      try {
+        view.apply(await this.#withImage(settings, view.settings));
+      } catch (err) {
+        this.#options.log.error({ err, room: record.name, view: view.name }, 'view not changed');
+      }
     }
-    return found;
+  }
+
+  /** @param past has the image already, if it is the same */
+  async #withImage(settings: ViewSettings, past?: ViewSettings): Promise<ViewSettings> {
+    const { imageId, look } = settings;
+    if (imageId === undefined) return settings;
+    const known = past?.imageId === imageId ? past.look.backgroundImage : undefined;
+    return { ...settings, look: { ...look, backgroundImage: known ?? (await this.#images.get(imageId)) } };
   }
 
   protected override onClose(): void {
@@ -109,6 +144,7 @@ export class Views extends Owned implements ViewPort {
   }
 }
 
+<<<<<<< HEAD
 /** The picture fills the view; the initials of who shows none are its slate. */
 function soloSettings({ width = 1_280, height = 720, framerateHz = 30 }: ViewRequest): ViewSettings {
   const { video, look } = commonView;
@@ -117,4 +153,9 @@ function soloSettings({ width = 1_280, height = 720, framerateHz = 30 }: ViewReq
     video: { ...video, width, height, framerateHz },
     look: { ...look, hasLabels: false, hasSpeakerBorder: false },
   };
+=======
+function assertSeen(settings: ViewSettings): ViewSettings {
+  if (settings.hasVideo !== false) return settings;
+  throw new GatewayError('unprocessable', `The view "${settings.name}" has sound only.`);
+>>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
 }

@@ -5,9 +5,9 @@ import type { RtpCapabilities } from '#core/rtp.ts';
 import type { Publication } from '#core/track.ts';
 import type { ViewStream } from '#core/view.ts';
 import type { ViewPort } from '#core/view-port.ts';
+import { codecForViewer } from '#core/view-settings.ts';
 
 const maxViews = 4;
-const playable = ['vp8', 'h264', 'vp9'] as const;
 
 export class ViewWatch {
   readonly #views: ViewPort | undefined;
@@ -33,7 +33,7 @@ export class ViewWatch {
     const view = await this.#views.viewOf(participant.room, name);
     const takes = (codec: string) =>
       !capabilities?.codecs || capabilities.codecs.some(({ mimeType }) => mimeType.toLowerCase() === `video/${codec}`);
-    const stream = await view.open({ codec: [view.settings.video.codec, ...playable].find(takes) });
+    const stream = await view.open({ codec: codecForViewer(view.settings, participant.room.record, takes) });
     this.#opened.get(name)?.close();
     this.#opened.set(name, stream);
     // The browser left while the view was made.

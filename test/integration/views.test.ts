@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { configSchema } from '#config/schema.ts';
 import type { Room } from '#core/room.ts';
 import type { View, ViewStream } from '#core/view.ts';
+import type { ViewChange } from '#core/view-settings.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { Views } from '#jobs/views.ts';
@@ -30,14 +31,14 @@ beforeAll(async () => {
   sfu = await createSfu({ ...config.sfu, workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }] }, { log });
   pool = new MediaPool({ config: { ...config.media, workers: 2, maxLoadPercent: 100 }, log });
   phones = new Phones({ media: pool, rtp: config.rtp, mix: config.mix, log });
-  views = new Views({ media: pool, mixOf: (of) => phones.mixOf(of), log });
   stack = someRooms({ sfu });
+  views = new Views({ ...stack, media: pool, mixOf: (of) => phones.mixOf(of), log });
 });
 
 beforeEach(async () => {
   const { record } = await stack.rooms.create({ name: `view${++lastRoom}` });
   room = await stack.rooms.open(record.name);
-  views.change(record, 'common', { hasLabels: false, hasSpeakerBorder: false });
+  await views.ofRooms.change(record.id, 'common', { hasLabels: false, hasSpeakerBorder: false });
 });
 
 afterEach(async () => {
@@ -138,12 +139,12 @@ test('a view shows each camera where its layout says, through join, leave, swap,
   ]);
   const left = { id: 'a', shape: 'rectangle', area: { left: '0', top: '0', width: '1/4', height: '1' } } as const;
   const right = { id: 'b', shape: 'rectangle', area: { left: '1/4', top: '0', width: '3/4', height: '1' } } as const;
-  view.change({ layout: { base: 'void', custom: [{ region: [left, right] }], fitPolicy: 'crop' } });
+  await change({ layout: { base: 'void', custom: [{ region: [left, right] }], fitPolicy: 'crop' } });
   await watcher.shows([
     [0.12, 0.6, colors.grey],
     [0.3, 0.95, colors.green],
   ]);
-  view.change({ layout: { base: 'fluid', custom: [] } });
+  await change({ layout: { base: 'fluid', custom: [] } });
   await grey.close();
   await watcher.shows([
     [...quarter.first, colors.green],
@@ -193,6 +194,8 @@ test('a view is back with the same layout after its media worker was killed', as
   await watcher.shows([[0.25, 0.5, colors.blue], swapped[1]]);
   expect(view.job?.workerPid).not.toBe(pid);
 }, 30_000);
+
+const change = (wanted: ViewChange) => views.ofRooms.change(room.id, 'common', wanted);
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 50));

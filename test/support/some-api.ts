@@ -74,7 +74,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const webRoot = options.webRoot ?? '/nonexistent';
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
-  const views = new Views({ media, mixOf: () => Promise.reject(new Error('no phones here')), log });
+  const views = new Views({ rooms, store, media, mixOf: () => Promise.reject(new Error('no phones here')), log });
   const happenings = await someEvents({ rooms, store, log, config, secrets });
   const sip = await someSip(calls, { rooms, store, log, config });
   const app = createApi({

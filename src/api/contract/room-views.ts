@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { fitPolicies, layoutBases, maxRegions } from '#core/view-layout.ts';
 import { viewCodecs } from '#core/view-messages.ts';
-import { autoMixRules } from '#core/view-settings.ts';
+import { autoMixRules, viewNamePattern } from '#core/view-settings.ts';
 import { count, itemId, roomParams } from './pieces.ts';
 
 export const viewParams = z.object({
@@ -37,6 +37,8 @@ const layoutShape = {
   }),
   fitPolicy: z.enum(fitPolicies),
 };
+
+const side = (largest: number) => z.int().min(16).max(largest).meta({ description: 'Even.' });
 
 const color = z
   .string()
@@ -87,23 +89,39 @@ const measured = z.object({
   encoders: z.array(encoder).readonly(),
 });
 
+const codec = z.enum(['vp8', 'h264', 'vp9']);
+const bitrate = z.int().min(10_000).max(200_000_000);
+const videoShape = {
+  width: side(4_096),
+  height: side(2_160),
+  framerateHz: z.number().min(1).max(60),
+  codec: codec.meta({ description: 'For viewers that can take several; one of mediaOut of the room.' }),
+  keyFrameIntervalS: z.number().min(1).max(3_600).meta({ description: 'Seconds; they come when asked for, too.' }),
+  motionFactor: z
+    .number()
+    .min(0.1)
+    .max(4)
+    .meta({ description: '1 for sport: how much of the usual bitrate it needs.' }),
+};
+const automatic = { description: 'null: by size, codec and motion.' };
+
+/** What a room's record says of a view. */
+const settingsShape = {
+  name: z.string(),
+  video: z.object({ ...videoShape, bitrateBps: z.union([bitrate, z.null()]).meta(automatic) }),
+  hasVideo: z.boolean().meta({ description: 'false: it is the mix of the room and nothing else.' }),
+  hasAudio: z.boolean(),
+  layout: z.object(layoutShape),
+  ...lookShape,
+  hasBackgroundImage: z.boolean(),
+};
+
+export const viewSettingsSchema = z.object(settingsShape).meta({ id: 'ViewSettings' });
+
 export const viewSchema = z
   .object({
-    name: z.string(),
+    ...settingsShape,
     isRunning: z.boolean().meta({ description: 'It is composed while somebody watches.' }),
-    video: z.object({
-      width: count,
-      height: count,
-      framerateHz: z.number(),
-      codec: z.enum(viewCodecs),
-      bitrateBps: z.number().nullable().meta({ description: 'null: by size, codec and motion.' }),
-      keyFrameIntervalS: z.number(),
-      motionFactor: z.number(),
-    }),
-    hasAudio: z.boolean(),
-    layout: z.object(layoutShape),
-    ...lookShape,
-    hasBackgroundImage: z.boolean(),
     inputs: z.array(input).readonly().meta({ description: 'Primary first, those who wait last.' }),
     pinned: z.string().nullable().meta({ description: 'Stream or participant that stays primary.' }),
     stats: measured.nullable(),
@@ -114,10 +132,29 @@ export const viewList = z.object({ items: z.array(viewSchema).readonly() }).meta
 
 const optional = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).partial();
 
-export const viewPatch = optional({
+const changeable = {
+  video: optional({ ...videoShape, bitrateBps: z.union([bitrate, z.null()]).meta(automatic) }),
+  hasVideo: settingsShape.hasVideo,
+  hasAudio: settingsShape.hasAudio,
   layout: optional(layoutShape),
   ...lookShape,
-  backgroundImage: z.base64().max(2_800_000).nullable().meta({ description: 'PNG or JPEG; null takes it away.' }),
+};
+const backgroundImage = z.base64().max(2_800_000).nullable().meta({ description: 'PNG or JPEG; null takes it away.' });
+const viewName = z
+  .string()
+  .regex(viewNamePattern, 'has up to 64 letters, digits and ._~-')
+  .meta({ description: 'Part of URLs: /whep/{room}/views/{name}.', examples: ['wide'] });
+
+/** In the record of a room: what is not said is as in every view. */
+export const roomViewInput = optional(changeable).extend({ name: viewName }).meta({ id: 'RoomViewInput' });
+
+export const viewInput = optional({ ...changeable, backgroundImage })
+  .extend({ name: viewName })
+  .meta({ id: 'ViewInput' });
+
+export const viewPatch = optional({
+  ...changeable,
+  backgroundImage,
   primary: itemId.meta({ description: 'Stream or participant that changes places with the first.' }),
   pinned: itemId.nullable().meta({ description: 'Stays primary until another is, or null.' }),
   swap: z.tuple([itemId, itemId]).meta({ description: 'Two that change places.' }),
@@ -126,5 +163,7 @@ export const viewPatch = optional({
   remove: z.array(itemId).max(maxRegions).meta({ description: 'Streams that go out.' }),
 }).meta({ id: 'ViewPatch' });
 
+export type ViewSettingsResource = z.output<typeof viewSettingsSchema>;
+export type ViewInput = z.output<typeof viewInput>;
 export type ViewResource = z.output<typeof viewSchema>;
 export type ViewPatch = z.output<typeof viewPatch>;

@@ -2,7 +2,10 @@
 
 import { z } from 'zod';
 import { roomNamePattern } from '#core/ids.ts';
+import { maxViews } from '#core/view-settings.ts';
 import { bag, count, limit, page, pageQuery, permissionShape, role, time } from './pieces.ts';
+import { roomMediaShape } from './room-media.ts';
+import { roomViewInput, viewSettingsSchema } from './room-views.ts';
 import { roomSipInput, roomSipPatch, roomSipSchema } from './sip.ts';
 
 const mediaFlagsInput = z.strictObject({
@@ -35,6 +38,11 @@ const settings = {
   emptyTimeoutMs: z.int().min(1).max(604_800_000).meta({ description: 'Closes so long after the last one left.' }),
 };
 
+const viewsInput = z
+  .array(roomViewInput)
+  .max(maxViews)
+  .meta({ description: 'All of them; none: the room is never composed. Background images stay as they are.' });
+
 const roomName = z
   .string()
   .regex(roomNamePattern, 'has 1 to 64 letters, digits or . _ ~ - and starts with a letter or digit')
@@ -47,6 +55,11 @@ export const roomSchema = z
     ...settings,
     roles: z.array(roleSchema).readonly(),
     metadata: z.record(z.string(), z.string()).meta({ description: 'Of the application; not interpreted.' }),
+    ...roomMediaShape,
+    views: z
+      .array(viewSettingsSchema)
+      .readonly()
+      .meta({ description: 'What is composed of it, when somebody watches.' }),
     sip: roomSipSchema.meta({ description: 'Phones; the PIN is at …/dial-in.' }),
     createdAt: time,
     isActive: z.boolean().meta({ description: 'Somebody is in it, or was a moment ago.' }),
@@ -69,6 +82,10 @@ export const roomInput = z
     emptyTimeoutMs: settings.emptyTimeoutMs.optional(),
     roles: rolesInput.optional(),
     metadata: bag(64).optional(),
+    mediaIn: roomMediaShape.mediaIn.optional(),
+    mediaOut: roomMediaShape.mediaOut.optional(),
+    transcoding: roomMediaShape.transcoding.optional(),
+    views: viewsInput.optional(),
     sip: roomSipInput.optional(),
   })
   .meta({ id: 'RoomInput' });
@@ -84,6 +101,10 @@ export const roomPatch = z
     emptyTimeoutMs: settings.emptyTimeoutMs.nullish(),
     roles: rolesInput.nullish(),
     metadata: z.record(z.string().min(1).max(64), z.string().max(1_024).nullable()).nullish(),
+    mediaIn: z.union([roomMediaShape.mediaIn, z.null()]).optional(),
+    mediaOut: z.union([roomMediaShape.mediaOut, z.null()]).optional(),
+    transcoding: z.union([roomMediaShape.transcoding, z.null()]).optional(),
+    views: z.union([viewsInput, z.null()]).optional(),
     sip: roomSipPatch.nullish(),
   })
   .meta({ id: 'RoomPatch', description: 'JSON merge patch (RFC 7396): null takes a setting back to its default.' });

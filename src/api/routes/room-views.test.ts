@@ -1,6 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'vitest';
+import { viewsOf } from '#core/room-views.ts';
+import { Rooms } from '#core/rooms.ts';
 import { someApi } from '#test/support/some-api.ts';
+import { joinAndPublish } from '#test/support/some-room.ts';
 
 const path = '/api/rooms/demo/views/common';
 
@@ -57,6 +60,103 @@ test.each<[string, object, number]>([
   const { call, admin } = await someViews();
   assert.equal((await call('PATCH', path, { as: admin, json })).status, status);
   assert.equal((await call('GET', path, { as: admin })).json.backgroundColor, '#000000');
+});
+
+test('views are made, listed, changed and taken away, and another process finds them', async () => {
+  const api = await someViews();
+  const { call, admin, rooms, store, sfu, log } = api;
+  const wide = { name: 'wide', video: { width: 640, height: 360, framerateHz: 25, codec: 'h264' }, hasAudio: false };
+  const made = await call('POST', '/api/rooms/demo/views', { as: admin, json: wide });
+  assert.equal(made.status, 201);
+  assert.match(made.headers.get('location') ?? '', /\/views\/wide$/);
+  const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0]).toString('base64');
+  const patch = { video: { bitrateBps: 300_000 }, layout: { base: 'lecture' }, backgroundImage: png };
+  assert.equal((await call('PATCH', '/api/rooms/demo/views/wide', { as: admin, json: patch })).status, 200);
+  // What a new process would have: the store and nothing else.
+  const again = new Rooms({ store, sfu, log, defaults: (await rooms.get('demo')).record });
+  const found = viewsOf((await again.get('demo')).record).find(({ name }) => name === 'wide');
+  assert.equal(found?.look.layout.base, 'lecture');
+  assert.deepEqual(
+    [found?.video.width, found?.video.framerateHz, found?.video.codec, found?.video.bitrateBps, found?.hasAudio],
+    [640, 25, 'h264', 300_000, false],
+  );
+  assert.equal((await call('GET', '/api/rooms/demo/views/wide', { as: admin })).json.hasBackgroundImage, true);
+  assert.equal((await store.list('view-images')).length, 1);
+  const same = await call('POST', '/api/rooms/demo/views', { as: admin, json: wide });
+  assert.equal(same.status, 409);
+  assert.equal((await call('DELETE', '/api/rooms/demo/views/wide', { as: admin })).status, 204);
+  assert.equal((await call('DELETE', '/api/rooms/demo/views/wide', { as: admin })).status, 404);
+  assert.deepEqual(
+    (await call('GET', '/api/rooms/demo', { as: admin })).json.views.map(({ name }: { name: string }) => name),
+    ['common'],
+  );
+  assert.equal((await store.list('view-images')).length, 0);
+});
+
+test('a room is made with its views and media rules, and told them anew', async () => {
+  const { call, admin } = await someApi();
+  const json = {
+    name: 'studio',
+    mediaOut: { video: { format: ['h264'], parameters: { resolution: ['x1/2'] } } },
+    views: [
+      { name: 'main', video: { codec: 'h264' } },
+      { name: 'sound', hasVideo: false },
+    ],
+  };
+  const { status, json: room } = await call('POST', '/api/rooms', { as: admin, json });
+  assert.equal(status, 201);
+  assert.deepEqual(
+    room.views.map(({ name, hasVideo }: { name: string; hasVideo: boolean }) => [name, hasVideo]),
+    [
+      ['main', true],
+      ['sound', false],
+    ],
+  );
+  assert.deepEqual(room.mediaIn.video, ['vp8', 'vp9', 'h264', 'av1']);
+  const patched = await call('PATCH', '/api/rooms/studio', { as: admin, json: { views: null, mediaOut: null } });
+  assert.deepEqual(
+    patched.json.views.map(({ name }: { name: string }) => name),
+    ['common'],
+  );
+});
+
+test.each<[string, object, string]>([
+  ['a view with an odd width', { views: [{ name: 'a', video: { width: 333 } }] }, 'views.0.video.width'],
+  ['two views of one name', { views: [{ name: 'a' }, { name: 'a' }] }, 'views.1.name'],
+  [
+    'a view with neither picture nor sound',
+    { views: [{ name: 'a', hasVideo: false, hasAudio: false }] },
+    'views.0.hasVideo',
+  ],
+  [
+    'a view in a codec that the room does not give',
+    { mediaOut: { video: { format: ['h264'] } }, views: [{ name: 'a', video: { codec: 'vp8' } }] },
+    'views.0.video.codec',
+  ],
+  [
+    'a part that is no part',
+    { mediaOut: { video: { format: ['vp8'], parameters: { resolution: ['x3/0'] } } } },
+    'mediaOut.video.parameters.resolution.0',
+  ],
+  ['an unknown codec', { mediaIn: { audio: ['opus'], video: ['h263'] } }, 'mediaIn.video.0'],
+])('%s is refused with the name of the field', async (_title, json, path) => {
+  const { call, admin } = await someApi();
+  const { status, json: problem } = await call('POST', '/api/rooms', { as: admin, json: { name: 'x', ...json } });
+  assert.equal(status, 400);
+  assert.ok(
+    problem.errors.some((error: { path: string }) => error.path.endsWith(path)),
+    JSON.stringify(problem.errors),
+  );
+});
+
+test('a codec that mediaIn leaves out is published no more, and what is there stays', async () => {
+  const { call, admin, rooms } = await someViews();
+  const room = await rooms.open('demo');
+  const { participant } = await joinAndPublish(room, 'early');
+  const mediaIn = { audio: ['opus'], video: ['h264'] };
+  assert.equal((await call('PATCH', '/api/rooms/demo', { as: admin, json: { mediaIn } })).status, 200);
+  assert.equal(participant.publications.size, 2);
+  await assert.rejects(joinAndPublish(room, 'late'), /takes no video\/VP8; its mediaIn\.video is h264/);
 });
 
 test('a viewer may read it and not change it', async () => {

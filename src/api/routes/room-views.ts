@@ -1,20 +1,22 @@
 // Owns: /api/rooms/{room}/views, the room as one picture. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { GatewayError } from '#core/errors.ts';
+import { viewNamed } from '#core/room-views.ts';
 import type { View } from '#core/view.ts';
-import type { ViewMember } from '#core/view-inputs.ts';
 import type { ViewSettings } from '#core/view-settings.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
   roomParams,
+  type ViewInput,
   type ViewPatch,
-  type ViewResource,
+  viewInput,
   viewList,
   viewParams,
   viewPatch,
   viewSchema,
 } from '../contract.ts';
-import { apiRoute, jsonBody, mergePatchInput, newRouter } from '../route.ts';
+import { viewResource } from '../room-view-resource.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 
 const tags = ['Views'];
 
@@ -28,6 +30,19 @@ const listRoute = apiRoute({
   request: { params: roomParams },
   responses: { 200: jsonBody(viewList, 'All of them, whether they run or not.') },
   errors: ['not_found'],
+});
+
+const createRoute = apiRoute({
+  method: 'post',
+  path: '/api/rooms/{room}/views',
+  operationId: 'createView',
+  tags,
+  summary: 'Give a room another view',
+  description: 'It begins to run when somebody takes it: WHEP at /whep/{room}/views/{view}, an output, a meeting page.',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: roomParams, body: jsonInput(viewInput) },
+  responses: { 201: jsonBody(viewSchema, 'The view, with Location.') },
+  errors: ['not_found', 'conflict', 'limit_reached'],
 });
 
 const readRoute = apiRoute({
@@ -57,6 +72,19 @@ const patchRoute = apiRoute({
   errors: ['not_found', 'conflict'],
 });
 
+const deleteRoute = apiRoute({
+  method: 'delete',
+  path: '/api/rooms/{room}/views/{view}',
+  operationId: 'deleteView',
+  tags,
+  summary: 'Take a view away',
+  description: 'It ends for everybody who watches it. A room without views is never composed.',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: viewParams },
+  responses: { 204: { description: 'Gone.' } },
+  errors: ['not_found'],
+});
+
 export function roomViewRoutes({ rooms, views }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
   const resource = (record: Parameters<typeof views.find>[0], settings: ViewSettings) =>
@@ -67,30 +95,46 @@ export function roomViewRoutes({ rooms, views }: ApiOptions): OpenAPIHono<ApiEnv
     return c.json({ items: views.settingsOf(record).map((settings) => resource(record, settings)) }, 200);
   });
 
+  app.openapi(createRoute, async (c) => {
+    const { record } = await rooms.get(c.req.valid('param').room);
+    const settings = await views.ofRooms.create(record.id, withImage(c.req.valid('json')));
+    c.header('location', `/api/rooms/${record.id}/views/${settings.name}`);
+    return c.json(resource(record, settings), 201);
+  });
+
   app.openapi(readRoute, async (c) => {
     const { room, view: name } = c.req.valid('param');
     const { record } = await rooms.get(room);
-    const settings = views.settingsOf(record).find((one) => one.name === name);
-    if (!settings) throw new GatewayError('not_found', `This room has no view "${name}".`);
-    return c.json(resource(record, settings), 200);
+    return c.json(resource(record, viewNamed(record, name)), 200);
   });
 
   app.openapi(patchRoute, async (c) => {
     const { room, view: name } = c.req.valid('param');
     const { record } = await rooms.get(room);
-    const { backgroundImage, primary, pinned, swap, order, add, remove, ...looks } = c.req.valid('json');
+    const { primary, pinned, swap, order, add, remove, ...looks } = c.req.valid('json');
     const stage = { primary, pinned, swap, order, add, remove };
     const isStaged = Object.values(stage).some((value) => value !== undefined);
     const running = views.find(record, name);
     // Before anything is changed: a patch is applied as a whole or not at all.
     if (isStaged) checkStage(running, stage);
-    const image = typeof backgroundImage === 'string' ? Buffer.from(backgroundImage, 'base64') : backgroundImage;
-    const settings = views.change(record, name, { ...looks, backgroundImage: image });
+    const settings = await views.ofRooms.change(record.id, name, withImage(looks));
     if (running && isStaged) applyStage(running, stage);
     return c.json(viewResource(settings, running), 200);
   });
 
+  app.openapi(deleteRoute, async (c) => {
+    const { room, view: name } = c.req.valid('param');
+    const { record } = await rooms.get(room);
+    await views.ofRooms.delete(record.id, name);
+    return c.body(null, 204);
+  });
+
   return app;
+}
+
+function withImage<T extends Pick<ViewInput, 'backgroundImage'>>({ backgroundImage, ...rest }: T) {
+  const image = typeof backgroundImage === 'string' ? Buffer.from(backgroundImage, 'base64') : backgroundImage;
+  return { ...rest, backgroundImage: image };
 }
 
 type StagePatch = Pick<ViewPatch, 'primary' | 'pinned' | 'swap' | 'order' | 'add' | 'remove'>;
@@ -116,36 +160,4 @@ function applyStage(view: View, { primary, pinned, swap, order, add, remove }: S
   if (swap) view.swap(...swap);
   if (primary !== undefined) view.setPrimary(primary);
   if (pinned !== undefined) view.pin(pinned ?? undefined);
-}
-
-function viewResource({ name, video, look, autoMix, hasAudio }: ViewSettings, view: View | undefined): ViewResource {
-  const { layout, maxInputs, isVoicePrimary, backgroundColor, backgroundImage, hasLabels, hasSpeakerBorder } = look;
-  const { pinned, stats } = view ?? {};
-  return {
-    ...{ name, isRunning: view !== undefined, hasAudio, autoMix, layout },
-    ...{ maxInputs, isVoicePrimary, backgroundColor, hasLabels, hasSpeakerBorder },
-    hasBackgroundImage: backgroundImage !== undefined,
-    video: { ...video, bitrateBps: video.bitrateBps ?? null },
-    inputs: (view?.order ?? []).map(inputResource),
-    pinned: pinned ? (pinned.publication?.id ?? pinned.participant.id) : null,
-    stats: stats ? statsResource(stats) : null,
-  };
-}
-
-function statsResource(stats: NonNullable<View['stats']>): ViewResource['stats'] {
-  const { framerateHz, targetFramerateHz, msPerTick, inputsWaiting, encoders } = stats;
-  return {
-    ...{ framerateHz, targetFramerateHz, msPerTick, inputsWaiting },
-    encoders: encoders.map(({ frames: _f, keyFrames: _k, bytes: _b, ...shown }) => shown),
-  };
-}
-
-function inputResource({ participant, publication, place }: ViewMember): ViewResource['inputs'][number] {
-  const { regionId, x, y, width, height } = place ?? {};
-  return {
-    streamId: publication?.id ?? null,
-    participantId: participant.id,
-    displayName: participant.displayName,
-    place: place ? ({ regionId, x, y, width, height } as NonNullable<ViewResource['inputs'][number]['place']>) : null,
-  };
 }

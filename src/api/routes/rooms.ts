@@ -2,7 +2,11 @@
 
 import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import { defaultRoles } from '#core/grants.ts';
+import type { RoomRecord } from '#core/room.ts';
+import { assertRoomMedia, usualMedia } from '#core/room-media.ts';
+import { assertMayMake, settleViews, viewsOf } from '#core/room-views.ts';
 import type { RoomEntry, RoomPatch } from '#core/rooms.ts';
+import { commonView } from '#core/view-settings.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
   metadataSchema,
@@ -111,8 +115,10 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
   });
 
   app.openapi(createRoute, async (c) => {
-    const { sip, ...input } = c.req.valid('json');
-    const entry = await rooms.create({ ...input, ...(sip && { sip: changedSip(undefined, sip, pins) }) });
+    const { sip, views, ...input } = c.req.valid('json');
+    assertRoomMedia(input);
+    const settings = { ...input, ...(views && { views: settleViews(views, input) }) };
+    const entry = await rooms.create({ ...settings, ...(sip && { sip: changedSip(undefined, sip, pins) }) });
     c.header('location', `/api/rooms/${entry.record.id}`);
     c.header('etag', etagOf(entry.revision));
     return c.json(view(entry), 201);
@@ -142,18 +148,29 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
   /** What the patch comes to: null stands for the default, metadata merge by key. */
   function change({ record }: RoomEntry, patch: z.output<typeof roomPatch>): RoomPatch {
     const { maxParticipants, inputLimit, lastN, emptyTimeoutMs } = config.rooms;
-    const defaults = { maxParticipants, inputLimit, lastN, emptyTimeoutMs, roles: defaultRoles, metadata: {} };
+    const limits = { maxParticipants, inputLimit, lastN, emptyTimeoutMs };
+    const defaults = { ...limits, roles: defaultRoles, metadata: {}, ...usualMedia };
     const named = { ...defaults, displayName: patch.name ?? record.name };
-    const { sip, ...rest } = patch;
+    const { sip, views, ...rest } = patch;
     const merged = Object.entries(rest).map(([setting, value]) => {
       if (value === null) return [setting, named[setting as keyof typeof named]];
       return [setting, setting === 'metadata' ? mergedMetadata(record.metadata, value) : value];
     });
     const door = sip === undefined ? {} : { sip: changedSip(record.sip, sip, pins) };
-    return { ...(Object.fromEntries(merged) as RoomPatch), ...door };
+    const changed = { ...(Object.fromEntries(merged) as RoomPatch), ...door };
+    return { ...changed, ...changedViews({ ...record, ...changed }, views) };
   }
 
   return app;
+}
+
+/** The views are looked at again where what the room gives is another. @throws GatewayError `invalid_request` */
+function changedViews(next: RoomRecord, views: z.output<typeof roomPatch>['views']): Pick<RoomPatch, 'views'> {
+  assertRoomMedia(next);
+  if (views) return { views: settleViews(views, next) };
+  const kept = views === null ? [commonView] : viewsOf(next);
+  for (const view of kept) assertMayMake(view, next);
+  return views === null ? { views: kept } : {};
 }
 
 function mergedMetadata(metadata: Readonly<Record<string, string>>, patch: unknown): Record<string, string> {

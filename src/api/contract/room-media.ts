@@ -1,0 +1,61 @@
+// Owns: the media rules of a room: what it takes, gives and makes. May import: zod, core.
+import { z } from 'zod';
+import { multiplierPattern, resolutionPattern, roomAudioCodecs, roomVideoCodecs } from '#core/room-media.ts';
+import { viewCodecs } from '#core/view-messages.ts';
+
+const list = <T extends z.ZodType>(item: T) =>
+  z
+    .array(item)
+    .max(64)
+    .refine((items) => new Set(items).size === items.length, 'names something twice')
+    .readonly();
+
+export const mediaIn = z
+  .strictObject({ audio: list(z.enum(roomAudioCodecs)), video: list(z.enum(roomVideoCodecs)) })
+  .meta({ id: 'MediaIn', description: 'Codecs that may be published from now on.' });
+
+const resolution = z
+  .string()
+  .max(16)
+  .regex(resolutionPattern, 'is neither a part (x3/4), a size (r640x360) nor a name (hd720p)')
+  .meta({ examples: ['x3/4', 'r640x360', 'hd720p'] });
+const bitrate = z
+  .string()
+  .max(8)
+  .regex(multiplierPattern, 'is no part of the usual bitrate, as x0.8 is')
+  .meta({ examples: ['x0.8'] });
+const anything = (what: string) => ({ description: `${what}; absent: any, up to that of the source.` });
+
+export const mediaOut = z
+  .strictObject({
+    video: z.strictObject({
+      format: list(z.enum(viewCodecs)),
+      parameters: z
+        .strictObject({
+          resolution: list(resolution).optional().meta(anything('Sizes, as parts or pixels')),
+          framerate: list(z.number().min(1).max(60)).optional().meta(anything('Pictures per second')),
+          bitrate: list(bitrate).optional().meta(anything('Parts of the usual bitrate')),
+          keyFrameInterval: list(z.number().min(1).max(3_600)).optional().meta(anything('Seconds')),
+        })
+        .default({}),
+    }),
+  })
+  .meta({ id: 'MediaOut', description: 'What views and transcoding may make.' });
+
+export const transcoding = z
+  .strictObject({
+    video: z.strictObject({
+      format: z.boolean().default(true),
+      parameters: z
+        .strictObject({
+          resolution: z.boolean().default(true),
+          framerate: z.boolean().default(true),
+          bitrate: z.boolean().default(true),
+          keyFrameInterval: z.boolean().default(true),
+        })
+        .prefault({}),
+    }),
+  })
+  .meta({ id: 'Transcoding', description: 'What a receiver may ask to be another than the source has.' });
+
+export const roomMediaShape = { mediaIn, mediaOut, transcoding };

@@ -1,0 +1,235 @@
+// Owns: what one job encodes for those who asked: a publication of the room for each, and the encoder behind it.
+// May import: core only.
+import { GatewayError } from './errors.ts';
+import type { JobTrack } from './job.ts';
+import type { Participant } from './participant.ts';
+import type { Logger, SfuPlainTransport } from './ports.ts';
+import type { Publication } from './track.ts';
+import type { EncoderRequest, ViewCommand } from './view-messages.ts';
+
+/** The worker that is to make an encoder may be dying; whoever waits for it is told after this. */
+const openTimeoutMs = 10_000;
+
+/** A picture in one encoding, for one who asked. */
+export interface EncodedStream {
+  readonly request: EncoderRequest;
+  /** Another one, under the same id, after the room's media was lost. */
+  readonly publication: Publication;
+  close(): void;
+}
+
+interface OpenStream {
+  readonly trackId: number;
+  key: string;
+  request: EncoderRequest;
+  readonly ready: PromiseWithResolvers<Publication>;
+  publication: Publication | undefined;
+  users: number;
+  /** Asked of the worker and not answered yet. */
+  change: (PromiseWithResolvers<void> & { readonly request: EncoderRequest }) | undefined;
+}
+
+export interface EncodedStreamsOptions {
+  /** Publishes them. */
+  readonly self: Participant;
+  readonly label: string;
+  /** Equal requests share a publication; otherwise each has its own, and the worker lets equal ones share an encoder. */
+  readonly isShared: boolean;
+  readonly send: (command: ViewCommand) => void;
+  /** One has come or gone. */
+  readonly onUse: () => void;
+  readonly log: Logger;
+}
+
+export class EncodedStreams {
+  readonly #options: EncodedStreamsOptions;
+  readonly #streams = new Map<number, OpenStream>();
+  #lastTrackId = 0;
+
+  constructor(options: EncodedStreamsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Publications with the encoder behind them. */
+  *tracks(): Iterable<{
+    readonly trackId: number;
+    readonly request: EncoderRequest;
+    readonly publication: Publication;
+  }> {
+    for (const { trackId, request, publication } of this.#streams.values())
+      if (publication && !publication.isClosed) yield { trackId, request, publication };
+  }
+
+  /** @throws GatewayError `overloaded`, `media_lost`, `timeout`, `closed` */
+  async open(request: EncoderRequest): Promise<EncodedStream> {
+    const key = JSON.stringify(request);
+    const known = this.#options.isShared && [...this.#streams.values()].find((stream) => stream.key === key);
+    const stream = known || this.#add(key, request);
+    stream.users += 1;
+    this.#options.onUse();
+    try {
+      await withTimeout(stream.ready.promise);
+    } catch (error) {
+      this.#release(stream);
+      throw error;
+    }
+    return this.#handleOf(stream);
+  }
+
+  /**
+   * Live, under the same publication; what was goes on when the worker refuses.
+   * @throws GatewayError `not_found`, `unprocessable` (another codec), `conflict`, `overloaded`, `media_lost`, `timeout`
+   */
+  async change(publication: Publication, request: EncoderRequest): Promise<void> {
+    const stream = [...this.#streams.values()].find((one) => one.publication?.id === publication.id);
+    if (!stream) throw new GatewayError('not_found', 'That stream has ended.');
+    await this.#change(stream, request);
+  }
+
+  /** What they are made for has changed. @param resolve what each request comes to now */
+  review(resolve: (request: EncoderRequest) => EncoderRequest): void {
+    for (const stream of this.#streams.values()) {
+      const request = resolve(stream.request);
+      if (JSON.stringify(request) === stream.key) continue;
+      this.#change(stream, request).catch((error: unknown) => {
+        this.#options.log.warn({ err: error, request }, 'encoder not changed, goes on as it was');
+      });
+    }
+  }
+
+  /** A worker that knows nothing yet. */
+  resend(): void {
+    for (const { trackId, request, change } of this.#streams.values()) {
+      change?.reject(new GatewayError('media_lost', 'Its media worker was lost; it goes on as it was.'));
+      this.#options.send({ type: 'openViewEncoder', trackId, request });
+    }
+  }
+
+  async publish(transport: SfuPlainTransport, { id, rtpParameters }: JobTrack): Promise<void> {
+    const stream = this.#streams.get(id);
+    if (!stream) return;
+    const past = stream.publication;
+    await past?.close('replaced');
+    const { self, label } = this.#options;
+    stream.publication = await self.publish(transport, {
+      kind: 'video',
+      source: 'other',
+      label,
+      rtpParameters,
+      id: past?.id,
+    });
+    stream.ready.resolve(stream.publication);
+  }
+
+  unpublish(trackId: number): void {
+    void this.#streams.get(trackId)?.publication?.close('requested');
+  }
+
+  /** @param message why not; what was goes on then */
+  noteChanged(trackId: number, message: string | undefined): void {
+    const stream = this.#streams.get(trackId);
+    if (!stream) return;
+    if (!stream.change) {
+      // Nobody waits for it any more: back to what was said.
+      if (message === undefined) this.#options.send({ type: 'changeViewEncoder', trackId, request: stream.request });
+      return;
+    }
+    if (message === undefined) stream.change.resolve();
+    else stream.change.reject(new GatewayError('overloaded', message, { retryAfterMs: 10_000 }));
+  }
+
+  fail(trackId: number, message: string): void {
+    const stream = this.#streams.get(trackId);
+    if (!stream) return;
+    this.#streams.delete(trackId);
+    this.#options.log.warn({ request: stream.request, detail: message }, 'not encoded');
+    const error = new GatewayError('overloaded', message, { retryAfterMs: 10_000 });
+    stream.ready.reject(error);
+    stream.change?.reject(error);
+    void stream.publication?.close('failed');
+    this.#options.onUse();
+  }
+
+  close(message: string): void {
+    const error = new GatewayError('closed', message);
+    for (const { ready, change } of this.#streams.values()) {
+      ready.reject(error);
+      change?.reject(error);
+    }
+    this.#streams.clear();
+  }
+
+  #add(key: string, request: EncoderRequest): OpenStream {
+    const ready = Promise.withResolvers<Publication>();
+    ready.promise.catch(() => undefined);
+    const stream: OpenStream = {
+      ...{ trackId: ++this.#lastTrackId, key, request, ready },
+      ...{ publication: undefined, users: 0, change: undefined },
+    };
+    this.#streams.set(stream.trackId, stream);
+    this.#options.send({ type: 'openViewEncoder', trackId: stream.trackId, request });
+    return stream;
+  }
+
+  async #change(stream: OpenStream, request: EncoderRequest): Promise<void> {
+    const key = JSON.stringify(request);
+    if (key === stream.key) return;
+    if (request.codec !== stream.request.codec) {
+      throw new GatewayError('unprocessable', 'Another codec needs another subscription; this one goes on as it was.');
+    }
+    if (stream.change) throw new GatewayError('conflict', 'Another change of this stream is under way.');
+    const change = { ...Promise.withResolvers<void>(), request };
+    change.promise.catch(() => undefined);
+    stream.change = change;
+    this.#options.send({ type: 'changeViewEncoder', trackId: stream.trackId, request });
+    try {
+      await withTimeout(change.promise);
+      stream.request = request;
+      stream.key = key;
+    } finally {
+      stream.change = undefined;
+    }
+  }
+
+  #handleOf(stream: OpenStream): EncodedStream {
+    let isClosed = false;
+    return {
+      get request(): EncoderRequest {
+        return stream.request;
+      },
+      get publication(): Publication {
+        if (!stream.publication) throw new GatewayError('media_lost', 'This picture is being started again.');
+        return stream.publication;
+      },
+      close: () => {
+        if (isClosed) return;
+        isClosed = true;
+        this.#release(stream);
+      },
+    };
+  }
+
+  #release(stream: OpenStream): void {
+    stream.users -= 1;
+    if (stream.users > 0 || this.#streams.get(stream.trackId) !== stream) return;
+    this.#streams.delete(stream.trackId);
+    void stream.publication?.close('requested');
+    this.#options.send({ type: 'closeViewEncoder', trackId: stream.trackId });
+    this.#options.onUse();
+  }
+}
+
+async function withTimeout<T>(promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const error = new GatewayError('timeout', 'The picture was not ready in time; try again.', { retryAfterMs: 1_000 });
+  const timer = setTimeout(() => reject(error), openTimeoutMs);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

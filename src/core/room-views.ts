@@ -1,0 +1,171 @@
+// Owns: which views a room has, as its record keeps them. May import: core only.
+import { GatewayError, toGatewayError } from './errors.ts';
+import type { Logger } from './ports.ts';
+import type { RoomRecord } from './room.ts';
+import { usualMedia } from './room-media.ts';
+import type { Rooms } from './rooms.ts';
+import type { ViewImages } from './view-images.ts';
+import { changeView, commonView, maxViews, type ViewChange, type ViewSettings } from './view-settings.ts';
+
+/** Two who change a room at once: the second does it again on what the first has left. */
+const maxTries = 5;
+
+export function viewsOf({ views }: Pick<RoomRecord, 'views'>): readonly ViewSettings[] {
+  return views ?? [commonView];
+}
+
+/** @throws GatewayError `not_found` */
+export function viewNamed(record: Pick<RoomRecord, 'name' | 'views'>, name: string): ViewSettings {
+  const found = viewsOf(record).find((settings) => settings.name === name);
+  if (found) return found;
+  throw new GatewayError('not_found', `The room "${record.name}" has no view "${name.slice(0, 64)}".`);
+}
+
+export interface NamedView extends ViewChange {
+  readonly name: string;
+}
+
+/**
+ * What a room's views come to when it is made, or told them anew. A view that it has keeps its background image.
+ * @throws GatewayError `invalid_request` with the field that is wrong
+ */
+export function settleViews(
+  wanted: readonly NamedView[],
+  record: Pick<RoomRecord, 'mediaOut'> & Partial<Pick<RoomRecord, 'views'>>,
+): ViewSettings[] {
+  const past = record.views ?? [];
+  const taken = new Set<string>();
+  return wanted.map(({ name, ...change }, index) => {
+    const at = `views.${index}`;
+    try {
+      if (taken.has(name)) refuseField('name', `"${name.slice(0, 64)}" is the name of another view of this room`);
+      taken.add(name);
+      const { imageId } = past.find((view) => view.name === name) ?? {};
+      const settings = changeView({ ...commonView, name, imageId }, change);
+      assertMayMake(settings, record);
+      return settings;
+    } catch (thrown) {
+      throw within(at, thrown);
+    }
+  });
+}
+
+/** @throws GatewayError `invalid_request`: a view comes in what the room gives */
+export function assertMayMake(
+  { hasVideo, video }: ViewSettings,
+  { mediaOut = usualMedia.mediaOut }: Pick<RoomRecord, 'mediaOut'>,
+): void {
+  const { format } = mediaOut.video;
+  if (hasVideo === false || format.includes(video.codec)) return;
+  refuseField(
+    'video.codec',
+    `${video.codec} is not in mediaOut of this room, which has ${format.join(', ') || 'none'}`,
+  );
+}
+
+function refuseField(path: string, message: string): never {
+  throw new GatewayError('invalid_request', `${path}: ${message}.`, { fields: [{ path, message }] });
+}
+
+function within(at: string, thrown: unknown): GatewayError {
+  const error = toGatewayError(thrown);
+  const fields = error.fields.map(({ path, message }) => ({ path: `${at}.${path}`, message }));
+  return new GatewayError(error.code, `${at}: ${error.message}`, { fields, cause: thrown });
+}
+
+/** Makes, changes and takes away views of a room, in its record; whoever runs them hears of it by the rooms' events. */
+export class RoomViews {
+  readonly #rooms: Rooms;
+  readonly #images: ViewImages;
+  readonly #log: Logger;
+
+  constructor({ rooms, images, log }: { rooms: Rooms; images: ViewImages; log: Logger }) {
+    this.#rooms = rooms;
+    this.#images = images;
+    this.#log = log;
+    const deleteImages = (views: readonly ViewSettings[]) => {
+      for (const { imageId } of views) if (imageId !== undefined) void this.#deleteImage(imageId);
+    };
+    rooms.events.on('deleted', (record) => deleteImages(viewsOf(record)));
+  }
+
+  /** @throws GatewayError `conflict` (its name is taken), `limit_reached`, `invalid_request` */
+  async create(roomId: string, { name, ...change }: NamedView): Promise<ViewSettings> {
+    return this.#put(roomId, change, (views) => {
+      if (views.some((view) => view.name === name)) {
+        throw new GatewayError('conflict', `The room has a view "${name.slice(0, 64)}" already.`);
+      }
+      if (views.length >= maxViews) throw new GatewayError('limit_reached', `A room has at most ${maxViews} views.`);
+      return { ...commonView, name };
+    });
+  }
+
+  /** @throws GatewayError `not_found`, `invalid_request` */
+  async change(roomId: string, name: string, change: ViewChange): Promise<ViewSettings> {
+    return this.#put(roomId, change, (_views, record) => viewNamed(record, name));
+  }
+
+  /** @throws GatewayError `not_found` */
+  async delete(roomId: string, name: string): Promise<void> {
+    const { imageId } = await this.#update(roomId, (record) => {
+      const settings = viewNamed(record, name);
+      return { settings, views: viewsOf(record).filter((view) => view.name !== name) };
+    });
+    if (imageId !== undefined) await this.#deleteImage(imageId);
+  }
+
+  async #put(
+    roomId: string,
+    { backgroundImage, ...change }: ViewChange,
+    find: (views: readonly ViewSettings[], record: RoomRecord) => ViewSettings,
+  ): Promise<ViewSettings> {
+    // Looked at before it is stored: what is no image is stored nowhere.
+    if (backgroundImage) changeView(commonView, { backgroundImage });
+    const imageId = backgroundImage ? await this.#images.put(backgroundImage) : undefined;
+    let past: ViewSettings | undefined;
+    try {
+      const settings = await this.#update(roomId, (record) => {
+        const views = viewsOf(record);
+        past = find(views, record);
+        const settings = { ...changeView(past, change), ...(backgroundImage !== undefined && { imageId }) };
+        assertMayMake(settings, record);
+        const isKnown = views.some(({ name }) => name === settings.name);
+        return {
+          settings,
+          views: isKnown ? views.map((view) => (view.name === settings.name ? settings : view)) : [...views, settings],
+        };
+      });
+      if (past?.imageId !== undefined && past.imageId !== settings.imageId) await this.#deleteImage(past.imageId);
+      return settings;
+    } catch (thrown) {
+      if (imageId !== undefined) await this.#deleteImage(imageId);
+      throw thrown;
+    }
+  }
+
+  async #update(
+    roomId: string,
+    change: (record: RoomRecord) => { settings: ViewSettings; views: readonly ViewSettings[] },
+  ): Promise<ViewSettings> {
+    for (let tries = 1; ; tries += 1) {
+      const { record, revision } = await this.#rooms.get(roomId);
+      const { settings, views } = change(record);
+      try {
+        await this.#rooms.update(record.id, { views }, revision);
+        return settings;
+      } catch (thrown) {
+        const { code } = toGatewayError(thrown);
+        if (tries >= maxTries || (code !== 'precondition_failed' && code !== 'conflict')) throw thrown;
+      }
+    }
+  }
+
+  async #deleteImage(id: string): Promise<void> {
+    try {
+      await this.#images.delete(id);
+    } catch (err) {
+      // It lies there for nothing; the view itself is right.
+      this.#log.warn({ err, imageId: id }, 'image of a view not deleted');
+    }
+  }
+}
