@@ -95,7 +95,7 @@ export function sizeOf(resolution: string, source: PictureSize): PictureSize | u
   return { width: evenSide(width), height: evenSide(height) };
 }
 
-export function evenSide(pixels: number): number {
+function evenSide(pixels: number): number {
   return Math.max(smallestSide, Math.round(pixels / 2) * 2);
 }
 

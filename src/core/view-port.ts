@@ -4,11 +4,8 @@ import type { MixStream } from './mix-stream.ts';
 import type { Room, RoomRecord } from './room.ts';
 import type { RoomViews } from './room-views.ts';
 import type { View } from './view.ts';
-<<<<<<< HEAD
-import type { ViewChange, ViewRequest, ViewSettings } from './view-settings.ts';
-=======
-import type { ViewSettings } from './view-settings.ts';
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
+
+import type { ViewRequest, ViewSettings } from './view-settings.ts';
 
 export interface ViewPort {
   /** Of every view that a room has, whether it runs or not. */
@@ -22,16 +19,11 @@ export interface ViewPort {
    * @throws GatewayError `not_found`, `unprocessable` (it has sound only), `overloaded`, `draining`, `media_lost`
    */
   viewOf(room: Room, name: string): Promise<View>;
-<<<<<<< HEAD
   /**
    * Of one participant or stream alone, in one size whatever it sends; shared by all who ask for the same.
    * @throws GatewayError as `viewOf()`
    */
   soloOf(room: Room, source: EgressSource, size: ViewRequest): Promise<View>;
-  /** Now, and for the next time it is started. @throws GatewayError `not_found`, `invalid_request` */
-  change(record: RoomRecord, name: string, change: ViewChange): ViewSettings;
-=======
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
   /** The mix of everybody, for who takes a view and speaks not. @throws GatewayError as `viewOf()` */
   soundOf(room: Room): Promise<MixStream>;
   /** Running now, of all rooms. */

@@ -11,21 +11,10 @@ import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
 import { usualMedia } from './room-media.ts';
 import type { Publication } from './track.ts';
-<<<<<<< HEAD
+
 import { ViewInputs, type ViewInputsOptions, type ViewMember } from './view-inputs.ts';
-import type { EncoderRequest, ViewCommand, ViewEvent, ViewStats } from './view-messages.ts';
-import {
-  changeView,
-  encoderRequestFor,
-  type ViewChange,
-  type ViewRequest,
-  type ViewSettings,
-} from './view-settings.ts';
-=======
-import { ViewInputs, type ViewMember } from './view-inputs.ts';
 import type { ViewCommand, ViewEvent, ViewStats } from './view-messages.ts';
 import { encoderRequestFor, type ViewRequest, type ViewSettings } from './view-settings.ts';
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
 
 /** A view that nobody watches is kept so long: a page that is loaded again need not wait for it. */
 const lingerMs = 5_000;
@@ -92,16 +81,13 @@ export class View extends Owned implements JobHost {
     this.#self.events.on('mediaRestarted', () => void this.#relink());
     void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
     const send = (command: ViewCommand) => this.#send(command);
-<<<<<<< HEAD
     this.inputs = new ViewInputs(settings.autoMix, {
       ...{ room, self: this.#self, send, log: this.#log },
       only: options.only,
-=======
-    this.inputs = new ViewInputs(settings.autoMix, { room, self: this.#self, send, log: this.#log });
+    });
     this.#streams = new EncodedStreams({
       ...{ self: this.#self, label: `View ${settings.name}`, isShared: true, send, log: this.#log },
       onUse: () => this.#reviewUse(),
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
     });
     const unlisten = listen(room.events, {
       publicationAdded: () => this.inputs.review(),

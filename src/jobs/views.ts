@@ -6,18 +6,13 @@ import type { Mix } from '#core/mix.ts';
 import { type MixStream, openMixStream } from '#core/mix-stream.ts';
 import type { Logger, MediaPort, StorePort } from '#core/ports.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
-<<<<<<< HEAD
-import { View, type ViewOptions } from '#core/view.ts';
-import type { ViewPort } from '#core/view-port.ts';
-import { changeView, commonView, type ViewChange, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
-=======
+
 import { RoomViews, viewNamed, viewsOf } from '#core/room-views.ts';
 import type { Rooms } from '#core/rooms.ts';
-import { View } from '#core/view.ts';
+import { View, type ViewOptions } from '#core/view.ts';
 import { ViewImages } from '#core/view-images.ts';
 import type { ViewPort } from '#core/view-port.ts';
-import type { ViewSettings } from '#core/view-settings.ts';
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
+import { commonView, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
 
 export interface ViewsOptions {
   readonly rooms: Rooms;
@@ -62,36 +57,29 @@ export class Views extends Owned implements ViewPort {
   }
 
   viewOf(room: Room, name: string): Promise<View> {
-    return this.#open(`${room.id}/${name}`, room, () => ({ settings: this.#named(room.record, name) }));
+    return this.#open(`${room.id}/${name}`, room, () => ({ settings: assertSeen(viewNamed(room.record, name)) }));
   }
 
   soloOf(room: Room, source: EgressSource, size: ViewRequest): Promise<View> {
     const settings = soloSettings(size);
     const { width, height, framerateHz } = settings.video;
-    const key = `${room.id}/ ${JSON.stringify(source)} ${width}x${height}@${framerateHz}`;
+    const key = `${room.id}${soloMark}${JSON.stringify(source)} ${width}x${height}@${framerateHz}`;
     const only: ViewOptions['only'] = (participant, publication) => isMeant(source, participant, publication);
     return this.#open(key, room, () => ({ settings, only }));
   }
 
   async #open(key: string, room: Room, describe: () => Pick<ViewOptions, 'settings' | 'only'>): Promise<View> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
-<<<<<<< HEAD
     const described = describe();
-=======
-    const settings = assertSeen(viewNamed(room.record, name));
-    const key = `${room.id}/${name}`;
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
     const known = await this.#running.get(key)?.catch(() => undefined);
     if (known && !known.isClosed) return known;
     const starting = this.#running.get(key);
     // Somebody else was as quick while we waited for the one that has ended.
     if (starting && (await starting.catch(() => undefined)) !== known) return this.#open(key, room, describe);
     const { media, log } = this.#options;
-<<<<<<< HEAD
-    const pending = View.start({ room, media, log, ...described });
-=======
-    const pending = this.#withImage(settings).then((whole) => View.start({ room, media, settings: whole, log }));
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
+    const pending = this.#withImage(described.settings).then((settings) =>
+      View.start({ room, media, log, ...described, settings }),
+    );
     this.#running.set(key, pending);
     const forget = () => {
       if (this.#running.get(key) !== pending) return;
@@ -116,7 +104,9 @@ export class Views extends Owned implements ViewPort {
 
   /** A room's record has changed, and what runs of its views with it. */
   async #follow(record: RoomRecord): Promise<void> {
-    for (const view of [...this.#live.values()].filter(({ room }) => room.id === record.id)) {
+    const prefix = `${record.id}/`;
+    for (const [key, view] of [...this.#live]) {
+      if (!key.startsWith(prefix) || isSolo(key)) continue;
       const settings = viewsOf(record).find(({ name }) => name === view.name);
       if (!settings || settings.hasVideo === false) {
         await view.close('requested');
@@ -144,7 +134,10 @@ export class Views extends Owned implements ViewPort {
   }
 }
 
-<<<<<<< HEAD
+/** No name of a view begins with a space. */
+const soloMark = '/ ';
+const isSolo = (key: string): boolean => key.includes(soloMark);
+
 /** The picture fills the view; the initials of who shows none are its slate. */
 function soloSettings({ width = 1_280, height = 720, framerateHz = 30 }: ViewRequest): ViewSettings {
   const { video, look } = commonView;
@@ -153,9 +146,9 @@ function soloSettings({ width = 1_280, height = 720, framerateHz = 30 }: ViewReq
     video: { ...video, width, height, framerateHz },
     look: { ...look, hasLabels: false, hasSpeakerBorder: false },
   };
-=======
+}
+
 function assertSeen(settings: ViewSettings): ViewSettings {
   if (settings.hasVideo !== false) return settings;
   throw new GatewayError('unprocessable', `The view "${settings.name}" has sound only.`);
->>>>>>> 166cea1 (Views are part of the room's record: several for each, kept in the store, with what the room takes and gives)
 }

@@ -38,8 +38,8 @@ beforeAll(async () => {
   sfu = await createSfu({ ...config.sfu, workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }] }, { log });
   pool = new MediaPool({ config: { ...config.media, workers: 1, maxLoadPercent: 100 }, log });
   phones = new Phones({ media: pool, rtp: config.rtp, mix: config.mix, log });
-  views = new Views({ media: pool, mixOf: (of) => phones.mixOf(of), log });
   stack = someRooms({ sfu });
+  views = new Views({ ...stack, media: pool, mixOf: (of) => phones.mixOf(of), log });
   target = await PushTarget.start();
 });
 

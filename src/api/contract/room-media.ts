@@ -10,7 +10,7 @@ const list = <T extends z.ZodType>(item: T) =>
     .refine((items) => new Set(items).size === items.length, 'names something twice')
     .readonly();
 
-export const mediaIn = z
+const mediaIn = z
   .strictObject({ audio: list(z.enum(roomAudioCodecs)), video: list(z.enum(roomVideoCodecs)) })
   .meta({ id: 'MediaIn', description: 'Codecs that may be published from now on.' });
 
@@ -26,7 +26,7 @@ const bitrate = z
   .meta({ examples: ['x0.8'] });
 const anything = (what: string) => ({ description: `${what}; absent: any, up to that of the source.` });
 
-export const mediaOut = z
+const mediaOut = z
   .strictObject({
     video: z.strictObject({
       format: list(z.enum(viewCodecs)),
@@ -42,7 +42,7 @@ export const mediaOut = z
   })
   .meta({ id: 'MediaOut', description: 'What views and transcoding may make.' });
 
-export const transcoding = z
+const transcoding = z
   .strictObject({
     video: z.strictObject({
       format: z.boolean().default(true),
