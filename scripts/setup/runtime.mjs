@@ -68,5 +68,6 @@ Install Node.js ${oldestMajor} or newer yourself, or let this machine reach the 
  */
 export function runtimeEnvironment({ node, mediasoupWorker }) {
   const path = [dirname(node), join(projectDir, 'node_modules', '.bin'), process.env.PATH].join(delimiter);
-  return { ...process.env, PATH: path, ...(mediasoupWorker && { MEDIASOUP_WORKER_BIN: mediasoupWorker }) };
+  const compiled = { NODE_COMPILE_CACHE: join(cacheDir(), 'compiled') };
+  return { ...process.env, ...compiled, PATH: path, ...(mediasoupWorker && { MEDIASOUP_WORKER_BIN: mediasoupWorker }) };
 }
