@@ -238,6 +238,13 @@ const sip = z.strictObject({
     .min(1)
     .default(['SHA-256', 'MD5'])
     .describe('How passwords may be shown, the best first; some old phones know MD5 alone and take nothing else.'),
+  registrar: z
+    .strictObject({
+      minExpiresSec: z.int().min(10).max(3_600).default(60).describe('Shorter ones are answered 423 with this.'),
+      maxExpiresSec: z.int().min(60).max(86_400).default(3_600).describe('Longer ones are cut to this.'),
+    })
+    .prefault({})
+    .describe('Phones with an account (/api/sip/accounts) that register here.'),
   headers: z
     .array(z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'is no name of a header'))
     .default([])

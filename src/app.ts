@@ -8,7 +8,7 @@ import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
-import { tapCalls, tapTrunks } from '#api/event-taps.ts';
+import { tapAccounts, tapCalls, tapTrunks } from '#api/event-taps.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
@@ -258,6 +258,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   });
   undo.push(() => sip.close().then(() => phones.close()));
   tapTrunks(sip.lines.events, eventParts.eventLog);
+  tapAccounts(sip.registrar.book.events, eventParts.eventLog);
   watchTrunks(metrics.registry, sip);
 
   const requests = byAddress(perMinute(config.limits.requestsPerMinute, 'requests'));

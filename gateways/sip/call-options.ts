@@ -21,6 +21,8 @@ export interface SipCallOptions {
   readonly to: string;
   /** That it came or went through. */
   readonly trunk?: { readonly id: string; readonly name: string } | undefined;
+  /** Whose phone it is. */
+  readonly account?: { readonly username: string } | undefined;
   /** Of the participant that it becomes. */
   readonly displayName: string;
   readonly user: string;

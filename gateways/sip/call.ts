@@ -72,7 +72,7 @@ export class SipCall extends Owned implements Call {
 
   get info(): CallInfo {
     if (this.#lastInfo) return this.#lastInfo;
-    const { direction, room, from, to, displayName, trunk } = this.#options;
+    const { direction, room, from, to, displayName, trunk, account } = this.#options;
     const media = this.#media;
     const leg = media?.leg;
     return {
@@ -80,6 +80,7 @@ export class SipCall extends Owned implements Call {
       ...{ roomId: room.id, roomName: room.name },
       sipCallId: this.#sipCallId,
       trunk: trunk && { id: trunk.id, name: trunk.name },
+      account: account?.username,
       participantId: this.#participantId,
       startedAtMs: this.#startedAtMs,
       answeredAtMs: this.#answeredAtMs,

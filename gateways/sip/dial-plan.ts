@@ -2,6 +2,8 @@
 import type { DialOptions } from '#core/call.ts';
 import { dialledOf } from '#core/dispatch.ts';
 import { GatewayError } from '#core/errors.ts';
+import type { AccountRecord } from '#core/sip-account.ts';
+import type { SipAccounts } from '#core/sip-accounts.ts';
 import { isNumberIn, type TrunkMedia, type TrunkOutbound } from '#core/trunk.ts';
 import { assertDialable, inviteHeaders } from './dial-request.ts';
 import type { SipCredentials } from './digest.ts';
@@ -18,10 +20,19 @@ export interface DialPlan {
   readonly credentials: SipCredentials | undefined;
   readonly hunt: HuntOptions;
   readonly line: TrunkLine | undefined;
+  readonly account: AccountRecord | undefined;
+  /** In the room, instead of the number. */
+  readonly displayName: string | undefined;
   readonly media: TrunkMedia | undefined;
 }
 
+export interface PhoneBook {
+  readonly accounts: Pick<SipAccounts, 'find'>;
+  readonly phonesOf: (account: string) => readonly { readonly uri: string; readonly path: string | undefined }[];
+}
+
 export interface DialPlanParts {
+  readonly phones: PhoneBook;
   readonly lines: Pick<TrunkLines, 'outbound'>;
   readonly roomName: string;
   /** Headers that calls may bring besides the usual ones. */
@@ -33,13 +44,34 @@ const numberPattern = /^[+\w.!~*'()&=$,#-]{1,128}$/;
 /** @throws GatewayError `invalid_request`, `not_found` (trunk), `unprocessable` (trunk that is disabled) */
 export function planOf(options: DialOptions, parts: DialPlanParts): DialPlan {
   if (options.trunk !== undefined) return planByTrunk(options, parts.lines.outbound(options.trunk), parts);
+  if (/^[\w.+~-]{1,64}$/.test(options.to)) return planToAccount(options, parts);
   assertDialable(options.to);
   if (options.proxy !== undefined) assertDialable(options.proxy, 'proxy');
   return {
     ...{ to: options.to, from: options.from ?? parts.roomName, credentials: options.credentials },
     headers: inviteHeaders(options, parts.roomName, parts.allowedHeaders),
     hunt: { targets: [{ uri: options.to, proxy: options.proxy }] },
-    ...{ line: undefined, media: undefined },
+    ...{ line: undefined, account: undefined, displayName: undefined, media: undefined },
+  };
+}
+
+/** All its phones ring; the first that answers has the call. */
+function planToAccount(options: DialOptions, { phones, roomName, allowedHeaders }: DialPlanParts): DialPlan {
+  const account = phones.accounts.find(options.to);
+  if (!account) {
+    const message =
+      'is no SIP address, and no account has that name; write sip:user@host, or name a trunk for a number.';
+    throw new GatewayError('invalid_request', `"to" ${message}`, { fields: [{ path: 'to', message }] });
+  }
+  const found = phones.phonesOf(account.id);
+  if (found.length === 0) {
+    throw new GatewayError('unprocessable', `No phone of the account "${account.username}" is registered now.`);
+  }
+  return {
+    ...{ to: `sip:${account.username}`, from: options.from ?? roomName, credentials: options.credentials },
+    headers: inviteHeaders(options, roomName, allowedHeaders),
+    hunt: { targets: found.map(({ uri, path }) => ({ uri, proxy: path })), isTogether: true },
+    ...{ line: undefined, account, displayName: account.displayName ?? account.username, media: undefined },
   };
 }
 
@@ -62,7 +94,7 @@ function planByTrunk(options: DialOptions, line: TrunkLine, parts: DialPlanParts
       noAnswerMs: outbound.noAnswerMs ?? defaultNoAnswerMs,
       onResult: (host, failure) => line.noteHost(host, failure),
     },
-    ...{ line, media: trunk.media },
+    ...{ line, account: undefined, displayName: undefined, media: trunk.media },
   };
 }
 

@@ -14,6 +14,8 @@ import type { Gateway, Logger, PhonePort } from '#core/ports.ts';
 import type { RoomPins } from '#core/room-pins.ts';
 import { effectiveSip, type SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { AccountContact } from '#core/sip-account.ts';
+import type { SipAccounts } from '#core/sip-accounts.ts';
 import type { SipDoor } from '#core/sip-door.ts';
 import type { TrunkMedia } from '#core/trunk.ts';
 import type { Trunks } from '#core/trunks.ts';
@@ -28,6 +30,8 @@ import { planOf } from './dial-plan.ts';
 import { DigestServer } from './digest-server.ts';
 import type { InboundCall, InboundRequest } from './inbound-call.ts';
 import type { SipLink } from './link.ts';
+import { PasswordCheck } from './password-check.ts';
+import { Registrar } from './registrar/registrar.ts';
 import type { Certificate } from './server/index.ts';
 import { SipSignalling } from './signalling.ts';
 import { allow, refuse, statusOf, supported } from './status.ts';
@@ -42,6 +46,7 @@ export interface SipGatewayPorts {
   readonly door: SipDoor;
   readonly records: CallRecords;
   readonly trunks: Trunks;
+  readonly accounts: SipAccounts;
   /** Of rooms that say nothing of phones. */
   readonly defaults: SipDefaults;
   readonly config: SipConfig;
@@ -69,6 +74,8 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly defaults: SipDefaults;
   readonly trunks: Trunks;
   readonly lines: TrunkLines;
+  readonly accounts: SipAccounts;
+  readonly registrar: Registrar;
   readonly #callers: CallerCheck;
   readonly #ports: SipGatewayPorts;
   readonly #log: Logger;
@@ -88,9 +95,12 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.#log = ports.log.child({ gateway: 'sip' });
     this.trunks = ports.trunks;
     this.lines = this.own(new TrunkLines({ trunks: ports.trunks, log: this.#log }));
-    const { realm, digestAlgorithms: algorithms, callers } = ports.config;
-    const digest = new DigestServer({ realm, algorithms });
-    this.#callers = new CallerCheck({ trunks: ports.trunks, lines: this.lines, digest, callers });
+    const { trunks, accounts, config } = ports;
+    const { realm, digestAlgorithms: algorithms, callers, registrar } = config;
+    this.accounts = accounts;
+    const passwords = new PasswordCheck(new DigestServer({ realm, algorithms }));
+    this.registrar = this.own(new Registrar({ accounts, passwords, ...registrar, log: this.#log }));
+    this.#callers = new CallerCheck({ trunks, lines: this.lines, accounts, passwords, callers });
   }
 
   /** Takes calls from now on. @throws GatewayError `conflict` (port taken), `invalid_request`, `unauthorized`, `timeout` */
@@ -124,6 +134,10 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     else socket.destroy();
   };
 
+  /** Of an account, those that are registered now, the newest first. */
+  readonly phonesOf = (account: string): readonly (AccountContact & { readonly path: string | undefined })[] =>
+    this.registrar.book.of(account);
+
   callsOf(room: RoomId): readonly SipCall[] {
     const known = [...this.#past, ...this.#live].filter(({ info }) => info.roomId === room);
     return known.sort((a, b) => a.info.startedAtMs - b.info.startedAtMs);
@@ -152,7 +166,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     const { rooms, config, log } = this.#ports;
     const room = await rooms.open(options.room);
     const { name: roomName } = room;
-    const plan = planOf(options, { lines: this.lines, roomName, allowedHeaders: config.headers });
+    const plan = planOf(options, { lines: this.lines, phones: this, roomName, allowedHeaders: config.headers });
     const over = Promise.withResolvers<void>();
     plan.line?.admit('outbound', over.promise);
     const number = dialledOf(plan.to);
@@ -161,12 +175,14 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     try {
       call = this.#begin(
         {
-          ...{ direction: 'outbound', room, to: plan.to, user: number, hasPrompts: sip.hasPrompts },
+          ...{ direction: 'outbound', room, to: plan.to, hasPrompts: sip.hasPrompts },
+          user: plan.account?.username ?? number,
           from: plan.from,
-          displayName: (number === '' ? plan.to : number).slice(0, 128),
+          displayName: (plan.displayName ?? (number === '' ? plan.to : number)).slice(0, 128),
           language: options.language ?? sip.language,
           hasEarlyMedia: options.hasEarlyMedia,
           trunk: plan.line?.trunk,
+          account: plan.account,
         },
         plan.media,
       );
@@ -207,12 +223,14 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     }
   }
 
-  async #admit(inbound: InboundCall, { line, uri }: Identity, caller: Caller): Promise<SipCall> {
+  async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
     const { door, rooms, config } = this.#ports;
     const { source, callId } = inbound;
     const { room: found, pin, language, hasPrompts } = await door.admit(uri, source.address);
     const room = await rooms.open(found.id);
-    const { displayName, user } = caller;
+    const { displayName, user } = account
+      ? { displayName: account.displayName ?? account.username, user: account.username }
+      : caller;
     const guess = (typed: string) => {
       door.assertMayGuess(found.id, source.address);
       return door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
@@ -225,9 +243,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
         attributes: {
           ...attributesOf(inbound, attributeHeaders),
           ...(line && { 'sip.trunk': line.trunk.name }),
+          ...(account && { 'sip.account': account.username }),
         },
         sourceAddress: source.address,
         trunk: line?.trunk,
+        account,
       },
       line?.trunk.media,
     );
@@ -321,6 +341,10 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   #asked(request: InboundRequest): void {
     if (request.method === 'MESSAGE') {
       this.#said(request);
+      return;
+    }
+    if (request.method === 'REGISTER') {
+      this.registrar.take(request);
       return;
     }
     if (request.method !== 'OPTIONS') {

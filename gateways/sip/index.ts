@@ -8,6 +8,7 @@ import type { Logger, PhonePort, StorePort } from '#core/ports.ts';
 import { RoomPins } from '#core/room-pins.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import { SipAccounts } from '#core/sip-accounts.ts';
 import { SipDoor } from '#core/sip-door.ts';
 import { Trunks } from '#core/trunks.ts';
 import { SipGateway } from './gateway.ts';
@@ -38,5 +39,8 @@ export async function createSipGateway(options: SipGatewayOptions): Promise<SipG
   const door = new SipDoor({ rooms, rules, pins, defaults });
   const records = new CallRecords({ store, ...config.records, log });
   const trunks = await Trunks.create({ store, secrets });
-  return new SipGateway({ rooms, phones, bridges, rules, pins, door, records, trunks, defaults, config, log });
+  const accounts = await SipAccounts.create({ store, secrets });
+  return new SipGateway({
+    ...{ rooms, phones, bridges, rules, pins, door, records, trunks, accounts, defaults, config, log },
+  });
 }

@@ -13,6 +13,8 @@ import type { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { RoomPins } from '#core/room-pins.ts';
 import type { SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { AccountContact } from '#core/sip-account.ts';
+import type { SipAccounts } from '#core/sip-accounts.ts';
 import type { SipDoor } from '#core/sip-door.ts';
 import type { PushAddress, PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { StreamingIns } from '#core/streaming-ins.ts';
@@ -60,6 +62,9 @@ export interface ApiSip extends CallsPort {
   readonly defaults: SipDefaults;
   readonly trunks: Trunks;
   /** Undefined while phones are turned off. */
+  readonly accounts: SipAccounts;
+  /** Of an account, those that are registered now. */
+  readonly phonesOf: (account: string) => readonly AccountContact[];
   readonly lines: { statusOf(trunk: string): TrunkStatus | undefined };
 }
 

@@ -14,6 +14,7 @@ export function callView(info: CallInfo): SipCallResource {
     roomName: info.roomName ?? null,
     sipCallId: sipCallId ?? null,
     trunk: info.trunk ?? null,
+    account: info.account ?? null,
     participantId: participantId ?? null,
     startedAt: timeText(startedAtMs),
     answeredAt: orNull(answeredAtMs),

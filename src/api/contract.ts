@@ -17,6 +17,7 @@ export * from './contract/rooms.ts';
 export * from './contract/server.ts';
 export * from './contract/sessions.ts';
 export * from './contract/sip.ts';
+export * from './contract/sip-accounts.ts';
 export * from './contract/sipcalls.ts';
 export * from './contract/stats.ts';
 export * from './contract/stream-keys.ts';

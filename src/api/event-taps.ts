@@ -6,6 +6,7 @@ import type { Job, JobHost } from '#core/job.ts';
 import type { Participant } from '#core/participant.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { AccountEvents, AccountRecord } from '#core/sip-account.ts';
 import type { Publication } from '#core/track.ts';
 import type { TrunkEvents, TrunkRecord, TrunkStatus } from '#core/trunk.ts';
 import { callView } from './call-view.ts';
@@ -96,6 +97,16 @@ export function tapCalls(calls: EventEmitter<CallEvents>, sink: EventSink): void
   calls.on('started', emit('call.started'));
   calls.on('updated', emit('call.updated'));
   calls.on('ended', emit('call.ended'));
+}
+
+/** Accounts whose first phone has come or whose last has gone. */
+export function tapAccounts(book: EventEmitter<AccountEvents>, sink: EventSink): void {
+  const emit =
+    (type: 'account.online' | 'account.offline') =>
+    ({ id, username }: AccountRecord) =>
+      sink.emit(type, { id, username });
+  book.on('online', emit('account.online'));
+  book.on('offline', emit('account.offline'));
 }
 
 /** Carriers and PBXs that come and go. */

@@ -91,6 +91,8 @@ const samples: Record<string, object> = {
   'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },
   'PUT /api/sip/dispatch-rules/{rule}': { pattern: '\\d+', reject: { status: 603, reason: 'No.' } },
   'POST /api/sip/dispatch/simulate': { to: 'sip:demo@host' },
+  'POST /api/sip/accounts': { username: 'new', password: 'p', displayName: 'New' },
+  'PUT /api/sip/accounts/{account}': { username: 'bob', maxContacts: 2 },
   'POST /api/sip/trunks': { name: 'new', outbound: { hosts: ['a.example'], username: 'u', password: 'p' } },
   'PUT /api/sip/trunks/{trunk}': { name: 'pbx', inbound: { addresses: ['192.0.2.0/24'], maxCalls: 3 } },
   'POST /api/stream-keys': { room: 'demo', name: 'OBS' },
@@ -162,8 +164,10 @@ test(
       const { id: rule } = known ?? (await sip.rules.create({ number: '+49', room: 'demo' }));
       const [trunk] = sip.trunks.all;
       const carrier = { name: 'pbx', inbound: { addresses: ['192.0.2.1'] } };
+      const [account] = sip.accounts.all;
       ids = {
         ...ids,
+        account: (account ?? (await sip.accounts.create({ username: 'bob', password: 'p' }))).id,
         trunk: (trunk ?? (await sip.trunks.create(carrier))).id,
         view: 'common',
         sipCall,

@@ -32,6 +32,8 @@ export interface CallInfo {
   readonly sipCallId: string | undefined;
   /** That it came or went through. */
   readonly trunk?: { readonly id: string; readonly name: string } | undefined;
+  /** Username of the account whose phone it is. */
+  readonly account?: string | undefined;
   readonly participantId: ParticipantId | undefined;
   readonly startedAtMs: number;
   readonly answeredAtMs: number | undefined;
@@ -55,7 +57,7 @@ export interface DialOptions {
   readonly room: string;
   /** Id or name of the trunk that it goes through: then `to` may be a plain number. */
   readonly trunk?: string | undefined;
-  /** sip:, sips: or tel: URI. */
+  /** sip:, sips: or tel: URI; or the username of an account, whose phones ring then. */
   readonly to: string;
   /** User part or URI that the called party sees. */
   readonly from?: string | undefined;

@@ -11,7 +11,7 @@ export const eventTypes = [
   ...(['digit.pressed'] as const),
   ...(['job.started', 'job.changed', 'job.ended'] as const),
   ...(['call.started', 'call.updated', 'call.ended'] as const),
-  ...(['trunk.up', 'trunk.down'] as const),
+  ...(['trunk.up', 'trunk.down', 'account.online', 'account.offline'] as const),
   ...(['recording.started', 'recording.updated', 'recording.ended'] as const),
   ...(['node.started', 'node.draining', 'node.overloaded', 'node.recovered'] as const),
   ...(['webhook.tested', 'webhook.failed', 'webhook.disabled'] as const),

@@ -1,14 +1,23 @@
-// Owns: what Prometheus is told of trunks. May import: core.
+// Owns: what Prometheus is told of trunks and of phones that registered. May import: core.
 import { Gauge, type Registry } from 'prom-client';
 import type { TrunkRecord, TrunkStatus } from '#core/trunk.ts';
 
 export interface WatchedTrunks {
   readonly trunks: { readonly all: readonly TrunkRecord[] };
+  readonly registrar: { readonly book: { readonly onlineCount: number } };
   readonly lines: { statusOf(trunk: string): TrunkStatus | undefined };
 }
 
 /** Each scrape asks anew. */
-export function watchTrunks(registry: Registry, { trunks, lines }: WatchedTrunks): void {
+export function watchTrunks(registry: Registry, { trunks, lines, registrar }: WatchedTrunks): void {
+  new Gauge({
+    name: 'switchyard_sip_accounts_online',
+    help: 'Accounts with a phone that is registered now.',
+    registers: [registry],
+    collect() {
+      this.set(registrar.book.onlineCount);
+    },
+  });
   const calls = new Gauge<'trunk' | 'direction'>({
     name: 'switchyard_sip_trunk_calls',
     help: 'Calls that go through a trunk now.',

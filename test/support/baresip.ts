@@ -13,6 +13,8 @@ export interface BaresipOptions {
   /** `srtp-mand` for SDES that must be. */
   readonly mediaEncryption?: string;
   readonly codec?: 'pcmu' | 'opus' | 'G722';
+  /** Registers there: `alice@127.0.0.1:5060;transport=tcp`. It answers calls by itself then. */
+  readonly account?: { readonly address: string; readonly password: string } | undefined;
 }
 
 interface Heard {
@@ -36,7 +38,12 @@ export class Baresip {
     socket.on('error', () => undefined);
   }
 
-  static async start({ toneHz, mediaEncryption, codec = 'pcmu' }: BaresipOptions): Promise<Baresip> {
+  static async start({
+    toneHz,
+    mediaEncryption,
+    codec = 'pcmu',
+    account: registered,
+  }: BaresipOptions): Promise<Baresip> {
     const folder = await mkdtemp(join(tmpdir(), 'baresip-'));
     const [control, sip] = [await freePort(), await freePort()];
     const modules = ['g711', 'g722', 'opus', 'ausine', 'aubridge', 'sndfile', 'srtp'];
@@ -58,7 +65,9 @@ export class Baresip {
     ];
     const encryption = mediaEncryption === undefined ? '' : `;mediaenc=${mediaEncryption}`;
     await writeFile(join(folder, 'config'), `${config.join('\n')}\n`);
-    const account = `"Bare Sip" <sip:bare@127.0.0.1>;regint=0;audio_codecs=${codec}${encryption}`;
+    const login = registered ? `;regint=60;auth_pass=${registered.password};answermode=auto` : ';regint=0';
+    const address = registered?.address ?? 'bare@127.0.0.1';
+    const account = `"Bare Sip" <sip:${address}>${login};audio_codecs=${codec}${encryption}`;
     await writeFile(join(folder, 'accounts'), `${account}\n`);
     await writeFile(join(folder, 'contacts'), '');
     const process = new PeerProcess('baresip', ['-f', folder, '-v'], { cwd: folder });

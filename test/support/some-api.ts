@@ -15,6 +15,7 @@ import type { Logger, SfuPort, StorePort } from '#core/ports.ts';
 import { PushedIngresses } from '#core/pushed-ingresses.ts';
 import { RoomPins } from '#core/room-pins.ts';
 import type { Rooms } from '#core/rooms.ts';
+import { SipAccounts } from '#core/sip-accounts.ts';
 import { SipDoor } from '#core/sip-door.ts';
 import { StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
@@ -163,8 +164,10 @@ async function someSip(calls: FakeCalls, parts: { rooms: Rooms; store: StorePort
   const door = new SipDoor({ rooms, rules, pins, defaults });
   const records = new CallRecords({ store, ...kept, log });
   const trunks = await Trunks.create({ store, secrets });
+  const accounts = await SipAccounts.create({ store, secrets });
+  const phonesOf = () => [];
   const lines = { statusOf: () => undefined };
-  return Object.assign(calls, { pins, rules, door, records, defaults, trunks, lines });
+  return Object.assign(calls, { pins, rules, door, records, defaults, trunks, lines, accounts, phonesOf });
 }
 
 /** Pushed by RTMP at port 1935, pulled by RTSP from anywhere. */

@@ -88,6 +88,13 @@ export class TrunkLine extends Owned {
     return { username: outbound.authUsername ?? outbound.username, password };
   }
 
+  /** Whether it was told this Contact by us, and nobody else: one that the configuration names could be guessed. */
+  isCalledBy(user: string): boolean {
+    const { isEnabled, outbound } = this.trunk;
+    if (!isEnabled || !outbound?.registration || outbound.registration.contactUser !== undefined) return false;
+    return user === this.contactUser;
+  }
+
   /** Where a call to this number is tried, in order; hosts that are down come last. */
   targetsFor(number: string): HostTarget[] {
     const { outbound } = this.trunk;

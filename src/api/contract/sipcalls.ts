@@ -33,6 +33,7 @@ export const sipCallSchema = z
       .object({ id: z.string(), name: z.string() })
       .nullable()
       .meta({ description: 'Trunk that it came or went through.' }),
+    account: z.string().nullable().meta({ description: 'Username of the account whose phone it is.' }),
     participantId: z.string().nullable(),
     startedAt: time,
     answeredAt: time.nullable(),
@@ -74,7 +75,10 @@ export const sipCallInput = z
       .string()
       .min(1)
       .max(512)
-      .meta({ description: 'Whom to call.', examples: ['sip:alice@pbx.example;transport=tcp', 'tel:+4930123'] }),
+      .meta({
+        description: 'Whom to call; a name alone is an account, all of whose phones ring.',
+        examples: ['sip:alice@pbx.example;transport=tcp', 'tel:+4930123', 'alice'],
+      }),
     trunk: z
       .string()
       .min(1)

@@ -14,6 +14,7 @@ import { roomViewRoutes } from './room-views.ts';
 import { roomRoutes } from './rooms.ts';
 import { healthRoutes, serverRoutes } from './server.ts';
 import { sessionRoutes } from './sessions.ts';
+import { sipAccountRoutes } from './sip-accounts.ts';
 import { sipCallRoutes } from './sipcalls.ts';
 import { statsRoutes } from './stats.ts';
 import { streamKeyRoutes } from './stream-keys.ts';
@@ -34,6 +35,7 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   callRoutes,
   dispatchRuleRoutes,
   trunkRoutes,
+  sipAccountRoutes,
   streamKeyRoutes,
   jobRoutes,
   tokenRoutes,

@@ -1,0 +1,44 @@
+// Owns: proof that a request is from who it says: asks for a password, and counts the wrong ones.
+import { GatewayError } from '#core/errors.ts';
+import { GuessGuard } from '#core/guess-guard.ts';
+import { addressGroup } from '#core/net-policy.ts';
+import type { DigestServer } from './digest-server.ts';
+import type { InboundRequest } from './inbound-call.ts';
+
+const minuteMs = 60_000;
+
+export class PasswordCheck {
+  readonly #digest: DigestServer;
+  readonly #guard: GuessGuard;
+
+  constructor(digest: DigestServer) {
+    this.#digest = digest;
+    const limits = { free: 5, firstWaitMs: minuteMs / 2, maxWaitMs: 60 * minuteMs, forgetMs: 24 * 60 * minuteMs };
+    this.#guard = new GuessGuard({ ...limits, what: 'wrong passwords from this address' });
+  }
+
+  /** Who it says it is, without proof. */
+  claimedIn(request: Pick<InboundRequest, 'header'>): string | undefined {
+    return this.#digest.usernameIn(request.header('authorization'));
+  }
+
+  /**
+   * @returns who it is; undefined when it was asked for a password, and comes again
+   * @throws GatewayError `forbidden` (wrong), `rate_limited` (too many wrong ones)
+   */
+  prove(request: InboundRequest, passwordOf: (username: string) => string | undefined): string | undefined {
+    const group = addressGroup(request.source.address);
+    this.#guard.check(group);
+    const verdict = this.#digest.verify(request.header('authorization'), request, passwordOf);
+    if (verdict.kind === 'right') {
+      this.#guard.noteRight(group);
+      return verdict.username;
+    }
+    if (verdict.kind === 'wrong') {
+      this.#guard.noteWrong(group);
+      throw new GatewayError('forbidden', 'The name or the password is wrong.');
+    }
+    request.respond(401, { headers: { 'www-authenticate': this.#digest.challenge(verdict.isStale) } });
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+import { strict as assert } from 'node:assert';
+import { test } from 'vitest';
+import type { AccountRecord } from '#core/sip-account.ts';
+import { type Binding, ContactBook } from './contact-book.ts';
+
+const account: AccountRecord = {
+  ...{ id: 'SA_1', username: 'alice', displayName: undefined, isEnabled: true, maxContacts: 2 },
+  ...{ sealedPassword: 's', createdAtMs: 0 },
+};
+
+function someBook() {
+  const now = { ms: 1_000 };
+  const book = new ContactBook(() => now.ms);
+  const told: string[] = [];
+  book.events.on('online', () => told.push('online'));
+  book.events.on('offline', () => told.push('offline'));
+  const phone = (uri: string, over: Partial<Binding> = {}): Binding => ({
+    ...{ uri, userAgent: '', source: 'udp/192.0.2.1:5060', path: undefined, callId: uri, cseq: 1 },
+    ...{ registeredAtMs: now.ms, expiresAtMs: now.ms + 60_000 },
+    ...over,
+  });
+  return { now, book, told, phone };
+}
+
+test('an account is online from its first phone to the end of its last one, and is told of once', () => {
+  const { now, book, told, phone } = someBook();
+  book.update(account, [phone('sip:a@h1')]);
+  book.update(account, [phone('sip:a@h2', { expiresAtMs: 90_000 })]);
+  assert.deepEqual(
+    book.of(account.id).map(({ uri }) => uri),
+    ['sip:a@h2', 'sip:a@h1'],
+  );
+  now.ms = 61_001;
+  book.sweep();
+  assert.deepEqual([book.of(account.id).length, book.onlineCount, told.join()], [1, 1, 'online']);
+  now.ms = 90_001;
+  book.sweep();
+  assert.deepEqual([book.of(account.id).length, book.onlineCount, told.join()], [0, 0, 'online,offline']);
+});
+
+test('a refresh replaces its phone, whatever its parameters; an older one of the same Call-ID does nothing', () => {
+  const { book, phone } = someBook();
+  book.update(account, [phone('sip:a@h1:5070;transport=tcp', { callId: 'x', cseq: 5 })]);
+  assert.equal(book.update(account, [phone('sip:A@H1:5070;ob', { callId: 'x', cseq: 6 })]), undefined);
+  assert.equal(book.update(account, [phone('sip:a@h1:5070', { callId: 'x', cseq: 6 })]), 'out_of_order');
+  assert.equal(book.of(account.id).length, 1);
+});
+
+test('one phone too many changes nothing; taking one out is always possible', () => {
+  const { book, phone } = someBook();
+  book.update(account, [phone('sip:a@h1'), phone('sip:a@h2')]);
+  assert.equal(book.update(account, [phone('sip:a@h3')]), 'too_many');
+  assert.equal(book.of(account.id).length, 2);
+  assert.equal(book.update(account, [phone('sip:a@h1', { callId: 'y', expiresAtMs: 0 })]), undefined);
+  assert.equal(book.update(account, [phone('sip:a@h3')]), undefined);
+  book.clear(account);
+  assert.deepEqual(book.of(account.id), []);
+});

@@ -1,0 +1,80 @@
+// Owns: which phones of which account are registered, and until when. Pure but for its memory.
+import { EventEmitter } from 'node:events';
+import type { AccountContact, AccountEvents, AccountRecord } from '#core/sip-account.ts';
+
+export interface Binding extends AccountContact {
+  /** Where requests to it go first (RFC 3327). */
+  readonly path: string | undefined;
+  readonly callId: string;
+  readonly cseq: number;
+}
+
+/** What keeps a REGISTER from being done (RFC 3261 §10.3 steps 6 and 7). */
+export type BookRefusal = 'out_of_order' | 'too_many';
+
+/** Memory alone: phones register anew within minutes after a restart. */
+export class ContactBook {
+  readonly events = new EventEmitter<AccountEvents>();
+  readonly #nowMs: () => number;
+  readonly #accounts = new Map<string, { account: AccountRecord; bindings: readonly Binding[] }>();
+
+  constructor(nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Those that hold, the newest first. */
+  of(accountId: string): readonly Binding[] {
+    const nowMs = this.#nowMs();
+    return (this.#accounts.get(accountId)?.bindings ?? []).filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+  }
+
+  get onlineCount(): number {
+    return [...this.#accounts.keys()].filter((id) => this.of(id).length > 0).length;
+  }
+
+  /** All or nothing. @param given those with no time left are taken out */
+  update(account: AccountRecord, given: readonly Binding[]): BookRefusal | undefined {
+    const nowMs = this.#nowMs();
+    const known = this.of(account.id);
+    for (const { uri, callId, cseq } of given) {
+      const before = known.find((one) => sameContact(one.uri, uri));
+      if (before && before.callId === callId && before.cseq >= cseq) return 'out_of_order';
+    }
+    const kept = known.filter(({ uri }) => !given.some((one) => sameContact(one.uri, uri)));
+    const added = given.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+    if (added.length > 0 && added.length + kept.length > account.maxContacts) return 'too_many';
+    this.#set(account, [...added, ...kept]);
+    return undefined;
+  }
+
+  /** Of all phones of the account: `Contact: *`, or it was deleted or disabled. */
+  clear(account: AccountRecord): void {
+    this.#set(account, []);
+  }
+
+  /** Tells of those whose time is over. */
+  sweep(): void {
+    for (const { account, bindings } of this.#accounts.values()) {
+      const left = this.of(account.id);
+      if (left.length < bindings.length) this.#set(account, left);
+    }
+  }
+
+  #set(account: AccountRecord, bindings: readonly Binding[]): void {
+    const wasOnline = (this.#accounts.get(account.id)?.bindings.length ?? 0) > 0;
+    if (bindings.length === 0) this.#accounts.delete(account.id);
+    else this.#accounts.set(account.id, { account, bindings });
+    const isOnline = bindings.length > 0;
+    if (isOnline !== wasOnline) this.events.emit(isOnline ? 'online' : 'offline', account);
+  }
+}
+
+/** As much of RFC 3261 §19.1.4 as tells two phones apart: user and host with port, without parameters. */
+function sameContact(one: string, other: string): boolean {
+  const bare = (uri: string) =>
+    uri
+      .replace(/^sips?:/i, '')
+      .replace(/[;?].*$/s, '')
+      .toLowerCase();
+  return bare(one) === bare(other);
+}
