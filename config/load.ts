@@ -147,6 +147,8 @@ function assertKnownEnvironment(
   const known = new Set([
     'SWITCHYARD_CONFIG',
     'SWITCHYARD_PORT_BASE',
+    // Of the command line, where it is a gateway to talk to.
+    'SWITCHYARD_URL',
     // The set-up's own, which ours inherits.
     'SWITCHYARD_CACHE',
     'SWITCHYARD_SYSTEM_PACKAGES',

@@ -43,6 +43,8 @@ const table: PartTable = {
   'src/webhooks': { mayImport: [core, 'src/wire/'], packages: ['node:*'] },
   'src/store': { mayImport: [core, config], packages: ['zod', 'node:*'] },
   'src/client': { mayImport: [], packages: [] },
+  // Speaks the API like any program, but keys also without it, when nobody has one any more.
+  'src/cli': { mayImport: [core, 'src/client/', 'src/store/', 'src/api/api-keys.ts'], packages: ['node:*'] },
   'src/telemetry': { mayImport: [core, config], packages: ['pino', 'pino-pretty', 'prom-client', 'node:*'] },
   'src/api': {
     mayImport: [core, config],
