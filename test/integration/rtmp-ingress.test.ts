@@ -1,6 +1,7 @@
 // OBS in the room: encoders that push RTMP with a stream key, to what a browser sees and hears, and what happens when
 // they are lost.
 import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { JobList, NewStreamKeyResource, ParticipantResource, StreamKeyResource } from '#api/contract.ts';
@@ -110,6 +111,30 @@ test.each([
   },
   120_000,
 );
+
+test.each([
+  ['HEVC and AAC', 'libx265', 'aac', { from: 'h265', action: 'transcode', to: 'h264' }, { from: 'aac' }],
+  [
+    'AV1 and Opus',
+    'libsvtav1',
+    'libopus',
+    { from: 'av1', action: 'transcode', to: 'h264' },
+    { from: 'opus', action: 'forward' },
+  ],
+])('enhanced RTMP of FFmpeg 8.1 with %s: seen and heard', async (_title, videoCodec, audioCodec, video, audio) => {
+  const key = await makeKey();
+  const script = fileURLToPath(new URL('../support/enhanced-encoder.ts', import.meta.url));
+  const encoder = new PeerProcess(process.execPath, [script, key.url, videoCodec, audioCodec]);
+  encoders.push(encoder);
+  const job = await liveJob();
+  expect(job.verdicts.find(({ kind }) => kind === 'video')).toMatchObject(video);
+  expect(job.verdicts.find(({ kind }) => kind === 'audio')).toMatchObject({ ...audio, to: 'opus' });
+  const handle = await watch();
+  await page.call('sees', { handle, color: 'green' });
+  await page.call('hears', { handle, hz: 440 });
+  await page.call('keepsPlaying', { handle, frameCount: 30 });
+  await page.call('leave', { handle });
+});
 
 test('a wrong key is refused with the reason, and leaves no trace in the room', async () => {
   const { serverUrl } = await makeKey();

@@ -8,14 +8,14 @@ const bits = Array.from(
   { length: 8 },
   (_, bit) => `drawbox=x=${80 * bit + 4}:y=4:w=72:h=52:c=white:t=fill:enable='mod(floor(n/${2 ** bit}),2)'`,
 );
-const picture = [
+export const picture = [
   'color=black:size=640x360:rate=30',
   'drawbox=x=0:y=180:w=640:h=180:c=0x1eb41e:t=fill',
   ...bits,
   "drawbox=x=0:y=70:w=640:h=100:c=white:t=fill:enable='lt(mod(n,30),3)'",
 ].join(',');
 /** 440 Hz throughout, and a loud 1 kHz with each flash. */
-const sound = "aevalsrc='0.1*sin(2*PI*440*t)+0.6*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':sample_rate=44100";
+export const sound = "aevalsrc='0.1*sin(2*PI*440*t)+0.6*sin(2*PI*1000*t)*lt(mod(t,1),0.1)':sample_rate=44100";
 
 /** ffmpeg arguments for both, in real time. */
 export const testInputs: readonly string[] = [
