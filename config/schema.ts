@@ -413,6 +413,32 @@ const webhooks = z.strictObject({
   maxCount: z.int().positive().default(100).describe('Webhooks.'),
 });
 
+const hls = z.strictObject({
+  isEnabled: z.boolean().default(true).describe('Turns /hls, /dash and /fmp4 off.'),
+  partMs: z.int().min(100).max(1_000).default(300).describe('Low-latency HLS: parts are no longer than this.'),
+  segmentMs: z
+    .int()
+    .min(1_000)
+    .max(10_000)
+    .default(2_000)
+    .describe('Segments are so long, or to the next key frame; views get one so often.'),
+  windowMs: z.int().min(6_000).max(600_000).default(30_000).describe('Players may be so far behind.'),
+  lingerMs: milliseconds.default(20_000).describe('A broadcast ends so long after the last who watched it.'),
+  startTimeoutMs: milliseconds.default(15_000).describe('The first viewer waits so long for something to see.'),
+  maxBroadcasts: z.int().positive().default(50).describe('Rooms and streams that go out this way at a time.'),
+  maxViewers: z.int().positive().default(2_000).describe('Players of HLS and DASH at a time.'),
+  maxBytesPerBroadcast: z
+    .int()
+    .positive()
+    .default(64_000_000)
+    .describe('Memory for its window; the oldest goes first.'),
+  maxBytesPerViewer: z
+    .int()
+    .positive()
+    .default(2_000_000)
+    .describe('fMP4: a viewer who lets more wait is taken to the next key frame.'),
+});
+
 const shutdown = z.strictObject({
   drainTimeoutMs: milliseconds.default(10_000).describe('SIGTERM: ends what is left after this. SIGINT ends at once.'),
 });
@@ -434,6 +460,7 @@ export const configSchema = z.strictObject({
   rtmp: rtmp.prefault({}).describe('RTMP server.'),
   rtsp: rtsp.prefault({}).describe('RTSP server.'),
   srt: srt.prefault({}).describe('SRT listener.'),
+  hls: hls.prefault({}).describe('Rooms watched without WebRTC: HLS, DASH, fMP4 over HTTP and WebSocket.'),
   rtp: rtp.prefault({}).describe('Plain RTP: calls and RTSP by UDP.'),
   sip: sip.prefault({}).describe('Phones: SIP signalling.'),
   mix: mix.prefault({}).describe('What phones hear.'),
@@ -453,4 +480,5 @@ export type MixConfig = Config['mix'];
 export type LimitsConfig = Config['limits'];
 export type AuthConfig = Config['auth'];
 export type SipConfig = Config['sip'];
+export type HlsConfig = Config['hls'];
 export type LogConfig = Config['log'];

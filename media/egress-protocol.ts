@@ -22,7 +22,14 @@ const pushSink = z.object({
   audioCodec: z.enum(['aac', 'opus']),
 });
 
-const sink = z.discriminatedUnion('type', [pushSink]);
+const liveSink = z.object({
+  type: z.literal('live'),
+  feed: z.int().positive().max(0xffffffff),
+  keyFrameIntervalMs: z.number().min(500),
+  needsVideo: z.boolean(),
+});
+
+const sink = z.discriminatedUnion('type', [pushSink, liveSink]);
 
 export const egressJobSpec = z.object({
   kind: z.literal('egress'),

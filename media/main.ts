@@ -2,6 +2,7 @@
 import { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { findDecoder } from './av/library.ts';
+import { LiveOutlet } from './live-pipe.ts';
 import { MediaPipeReader, mediaPipeFd } from './media-pipe.ts';
 import {
   type FromWorkerMessage,
@@ -24,7 +25,9 @@ function send(message: FromWorkerMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-const host = new WorkerHost({ send, openers: sourceOpeners, pushOpeners });
+// Units of sources in the control process come this way, and fragments for its viewers go back.
+const mediaSocket = new Socket({ fd: mediaPipeFd, readable: true, writable: true });
+const host = new WorkerHost({ send, openers: sourceOpeners, pushOpeners, live: new LiveOutlet(mediaSocket) });
 
 // One after the other: a job must not be started before the port it asks for is bound.
 let queue: Promise<void> = Promise.resolve();
@@ -39,9 +42,9 @@ process.on('message', (raw) => {
   enqueue(parsed.data);
 });
 
-// Units of sources that are in the control process. Their job has been started by then: it asked for them.
+// Of sources whose job has been started by then: it asked for them.
 const mediaPipe = new MediaPipeReader();
-new Socket({ fd: mediaPipeFd, readable: true, writable: false })
+mediaSocket
   .on('data', (piece: Buffer) => {
     try {
       mediaPipe.push(piece, (message) => host.receiveMedia(message));

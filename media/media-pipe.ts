@@ -1,8 +1,9 @@
 // Owns: how units of a source in the control process travel to a media worker: over a pipe of their own, in frames of bytes.
 // Media does not queue behind commands there, and no validator looks at each unit. It is not cheaper where units come one by
-// one: waking both processes costs 200-300 us a unit on either way. Shared by both ends. May import: protocol.ts, core types.
+// one: waking both processes costs 200-300 us a unit on either way. Shared by both ends. May import: its neighbours, core types.
 import { deserialize, serialize } from 'node:v8';
 import type { SourceUnit } from '#core/media-source.ts';
+import { FrameReader } from './frame-reader.ts';
 import { type MessageOf, type ToWorkerMessage, toWorkerMessage } from './protocol.ts';
 
 /** File descriptor of the pipe in the worker. */
@@ -20,8 +21,6 @@ const unitFlags = { isKey: 1, isReplay: 2 } as const;
 const unitKinds = ['access_unit', 'rtp', 'rtcp'] as const;
 const lengthBytes = 4;
 const timesBytes = 4 + 8 + 8;
-/** Larger than the largest unit that any source hands over. */
-const maxFrameBytes = 64 * 1024 * 1024;
 
 /** @returns pieces to be written one after another; the last may be the unit's own data, which is not copied */
 export function encodeMediaMessage(message: MediaMessage): readonly Uint8Array[] {
@@ -52,37 +51,12 @@ function encodeUnit({ jobId, unit, isReplay }: MessageOf<MediaMessage, 'deliverU
   return [head, unit.data];
 }
 
-/** Puts frames together again out of the pieces that the pipe brings. */
 export class MediaPipeReader {
-  #pieces: Buffer[] = [];
-  #length = 0;
-  /** Of the frame that has begun, with its length; undefined while that has not come. */
-  #wanted: number | undefined;
+  readonly #frames = new FrameReader();
 
   /** @throws Error for what the other end never sends */
   push(piece: Buffer, onMessage: (message: MediaMessage) => void): void {
-    this.#pieces.push(piece);
-    this.#length += piece.length;
-    while (this.#length >= (this.#wanted ?? lengthBytes)) {
-      const bytes = this.#whole();
-      if (this.#wanted === undefined) {
-        const length = bytes.readUInt32BE(0);
-        if (length === 0 || length > maxFrameBytes) throw new Error(`a media frame of ${length} bytes`);
-        this.#wanted = lengthBytes + length;
-        continue;
-      }
-      const frame = bytes.subarray(lengthBytes, this.#wanted);
-      this.#pieces = [bytes.subarray(this.#wanted)];
-      this.#length -= this.#wanted;
-      this.#wanted = undefined;
-      onMessage(decodeFrame(frame));
-    }
-  }
-
-  /** Copied together once for each frame, not once for each piece. */
-  #whole(): Buffer {
-    if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces, this.#length)];
-    return this.#pieces[0] ?? Buffer.alloc(0);
+    this.#frames.push(piece, (frame) => onMessage(decodeFrame(frame)));
   }
 }
 

@@ -4,6 +4,7 @@ import type { IngressJobSpec, JobSpec } from '#core/job.ts';
 import type { MediaSource, SourceEnd } from '#core/media-source.ts';
 import type { PushOpener } from './egress/push-connection.ts';
 import { JobContext, type Pipeline } from './job-context.ts';
+import type { LiveOutlet } from './live-pipe.ts';
 import type { MediaMessage } from './media-pipe.ts';
 import { MixPipeline } from './mixer/mix-pipeline.ts';
 import { ViewPipeline } from './mixer/view-pipeline.ts';
@@ -28,6 +29,7 @@ export interface WorkerHostOptions {
   readonly openers: Readonly<Record<string, SourceOpener>>;
   /** Of pushes, by protocol. */
   readonly pushOpeners: Readonly<Record<string, PushOpener>>;
+  readonly live: LiveOutlet;
 }
 
 export class WorkerHost {
@@ -106,7 +108,8 @@ export class WorkerHost {
   #makePipeline(context: JobContext, spec: JobSpec, job: () => RunningJob): Pipeline {
     if (spec.kind === 'mix') return new MixPipeline({ context, spec });
     if (spec.kind === 'view') return new ViewPipeline({ context, spec });
-    if (spec.kind === 'egress') return new EgressPipeline({ context, tools: { openers: this.#options.pushOpeners } });
+    const { pushOpeners, live } = this.#options;
+    if (spec.kind === 'egress') return new EgressPipeline({ context, tools: { openers: pushOpeners, live } });
     return new IngressPipeline({
       context,
       spec,

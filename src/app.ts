@@ -24,12 +24,14 @@ import { Rooms } from '#core/rooms.ts';
 import { type PushAddress, type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
+import { createHlsGateway, type HlsGateway } from '#gateways/hls/index.ts';
 import { filePuller, httpPuller } from '#gateways/http/index.ts';
 import { createRtmpGateway, defaultRtmpConfig, rtmpPuller } from '#gateways/rtmp/index.ts';
 import { createRtspGateway, defaultRtspConfig, rtspPuller } from '#gateways/rtsp/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress } from '#gateways/srt/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
+import { LiveFeeds } from '#jobs/live-feeds.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { Views } from '#jobs/views.ts';
@@ -37,6 +39,7 @@ import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openStore } from '#store/open-store.ts';
 import { Health } from '#telemetry/health.ts';
+import { watchLive } from '#telemetry/live-metrics.ts';
 import { Metrics } from '#telemetry/metrics.ts';
 import { watchTrunks } from '#telemetry/trunk-metrics.ts';
 import { watchViews } from '#telemetry/view-metrics.ts';
@@ -62,6 +65,7 @@ interface Parts {
   readonly phones: Phones;
   readonly views: Views;
   readonly sip: SipGateway;
+  readonly hls: HlsGateway;
   readonly servers: Servers;
 }
 
@@ -153,7 +157,7 @@ export class App extends Owned {
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, sip, eventParts } = this.#parts;
+    const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, hls, sip, eventParts } = this.#parts;
     eventParts.eventLog.emit('node.draining', { timeoutMs });
     health.drain();
     rooms.drain();
@@ -163,6 +167,7 @@ export class App extends Owned {
     sip.drain();
     phones.drain();
     views.drain();
+    hls.drain();
     signalling.drain(timeoutMs);
     const endsAtMs = performance.now() + timeoutMs;
     // A camera never leaves by itself, nor does the mixer: only people are waited for.
@@ -175,12 +180,14 @@ export class App extends Owned {
 
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
-    const { signalling, webrtc, sip, phones, views, ingest, pushGateways, rooms, servers } = this.#parts;
+    const { signalling, webrtc, sip, phones, views, hls, ingest, pushGateways, rooms, servers } = this.#parts;
     const { media, sfu, store, eventParts } = this.#parts;
     await Promise.all([
       signalling.close(reason),
       webrtc.close(reason),
-      Promise.all([sip.close(reason), views.close(reason)]).then(() => phones.close(reason)),
+      Promise.all([sip.close(reason), hls.close(reason).then(() => views.close(reason))]).then(() =>
+        phones.close(reason),
+      ),
       ingest.streamingIns.close(reason),
       ingest.pushes.close(reason),
     ]);
@@ -249,6 +256,11 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   });
   undo.push(() => signalling.close());
 
+  const feeds = new LiveFeeds({ media, views, keyFrameIntervalMs: config.hls.segmentMs, log });
+  const hls = createHlsGateway({ rooms, auth, feeds, limiter: joins, log, addressOf }, config.hls);
+  undo.push(() => hls.close().then(() => feeds.close()));
+  watchLive(metrics.registry, hls);
+
   const { language } = config.mix;
   const sip = await createSipGateway({
     ...{ rooms, phones, bridges: sfu, store, secrets },
@@ -278,6 +290,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     limiter: requests,
   });
   api.route('/', webrtc.app);
+  if (config.hls.isEnabled) api.route('/', hls.app);
   const servers = await createServers({
     config,
     fetch: api.fetch,
@@ -285,6 +298,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     upgrades: {
       ...{ '/ws': signalling.handleUpgrade, '/api/events': eventSockets.handleUpgrade },
       ...(config.sip.isEnabled && { '/sip': sip.handleUpgrade }),
+      ...(config.hls.isEnabled && { '/fmp4/': hls.handleUpgrade }),
     },
     log,
   });
@@ -297,7 +311,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   eventParts.eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, pushGateways },
-    ...{ health, signalling, webrtc, phones, views, sip, servers },
+    ...{ health, signalling, webrtc, phones, views, hls, sip, servers },
   };
 }
 

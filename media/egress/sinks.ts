@@ -1,7 +1,9 @@
 // Owns: the table of what can take the media of an egress. Another kind of sink is another line here.
 // May import: core's words, its neighbours.
 import type { EgressSinkSpec } from '#core/egress-messages.ts';
+import type { LiveOutlet } from '../live-pipe.ts';
 import type { EgressSound } from './audio-line.ts';
+import { LiveSink } from './live-sink.ts';
 import type { PushOpener } from './push-connection.ts';
 import { noOpener, PushSink } from './push-sink.ts';
 import type { EgressCodec, EgressSink } from './sink.ts';
@@ -9,6 +11,8 @@ import type { EgressCodec, EgressSink } from './sink.ts';
 export interface SinkTools {
   /** By protocol. */
   readonly openers: Readonly<Record<string, PushOpener>>;
+  /** To the control process. */
+  readonly live: LiveOutlet;
 }
 
 export interface MadeSink {
@@ -28,6 +32,10 @@ const sinkMakers: SinkMakers = {
   push: ({ protocol, options, audioCodec }, { openers }) => ({
     sink: new PushSink({ open: openers[protocol] ?? noOpener, options }),
     takes: { video: ['h264', 'h265', 'vp8', 'vp9', 'av1'], audio: [audioCodec] },
+  }),
+  live: (spec, { live }) => ({
+    sink: new LiveSink({ ...spec, outlet: live }),
+    takes: { video: ['h264', 'h265', 'vp9', 'av1'], audio: ['aac'] },
   }),
 };
 

@@ -5,7 +5,7 @@ import type { Logger } from '#core/ports.ts';
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
-/** Path without query to who takes it: `/ws`. */
+/** Path without query to who takes it: `/ws`; one that ends with a slash takes what begins with it. */
 export type UpgradeMap = Readonly<Record<string, UpgradeHandler>>;
 
 /** An upgrade that is refused has had its answer by then, or never reads it. */
@@ -21,7 +21,8 @@ export function routeUpgrade(
   // A peer that vanishes now must not become an exception before a handler listens.
   socket.on('error', () => socket.destroy());
   const path = request.url?.split('?', 1)[0] ?? '';
-  const handler = Object.hasOwn(map, path) ? map[path] : undefined;
+  const below = Object.keys(map).find((key) => key.endsWith('/') && path.startsWith(key));
+  const handler = map[Object.hasOwn(map, path) ? path : (below ?? '')];
   if (!handler) {
     refuseUpgrade(socket, 404, 'Not Found');
     return;

@@ -25,8 +25,19 @@ export interface PushSinkSpec {
   readonly audioCodec: 'aac' | 'opus';
 }
 
+/** Fragments of an MP4 file, handed to this process over the worker's pipe. */
+export interface LiveSinkSpec {
+  readonly type: 'live';
+  /** What they are sent under; unique in this process. */
+  readonly feed: number;
+  /** Players can begin at a key picture: one is asked for so often if none comes. */
+  readonly keyFrameIntervalMs: number;
+  /** There are always pictures, sooner or later: sound alone is not worth beginning with. */
+  readonly needsVideo: boolean;
+}
+
 /** What takes the media of an egress; another kind is another member here, in egress-protocol.ts and in the table of sinks. */
-export type EgressSinkSpec = PushSinkSpec;
+export type EgressSinkSpec = PushSinkSpec | LiveSinkSpec;
 
 export type EgressCommand =
   /** The whole, so that saying it again does no harm; a kind that is absent does not go out. */

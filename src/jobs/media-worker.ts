@@ -2,11 +2,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { getCompileCacheDir } from 'node:module';
-import type { Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
+import { type LiveMessage, LivePipeReader } from '#media/live-pipe.ts';
 import { encodeMediaMessage, type MediaMessage, mediaPipeFd } from '#media/media-pipe.ts';
 import {
   type FromWorkerMessage,
@@ -31,6 +32,8 @@ export type Heartbeat = MessageOf<FromWorkerMessage, 'heartbeat'>;
 
 export type MediaWorkerEvents = {
   message: [message: FromWorkerMessage];
+  /** Media for viewers. */
+  live: [message: LiveMessage];
   /** It is gone; jobs that it had are nowhere now. */
   died: [cause: string];
 };
@@ -53,7 +56,8 @@ export class MediaWorker extends Owned {
   readonly #log: Logger;
   readonly #logLevel: MediaWorkerOptions['logLevel'];
   readonly #child: ChildProcess;
-  readonly #mediaPipe: Writable;
+  readonly #mediaPipe: Duplex;
+  readonly #livePipe = new LivePipeReader();
   readonly #hello = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
   #ready = Promise.withResolvers<void>();
@@ -80,9 +84,10 @@ export class MediaWorker extends Owned {
         NODE_COMPILE_CACHE: getCompileCacheDir(),
       },
     });
-    this.#mediaPipe = this.#child.stdio[mediaPipeFd] as Writable;
+    this.#mediaPipe = this.#child.stdio[mediaPipeFd] as Duplex;
     // Its death is told by its exit.
     this.#mediaPipe.on('error', () => undefined);
+    this.#mediaPipe.on('data', (piece: Buffer) => this.#receiveLive(piece));
     this.#log = options.log.child({ mediaWorker: this.#child.pid });
     this.#watchdog = setTimeout(() => this.#die('did not start in time'), startTimeoutMs);
     // Nobody may be waiting when it dies early.
@@ -175,6 +180,16 @@ export class MediaWorker extends Owned {
   readonly #killNow = () => {
     this.#child.kill('SIGKILL');
   };
+
+  #receiveLive(piece: Buffer): void {
+    if (this.#hasDied) return;
+    try {
+      this.#livePipe.push(piece, (message) => this.events.emit('live', message));
+    } catch (error) {
+      this.#log.error({ err: error }, 'media worker sent what cannot be read');
+      this.#die('speaks another protocol');
+    }
+  }
 
   #receive(raw: unknown): void {
     const parsed = fromWorkerMessage.safeParse(raw);

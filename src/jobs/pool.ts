@@ -7,6 +7,7 @@ import type { JobId } from '#core/ids.ts';
 import { Job, type JobHost } from '#core/job.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger, MediaPort, MediaWorkerInfo, StartJobOptions } from '#core/ports.ts';
+import type { LiveMessage } from '#media/live-pipe.ts';
 import type { FromWorkerMessage } from '#media/protocol.ts';
 import { JobRun } from './job-run.ts';
 import { MediaWorker } from './media-worker.ts';
@@ -23,6 +24,8 @@ export interface MediaPoolOptions {
 
 export class MediaPool extends Owned implements MediaPort {
   readonly events = new EventEmitter<{ jobStarted: [job: Job, host: JobHost] }>();
+  /** Media that workers make for viewers. */
+  readonly live = new EventEmitter<{ message: [message: LiveMessage] }>();
   readonly #options: MediaPoolOptions;
   readonly #log: Logger;
   readonly #limits: PlacementLimits;
@@ -130,6 +133,7 @@ export class MediaPool extends Owned implements MediaPort {
         id: ++this.#lastId,
         log: this.#log,
         takeWorker: () => this.#takeWorker(),
+        onLive: (message) => this.live.emit('message', message),
         onMessage: (from, message) => this.#receive(from, message),
       }),
     );

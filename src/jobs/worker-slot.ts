@@ -3,6 +3,7 @@
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger, SfuRoom } from '#core/ports.ts';
+import type { LiveMessage } from '#media/live-pipe.ts';
 import type { FromWorkerMessage } from '#media/protocol.ts';
 import type { JobRun } from './job-run.ts';
 import type { MediaWorker } from './media-worker.ts';
@@ -23,6 +24,7 @@ export interface WorkerSlotOptions {
   readonly log: Logger;
   /** A worker that says hello soon; the warm spare where there is one. */
   readonly takeWorker: () => MediaWorker;
+  readonly onLive: (message: LiveMessage) => void;
   readonly onMessage: (slot: WorkerSlot, message: FromWorkerMessage) => void;
 }
 
@@ -135,6 +137,7 @@ export class WorkerSlot extends Owned {
 
   #adopt(worker: MediaWorker): MediaWorker {
     worker.events.on('message', (message) => this.#options.onMessage(this, message));
+    worker.events.on('live', (message) => this.#options.onLive(message));
     worker.events.on('died', (cause) => {
       if (worker === this.#worker && !this.isClosed) this.#revive(cause);
     });

@@ -24,7 +24,10 @@ const forMedia = [
     'mix-messages.ts',
     'view-layout.ts',
     'view-messages.ts',
+    'live-media.ts',
   ].map((file) => `${core}${file}`),
+  // Media leaves a worker as fragments of MP4 files, which are written without native code.
+  'src/wire/fmp4/',
   'src/telemetry/',
 ];
 
@@ -62,7 +65,10 @@ const table: PartTable = {
   },
   'src/signalling': { mayImport: [core, config], packages: ['zod', 'ws', 'node:*'] },
   // The pipe of media too: both ends have to write and read the same bytes.
-  'src/jobs': { mayImport: [core, config, 'media/protocol.ts', 'media/media-pipe.ts'], packages: ['zod', 'node:*'] },
+  'src/jobs': {
+    mayImport: [core, config, 'media/protocol.ts', 'media/media-pipe.ts', 'media/live-pipe.ts'],
+    packages: ['zod', 'node:*'],
+  },
   // sdp-transform is shared by the gateways that speak SDP; each protocol's own library has its own line.
   'gateways/*': {
     mayImport: [core, config, 'src/wire/'],

@@ -9,6 +9,7 @@ import { InviteDialog } from './invite-dialog.tsx';
 import { ParticipantTable } from './participant-table.tsx';
 import { Phones } from './phones.tsx';
 import { usePolled } from './polled.ts';
+import { Preview } from './preview.tsx';
 import { RoomDialog } from './room-dialog.tsx';
 import { Loaded } from './states.tsx';
 import { StreamKeys } from './stream-keys.tsx';
@@ -57,6 +58,7 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
               </div>
             </header>
             <Totals view={view} />
+            <Preview app={app} room={view.room} />
             <ParticipantTable app={app} view={view} onChanged={refresh} />
             <StreamTable app={app} view={view} onChanged={refresh} />
             <Phones app={app} room={view.room} />

@@ -20,6 +20,7 @@ export function Banners({ meeting }: { meeting: Meeting }) {
         <p class="banner error" data-testid="media-failed">
           <Icon name="warning" size={18} />
           Sound and pictures do not get through. A firewall may be in the way.
+          {meeting.hasFallback.value && ' You see and hear the room with a delay, and are not seen or heard.'}
           <button type="button" class="button small" onClick={() => meeting.connection?.retryNow()}>
             Try again
           </button>

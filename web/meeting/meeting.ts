@@ -4,6 +4,7 @@ import {
   ClientError,
   canShareScreen,
   type EndInfo,
+  Fmp4Player,
   type LocalPublication,
   openScreen,
   RoomConnection,
@@ -31,6 +32,8 @@ export class Meeting {
   readonly canShareScreen = canShareScreen();
   /** `?mode=mcu`: one picture of the whole room instead of one of each. */
   readonly isComposed = new URLSearchParams(location.search).get('mode') === 'mcu';
+  /** `?mode=fmp4`: watches without WebRTC and sends nothing. */
+  readonly isWatching = new URLSearchParams(location.search).get('mode') === 'fmp4';
   readonly invitation = signal<Invitation | undefined>(undefined);
   readonly name = signal('');
   readonly state = signal<RoomState>(initialState);
@@ -50,6 +53,11 @@ export class Meeting {
   readonly needsGesture = signal(false);
   readonly end = signal<EndInfo | undefined>(undefined);
   readonly self = computed(() => this.state.value.participants.get(this.state.value.selfId ?? ''));
+  /** The last way to see the room: WebRTC does not get through, or nobody wants it. */
+  readonly hasFallback = computed(() => {
+    const { phase, mediaState } = this.state.value;
+    return phase === 'joined' && Fmp4Player.isSupported && (this.isWatching || mediaState === 'failed');
+  });
   readonly isModerator = computed(() => this.self.value?.permissions.moderate ?? false);
   readonly screen = computed((): Screen => {
     if (this.end.value) return 'ended';
@@ -224,7 +232,7 @@ export class Meeting {
   async #bring(kind: InputKind): Promise<void> {
     const connection = this.#connection;
     const { isOn, track, isBusy } = this.studio[kind].value;
-    if (!connection || isBusy || connection.state.value.phase === 'ended') return;
+    if (!connection || isBusy || this.isWatching || connection.state.value.phase === 'ended') return;
     const publication = this.#inputs[kind];
     if (!publication || publication.isEnded) {
       if (track && (isOn || kind === 'microphone')) {

@@ -5,6 +5,7 @@ import { Banners } from './banners.tsx';
 import { ChatPanel } from './chat-panel.tsx';
 import { ControlBar } from './control-bar.tsx';
 import { keys } from './keyboard.ts';
+import { LiveStage } from './live-stage.tsx';
 import type { Meeting } from './meeting.ts';
 import { PeoplePanel } from './people-panel.tsx';
 import { Stage } from './stage.tsx';
@@ -19,15 +20,20 @@ export function RoomPage({ meeting }: { meeting: Meeting }) {
       <TopBar meeting={meeting} />
       <Banners meeting={meeting} />
       <div class={`room-body${panel === 'none' ? '' : ' with-panel'}`}>
-        {meeting.isComposed ? <ViewStage meeting={meeting} /> : <Stage meeting={meeting} />}
+        <CurrentStage meeting={meeting} />
         {panel === 'chat' && <ChatPanel meeting={meeting} />}
         {panel === 'people' && <PeoplePanel meeting={meeting} />}
       </div>
       <ControlBar meeting={meeting} />
-      <AudioSink meeting={meeting} />
+      {!meeting.hasFallback.value && <AudioSink meeting={meeting} />}
       {meeting.isHelpOpen.value && <Help meeting={meeting} />}
     </main>
   );
+}
+
+function CurrentStage({ meeting }: { meeting: Meeting }) {
+  if (meeting.hasFallback.value) return <LiveStage meeting={meeting} />;
+  return meeting.isComposed ? <ViewStage meeting={meeting} /> : <Stage meeting={meeting} />;
 }
 
 function Help({ meeting }: { meeting: Meeting }) {

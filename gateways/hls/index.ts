@@ -1,0 +1,146 @@
+// Owns: the door of live viewing without WebRTC: HLS, DASH, fMP4 over HTTP and WebSocket. May import: core, config and its
+// siblings here.
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Context, Hono } from 'hono';
+import type { HlsConfig } from '#config/schema.ts';
+import { GatewayError } from '#core/errors.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { LiveFeedPort } from '#core/live-feed.ts';
+import type { AuthPort, Gateway, Logger, RateLimiter } from '#core/ports.ts';
+import type { Rooms } from '#core/rooms.ts';
+import { Admission } from './admission.ts';
+import type { Broadcast } from './broadcast.ts';
+import { Broadcasts } from './broadcasts.ts';
+import { FragmentSockets } from './fragment-socket.ts';
+import { fragmentStream } from './fragment-stream.ts';
+import type { FragmentViewer } from './fragment-viewer.ts';
+import { createLiveApp, nameFrom } from './server.ts';
+
+export interface HlsGatewayPorts {
+  readonly rooms: Rooms;
+  readonly auth: AuthPort;
+  readonly feeds: LiveFeedPort;
+  /** Counts those who begin to watch by fMP4, by address. */
+  readonly limiter: RateLimiter;
+  readonly log: Logger;
+  /** Client address, proxies taken into account. */
+  readonly addressOf: (request: IncomingMessage) => string;
+}
+
+export class HlsGateway extends Owned implements Gateway {
+  readonly name = 'hls';
+  /** Serves `/hls/…`, `/dash/…` and `/fmp4/…`; needs the bindings of @hono/node-server. */
+  readonly app: Hono;
+  readonly #ports: HlsGatewayPorts;
+  readonly #config: HlsConfig;
+  readonly #admission: Admission;
+  readonly #broadcasts: Broadcasts;
+  readonly #sockets: FragmentSockets;
+  readonly #streams = new Set<FragmentViewer>();
+  #isDraining = false;
+
+  constructor(ports: HlsGatewayPorts, config: HlsConfig) {
+    super();
+    this.#ports = ports;
+    this.#config = config;
+    const { rooms, auth, feeds, log } = ports;
+    const { partMs, segmentMs, windowMs, maxBytesPerBroadcast, maxBytesPerViewer } = config;
+    this.#admission = new Admission({ rooms, auth, maxViewers: config.maxViewers });
+    this.#broadcasts = this.own(
+      new Broadcasts({
+        ...{ rooms, feeds, lingerMs: config.lingerMs, maxBroadcasts: config.maxBroadcasts },
+        timeline: {
+          ...{ partUs: partMs * 1_000, segmentUs: segmentMs * 1_000, windowUs: windowMs * 1_000 },
+          maxBytes: maxBytesPerBroadcast,
+        },
+      }),
+    );
+    this.#sockets = this.own(
+      new FragmentSockets({ open: (request) => this.#openFor(request), maxBytesPerViewer, log }),
+    );
+    this.app = createLiveApp({
+      admission: this.#admission,
+      open: (roomId, stream) => this.#open(roomId, stream),
+      admit: (context) => this.#admit(context),
+      stream: (broadcast) => this.#stream(broadcast),
+    });
+  }
+
+  /** Now, for metrics. */
+  get counts() {
+    return {
+      viewers: { hls: this.#admission.watching, http: this.#streams.size, websocket: this.#sockets.viewers.size },
+      broadcasts: this.#broadcasts.size,
+      bytes: this.#broadcasts.bytes,
+      waitingBytes: [...this.#streams, ...this.#sockets.viewers].reduce((sum, one) => sum + one.waitingBytes, 0),
+      segmentsMade: this.#broadcasts.segmentsMade,
+    };
+  }
+
+  /** Those who watch stay. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** For `/fmp4/…` of the HTTP servers. */
+  readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    this.#sockets.handleUpgrade(request, socket, head);
+  };
+
+  #admit(context: Context): string {
+    const { incoming } = context.env as { incoming: IncomingMessage };
+    return this.#ports.addressOf(incoming);
+  }
+
+  async #openFor(request: IncomingMessage): Promise<Broadcast> {
+    const address = this.#ports.addressOf(request);
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    const [, , room, stream, ...rest] = pathname.split('/').map(decodePath);
+    if (rest.length > 0) throw new GatewayError('not_found', 'The address is /fmp4/{room} or /fmp4/{room}/{stream}.');
+    const [, bearer] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
+    const credential = bearer ?? searchParams.get('token') ?? undefined;
+    const roomId = await this.#admission.authorize({ room: nameFrom(room, 'room'), credential, address });
+    this.#ports.limiter.consume(address);
+    return this.#open(roomId, stream === undefined ? undefined : nameFrom(stream, 'stream'));
+  }
+
+  /** @throws GatewayError `draining`, `overloaded`, `media_lost` when there is nothing to show within the bound */
+  async #open(roomId: string, stream: string | undefined): Promise<Broadcast> {
+    if (this.isClosed || this.#isDraining) {
+      throw new GatewayError('draining', 'This server is shutting down.', { retryAfterMs: 5_000 });
+    }
+    const target =
+      stream === undefined ? ({ kind: 'view', view: 'common' } as const) : { kind: 'named' as const, name: stream };
+    const broadcast = await this.#broadcasts.of(roomId, target);
+    const hasMedia = () =>
+      broadcast.timeline.init !== undefined &&
+      broadcast.timeline.renditions.every(({ next }) => next.number > 0 || next.part > 0);
+    if (await broadcast.until(hasMedia, this.#config.startTimeoutMs, this.signal)) return broadcast;
+    throw new GatewayError('media_lost', `There is nothing to see yet. ${broadcast.state}`, { retryAfterMs: 1_000 });
+  }
+
+  #stream(broadcast: Broadcast): ReadableStream<Uint8Array> {
+    const { body, viewer } = fragmentStream(broadcast, this.#config.maxBytesPerViewer);
+    this.#streams.add(this.own(viewer));
+    void viewer.done.then(() => this.#streams.delete(viewer));
+    return body;
+  }
+
+  protected override onClose(_reason: CloseReason): void {
+    // Viewers and broadcasts were children and have gone.
+  }
+}
+
+function decodePath(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    throw new GatewayError('not_found', 'There is nothing at this address.');
+  }
+}
+
+/** @returns not listening by itself: mount `app` on the HTTP server, `handleUpgrade` below `/fmp4/` */
+export function createHlsGateway(ports: HlsGatewayPorts, config: HlsConfig): HlsGateway {
+  return new HlsGateway(ports, config);
+}

@@ -1,0 +1,197 @@
+// Owns: HLS, DASH and plain fMP4 over HTTP: addresses, headers, bounded waits. May import: core, hono and its siblings here.
+import { type Context, Hono } from 'hono';
+import { GatewayError } from '#core/errors.ts';
+import type { MediaKind } from '#core/rtp.ts';
+import type { Admission, Asking } from './admission.ts';
+import type { Broadcast } from './broadcast.ts';
+import { dashManifest } from './dash-manifest.ts';
+import { mediaPlaylist, targetDurationS } from './media-playlist.ts';
+import { mimeTypeOf } from './media-type.ts';
+import { multivariantPlaylist } from './multivariant-playlist.ts';
+import { parseReload } from './reload.ts';
+import type { Rendition, Segment } from './timeline.ts';
+
+export interface LiveHttpOptions {
+  readonly admission: Admission;
+  /** Running, begun if need be, with something to show within the bound. @throws GatewayError */
+  readonly open: (roomId: string, stream: string | undefined) => Promise<Broadcast>;
+  /** @throws GatewayError `draining` @returns the client's address */
+  readonly admit: (context: Context) => string;
+  /** Fragments for as long as the client reads. */
+  readonly stream: (broadcast: Broadcast) => ReadableStream<Uint8Array>;
+}
+
+const types = { m3u8: 'application/vnd.apple.mpegurl', mpd: 'application/dash+xml' } as const;
+
+export function createLiveApp(options: LiveHttpOptions): Hono {
+  const app = new Hono();
+  for (const protocol of ['hls', 'dash']) {
+    app.get(`/${protocol}/:room/:file`, (context) => serveFile(context, options));
+    app.get(`/${protocol}/:room/:stream/:file`, (context) => serveFile(context, options));
+  }
+  app.get('/fmp4/:room', (context) => serveStream(context, options));
+  app.get('/fmp4/:room/:stream', (context) => serveStream(context, options));
+  return app;
+}
+
+async function serveStream(context: Context, options: LiveHttpOptions): Promise<Response> {
+  const roomId = await options.admission.authorize(askingOf(context, options));
+  const broadcast = await options.open(roomId, streamOf(context));
+  const { init } = broadcast.timeline;
+  const headers = { 'cache-control': 'no-store', 'content-type': init ? mimeTypeOf(init) : 'video/mp4' };
+  return new Response(options.stream(broadcast), { headers });
+}
+
+async function serveFile(context: Context, options: LiveHttpOptions): Promise<Response> {
+  const file = parseFile(context.req.param('file') ?? '');
+  if (!file) throw new GatewayError('not_found', 'Here are index.m3u8, manifest.mpd and what they name.');
+  const { roomId, ticket } = await options.admission.admit(askingOf(context, options));
+  const broadcast = await options.open(roomId, streamOf(context));
+  const query = `?v=${ticket}`;
+  switch (file.what) {
+    case 'index':
+      await whenSegment(broadcast, context);
+      return text(multivariantPlaylist(broadcast.timeline, query), types.m3u8, 'no-cache');
+    case 'manifest': {
+      await whenSegment(broadcast, context);
+      return text(dashManifest({ timeline: broadcast.timeline, query, nowMs: Date.now() }), types.mpd, 'no-cache');
+    }
+    case 'playlist':
+      return servePlaylist(context, broadcast, renditionOf(broadcast, file.kind), query);
+    case 'init': {
+      const track = broadcast.timeline.epochOf(file.epoch)?.init.tracks.find(({ kind }) => kind === file.kind);
+      if (!track) throw gone();
+      return media(track.init, broadcast, file.kind);
+    }
+    case 'segment': {
+      const segment = await whenComplete(context, broadcast, file.kind, file.number);
+      return media(Buffer.concat(segment.parts.map(({ data }) => data)), broadcast, file.kind);
+    }
+    case 'part':
+      return media(await whenPart(context, broadcast, file), broadcast, file.kind);
+  }
+}
+
+async function servePlaylist(
+  context: Context,
+  broadcast: Broadcast,
+  rendition: Rendition,
+  query: string,
+): Promise<Response> {
+  const { timeline } = broadcast;
+  const reload = parseReload((name) => context.req.query(name), rendition.next.number);
+  const timeoutMs = targetDurationS(rendition, timeline) * 3_000;
+  if (!reload.awaited) await whenSegment(broadcast, context);
+  if (reload.awaited) {
+    const { number, part } = reload.awaited;
+    const isThere = await broadcast.until(() => has(rendition, number, part), timeoutMs, context.req.raw.signal);
+    if (!isThere) throw notYet(broadcast);
+  }
+  const body = mediaPlaylist({ timeline, rendition, query, isDelta: reload.isDelta, hasEnded: false });
+  // What was waited for never changes under the same address (§6.2.5.2).
+  return text(body, types.m3u8, reload.awaited ? `max-age=${targetDurationS(rendition, timeline)}` : 'no-cache');
+}
+
+/** @param part undefined: the whole segment */
+function has({ next }: Rendition, number: number, part: number | undefined): boolean {
+  return next.number > number || (next.number === number && part !== undefined && next.part > part);
+}
+
+/** Players that know no parts take a playlist without a segment for an error. */
+async function whenSegment(broadcast: Broadcast, context: Context): Promise<void> {
+  const { timeline } = broadcast;
+  const isThere = () => timeline.renditions.every(({ segments }) => segments.some(({ isComplete }) => isComplete));
+  if (!(await broadcast.until(isThere, waitMs(broadcast), context.req.raw.signal))) throw notYet(broadcast);
+}
+
+async function whenComplete(context: Context, broadcast: Broadcast, kind: MediaKind, number: number): Promise<Segment> {
+  const rendition = renditionOf(broadcast, kind);
+  // Players ask for what a playlist has named: only the next one is worth waiting for.
+  if (number <= rendition.next.number) {
+    await broadcast.until(() => has(rendition, number, undefined), waitMs(broadcast), context.req.raw.signal);
+  }
+  const segment = rendition.find(number);
+  if (!segment?.isComplete) throw gone();
+  return segment;
+}
+
+async function whenPart(
+  context: Context,
+  broadcast: Broadcast,
+  { kind, number, part }: { kind: MediaKind; number: number; part: number },
+): Promise<Uint8Array> {
+  const rendition = renditionOf(broadcast, kind);
+  if (number <= rendition.next.number) {
+    await broadcast.until(() => has(rendition, number, part), waitMs(broadcast), context.req.raw.signal);
+  }
+  const found = rendition.find(number)?.parts[part];
+  if (!found) throw gone();
+  return found.data;
+}
+
+const waitMs = ({ timeline }: Broadcast) => (timeline.options.segmentUs * 3) / 1_000;
+
+function renditionOf(broadcast: Broadcast, kind: MediaKind): Rendition {
+  const rendition = broadcast.timeline.rendition(kind);
+  if (!rendition) throw new GatewayError('not_found', `This broadcast has no ${kind}.`);
+  return rendition;
+}
+
+const gone = () => new GatewayError('not_found', 'This is not there: too old, or never made. Load the playlist again.');
+const notYet = ({ state }: Broadcast) =>
+  new GatewayError('media_lost', `There is nothing new yet. ${state}`, { retryAfterMs: 1_000 });
+
+type LiveFile =
+  | { readonly what: 'index' | 'manifest' }
+  | { readonly what: 'playlist'; readonly kind: MediaKind }
+  | { readonly what: 'init'; readonly kind: MediaKind; readonly epoch: number }
+  | { readonly what: 'segment'; readonly kind: MediaKind; readonly number: number }
+  | { readonly what: 'part'; readonly kind: MediaKind; readonly number: number; readonly part: number };
+
+function parseFile(name: string): LiveFile | undefined {
+  if (name === 'index.m3u8') return { what: 'index' };
+  if (name === 'manifest.mpd') return { what: 'manifest' };
+  const match = /^(audio|video)(?:\.m3u8|-(\d{1,9})(?:\.mp4|(?:\.(\d{1,4}))?\.m4s))$/.exec(name);
+  if (!match) return undefined;
+  const kind = match[1] as MediaKind;
+  if (match[2] === undefined) return { what: 'playlist', kind };
+  if (name.endsWith('.mp4')) return { what: 'init', kind, epoch: Number(match[2]) };
+  const number = Number(match[2]);
+  return match[3] === undefined
+    ? { what: 'segment', kind, number }
+    : { what: 'part', kind, number, part: Number(match[3]) };
+}
+
+function text(body: string, type: string, cacheControl: string): Response {
+  return new Response(body, { headers: { 'content-type': type, 'cache-control': cacheControl } });
+}
+
+/** Never another under the same address; kept by caches for as long as it can be of use. */
+function media(body: Uint8Array, { timeline }: Broadcast, kind: MediaKind): Response {
+  const keptS = Math.ceil((timeline.options.windowUs * 2) / 1e6);
+  return new Response(new Uint8Array(body), {
+    headers: { 'content-type': `${kind}/mp4`, 'cache-control': `max-age=${keptS}, immutable` },
+  });
+}
+
+function askingOf(context: Context, options: LiveHttpOptions): Asking {
+  const { req } = context;
+  const [, bearer] = /^Bearer +(\S+) *$/i.exec(req.header('authorization') ?? '') ?? [];
+  return {
+    room: nameFrom(req.param('room'), 'room'),
+    credential: bearer ?? req.header('x-auth-token')?.trim() ?? req.query('token'),
+    ticket: req.query('v'),
+    address: options.admit(context),
+  };
+}
+
+function streamOf(context: Context): string | undefined {
+  const stream = context.req.param('stream');
+  return stream === undefined ? undefined : nameFrom(stream, 'stream');
+}
+
+export function nameFrom(name: string | undefined, what: 'room' | 'stream'): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (name && name.length <= 128 && !/[\u0000-\u001f\u007f]/.test(name)) return name;
+  throw new GatewayError('not_found', `There is no ${what} of that name.`);
+}
