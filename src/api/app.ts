@@ -30,14 +30,14 @@ export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
   app.use(requestContext(options, (request, env) => app.fetch(request, env)));
   app.use(securityHeaders);
   app.use(cors(config.http.corsOrigins));
-  app.use(
-    bodyLimit({
-      maxSize: config.http.maxBodyBytes,
-      onError: () => {
-        throw new GatewayError('too_large', `The request body has more than ${config.http.maxBodyBytes} bytes.`);
-      },
-    }),
-  );
+  const limitBody = bodyLimit({
+    maxSize: config.http.maxBodyBytes,
+    onError: () => {
+      throw new GatewayError('too_large', `The request body has more than ${config.http.maxBodyBytes} bytes.`);
+    },
+  });
+  // A read has no body, and to ask for it makes a whole request object of what the adapter reads lazily.
+  app.use((c, next) => (c.req.method === 'GET' || c.req.method === 'HEAD' ? next() : limitBody(c, next)));
   for (const path of ['/api/*', '/metrics']) {
     app.use(path, async (c, next) => {
       limiter.consume(c.get('address'));

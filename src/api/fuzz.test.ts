@@ -7,8 +7,12 @@ import { someApi } from '#test/support/some-api.ts';
 import { joinAndPublish } from '#test/support/some-room.ts';
 import { deliveryId } from './event-views.ts';
 
-/** The long run: SWITCHYARD_FUZZ_RUNS=100000. */
+/**
+ * The long run, and one that goes as another went:
+ *   SWITCHYARD_FUZZ_RUNS=100000 SWITCHYARD_FUZZ_SEED=1 node scripts/run.mjs vitest run src/api/fuzz.test.ts
+ */
 const runs = Number(process.env.SWITCHYARD_FUZZ_RUNS ?? 3_000);
+const seed = Number(process.env.SWITCHYARD_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Words that a route may know, so that the requests get further than the first check. */
 const words = [
@@ -125,6 +129,7 @@ test(
       await someApi({
         config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
       });
+    if (runs > 3_000) console.info(`${runs} requests, seed ${seed}`);
     const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
     let ids: Record<string, string> = {};
     let credentials: Record<string, string> = {};
@@ -251,7 +256,7 @@ test(
         });
         assert.ok(status < 500, `${verb} ${path}${search} → ${status}`);
       }),
-      { numRuns: runs },
+      { numRuns: runs, seed },
     );
     await webhooks.close();
     assert.deepEqual(

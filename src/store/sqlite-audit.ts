@@ -1,18 +1,18 @@
 // Owns: the audit log in SQLite. May import: core.
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { AuditEntry, AuditQuery, AuditStorePort } from '#core/audit.ts';
 
 export class SqliteAudit implements AuditStorePort {
   readonly #database: DatabaseSync;
+  readonly #append: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
+    this.#append = database.prepare('INSERT INTO audit (at, actor, action, content) VALUES (?, ?, ?, ?)');
   }
 
   append({ atMs, actor, action, ...content }: AuditEntry): void {
-    this.#database
-      .prepare('INSERT INTO audit (at, actor, action, content) VALUES (?, ?, ?, ?)')
-      .run(atMs, actor, action, JSON.stringify(content));
+    this.#append.run(atMs, actor, action, JSON.stringify(content));
   }
 
   read({ after, limit, actor, action }: AuditQuery): readonly (AuditEntry & { readonly id: number })[] {

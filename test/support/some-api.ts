@@ -232,5 +232,6 @@ class ContractCheck {
 
 function fits(pattern: string, path: string): boolean {
   const [parts, segments] = [pattern.split('/'), path.split('/')];
-  return parts.length === segments.length && parts.every((part, i) => part.startsWith('{') || part === segments[i]);
+  const isSame = (part: string, segment = '') => (part.startsWith('{') ? segment !== '' : part === segment);
+  return parts.length === segments.length && parts.every((part, i) => isSame(part, segments[i]));
 }
