@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs';
 import {
   createLocalJWKSet,
-  createRemoteJWKSet,
   decodeJwt,
   decodeProtectedHeader,
   errors,
@@ -18,6 +17,7 @@ import { GatewayError } from '#core/errors.ts';
 import { hasScope, mediaKinds, type Principal, type Scope, scopes } from '#core/grants.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { sha256 } from './api-keys.ts';
+import { publishedKeys } from './published-keys.ts';
 import { maxTokenTtlMs } from './revocations.ts';
 
 type IssuerConfig = AuthConfig['issuers'][number];
@@ -47,9 +47,6 @@ const asymmetric = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 const keyIdPattern = /^(sk_)?([A-Za-z0-9]{12})$/;
 /** A clock may be so wrong. */
 const clockToleranceS = 5;
-/** An unknown `kid` makes the set be fetched again, but not more often. */
-const jwksCooldownMs = 30_000;
-const jwksTimeoutMs = 5_000;
 
 /** Who signed it, as far as that bounds what it may say. */
 interface Signer {
@@ -146,9 +143,7 @@ function scopesOf({ issuer, scopes: given }: IssuerConfig): readonly Scope[] {
 }
 
 function jwksOf({ issuer, jwksUrl, jwksFile }: IssuerConfig): JWTVerifyGetKey {
-  if (jwksUrl !== undefined) {
-    return createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: jwksCooldownMs, timeoutDuration: jwksTimeoutMs });
-  }
+  if (jwksUrl !== undefined) return publishedKeys(jwksUrl);
   try {
     return createLocalJWKSet(JSON.parse(readFileSync(jwksFile ?? '', 'utf8')) as JSONWebKeySet);
   } catch (cause) {
