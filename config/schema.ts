@@ -398,6 +398,7 @@ const events = z.strictObject({
   retentionMs: milliseconds.default(7 * 86_400_000).describe('How long events can be read again.'),
   maxCount: z.int().positive().default(1_000_000).describe('The newest so many are kept at the most.'),
   auditRetentionMs: milliseconds.default(90 * 86_400_000).describe('How long it can be read who did what.'),
+  auditMaxCount: z.int().positive().default(1_000_000).describe('The newest so many of these are kept at the most.'),
   maxFollowers: z.int().positive().default(500).describe('Clients that follow events at once.'),
 });
 

@@ -29,9 +29,9 @@ export interface EventPartsOptions {
 
 const auditPruneMs = 3_600_000;
 
-function pruneAudit(journal: Journal, retentionMs: number, log: Logger): void {
+function pruneAudit(journal: Journal, { auditRetentionMs, auditMaxCount }: Config['events'], log: Logger): void {
   try {
-    const count = journal.audit.prune(Date.now() - retentionMs);
+    const count = journal.audit.prune(Date.now() - auditRetentionMs, auditMaxCount);
     if (count > 0) log.debug({ count }, 'old audit entries deleted');
   } catch (err) {
     log.error({ err }, 'old audit entries not deleted');
@@ -56,7 +56,7 @@ export class EventParts extends Owned {
         present: eventView,
         userAgent: `Switchyard/${version}`,
       });
-      const prune = () => pruneAudit(journal, config.events.auditRetentionMs, log);
+      const prune = () => pruneAudit(journal, config.events, log);
       const timer = setInterval(prune, auditPruneMs).unref();
       eventLog.signal.addEventListener('abort', () => clearInterval(timer));
       tapRooms(rooms, eventLog);

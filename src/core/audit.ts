@@ -28,5 +28,5 @@ export interface AuditStorePort {
   /** In order. */
   read(query: AuditQuery): readonly (AuditEntry & { readonly id: number })[];
   /** @returns how many */
-  prune(olderThanMs: number): number;
+  prune(olderThanMs: number, keep: number): number;
 }

@@ -41,7 +41,10 @@ export class SqliteAudit implements AuditStorePort {
       }));
   }
 
-  prune(olderThanMs: number): number {
-    return Number(this.#database.prepare('DELETE FROM audit WHERE at < ?').run(olderThanMs).changes);
+  prune(olderThanMs: number, keep: number): number {
+    const { changes } = this.#database
+      .prepare('DELETE FROM audit WHERE at < ? OR id <= (SELECT max(id) FROM audit) - ?')
+      .run(olderThanMs, keep);
+    return Number(changes);
   }
 }
