@@ -5,7 +5,7 @@ import { jobReasons } from '#core/job.ts';
 import { audioCodecs, videoCodecs } from '#core/media-source.ts';
 import { egressCommand, egressEvent, egressJobSpec } from './egress-protocol.ts';
 import { mixCommand, mixEvent, mixJobSpec } from './mix-protocol.ts';
-import { viewCommand, viewEvent, viewJobSpec } from './view-protocol.ts';
+import { transcodeJobSpec, viewCommand, viewEvent, viewJobSpec } from './view-protocol.ts';
 
 /** Both ends are of one release, except while a worker of the last one still drains: refuse anything else. */
 export const protocolVersion = 1;
@@ -87,6 +87,7 @@ const jobSpec = z.discriminatedUnion('kind', [
   }),
   mixJobSpec,
   viewJobSpec,
+  transcodeJobSpec,
   egressJobSpec,
 ]);
 

@@ -77,6 +77,11 @@ export const viewJobSpec = z.object({
   startTimeoutMs: z.number().positive().optional(),
 });
 
+export const transcodeJobSpec = z.object({
+  kind: z.literal('transcode'),
+  startTimeoutMs: z.number().positive().optional(),
+});
+
 export const viewCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('resizeView'), width: side, height: side, framerateHz }),
   z.object({ type: z.literal('lookView'), look }),

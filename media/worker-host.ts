@@ -7,6 +7,7 @@ import { JobContext, type Pipeline } from './job-context.ts';
 import type { LiveOutlet } from './live-pipe.ts';
 import type { MediaMessage } from './media-pipe.ts';
 import { MixPipeline } from './mixer/mix-pipeline.ts';
+import { TranscodePipeline } from './mixer/transcode-pipeline.ts';
 import { ViewPipeline } from './mixer/view-pipeline.ts';
 import { EgressPipeline } from './pipelines/egress.ts';
 import { FedSource } from './pipelines/fed-source.ts';
@@ -108,6 +109,7 @@ export class WorkerHost {
   #makePipeline(context: JobContext, spec: JobSpec, job: () => RunningJob): Pipeline {
     if (spec.kind === 'mix') return new MixPipeline({ context, spec });
     if (spec.kind === 'view') return new ViewPipeline({ context, spec });
+    if (spec.kind === 'transcode') return new TranscodePipeline({ context });
     const { pushOpeners, live } = this.#options;
     if (spec.kind === 'egress') return new EgressPipeline({ context, tools: { openers: pushOpeners, live } });
     return new IngressPipeline({
@@ -173,7 +175,9 @@ export class WorkerHost {
         if (job.pipeline instanceof MixPipeline) job.pipeline.command(message.command);
         return;
       case 'viewCommand':
-        if (job.pipeline instanceof ViewPipeline) job.pipeline.command(message.command);
+        if (job.pipeline instanceof ViewPipeline || job.pipeline instanceof TranscodePipeline) {
+          job.pipeline.command(message.command);
+        }
         return;
       case 'egressCommand':
         if (job.pipeline instanceof EgressPipeline) job.pipeline.command(message.command);

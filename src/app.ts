@@ -41,6 +41,7 @@ import { openStore } from '#store/open-store.ts';
 import { Health } from '#telemetry/health.ts';
 import { watchLive } from '#telemetry/live-metrics.ts';
 import { Metrics } from '#telemetry/metrics.ts';
+import { watchTranscodes } from '#telemetry/transcode-metrics.ts';
 import { watchTrunks } from '#telemetry/trunk-metrics.ts';
 import { watchViews } from '#telemetry/view-metrics.ts';
 import { EventParts } from './event-parts.ts';
@@ -227,6 +228,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   health.addCheck('media', () => media.problems());
   const metrics = new Metrics({ rooms, sfu, media, log });
   watchViews(metrics.registry, views);
+  watchTranscodes(metrics.registry, views.transcodes);
   const ice = createIceServers(config.ice.servers);
   const joins = byAddress(perMinute(config.limits.joinsPerMinute, 'joins'));
   const addressOf = addressReader(config);
@@ -237,7 +239,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
 
   const webrtc = createWebRtcGateway(
-    { rooms, auth, ice, views, limiter: joins, log, addressOf, onDemand: ingest.streamingIns },
+    { rooms, auth, ice, views, transcodes: views.transcodes, limiter: joins, log, addressOf, onDemand: ingest.streamingIns },
     { corsOrigins: config.http.corsOrigins, maxSdpBytes: config.limits.maxMessageBytes, settings: config.webrtc },
   );
   undo.push(() => webrtc.close());
@@ -246,6 +248,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     auth,
     ice,
     views,
+    transcodes: views.transcodes,
     limiter: joins,
     limits: config.limits,
     resumeGraceMs: config.rooms.resumeGraceMs,

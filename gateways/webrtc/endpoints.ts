@@ -7,8 +7,11 @@ import type { OnDemandMedia } from '#core/on-demand.ts';
 import type { AuthPort, Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { StreamFormat } from '#core/stream-format.ts';
+import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import type { HttpSession } from './http-session.ts';
+import { FormattedPlay } from './play-format.ts';
 import { nothingToPlay, type PlaySource, RoomPlay, ViewPlay } from './play-source.ts';
 import { parseSdp } from './sdp-parse.ts';
 import type { Endpoint, OpenRequest } from './server.ts';
@@ -21,6 +24,8 @@ export interface EndpointOptions {
   readonly auth: AuthPort;
   /** Without it there are no views to play. */
   readonly views?: ViewPort | undefined;
+  /** Without it streams are played as they are. */
+  readonly transcodes?: TranscodePort | undefined;
   readonly timeouts: WhepTimeouts;
   readonly maxSessions: number;
   readonly log: Logger;
@@ -94,6 +99,7 @@ export class WhepEndpoint extends SessionEndpoint {
   protected override async start(request: OpenRequest): Promise<WhepSession> {
     const { rooms, auth, timeouts, log, onDemand } = this.options;
     const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
+    const { format } = request;
     const target: PlayTarget =
       request.stream === undefined ? { kind: 'room' } : { kind: 'named', name: request.stream };
     const offer = parseSdp(await request.readOffer());
@@ -103,7 +109,7 @@ export class WhepEndpoint extends SessionEndpoint {
       // A room that is not open has nothing to play, and is not opened for players that wait for publishers.
       if (!rooms.live(record.id) && !demand) throw nothingToPlay(record.name, target);
       const room = await rooms.open(request.room);
-      const source = this.#sourceFor(room, request, target);
+      const source = this.#formatted(this.#sourceFor(room, request, target), format);
       if (demand) {
         const isOver = delay(timeouts.onDemandWaitMs, undefined, { ref: false });
         await source.becomesPlayable(Promise.race([demand.settled, isOver]));
@@ -114,6 +120,13 @@ export class WhepEndpoint extends SessionEndpoint {
       // The player itself counts as somebody from now on.
       demand?.release();
     }
+  }
+
+  #formatted(source: PlaySource, format: StreamFormat | undefined): PlaySource {
+    const { transcodes, log } = this.options;
+    if (!format) return source;
+    if (!transcodes) throw new GatewayError('not_found', 'This server transcodes nothing.');
+    return new FormattedPlay(source, format, transcodes, log);
   }
 
   #sourceFor(room: Room, { view }: OpenRequest, target: PlayTarget): PlaySource {

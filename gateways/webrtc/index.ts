@@ -7,6 +7,7 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { OnDemandMedia } from '#core/on-demand.ts';
 import type { AuthPort, Gateway, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { WhepEndpoint, WhipEndpoint } from './endpoints.ts';
 import { PlainSdp } from './plain-sdp.ts';
@@ -17,6 +18,7 @@ export interface WebRtcGatewayPorts {
   readonly auth: AuthPort;
   readonly ice: IceServerPort;
   readonly views?: ViewPort | undefined;
+  readonly transcodes?: TranscodePort | undefined;
   /** Counts joins by address. */
   readonly limiter: RateLimiter;
   readonly log: Logger;
@@ -47,11 +49,13 @@ export class WebRtcGateway extends Owned implements Gateway {
   constructor(ports: WebRtcGatewayPorts, options: WebRtcGatewayOptions) {
     super();
     this.#ports = ports;
-    const { rooms, auth, views, onDemand } = ports;
+    const { rooms, auth, views, transcodes, onDemand } = ports;
     const { maxSessions, ...timeouts } = { ...configSchema.parse({}).webrtc, ...options.settings };
     const log = (protocol: string) => ports.log.child({ protocol });
     this.#whip = this.own(new WhipEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whip') }));
-    this.#whep = this.own(new WhepEndpoint({ rooms, auth, views, timeouts, maxSessions, onDemand, log: log('whep') }));
+    this.#whep = this.own(
+      new WhepEndpoint({ rooms, auth, views, transcodes, timeouts, maxSessions, onDemand, log: log('whep') }),
+    );
     this.plainSdp = this.own(
       new PlainSdp({ rooms, auth, ice: ports.ice, limiter: ports.limiter, timeouts, log: log('plain-sdp') }),
     );

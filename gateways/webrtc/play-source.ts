@@ -5,6 +5,7 @@ import type { MixStream } from '#core/mix-stream.ts';
 import type { Room } from '#core/room.ts';
 import { viewNamed } from '#core/room-views.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
+import type { StreamFormat } from '#core/stream-format.ts';
 import type { Publication } from '#core/track.ts';
 import type { ViewStream } from '#core/view.ts';
 import type { ViewPort } from '#core/view-port.ts';
@@ -25,6 +26,8 @@ export interface PlaySource {
   prepare(kinds: ReadonlySet<MediaKind>, capabilities: RtpCapabilities): Promise<void>;
   /** Asked again after every change in the room. @param without streams that the player cannot decode */
   choose(without: WeakSet<Publication>): Played;
+  /** Another format for the picture that is played, live. Absent: it comes as it is. @throws GatewayError */
+  setFormat?(format: StreamFormat): Promise<void>;
   close(): void;
 }
 

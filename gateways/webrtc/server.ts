@@ -3,13 +3,17 @@
 import { type Context, Hono } from 'hono';
 import { GatewayError } from '#core/errors.ts';
 import type { IceServerPort, Logger } from '#core/ports.ts';
+import type { StreamFormat } from '#core/stream-format.ts';
 import { corsHeaders, iceServerLinks } from './http-headers.ts';
 import { accepts, bearerOf, mediaTypeOf, readText } from './http-request.ts';
 import type { HttpSession } from './http-session.ts';
+import { formatOfBody, formatOfQuery } from './play-format.ts';
 import { parseFragment } from './sdp-fragment.ts';
 import { problemResponse } from './status.ts';
 
 const sdpType = 'application/sdp';
+/** Of a player's wish for another picture. */
+const formatType = 'application/json';
 const fragmentType = 'application/trickle-ice-sdpfrag';
 
 export interface OpenRequest {
@@ -19,6 +23,8 @@ export interface OpenRequest {
   readonly stream: string | undefined;
   /** WHEP: a view of the room instead. */
   readonly view: string | undefined;
+  /** WHEP: its picture in another format. */
+  readonly format: StreamFormat | undefined;
   readonly credential: string | undefined;
   /** Of the client, to slow down whoever guesses. */
   readonly address: string;
@@ -110,6 +116,7 @@ async function openSession(
     room: checkName(room, 64, 'room'),
     stream: stream === undefined ? undefined : checkName(stream, 128, 'stream'),
     view: view === undefined ? undefined : checkName(view, 64, 'view'),
+    format: endpoint.protocol === 'whep' ? formatOfQuery(context.req.query()) : undefined,
     credential: bearerOf(request),
     address,
     readOffer: () => readText(request, options.maxBodyBytes),
@@ -137,6 +144,10 @@ async function patchSession(
       'unprocessable',
       'Media cannot be renegotiated here. DELETE this session and POST a new offer.',
     );
+  }
+  if (type === formatType && session.setFormat) {
+    await session.setFormat(formatOfBody(await readText(request, options.maxBodyBytes)));
+    return new Response(null, { status: 204, headers });
   }
   if (type !== fragmentType) {
     throw new GatewayError('unsupported_media_type', `Send candidates with Content-Type: ${fragmentType}.`);

@@ -10,6 +10,7 @@ import type { Participant } from '#core/participant.ts';
 import type { Logger, SfuWebRtcTransport } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
+import type { StreamFormat } from '#core/stream-format.ts';
 import type { Publication, Subscription } from '#core/track.ts';
 import { type CodecMatch, chooseSent } from './codecs.ts';
 import { HttpSession } from './http-session.ts';
@@ -113,6 +114,17 @@ export class WhepSession extends HttpSession {
     await this.answerOffer(sections);
     // For what came and went meanwhile.
     void this.#review();
+  }
+
+  /** @throws GatewayError `unprocessable` (it is played as it is), and as `TranscodedStream.change()` */
+  override async setFormat(format: StreamFormat): Promise<void> {
+    if (!this.#source.setFormat) {
+      throw new GatewayError(
+        'unprocessable',
+        'This session plays the stream as it is; name a format when you open it.',
+      );
+    }
+    await this.#source.setFormat(format);
   }
 
   /** Codecs that the transport really numbers as the player does. */

@@ -8,7 +8,7 @@ import { type CloseReason, Owned } from './lifecycle.ts';
 import type { MixCommand, MixEvent, MixJobSpec } from './mix-messages.ts';
 import type { SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { MediaKind, RtpParameters } from './rtp.ts';
-import type { ViewCommand, ViewEvent, ViewJobSpec } from './view-messages.ts';
+import type { TranscodeJobSpec, ViewCommand, ViewEvent, ViewJobSpec } from './view-messages.ts';
 
 export type JobState = 'starting' | 'live' | 'stalled' | 'reconnecting' | 'ended' | 'failed';
 
@@ -139,7 +139,7 @@ export interface IngressJobSpec {
   readonly stallTimeoutMs: number;
 }
 
-export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec | EgressJobSpec;
+export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec | TranscodeJobSpec | EgressJobSpec;
 
 /** The way from a job's owner to the worker that runs it now. */
 export interface JobLink {

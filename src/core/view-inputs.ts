@@ -229,11 +229,12 @@ function describe({ id, participant, publication, subscription }: ViewMember): V
     name: participant.displayName.slice(0, 256),
     isShared: publication?.source === 'screen',
     isMuted: publication?.isMuted ?? true,
-    stream: subscription && streamOf(subscription),
+    stream: subscription && pictureStreamOf(subscription),
   };
 }
 
-function streamOf({ consumer }: Subscription): ViewInput['stream'] {
+/** @returns undefined for a codec that is not decoded here */
+export function pictureStreamOf({ consumer }: Subscription): ViewInput['stream'] {
   const { codecs, encodings, headerExtensions } = consumer.rtpParameters;
   const [used] = codecs;
   const ssrc = encodings?.[0]?.ssrc;
@@ -244,7 +245,7 @@ function streamOf({ consumer }: Subscription): ViewInput['stream'] {
 }
 
 /** What is decoded here, as the room has it, with the camera's orientation. */
-function pictureCapabilities({ codecs = [], headerExtensions = [] }: RtpCapabilities): RtpCapabilities {
+export function pictureCapabilities({ codecs = [], headerExtensions = [] }: RtpCapabilities): RtpCapabilities {
   return {
     codecs: codecs.filter(({ mimeType }) => decodable.some((name) => mimeType.toLowerCase() === `video/${name}`)),
     headerExtensions: headerExtensions.filter(({ kind, uri }) => kind === 'video' && uri === orientationUri),

@@ -127,6 +127,12 @@ export type ViewEvent =
   | { readonly type: 'viewEncoderChanged'; readonly trackId: number; readonly message?: string | undefined }
   | { readonly type: 'viewMeasured'; readonly stats: ViewStats };
 
+/** One stream in other formats: it is told of its input and its encoders as a view is. */
+export interface TranscodeJobSpec {
+  readonly kind: 'transcode';
+  readonly startTimeoutMs?: number | undefined;
+}
+
 export interface ViewJobSpec {
   readonly kind: 'view';
   readonly width: number;

@@ -158,7 +158,7 @@ function isImage(data: Uint8Array): boolean {
 export type ViewRequest = Partial<EncoderRequest>;
 
 /** Of what H264 needs. */
-const codecFactors: Readonly<Record<ViewCodec, number>> = { h264: 1, vp8: 1.2, vp9: 0.8, h265: 0.9, av1: 0.7 };
+export const codecFactors: Readonly<Record<ViewCodec, number>> = { h264: 1, vp8: 1.2, vp9: 0.8, h265: 0.9, av1: 0.7 };
 
 /** @throws GatewayError `invalid_request` for what the view cannot give */
 export function encoderRequestFor({ name, video }: ViewSettings, wish: ViewRequest): EncoderRequest {

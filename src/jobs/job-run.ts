@@ -56,7 +56,8 @@ export class JobRun {
     const { id: jobId, spec } = this.job;
     const send = (command: MixCommand | ViewCommand | EgressCommand) => {
       const worker = this.#worker;
-      if (spec.kind === 'view') worker?.send({ type: 'viewCommand', jobId, command: command as ViewCommand });
+      if (spec.kind === 'view' || spec.kind === 'transcode')
+        worker?.send({ type: 'viewCommand', jobId, command: command as ViewCommand });
       else if (spec.kind === 'egress')
         worker?.send({ type: 'egressCommand', jobId, command: command as EgressCommand });
       else worker?.send({ type: 'mixCommand', jobId, command: command as MixCommand });

@@ -9,6 +9,7 @@ const costs = {
   videoTranscode720p30: 130,
   mix: 12,
   view720p30: 60,
+  decode720p30: 20,
   egress: 25,
 } as const;
 
@@ -19,6 +20,7 @@ export function startCostMsPerS(spec: JobSpec): number {
   // Copies pictures, and makes AAC of the sound.
   if (spec.kind === 'egress') return costs.egress;
   // Without its encoders, for which it asks when somebody wants one.
+  if (spec.kind === 'transcode') return costs.decode720p30;
   if (spec.kind === 'view') {
     const share = ((spec.width * spec.height) / (1_280 * 720)) * (spec.framerateHz / 30);
     return Math.max(1, Math.round(costs.view720p30 * share));

@@ -13,6 +13,7 @@ import { View, type ViewOptions } from '#core/view.ts';
 import { ViewImages } from '#core/view-images.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { commonView, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
+import { Transcodes } from './transcodes.ts';
 
 export interface ViewsOptions {
   readonly rooms: Rooms;
@@ -31,12 +32,15 @@ export class Views extends Owned implements ViewPort {
   readonly #live = new Map<string, View>();
   readonly #images: ViewImages;
   readonly ofRooms: RoomViews;
+  /** Of single streams; drained and closed with the views. */
+  readonly transcodes: Transcodes;
   #isDraining = false;
 
   constructor(options: ViewsOptions) {
     super();
     this.#options = options;
-    const { rooms, store, log } = options;
+    const { rooms, store, media, log } = options;
+    this.transcodes = this.own(new Transcodes({ media, log }));
     this.#images = new ViewImages(store);
     this.ofRooms = new RoomViews({ rooms, images: this.#images, log });
     const follow = (record: RoomRecord) => void this.#follow(record);
@@ -100,6 +104,7 @@ export class Views extends Owned implements ViewPort {
 
   drain(): void {
     this.#isDraining = true;
+    this.transcodes.drain();
   }
 
   /** A room's record has changed, and what runs of its views with it. */

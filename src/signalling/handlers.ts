@@ -7,6 +7,7 @@ import type { RtpCapabilities } from '#core/rtp.ts';
 import type { DataPublication, Publication, Subscription } from '#core/track.ts';
 import { errorInfo, publicationInfo, subscriptionInfo } from './info.ts';
 import type { Method, RequestData, ResultMap } from './protocol.ts';
+import type { TranscodeWatch } from './transcode-watch.ts';
 import type { ViewWatch } from './view-watch.ts';
 
 /** What a request may touch: its participant, and what the session remembers of its browser. */
@@ -14,6 +15,7 @@ export interface RequestContext {
   readonly participant: Participant;
   readonly ice: IceServerPort;
   readonly views: ViewWatch;
+  readonly transcodes: TranscodeWatch;
   rtpCapabilities: RtpCapabilities | undefined;
 }
 
@@ -112,6 +114,20 @@ export const handlers: Handlers = {
 
   closeView({ views }, { view }) {
     views.close(view);
+    return done;
+  },
+
+  async openTranscoded({ participant, transcodes }, { publicationId, format }) {
+    return { publication: publicationInfo(await transcodes.open(participant, publicationId, format)) };
+  },
+
+  async changeTranscoded({ transcodes }, { publicationId, format }) {
+    await transcodes.change(publicationId, format);
+    return done;
+  },
+
+  closeTranscoded({ transcodes }, { publicationId }) {
+    transcodes.close(publicationId);
     return done;
   },
 

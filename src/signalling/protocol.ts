@@ -20,6 +20,7 @@ import type {
   SctpParameters,
   SctpStreamParameters,
 } from '#core/rtp.ts';
+import { formatCodecs } from '#core/stream-format.ts';
 import { type TrackSource, trackSources } from '#core/track.ts';
 import { protocolVersion } from './protocol-constants.ts';
 
@@ -117,6 +118,15 @@ const dtlsParameters = z.object({
     .max(8),
 });
 
+/** What is not said is as the source has it. `resolution`: `x3/4`, `r640x360`, `vga`; `bitrate`: `x0.8` or bit/s. */
+const streamFormat = z.strictObject({
+  codec: z.enum(formatCodecs).optional(),
+  resolution: z.string().max(16).optional(),
+  framerate: z.number().optional(),
+  bitrate: z.union([z.string().max(8), z.number()]).optional(),
+  keyFrameInterval: z.number().optional(),
+});
+
 const ids = z.array(id).min(1).max(500);
 
 // ── What a client may ask ──────────────────────────────────────────────────────────────────────────────────────────
@@ -162,6 +172,11 @@ export const requestSchemas = {
   /** The room as one picture: answers with the publication to subscribe to. Ask again when that has ended. */
   openView: z.strictObject({ view: z.string().min(1).max(64) }),
   closeView: z.strictObject({ view: z.string().min(1).max(64) }),
+  /** Somebody's video in another format: answers with the publication to subscribe to. Ask again when that has ended. */
+  openTranscoded: z.strictObject({ publicationId: id, format: streamFormat }),
+  /** Of that publication, live; the subscription stays, and on an error what was goes on. */
+  changeTranscoded: z.strictObject({ publicationId: id, format: streamFormat }),
+  closeTranscoded: z.strictObject({ publicationId: id }),
   resumeSubscriptions: z.strictObject({ subscriptionIds: ids }),
   pauseSubscriptions: z.strictObject({ subscriptionIds: ids }),
   setLayers: z.strictObject({ subscriptionId: id, layers }),
@@ -326,6 +341,9 @@ export interface ResultMap {
   unsubscribe: Record<string, never>;
   openView: { readonly publication: PublicationInfo };
   closeView: Record<string, never>;
+  openTranscoded: { readonly publication: PublicationInfo };
+  changeTranscoded: Record<string, never>;
+  closeTranscoded: Record<string, never>;
   resumeSubscriptions: Record<string, never>;
   pauseSubscriptions: Record<string, never>;
   setLayers: Record<string, never>;

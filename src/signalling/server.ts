@@ -10,6 +10,7 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { TokenBucket } from '#core/token-bucket.ts';
+import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { errorInfo } from './info.ts';
 import { type RequestData, requestSchemas } from './protocol.ts';
@@ -41,6 +42,7 @@ export interface SignallingOptions {
   readonly auth: AuthPort;
   readonly ice: IceServerPort;
   readonly views?: ViewPort | undefined;
+  readonly transcodes?: TranscodePort | undefined;
   readonly limiter: RateLimiter;
   readonly limits: LimitsConfig;
   readonly resumeGraceMs: number;
@@ -173,8 +175,8 @@ export class SignallingServer extends Owned {
       displayName: data.displayName ?? grant.displayName,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
-    const { counters, views } = this.#options;
-    const session = new Session({ participant, ice, views, log: sessionLog, resumeGraceMs, counters });
+    const { counters, views, transcodes } = this.#options;
+    const session = new Session({ participant, ice, views, transcodes, log: sessionLog, resumeGraceMs, counters });
     this.#sessions.add(session);
     void session.done.then(() => this.#sessions.delete(session));
     try {

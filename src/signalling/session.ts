@@ -7,6 +7,7 @@ import { listen } from '#core/listen.ts';
 import type { Participant } from '#core/participant.ts';
 import type { IceServerPort, Logger } from '#core/ports.ts';
 import type { Publication, Subscription } from '#core/track.ts';
+import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { handlers, type RequestContext, type SessionMethod } from './handlers.ts';
 import { chatInfo, dataPublicationInfo, errorInfo, participantInfo, publicationInfo, roomInfo } from './info.ts';
@@ -20,6 +21,7 @@ import {
   type ServerMessage,
 } from './protocol.ts';
 import { closeCodes, protocolVersion } from './protocol-constants.ts';
+import { TranscodeWatch } from './transcode-watch.ts';
 import { ViewWatch } from './view-watch.ts';
 
 /** The socket as a session sees it; `server.ts` wraps a WebSocket. */
@@ -36,6 +38,7 @@ export interface SessionOptions {
   readonly participant: Participant;
   readonly ice: IceServerPort;
   readonly views?: ViewPort | undefined;
+  readonly transcodes?: TranscodePort | undefined;
   readonly log: Logger;
   readonly resumeGraceMs: number;
   readonly counters: { failed(code: ErrorCode): void };
@@ -79,7 +82,9 @@ export class Session extends Owned {
     this.#options = options;
     this.participant = options.participant;
     const { participant, ice } = options;
-    this.#context = { participant, ice, views: new ViewWatch(options.views), rtpCapabilities: undefined };
+    const views = new ViewWatch(options.views);
+    const transcodes = new TranscodeWatch(options.transcodes);
+    this.#context = { participant, ice, views, transcodes, rtpCapabilities: undefined };
     this.#listen();
   }
 
@@ -301,6 +306,7 @@ export class Session extends Owned {
   protected override onClose(reason: CloseReason): void {
     clearTimeout(this.#graceTimer);
     this.#context.views.closeAll();
+    this.#context.transcodes.closeAll();
     for (const detach of this.#detachers) detach();
     const message = closedMessages[reason] ?? `The session ended (${reason}).`;
     const code = reason === 'drained' ? closeCodes.serverClosing : closeCodes.ended;

@@ -240,6 +240,13 @@ async function frames({ handle }) {
   return video.reduce((sum, { framesDecoded = 0 }) => sum + framesDecoded, 0);
 }
 
+/** Of what arrives. */
+async function videoCodecs({ handle }) {
+  const stats = [...(await get(handle).pc.getStats()).values()];
+  const inbound = stats.filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
+  return inbound.map(({ codecId }) => stats.find(({ id }) => id === codecId)?.mimeType);
+}
+
 async function outbound({ handle }) {
   const stats = [...(await get(handle).pc.getStats()).values()];
   const codecs = new Map(stats.filter(({ type }) => type === 'codec').map((codec) => [codec.id, codec]));
@@ -517,6 +524,7 @@ const functions = {
   seesHeight,
   frames,
   outbound,
+  videoCodecs,
   keepsPlaying,
   restartIce,
   usesUfrag,

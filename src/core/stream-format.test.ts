@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { GatewayError } from './errors.ts';
+import { usualMedia } from './room-media.ts';
+import { requestForFormat, type StreamFormat } from './stream-format.ts';
+
+const camera = { codec: 'vp8', width: 1_280, height: 720 };
+
+test.each<[string, StreamFormat, object]>([
+  ['nothing', {}, { codec: 'vp8', width: 1_280, height: 720, framerateHz: 30, bitrateBps: 2_400_000 }],
+  [
+    'half the size at 10 a second in H264',
+    { codec: 'h264', resolution: 'x1/2', framerate: 10 },
+    { codec: 'h264', width: 640, height: 360, framerateHz: 10 },
+  ],
+  ['0.8 of the bitrate', { bitrate: 'x0.8' }, { bitrateBps: 1_920_000 }],
+  ['a bitrate', { bitrate: 500_000 }, { bitrateBps: 500_000 }],
+  ['key frames', { keyFrameInterval: 2 }, { keyFrameIntervalS: 2 }],
+])('who asks for %s gets it', (_title, format, expected) => {
+  expect(requestForFormat(format, camera, {})).toMatchObject(expected);
+});
+
+const strict = {
+  mediaOut: {
+    video: {
+      format: ['vp8', 'h264'] as const,
+      parameters: { resolution: ['x1/2', 'vga'], framerate: [15], bitrate: ['x0.6'], keyFrameInterval: [2] },
+    },
+  },
+};
+
+test.each<[StreamFormat, string]>([
+  [{ codec: 'vp9' }, 'format.codec is one of vp8, h264 in this room'],
+  [{ resolution: 'x3/4' }, 'format.resolution is one of x1/2, vga in this room'],
+  [{ resolution: 'hd1080p' }, 'at most 1280x720'],
+  [{ framerate: 10 }, 'format.framerate is one of 15'],
+  [{ bitrate: 'x0.8' }, 'format.bitrate is one of x0.6'],
+  [{ keyFrameInterval: 5 }, 'format.keyFrameInterval is one of 2'],
+  [{ bitrate: 1 }, 'format.bitrate is a part'],
+])('%j is refused in words', (format, message) => {
+  expect(() => requestForFormat(format, camera, strict)).toThrow(message);
+});
+
+test('a size by another name is the same size', () => {
+  expect(requestForFormat({ resolution: 'r640x360' }, camera, strict)).toMatchObject({ width: 640, height: 360 });
+});
+
+test('what transcoding is off for cannot be asked for, and the source as it is can', () => {
+  const { parameters } = usualMedia.transcoding.video;
+  const transcoding = { video: { format: false, parameters: { ...parameters, resolution: false } } };
+  expect(() => requestForFormat({ codec: 'h264' }, camera, { transcoding })).toThrow(GatewayError);
+  expect(() => requestForFormat({ resolution: 'x1/2' }, camera, { transcoding })).toThrow(/resolution/);
+  expect(requestForFormat({ codec: 'vp8', framerate: 5 }, camera, { transcoding }).framerateHz).toBe(5);
+});
+
+test('what is not made here is made the first that the room gives', () => {
+  expect(requestForFormat({}, { ...camera, codec: 'av1' }, {}).codec).toBe('vp8');
+});
