@@ -116,7 +116,9 @@ test('a format changes live on the same session, and what cannot be had leaves i
 test('over signalling the answer is a publication to subscribe to, which changes and ends on request', async () => {
   const token = await gateway.token({ room: room.name, user: 'caller', role: 'viewer' });
   const { peer } = await SignallingPeer.join(gateway.webSocketUrl, { room: room.name, token });
-  opened.push({ close: () => peer.close() });
+  opened.push({ close: () => peer.socket.close() });
+  // Its job runs: what follows is quick.
+  expect((await play('resolution=x1/2')).status).toBe(201);
   const publicationId = camera.publication.id;
   const { publication } = await peer.request('openTranscoded', { publicationId, format: { resolution: 'x1/2' } });
   expect(publication.mimeType).toBe('video/VP8');
