@@ -239,7 +239,17 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
 
   const webrtc = createWebRtcGateway(
-    { rooms, auth, ice, views, transcodes: views.transcodes, limiter: joins, log, addressOf, onDemand: ingest.streamingIns },
+    {
+      rooms,
+      auth,
+      ice,
+      views,
+      transcodes: views.transcodes,
+      limiter: joins,
+      log,
+      addressOf,
+      onDemand: ingest.streamingIns,
+    },
     { corsOrigins: config.http.corsOrigins, maxSdpBytes: config.limits.maxMessageBytes, settings: config.webrtc },
   );
   undo.push(() => webrtc.close());
