@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs';
 
 interface Font {
+  /** Debian's package that has it. */
+  readonly debian: string;
   readonly files: readonly string[];
   /** Names with one of these letters need it. */
   readonly letters: RegExp;
@@ -12,6 +14,7 @@ const folder = '/usr/share/fonts';
 /** Debian's fonts-dejavu-core, fonts-noto-cjk and fonts-noto-core; what is not installed is passed over. */
 const fonts: readonly Font[] = [
   {
+    debian: 'fonts-noto-cjk',
     letters: /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}]/u,
     files: [`${folder}/opentype/noto/NotoSansCJK-Bold.ttc`, `${folder}/opentype/noto/NotoSansCJK-Regular.ttc`],
   },
@@ -32,6 +35,7 @@ const fonts: readonly Font[] = [
       [/\p{Script=Ethiopic}/u, 'Ethiopic'],
     ] as const
   ).map(([letters, script]) => ({
+    debian: 'fonts-noto-core',
     letters,
     files: [
       `${folder}/truetype/noto/NotoSans${script}-Bold.ttf`,
@@ -62,4 +66,11 @@ function isThere(file: string): boolean {
 export function fontFor(text: string): string | undefined {
   const needed = fonts.find(({ letters }) => letters.test(text));
   return [...(needed?.files ?? []), ...usual].find(isThere);
+}
+
+/** @returns Debian's package without which a name is not shown as it is written; undefined where nothing is missing */
+export function fontMissingFor(text: string): string | undefined {
+  const needed = fonts.find(({ letters }) => letters.test(text));
+  if (needed) return needed.files.some(isThere) ? undefined : needed.debian;
+  return usual.some(isThere) ? undefined : 'fonts-dejavu-core';
 }

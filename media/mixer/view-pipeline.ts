@@ -12,6 +12,7 @@ import { clockNowUs } from '../rtp/sequence.ts';
 import { Compositor } from './compositor.ts';
 import { type EncodedTap, EncoderRegistry, type TapHandle } from './encoder-registry.ts';
 import { EncoderTracks } from './encoder-tracks.ts';
+import { fontMissingFor } from './fonts.ts';
 import { initialTempo, nextTempo, type TempoState, tempoSteps } from './tempo.ts';
 import { ViewClock } from './view-clock.ts';
 
@@ -154,6 +155,7 @@ export class ViewPipeline implements Pipeline {
 
   #put(info: ViewInputInfo): void {
     const { inputId } = info;
+    this.#reviewFont(info.name);
     const past = this.#compositor.inputs.get(inputId)?.info.stream;
     if (past && past.ssrc !== info.stream?.ssrc) this.#context.unlisten(past.ssrc);
     this.#compositor.put(info, {
@@ -161,6 +163,15 @@ export class ViewPipeline implements Pipeline {
       sized: (width, height) => this.#tell({ type: 'viewInputSized', inputId, width, height }),
     });
     this.#listen(info);
+  }
+
+  /** Said once for each: a picture goes out without its name, or with boxes in its place. */
+  #reviewFont(name: string): void {
+    const debian = fontMissingFor(name);
+    if (debian === undefined || fontsMissed.has(debian)) return;
+    fontsMissed.add(debian);
+    const fields = { package: debian, advice: `apt-get install ${debian}, then restart` };
+    this.#context.send({ type: 'log', level: 'warn', fields, message: 'no font for names in views' });
   }
 
   #listen({ inputId, stream }: ViewInputInfo): void {
@@ -221,6 +232,9 @@ export class ViewPipeline implements Pipeline {
     if (!this.#isClosed) this.#context.send({ type: 'viewEvent', jobId: this.#context.id, event });
   }
 }
+
+/** Of this process: what was said need not be said for every view. */
+const fontsMissed = new Set<string>();
 
 /** Until it is told how to look. */
 const plainLook = {

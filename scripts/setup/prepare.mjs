@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { ensureDependencies } from './dependencies.mjs';
 import { ensureMediasoupWorker } from './mediasoup-worker.mjs';
 import { ensureRuntime, runtimeEnvironment } from './runtime.mjs';
-import { ensureSystemPackages } from './system-packages.mjs';
+import { ensureSystemPackages, offerSystemPackages } from './system-packages.mjs';
 import { ensureUdpBatch } from './udp-batch.mjs';
 import { ensureWebBuild } from './web-build.mjs';
 
@@ -40,6 +40,7 @@ async function bring({ worker = false, web = false, testPackages = false, isQuie
   if (worker) ensureUdpBatch();
   const mediasoupWorker = worker ? await ensureMediasoupWorker({ isQuiet }) : undefined;
   if (testPackages) await ensureSystemPackages('test');
+  if (worker || testPackages) await offerSystemPackages('font', 'views show no names in some scripts');
   if (web) await ensureWebBuild(plain);
   return { node, env: runtimeEnvironment({ node, mediasoupWorker }) };
 }

@@ -3,9 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runQuietly } from './child-process.mjs';
-import { SetupError, step } from './progress.mjs';
+import { SetupError, say, step } from './progress.mjs';
 
-/** @typedef {'worker' | 'libsrtp' | 'test'} Role `worker` and `libsrtp`: only where a worker is built; `test`: npm test */
+/** @typedef {'worker' | 'libsrtp' | 'test' | 'font'} Role `worker` and `libsrtp`: only where a worker is built; `test`: npm test; `font`: names in
+ * views, without which everything else works */
 
 /** @type {readonly { role: Role, name: string, why: string }[]} */
 const systemPackages = [
@@ -23,9 +24,9 @@ const systemPackages = [
   { role: 'libsrtp', name: 'libsrtp2-dev', why: 'stands in where the source of libsrtp cannot be had' },
 
   { role: 'test', name: 'chromium', why: 'browsers that really meet in a room' },
-  { role: 'test', name: 'fonts-dejavu-core', why: 'text on screenshots, names in views' },
-  { role: 'test', name: 'fonts-noto-cjk', why: 'Chinese, Japanese and Korean names in views' },
-  { role: 'test', name: 'fonts-noto-core', why: 'names in views in Indian, Thai and other scripts' },
+  { role: 'font', name: 'fonts-dejavu-core', why: 'text on screenshots, names in views' },
+  { role: 'font', name: 'fonts-noto-cjk', why: 'Chinese, Japanese and Korean names in views' },
+  { role: 'font', name: 'fonts-noto-core', why: 'names in views in Indian, Thai and other scripts' },
   { role: 'test', name: 'ffmpeg', why: 'a peer independent of our own media code; makes and checks fixtures' },
   { role: 'test', name: 'gstreamer1.0-tools', why: 'gst-launch: an independent WHIP publisher' },
   { role: 'test', name: 'gstreamer1.0-plugins-base', why: 'opus and test sources' },
@@ -60,6 +61,27 @@ export async function ensureSystemPackages(role) {
   if (missing.length === 0) return;
   if (!hasCommand('apt-get') || process.getuid?.() !== 0) throw missingPackages(role, missing);
   await step(`Installing Debian packages (${shortened(missing)})`, () => withoutServices(() => install(missing)));
+}
+
+/**
+ * Brings the packages of a role if it can, and says what it is like without them if it cannot.
+ * @param {Role} role
+ * @param {string} without what is not there then
+ */
+export async function offerSystemPackages(role, without) {
+  if (process.env.SWITCHYARD_SYSTEM_PACKAGES === 'skip') return;
+  const missing = missingOf(systemPackages.filter((p) => p.role === role).map((p) => p.name));
+  if (missing.length === 0) return;
+  const advice = `${without}; ${missing.join(' ')} would bring them`;
+  if (!hasCommand('apt-get') || process.getuid?.() !== 0) {
+    say(advice);
+    return;
+  }
+  try {
+    await step(`Installing Debian packages (${shortened(missing)})`, () => withoutServices(() => install(missing)));
+  } catch {
+    say(advice); // no network, or a mirror that is away
+  }
 }
 
 /**
@@ -128,7 +150,7 @@ async function withoutServices(work) {
 /** @param {string[]} missing */
 async function install(missing) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const wait = ['-q', '-o', 'DPkg::Lock::Timeout=600'];
+  const wait = ['-q', '-o', 'DPkg::Lock::Timeout=600', '-o', 'Acquire::http::Timeout=20', '-o', 'Acquire::Retries=1'];
   const update = () => runQuietly('apt-get', [...wait, 'update'], { env });
   const installAll = () =>
     runQuietly('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...missing], { env });

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { ensureSystemPackages } from './system-packages.mjs';
+import { ensureSystemPackages, offerSystemPackages } from './system-packages.mjs';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -20,4 +20,12 @@ test('who says that the packages are there is believed', async () => {
   vi.stubEnv('PATH', '/nowhere');
   vi.stubEnv('SWITCHYARD_SYSTEM_PACKAGES', 'skip');
   await expect(ensureSystemPackages('test')).resolves.toBeUndefined();
+});
+
+test('a machine that cannot have the fonts is told so, and goes on', async () => {
+  vi.stubEnv('PATH', '/nowhere');
+  vi.stubEnv('SWITCHYARD_SYSTEM_PACKAGES', '');
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  await offerSystemPackages('font', 'views show no names');
+  expect(said.mock.calls.join()).toMatch(/views show no names; .*fonts-noto-cjk/);
 });
