@@ -315,6 +315,10 @@ const ingress = z.strictObject({
     .describe('Folder whose files may be played into rooms, by file:///name.mp4; without it, none may.'),
 });
 
+const egress = z.strictObject({
+  maxPerRoom: z.int().positive().default(16).describe('Most streams that leave one room (streaming-outs).'),
+});
+
 const netPolicy = z.strictObject({
   allow: z
     .array(z.string())
@@ -457,6 +461,7 @@ export const configSchema = z.strictObject({
   webrtc: webrtc.prefault({}).describe('Peers by WHIP, WHEP and plain SDP.'),
   media: media.prefault({}).describe('Work on media: ingress, transcoding.'),
   ingress: ingress.prefault({}).describe('Media that comes into rooms from encoders, cameras and servers.'),
+  egress: egress.prefault({}).describe('Media that leaves rooms.'),
   netPolicy: netPolicy.prefault({}).describe('Where URLs that users give may lead (SSRF).'),
   rtmp: rtmp.prefault({}).describe('RTMP server.'),
   rtsp: rtsp.prefault({}).describe('RTSP server.'),

@@ -25,8 +25,9 @@ import { type PushAddress, type PushProtocol, StreamKeys } from '#core/stream-ke
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
 import { createHlsGateway, type HlsGateway } from '#gateways/hls/index.ts';
+import type { Pusher } from '#core/streaming-out.ts';
 import { filePuller, httpPuller } from '#gateways/http/index.ts';
-import { createRtmpGateway, defaultRtmpConfig, rtmpPuller } from '#gateways/rtmp/index.ts';
+import { createRtmpGateway, defaultRtmpConfig, rtmpPuller, rtmpPusher } from '#gateways/rtmp/index.ts';
 import { createRtspGateway, defaultRtspConfig, rtspPuller } from '#gateways/rtsp/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress } from '#gateways/srt/index.ts';
@@ -44,6 +45,7 @@ import { Metrics } from '#telemetry/metrics.ts';
 import { watchTranscodes } from '#telemetry/transcode-metrics.ts';
 import { watchTrunks } from '#telemetry/trunk-metrics.ts';
 import { watchViews } from '#telemetry/view-metrics.ts';
+import { EgressParts } from './egress-parts.ts';
 import { EventParts } from './event-parts.ts';
 
 const minuteMs = 60_000;
@@ -59,6 +61,7 @@ interface Parts {
   readonly eventParts: EventParts;
   readonly auth: Auth;
   readonly ingest: Ingest;
+  readonly egress: EgressParts;
   readonly pushGateways: PushGateways;
   readonly health: Health;
   readonly signalling: SignallingServer;
@@ -163,6 +166,7 @@ export class App extends Owned {
     health.drain();
     rooms.drain();
     media.drain();
+    this.#parts.egress.drain();
     for (const gateway of Object.values(pushGateways)) gateway.drain();
     webrtc.drain();
     sip.drain();
@@ -183,6 +187,10 @@ export class App extends Owned {
   protected override async onClose(reason: CloseReason): Promise<void> {
     const { signalling, webrtc, sip, phones, views, hls, ingest, pushGateways, rooms, servers } = this.#parts;
     const { media, sfu, store, eventParts } = this.#parts;
+    const { signalling, webrtc, sip, phones, views, ingest, pushGateways, rooms, servers } = this.#parts;
+    const { media, sfu, store, eventParts, egress } = this.#parts;
+    // Targets are told that it is over while there is still something that can tell them.
+    await egress.close(reason);
     await Promise.all([
       signalling.close(reason),
       webrtc.close(reason),
@@ -237,6 +245,10 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const wrongKeys = byAddress(perMinute(config.limits.failedLoginsPerMinute, 'wrong stream keys'));
   const ingest = await buildIngest(config, { store, rooms, media, log }, wrongKeys, pushGateways);
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
+  const { eventLog } = eventParts;
+  const pushers = pushersOf(config);
+  const egress = await EgressParts.create({ config, store, rooms, media, views, pushers, eventLog, metrics, log });
+  undo.push(() => egress.close());
 
   const webrtc = createWebRtcGateway(
     {
@@ -290,6 +302,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const eventSockets = eventParts.sockets({ rooms, auth, limiter: requests, addressOf, log });
   const api = createApi({
     ...eventParts.forApi,
+    ...egress.forApi,
     rooms,
     auth,
     sfu,
@@ -325,6 +338,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   return {
     ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, pushGateways },
     ...{ health, signalling, webrtc, phones, views, hls, sip, servers },
+    ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, egress, pushGateways },
+    ...{ health, signalling, webrtc, phones, views, sip, servers },
   };
 }
 
@@ -363,6 +378,11 @@ async function buildIngest(
 function pullersOf({ netPolicy, ingress }: Pick<Config, 'netPolicy' | 'ingress'>): Puller[] {
   const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps', 'http', 'https', 'srt'] };
   return [rtspPuller(rules), rtmpPuller(rules), srtPuller(rules), httpPuller(rules), filePuller(ingress.mediaFolder)];
+}
+
+/** Targets, too, are connected to from the media worker. */
+function pushersOf({ netPolicy }: Pick<Config, 'netPolicy'>): Pusher[] {
+  return [rtmpPusher({ ...netPolicy, schemes: ['rtmp', 'rtmps'] })];
 }
 
 /** @param opened gets what listens, so that it can be closed should the next one fail */

@@ -6,6 +6,7 @@ export { pushRtmp } from './client.ts';
 export { FlvDemuxer } from './flv-demuxer.ts';
 export { RtmpPull } from './pull.ts';
 export { rtmpPuller } from './puller.ts';
+export { rtmpPusher } from './pusher.ts';
 export { defaultRtmpConfig } from './server.ts';
 
 /** Listening when it resolves. The result is a Gateway of core, with its ports for whoever shows the URL. */

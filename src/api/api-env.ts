@@ -18,6 +18,7 @@ import type { SipAccounts } from '#core/sip-accounts.ts';
 import type { SipDoor } from '#core/sip-door.ts';
 import type { PushAddress, PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { StreamingIns } from '#core/streaming-ins.ts';
+import type { StreamingOuts } from '#core/streaming-outs.ts';
 import type { TrunkStatus } from '#core/trunk.ts';
 import type { Trunks } from '#core/trunks.ts';
 import type { ViewPort } from '#core/view-port.ts';
@@ -73,6 +74,7 @@ export interface ApiOptions {
   readonly auth: Auth;
   readonly sfu: SfuPort;
   readonly ingest: ApiIngest;
+  readonly streamingOuts: StreamingOuts;
   readonly sip: ApiSip;
   readonly views: ViewPort;
   readonly eventLog: EventLog;

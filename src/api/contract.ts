@@ -22,6 +22,7 @@ export * from './contract/sipcalls.ts';
 export * from './contract/stats.ts';
 export * from './contract/stream-keys.ts';
 export * from './contract/streaming-ins.ts';
+export * from './contract/streaming-outs.ts';
 export * from './contract/streams.ts';
 export * from './contract/tokens.ts';
 export * from './contract/trunks.ts';

@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'vitest';
 import type { StreamingInSettings } from '#core/streaming-in.ts';
+import type { StreamingOutSettings } from '#core/streaming-out.ts';
 import { someApi } from '#test/support/some-api.ts';
 import { joinAndPublish } from '#test/support/some-room.ts';
 import { deliveryId } from './event-views.ts';
@@ -90,6 +91,8 @@ const samples: Record<string, object> = {
   'POST /api/rooms/{room}/messages': { text: 'Hello' },
   'POST /api/rooms/{room}/streaming-ins': { url: 'rtsp://u:p@camera.example/x', media: { audio: false } },
   'PATCH /api/rooms/{room}/streaming-ins/{streamingIn}': { name: 'Gate', onDemand: false },
+  'POST /api/rooms/{room}/streaming-outs': { url: 'rtmp://live.example/app/key', source: { mix: true } },
+  'PATCH /api/rooms/{room}/streaming-outs/{streamingOut}': { name: 'Show', isPaused: true, video: { width: 640 } },
   'POST /api/rooms/{room}/sipcalls': { to: 'sip:a@phone.example', headers: { 'X-A': 'b' }, ringTimeoutMs: 2_000 },
   'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
   'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },
@@ -116,6 +119,11 @@ const someCamera: Omit<StreamingInSettings, 'url'> = {
   ...{ audio: 'auto', video: 'auto', videoCodec: 'auto', transport: 'auto' },
 };
 
+const somePush: Omit<StreamingOutSettings, 'targets'> = {
+  ...{ name: 'Show', source: { kind: 'mix' }, hasAudio: true, hasVideo: true, audioCodec: 'aac' },
+  ...{ video: { keyFrameIntervalS: 2 }, transport: 'tcp', isEnabled: true },
+};
+
 /** null so many times as often as a value. */
 const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: times, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
@@ -125,10 +133,24 @@ const replacement = rarely(1, fc.tuple(fc.constantFrom(...fields), value));
 test(
   'no request is answered with 500, and every answer is in the contract',
   async () => {
-    const { call, rooms, admin, tokenFor, keyWith, contract, log, ingest, calls, sip, webhooks, eventLog, auth } =
-      await someApi({
-        config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
-      });
+    const {
+      call,
+      rooms,
+      admin,
+      tokenFor,
+      keyWith,
+      contract,
+      log,
+      ingest,
+      streamingOuts,
+      calls,
+      sip,
+      webhooks,
+      eventLog,
+      auth,
+    } = await someApi({
+      config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
+    });
     if (runs > 3_000) console.info(`${runs} requests, seed ${seed}`);
     const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
     let ids: Record<string, string> = {};
@@ -162,6 +184,8 @@ test(
       const [one] = ingest.streamingIns.of(room.id);
       const camera =
         one ?? (await ingest.streamingIns.create(room.id, { ...someCamera, url: 'rtsp://u:p@camera.example/x' }));
+      const [out] = streamingOuts.of(room.id);
+      const push = out ?? (await streamingOuts.create(room.id, somePush, ['rtmp://live.example/app/key']));
       const [job] = ingest.media.jobs.keys();
       const live = calls.callsOf(room.id).find(({ info }) => !info.end);
       const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
@@ -179,6 +203,7 @@ test(
         rule,
         streamKey: streamKey.id,
         streamingIn: camera.record.id,
+        streamingOut: push.record.id,
         job: job ?? 'none',
       };
     };

@@ -219,7 +219,8 @@ export class Egress extends Owned implements JobHost {
   }
 
   protected override async onClose(reason: CloseReason): Promise<void> {
-    if (!this.#job || this.#job.isClosed) for (const sink of this.sinks.values()) sink.forsake();
+    const isAlive = this.#link && this.#job && !this.#job.isClosed && this.#job.state !== 'reconnecting';
+    if (!isAlive) for (const sink of this.sinks.values()) sink.forsake();
     await Promise.all([...this.sinks.values()].map((sink) => sink.close('parent_closed')));
     this.#tracks.audio?.close();
     this.#tracks.video?.close();

@@ -6,6 +6,7 @@ export const eventTypes = [
   ...(['participant.joined', 'participant.updated', 'participant.left'] as const),
   ...(['participant.waiting', 'participant.admitted', 'participant.refused'] as const),
   ...(['stream.published', 'stream.updated', 'stream.unpublished'] as const),
+  ...(['egress.started', 'egress.updated', 'egress.ended'] as const),
   ...(['message.sent'] as const),
   // A key on a phone that is in the room; what it types at the door is no event.
   ...(['digit.pressed'] as const),

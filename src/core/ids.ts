@@ -10,6 +10,7 @@ export type PublicationId = Branded<'publication'>;
 export type SubscriptionId = Branded<'subscription'>;
 export type JobId = Branded<'job'>;
 export type IngressId = Branded<'ingress'>;
+export type EgressId = Branded<'egress'>;
 export type StreamKeyId = Branded<'stream key'>;
 
 const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
@@ -32,6 +33,7 @@ export const newPublicationId = (): PublicationId => `TR_${randomText(12)}` as P
 export const newSubscriptionId = (): SubscriptionId => `SU_${randomText(12)}` as SubscriptionId;
 export const newJobId = (): JobId => `JB_${randomText(12)}` as JobId;
 export const newIngressId = (): IngressId => `IN_${randomText(12)}` as IngressId;
+export const newEgressId = (): EgressId => `EG_${randomText(12)}` as EgressId;
 export const newStreamKeyId = (): StreamKeyId => `SK_${randomText(12)}` as StreamKeyId;
 
 /** Room names are addresses too (`/r/{name}`, `sip:{name}@host`), so they keep to unreserved characters. */

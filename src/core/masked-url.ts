@@ -11,3 +11,8 @@ export function maskedUrl(url: string): string {
   const shown = at < 0 ? rest : `***:***@${rest.slice(at + 1)}`;
   return `${scheme}://${shown}${query.replace(/=[^&]*/g, '=***')}`;
 }
+
+/** The same; of RTMP the last step of the path is the stream key. */
+export function maskedPushUrl(url: string): string {
+  return maskedUrl(url).replace(/^(rtmps?:\/\/.*\/)[^/?]+/i, '$1***');
+}

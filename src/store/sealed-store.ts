@@ -10,8 +10,8 @@ import type { SecretBox } from '#core/secret-box.ts';
 export const secretFields: Readonly<Record<string, readonly string[]>> = {
   /** Cameras have their user and password in it. */
   'streaming-ins': ['url'],
-  /** Most services that take a stream have its key in it. */
-  'streaming-outs': ['url'],
+  /** Most services that take a stream have its key in their address. */
+  'streaming-outs': ['targets'],
   /** Of SRT. */
   'stream-keys': ['passphrase'],
   /** Receivers behind a secret path or a password. */

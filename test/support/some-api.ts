@@ -20,7 +20,10 @@ import { SipDoor } from '#core/sip-door.ts';
 import { StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
+import type { Pusher } from '#core/streaming-out.ts';
+import { StreamingOuts } from '#core/streaming-outs.ts';
 import { Trunks } from '#core/trunks.ts';
+import type { ViewPort } from '#core/view-port.ts';
 import { Views } from '#jobs/views.ts';
 import { secretBoxOf } from '#store/secret-box.ts';
 import { Health } from '#telemetry/health.ts';
@@ -77,6 +80,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const calls = new FakeCalls(rooms);
   const views = new Views({ rooms, store, media, mixOf: () => Promise.reject(new Error('no phones here')), log });
   const happenings = await someEvents({ rooms, store, log, config, secrets });
+  const streamingOuts = await someStreamingOuts({ rooms, store, media, views, log });
   const sip = await someSip(calls, { rooms, store, log, config });
   const app = createApi({
     rooms,
@@ -86,6 +90,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     views,
     ...happenings,
     sip,
+    streamingOuts,
     log,
     metrics,
     health,
@@ -138,6 +143,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     sfu,
     media,
     ingest,
+    streamingOuts,
     calls,
     ...happenings,
     sip,
@@ -190,6 +196,23 @@ async function someIngest(parts: { rooms: Rooms; store: StorePort; media: FakeMe
     return protocol === 'rtmp' || protocol === 'srt' ? { serverUrl, urlOf } : undefined;
   };
   return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf };
+}
+
+/** Pushed by RTMP to anywhere. */
+async function someStreamingOuts(parts: {
+  rooms: Rooms;
+  store: StorePort;
+  media: FakeMedia;
+  views: ViewPort;
+  log: Logger;
+}) {
+  const policy = new NetPolicy({ schemes: ['rtmp'] });
+  const rtmp: Pusher = {
+    schemes: ['rtmp'],
+    check: (url) => assertMayPull(policy, url),
+    push: (options) => ({ protocol: 'rtmp', options }),
+  };
+  return StreamingOuts.create({ ...parts, pushers: [rtmp], maxPerRoom: 3 });
 }
 
 interface DeclaredRoute {

@@ -19,6 +19,7 @@ import { sipCallRoutes } from './sipcalls.ts';
 import { statsRoutes } from './stats.ts';
 import { streamKeyRoutes } from './stream-keys.ts';
 import { streamingInRoutes } from './streaming-ins.ts';
+import { streamingOutRoutes } from './streaming-outs.ts';
 import { streamRoutes } from './streams.ts';
 import { tokenRoutes } from './tokens.ts';
 import { trunkRoutes } from './trunks.ts';
@@ -30,6 +31,7 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   participantRoutes,
   streamRoutes,
   streamingInRoutes,
+  streamingOutRoutes,
   sipCallRoutes,
   roomDialInRoutes,
   callRoutes,

@@ -1,0 +1,55 @@
+// Owns: what takes media out of rooms, joined with who is told of it. May import: everything, like app.ts, which uses it.
+import { tapStreamingOuts } from '#api/streaming-out-view.ts';
+import type { Config } from '#config/schema.ts';
+import type { EventSink } from '#core/gateway-events.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Logger, MediaPort, StorePort } from '#core/ports.ts';
+import type { Rooms } from '#core/rooms.ts';
+import type { Pusher } from '#core/streaming-out.ts';
+import { StreamingOuts } from '#core/streaming-outs.ts';
+import type { ViewPort } from '#core/view-port.ts';
+import { watchStreamingOuts } from '#telemetry/egress-metrics.ts';
+import type { Metrics } from '#telemetry/metrics.ts';
+
+export interface EgressPartsOptions {
+  readonly config: Pick<Config, 'egress'>;
+  readonly store: StorePort;
+  readonly rooms: Rooms;
+  readonly media: MediaPort;
+  readonly views: ViewPort;
+  readonly pushers: readonly Pusher[];
+  readonly eventLog: EventSink;
+  readonly metrics: Pick<Metrics, 'registry'>;
+  readonly log: Logger;
+}
+
+export class EgressParts extends Owned {
+  readonly streamingOuts: StreamingOuts;
+
+  static async create(options: EgressPartsOptions): Promise<EgressParts> {
+    const { config, store, rooms, media, views, pushers, eventLog, metrics, log } = options;
+    const { maxPerRoom } = config.egress;
+    const streamingOuts = await StreamingOuts.create({ store, rooms, media, views, pushers, log, maxPerRoom });
+    tapStreamingOuts(streamingOuts, rooms, eventLog);
+    watchStreamingOuts(metrics.registry, streamingOuts);
+    return new EgressParts(streamingOuts);
+  }
+
+  private constructor(streamingOuts: StreamingOuts) {
+    super();
+    this.streamingOuts = this.own(streamingOuts);
+  }
+
+  /** What the API is built from. */
+  get forApi() {
+    return { streamingOuts: this.streamingOuts };
+  }
+
+  drain(): void {
+    this.streamingOuts.drain();
+  }
+
+  protected override onClose(_reason: CloseReason): void {
+    // Its children are all that it has.
+  }
+}
