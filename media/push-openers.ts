@@ -4,8 +4,11 @@ import { z } from 'zod';
 import { GatewayError } from '#core/errors.ts';
 import { NetPolicy } from '#core/net-policy.ts';
 import { pushRtmp } from '#gateways/rtmp/index.ts';
+import { pushRtsp } from '#gateways/rtsp/index.ts';
+import { publishSrt } from '#gateways/srt/index.ts';
 import type { PushOpener } from './egress/push-connection.ts';
-import { RtmpConnection } from './egress/rtmp-connection.ts';
+import { announcedStreams, asksForKeyFrame, RtspConnection } from './egress/rtsp-connection.ts';
+import { SinkConnection } from './egress/sink-connection.ts';
 
 const push = z.object({
   url: z.string().max(2_048),
@@ -20,11 +23,26 @@ const push = z.object({
   stallTimeoutMs: z.number().positive().optional(),
 });
 
+const rtspPush = push.extend({ transport: z.enum(['tcp', 'udp']).optional() });
+
 /** By `protocol` of a push sink. */
 export const pushOpeners: Readonly<Record<string, PushOpener>> = {
   rtmp: async ({ options, signal }) => {
     const { policy, ...rest } = parse(push, options);
-    return new RtmpConnection(await pushRtmp({ ...rest, policy: new NetPolicy(policy) }, signal));
+    return new SinkConnection(await pushRtmp({ ...rest, policy: new NetPolicy(policy) }, signal), 'flv');
+  },
+  srt: async ({ options, signal }) => {
+    const { policy, ...rest } = parse(push, options);
+    return new SinkConnection(await publishSrt({ ...rest, policy: new NetPolicy(policy) }, signal), 'annex_b');
+  },
+  rtsp: async ({ options, streams, onKeyFrameWanted, signal }) => {
+    const { policy, ...rest } = parse(rtspPush, options);
+    const onRtcp = (_: number, packet: Uint8Array) => {
+      if (asksForKeyFrame(packet)) onKeyFrameWanted();
+    };
+    const announced = announcedStreams(streams);
+    const client = await pushRtsp({ ...rest, policy: new NetPolicy(policy), streams: announced, onRtcp }, signal);
+    return new RtspConnection(client, streams);
   },
 };
 

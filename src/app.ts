@@ -24,13 +24,13 @@ import { Rooms } from '#core/rooms.ts';
 import { type PushAddress, type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
-import { createHlsGateway, type HlsGateway } from '#gateways/hls/index.ts';
 import type { Pusher } from '#core/streaming-out.ts';
+import { createHlsGateway, type HlsGateway } from '#gateways/hls/index.ts';
 import { filePuller, httpPuller } from '#gateways/http/index.ts';
 import { createRtmpGateway, defaultRtmpConfig, rtmpPuller, rtmpPusher } from '#gateways/rtmp/index.ts';
-import { createRtspGateway, defaultRtspConfig, rtspPuller } from '#gateways/rtsp/index.ts';
+import { createRtspGateway, defaultRtspConfig, rtspPuller, rtspPusher } from '#gateways/rtsp/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
-import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress } from '#gateways/srt/index.ts';
+import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress, srtPusher } from '#gateways/srt/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
 import { LiveFeeds } from '#jobs/live-feeds.ts';
 import { Phones } from '#jobs/phones.ts';
@@ -186,8 +186,6 @@ export class App extends Owned {
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
     const { signalling, webrtc, sip, phones, views, hls, ingest, pushGateways, rooms, servers } = this.#parts;
-    const { media, sfu, store, eventParts } = this.#parts;
-    const { signalling, webrtc, sip, phones, views, ingest, pushGateways, rooms, servers } = this.#parts;
     const { media, sfu, store, eventParts, egress } = this.#parts;
     // Targets are told that it is over while there is still something that can tell them.
     await egress.close(reason);
@@ -336,10 +334,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   tapCalls(sip.events, eventParts.eventLog);
   eventParts.eventLog.emit('node.started', { version });
   return {
-    ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, pushGateways },
-    ...{ health, signalling, webrtc, phones, views, hls, sip, servers },
     ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, egress, pushGateways },
-    ...{ health, signalling, webrtc, phones, views, sip, servers },
+    ...{ health, signalling, webrtc, phones, views, hls, sip, servers },
   };
 }
 
@@ -382,7 +378,8 @@ function pullersOf({ netPolicy, ingress }: Pick<Config, 'netPolicy' | 'ingress'>
 
 /** Targets, too, are connected to from the media worker. */
 function pushersOf({ netPolicy }: Pick<Config, 'netPolicy'>): Pusher[] {
-  return [rtmpPusher({ ...netPolicy, schemes: ['rtmp', 'rtmps'] })];
+  const rules = { ...netPolicy, schemes: ['rtmp', 'rtmps', 'rtsp', 'rtsps', 'srt'] };
+  return [rtmpPusher(rules), rtspPusher(rules), srtPusher(rules)];
 }
 
 /** @param opened gets what listens, so that it can be closed should the next one fail */

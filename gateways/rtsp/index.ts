@@ -6,6 +6,7 @@ export { RtspPull, type RtspPullOptions } from './client.ts';
 export type { RtspPlayback } from './ports.ts';
 export { rtspPuller } from './puller.ts';
 export { pushRtsp } from './push.ts';
+export { rtspPusher } from './pusher.ts';
 export { defaultRtspConfig } from './server.ts';
 
 /** Listening when it resolves. The result is a Gateway of core, with its ports for whoever shows the URL. */

@@ -3,9 +3,11 @@
 import { type SrtGatewayConfig, type SrtGatewayPorts, SrtServer } from './server.ts';
 
 export { pushSrt } from './client.ts';
+export { publishSrt } from './publish.ts';
 export { SrtPull } from './pull.ts';
 export { srtPuller } from './puller.ts';
 export { srtPushAddress } from './push-address.ts';
+export { srtPusher } from './pusher.ts';
 export { defaultSrtConfig } from './server.ts';
 
 /** Listening when it resolves. The result is a Gateway of core, with its port for whoever shows the URL. */

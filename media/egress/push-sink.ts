@@ -17,7 +17,7 @@ const delaysMs = [
   30_000,
 ];
 /** What will not change by itself is asked less often: services lock out who keeps coming with a wrong key. */
-const finalDelaysMs = [5_000, 15_000, 30_000, 60_000, 300_000];
+const finalDelaysMs = [1_000, 2_000, 5_000, 15_000, 30_000, 60_000, 300_000];
 const jitter = 0.2;
 
 export interface PushSinkOptions {

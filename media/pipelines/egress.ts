@@ -107,7 +107,6 @@ export class EgressPipeline implements Pipeline {
     });
     this.#slots.set(sinkId, slot);
     this.#review();
-    if (this.#video.stream && this.#media.video) slot.setVideo(this.#video.stream);
     this.#video.requestKeyFrame();
   }
 
@@ -124,6 +123,7 @@ export class EgressPipeline implements Pipeline {
     const sounds = new Set<EgressSound>();
     for (const slot of this.#slots.values()) {
       slot.setMedia(media);
+      if (media.hasVideo && this.#video.stream) slot.setVideo(this.#video.stream);
       if (media.hasAudio && slot.sound) sounds.add(slot.sound);
     }
     this.#audio.setWanted(sounds);

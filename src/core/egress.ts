@@ -1,6 +1,6 @@
 // Owns: media that leaves a room: the job that takes it out, what it takes, and who gets it. May import: core only.
 import { EventEmitter } from 'node:events';
-import type { EgressCommand, EgressEvent, EgressSinkSpec } from './egress-messages.ts';
+import type { EgressCommand, EgressEvent, EgressMedia, EgressSinkSpec } from './egress-messages.ts';
 import { EgressSinkHandle } from './egress-sink.ts';
 import { type EgressSource, type EgressWishes, findersOf } from './egress-source.ts';
 import { EgressTrack } from './egress-track.ts';
@@ -12,6 +12,9 @@ import type { Participant } from './participant.ts';
 import type { Logger, MediaPort, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
 import type { ViewPort } from './view-port.ts';
+
+/** A source that is not there by then leaves silence, and its last picture. */
+const switchTimeoutMs = 5_000;
 
 export interface EgressOptions {
   readonly room: Room;
@@ -30,6 +33,7 @@ export type EgressEvents = {
   closed: [reason: CloseReason];
 };
 
+type Tracks = { audio?: EgressTrack | undefined; video?: EgressTrack | undefined };
 type Measured = Extract<EgressEvent, { type: 'egressMeasured' }>;
 
 /**
@@ -45,7 +49,10 @@ export class Egress extends Owned implements JobHost {
   readonly #self: Participant;
   #source: EgressSource;
   #wishes: EgressWishes;
-  #tracks: { readonly audio: EgressTrack | undefined; readonly video: EgressTrack | undefined };
+  #tracks: Tracks;
+  /** Of the source before, until the one after it has something to show. */
+  #past: Tracks = {};
+  #pastTimer: NodeJS.Timeout | undefined;
   #job: Job | undefined;
   #link: JobLink | undefined;
   #lastSinkId = 0;
@@ -114,15 +121,17 @@ export class Egress extends Owned implements JobHost {
   /** Live: the sinks go on with the other source. */
   switchTo(source: EgressSource, wishes: EgressWishes = this.#wishes): void {
     if (this.isClosed) throw new GatewayError('closed', 'This egress has ended.');
-    const past = this.#tracks;
+    this.#closePast();
+    this.#past = this.#tracks;
     this.#source = source;
     this.#wishes = wishes;
     this.#tracks = this.#makeTracks();
+    this.#pastTimer = setTimeout(() => {
+      this.#closePast();
+      this.#tellMedia();
+    }, switchTimeoutMs);
     this.#attachTracks();
     this.#tellMedia();
-    // After the new ones have been asked for: a view that both use stays.
-    past.audio?.close();
-    past.video?.close();
   }
 
   async publishTrack(): Promise<void> {
@@ -145,6 +154,7 @@ export class Egress extends Owned implements JobHost {
     switch (event.type) {
       case 'egressKeyFrameWanted':
         this.#tracks.video?.requestKeyFrame();
+        this.#past.video?.requestKeyFrame();
         return;
       case 'egressSinkChanged': {
         const { state, reason, message } = event;
@@ -176,7 +186,7 @@ export class Egress extends Owned implements JobHost {
     this.events.emit('changed', change);
   }
 
-  #makeTracks(): { readonly audio: EgressTrack | undefined; readonly video: EgressTrack | undefined } {
+  #makeTracks(): Tracks {
     const { room } = this;
     const finders = findersOf(this.#source, this.#wishes, { room, views: this.#options.views });
     const track = (kind: 'audio' | 'video') => {
@@ -190,18 +200,38 @@ export class Egress extends Owned implements JobHost {
   #attachTracks(): void {
     const transport = this.#link?.transport;
     if (!transport) return;
-    this.#tracks.audio?.attach(transport);
-    this.#tracks.video?.attach(transport);
+    for (const track of this.#allTracks) track.attach(transport);
   }
 
   #review(): void {
     if (this.isClosed) return;
-    this.#tracks.audio?.review();
-    this.#tracks.video?.review();
+    for (const track of this.#allTracks) track.review();
   }
 
   #tellMedia(): void {
-    this.#send({ type: 'setEgressMedia', audio: this.#tracks.audio?.media, video: this.#tracks.video?.media });
+    this.#send({ type: 'setEgressMedia', audio: this.#mediaOf('audio'), video: this.#mediaOf('video') });
+  }
+
+  /** What was there before stands until the next is there: a switch is no gap. */
+  #mediaOf(kind: 'audio' | 'video'): EgressMedia | undefined {
+    const track = this.#tracks[kind];
+    const past = this.#past[kind];
+    if (track && past && !track.media.input) return past.media;
+    past?.close();
+    delete this.#past[kind];
+    return track?.media;
+  }
+
+  get #allTracks(): EgressTrack[] {
+    const { audio, video } = this.#tracks;
+    return [audio, video, this.#past.audio, this.#past.video].filter((track) => track !== undefined);
+  }
+
+  #closePast(): void {
+    clearTimeout(this.#pastTimer);
+    this.#past.audio?.close();
+    this.#past.video?.close();
+    this.#past = {};
   }
 
   async #relink(): Promise<void> {
@@ -222,6 +252,7 @@ export class Egress extends Owned implements JobHost {
     const isAlive = this.#link && this.#job && !this.#job.isClosed && this.#job.state !== 'reconnecting';
     if (!isAlive) for (const sink of this.sinks.values()) sink.forsake();
     await Promise.all([...this.sinks.values()].map((sink) => sink.close('parent_closed')));
+    this.#closePast();
     this.#tracks.audio?.close();
     this.#tracks.video?.close();
     await this.#job?.close(reason);

@@ -1,7 +1,7 @@
 // Owns: one stream that leaves a room for as long as it is wanted, to any number of targets. May import: core only.
 import { EventEmitter } from 'node:events';
 import { Egress } from './egress.ts';
-import type { EgressSinkSpec } from './egress-messages.ts';
+import type { EgressSinkSpec, PushSinkSpec } from './egress-messages.ts';
 import type { EgressSinkHandle, EgressSinkInfo } from './egress-sink.ts';
 import type { EgressSource, EgressWishes } from './egress-source.ts';
 import { type ErrorCode, toGatewayError } from './errors.ts';
@@ -59,7 +59,7 @@ export interface Pusher {
   push(options: {
     readonly url: string;
     readonly transport: 'tcp' | 'udp';
-  }): Pick<EgressSinkSpec, 'protocol' | 'options'>;
+  }): Pick<PushSinkSpec, 'protocol' | 'options'>;
 }
 
 /** `stopped`: turned off, or without a target. `failed`: could not be started; it is tried again. */

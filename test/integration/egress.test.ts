@@ -1,5 +1,5 @@
 // Media that leaves a room: what it carries, and that it goes on whatever happens to those who make it.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { configSchema } from '#config/schema.ts';
 import { Egress } from '#core/egress.ts';
 import type { EgressSinkSpec } from '#core/egress-messages.ts';
@@ -119,4 +119,108 @@ test('a view with the sound of everybody: H264 of one size and AAC, whoever come
   expect(sink.described.filter(({ kind }) => kind === 'video')).toHaveLength(1);
   const [first] = accessUnits(sink, 'video');
   expect(first?.isKey).toBe(true);
+}, 60_000);
+
+test('a participant alone: its mute and its leaving are silence and black, never a gap', async () => {
+  const blue = await camera({ name: 'blue', color: '#2020c0', codec: 'vp8' });
+  const tone = await voice('blue', 600, blue);
+  await voice('other', 1_000);
+  const egress = await start({ kind: 'participant', participant: 'blue' });
+  egress.addSink(pushTo(target, 'participant'));
+  const sink = await target.connection(0);
+  await shows(sink, '#2020c0');
+  await sounds(sink, 600);
+  expect(heardTone(sink, 1_000)).toBeLessThan(-60);
+  // WebRTC changes the size all the time: what goes out stays as it is.
+  blue.setSize(160, 90);
+  blue.setColor('#c02020');
+  await shows(sink, '#c02020');
+  await tone.publication.setMuted(true, 'owner');
+  await sounds(sink, 600, false);
+  await blue.close();
+  await shows(sink, '#000000');
+  const before = accessUnits(sink, 'audio').length;
+  await sink.until(() => accessUnits(sink, 'audio').length > before + 50);
+  const again = await camera({ name: 'blue', color: '#20a020' });
+  await voice('blue', 800, again);
+  await shows(sink, '#20a020');
+  await sounds(sink, 800);
+  expect(sink.stream('video')).toMatchObject({ width: 320, height: 180 });
+  expect(new Set(seenColors(sink).map(({ width, height }) => `${width}x${height}`))).toEqual(new Set(['320x180']));
+  expect(longestGapMs(sink, 'audio')).toBeLessThan(30);
+  expect(longestGapMs(sink, 'video')).toBeLessThan(3_000);
+}, 90_000);
+
+test('a switch to another source is live: one connection, time goes on', async () => {
+  await camera({ name: 'red', color: '#c02020' });
+  const green = await camera({ name: 'green', color: '#20a020' });
+  await voice('green', 700, green);
+  const egress = await start({ kind: 'participant', participant: 'red' });
+  egress.addSink(pushTo(target, 'switch'));
+  const sink = await target.connection(0);
+  await shows(sink, '#c02020');
+  egress.switchTo({ kind: 'participant', participant: 'green' });
+  await shows(sink, '#20a020');
+  await sounds(sink, 700);
+  expect(target.sinks).toHaveLength(1);
+  expect(longestGapMs(sink, 'audio')).toBeLessThan(30);
+  expect(longestGapMs(sink, 'video')).toBeLessThan(3_000);
+}, 60_000);
+
+test('the sound of everybody alone, without pictures', async () => {
+  await voice('one', 500);
+  const egress = await start({ kind: 'mix' });
+  egress.addSink(pushTo(target, 'mix'));
+  const sink = await target.connection(0);
+  await sounds(sink, 500);
+  expect(sink.stream('video')).toBeUndefined();
+}, 60_000);
+
+test('a media worker that is killed: the same job goes on in the next, and the target is connected to again', async () => {
+  const red = await camera({ name: 'red', color: '#c02020' });
+  await voice('red', 440, red);
+  const egress = await start({ kind: 'view', view: 'common' });
+  const sink = egress.addSink(pushTo(target, 'killed'));
+  await shows(await target.connection(0), '#c02020');
+  const { id } = egress.job ?? {};
+  const states: string[] = [];
+  sink.events.on('changed', ({ state, reason }) => states.push(`${state} ${reason}`));
+  process.kill(egress.job?.workerPid ?? 0, 'SIGKILL');
+  const next = await target.connection(1);
+  await shows(next, '#c02020');
+  await sounds(next, 440);
+  expect(egress.job?.id).toBe(id);
+  expect(states.slice(0, 1)).toEqual(['reconnecting worker_lost']);
+  expect(states.at(-1)).toBe('live media_flowing');
+  const [first] = accessUnits(next, 'video');
+  expect(first?.isKey).toBe(true);
+}, 60_000);
+
+test('a target that is away comes back by itself, and the other one notices nothing', async () => {
+  const red = await camera({ name: 'red', color: '#c02020' });
+  await voice('red', 440, red);
+  const other = await PushTarget.start();
+  opened.push(other);
+  const egress = await start({ kind: 'view', view: 'common' });
+  const away = egress.addSink(pushTo(other, 'away'));
+  egress.addSink(pushTo(target, 'steady'));
+  await shows(await other.connection(0), '#c02020');
+  const steady = await target.connection(0);
+  // A server that closes within two seconds of the start is taken for one that refuses.
+  await steady.until(() => accessUnits(steady, 'audio').length > 150);
+  const lost = vi.waitUntil(() => away.info.state === 'reconnecting', { timeout: 10_000 });
+  await other.close();
+  await lost;
+  expect(['target_lost', 'target_unreachable']).toContain(away.info.reason);
+  const before = accessUnits(steady, 'video').length;
+  await steady.until(() => accessUnits(steady, 'video').length > before + 30);
+  await other.listen();
+  const isBackMs = performance.now();
+  await shows(await other.connection(1), '#c02020');
+  // Attempts are 2 s apart, a fifth more or less, and a key frame is asked for.
+  expect(performance.now() - isBackMs).toBeLessThan(20_000);
+  expect(away.info).toMatchObject({ state: 'live', reason: 'media_flowing' });
+  expect(target.sinks).toHaveLength(1);
+  expect(longestGapMs(steady, 'audio')).toBeLessThan(30);
+  expect(longestGapMs(steady, 'video')).toBeLessThan(3_000);
 }, 60_000);

@@ -27,6 +27,9 @@ import type {
   StreamingInInput,
   StreamingInPatch,
   StreamingInResource,
+  StreamingOutInput,
+  StreamingOutPatch,
+  StreamingOutResource,
   StreamKeyInput,
   StreamKeyResource,
   StreamPatch,
@@ -177,6 +180,24 @@ export class ApiClient {
 
   deleteStreamingIn(room: string, id: string): Promise<void> {
     return this.#call('DELETE', `rooms/${part(room)}/streaming-ins/${part(id)}`);
+  }
+
+  // ── What leaves a room ───────────────────────────────────────────────────────────────────────────────────────────
+
+  streamingOuts(room: string): Promise<StreamingOutResource[]> {
+    return this.#list(`rooms/${part(room)}/streaming-outs`);
+  }
+
+  createStreamingOut(room: string, input: StreamingOutInput): Promise<StreamingOutResource> {
+    return this.#call('POST', `rooms/${part(room)}/streaming-outs`, input);
+  }
+
+  patchStreamingOut(room: string, id: string, patch: StreamingOutPatch): Promise<StreamingOutResource> {
+    return this.#call('PATCH', `rooms/${part(room)}/streaming-outs/${part(id)}`, patch);
+  }
+
+  deleteStreamingOut(room: string, id: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/streaming-outs/${part(id)}`);
   }
 
   streamKeys(room: string): Promise<StreamKeyResource[]> {

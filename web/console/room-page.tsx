@@ -15,6 +15,7 @@ import { Loaded } from './states.tsx';
 import { StreamKeys } from './stream-keys.tsx';
 import { StreamTable } from './stream-table.tsx';
 import { StreamingIns } from './streaming-ins.tsx';
+import { StreamingOuts } from './streaming-outs.tsx';
 
 export interface RoomView {
   readonly room: RoomResource;
@@ -64,6 +65,7 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
             <Phones app={app} room={view.room} />
             <StreamKeys app={app} room={view.room} />
             <StreamingIns app={app} room={view.room} />
+            <StreamingOuts app={app} room={view.room} />
             <MessageForm app={app} view={view} />
             {dialog === 'edit' && (
               <RoomDialog

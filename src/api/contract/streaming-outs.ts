@@ -154,3 +154,5 @@ export const streamingOutPatch = z
   .meta({ id: 'StreamingOutPatch', description: 'What is left out stays; targets that stay go on.' });
 
 export type StreamingOutResource = z.output<typeof streamingOutSchema>;
+export type StreamingOutInput = z.input<typeof streamingOutInput>;
+export type StreamingOutPatch = z.input<typeof streamingOutPatch>;

@@ -1,4 +1,4 @@
-// Owns: an RTMP client as a connection of a push: units in FLV's framing. May import: core's words, media/rtp, its
+// Owns: a client that is a SourceSink (RTMP, SRT) as a connection of a push. May import: core's words, media/rtp, its
 // neighbours; the client itself comes from media/push-openers.ts.
 import type { GatewayError } from '#core/errors.ts';
 import type { SourceSink, SourceStream } from '#core/media-source.ts';
@@ -6,8 +6,8 @@ import { h264Nal, h264NalType, splitAnnexB, toLengthPrefixed } from '../rtp/h264
 import { type PushConnection, type PushEnd, pushEndOf } from './push-connection.ts';
 import type { EgressStream, EgressUnit } from './sink.ts';
 
-/** As gateways/rtmp has it. */
-export interface RtmpClient extends SourceSink {
+/** As gateways/rtmp and gateways/srt have it. */
+export interface SinkClient extends SourceSink {
   readonly done: Promise<unknown>;
   readonly failure: GatewayError | undefined;
   readonly queuedBytes: number;
@@ -17,13 +17,18 @@ export interface RtmpClient extends SourceSink {
 
 const streamIds = { video: 0, audio: 1 } as const;
 
-export class RtmpConnection implements PushConnection {
-  readonly #client: RtmpClient;
+/** What the client wants H264 and H265 in: `flv` has lengths before NAL units, and parameter sets beside the stream. */
+type Framing = 'flv' | 'annex_b';
+
+export class SinkConnection implements PushConnection {
+  readonly #client: SinkClient;
+  readonly #framing: Framing;
   #videoCodec: string | undefined;
   #bytesOut = 0;
 
-  constructor(client: RtmpClient) {
+  constructor(client: SinkClient, framing: Framing) {
     this.#client = client;
+    this.#framing = framing;
   }
 
   get done(): Promise<PushEnd> {
@@ -41,12 +46,13 @@ export class RtmpConnection implements PushConnection {
   describe(streams: readonly EgressStream[]): void {
     for (const stream of streams) {
       if (stream.kind === 'video') this.#videoCodec = stream.codec;
-      this.#client.describe(sourceStreamOf(stream));
+      this.#client.describe(sourceStreamOf(stream, this.#framing));
     }
   }
 
   write({ kind, ptsUs, dtsUs, isKey, data }: EgressUnit): void {
-    const bytes = kind === 'video' && isNalCodec(this.#videoCodec) ? withoutSets(data) : data;
+    const isFlv = this.#framing === 'flv' && kind === 'video' && isNalCodec(this.#videoCodec);
+    const bytes = isFlv ? withoutSets(data) : data;
     const before = this.#client.sentFrames;
     this.#client.deliver({ kind: 'access_unit', streamId: streamIds[kind], ptsUs, dtsUs, isKey, data: bytes });
     if (this.#client.sentFrames > before) this.#bytesOut += bytes.length;
@@ -61,10 +67,11 @@ function isNalCodec(codec: string | undefined): boolean {
   return codec === 'h264' || codec === 'h265';
 }
 
-function sourceStreamOf(stream: EgressStream): SourceStream {
-  const framing = isNalCodec(stream.codec)
-    ? ({ kind: 'length_prefixed', lengthSize: 4 } as const)
-    : ({ kind: 'bare' } as const);
+function sourceStreamOf(stream: EgressStream, wanted: Framing): SourceStream {
+  const framing =
+    wanted === 'flv' && isNalCodec(stream.codec)
+      ? ({ kind: 'length_prefixed', lengthSize: 4 } as const)
+      : ({ kind: 'bare' } as const);
   return { ...stream, id: streamIds[stream.kind], framing };
 }
 
