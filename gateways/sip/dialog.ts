@@ -212,9 +212,11 @@ export class SipDialog {
   #end(by: SipDialogEvents['ended'][0], reason: string): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    const error = new GatewayError(by === 'lost' ? 'signalling_lost' : 'closed', reason || 'The call is over.');
-    for (const reject of this.#pending) reject(error);
-    this.#pending.clear();
+    if (this.#pending.size > 0) {
+      const error = new GatewayError(by === 'lost' ? 'signalling_lost' : 'closed', reason || 'The call is over.');
+      for (const reject of this.#pending) reject(error);
+      this.#pending.clear();
+    }
     this.events.emit('ended', by, reason);
   }
 }

@@ -4,13 +4,14 @@ import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
 import type { PromptLanguage } from '#core/leg-media.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
-import type { Logger, PhonePort, StorePort } from '#core/ports.ts';
+import type { Logger, PhonePort } from '#core/ports.ts';
 import { RoomPins } from '#core/room-pins.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
 import { SipAccounts } from '#core/sip-accounts.ts';
 import { SipDoor } from '#core/sip-door.ts';
 import { Trunks } from '#core/trunks.ts';
+import type { StorePort } from '#core/store-port.ts';
 import { SipGateway } from './gateway.ts';
 
 export type { SipGateway } from './gateway.ts';

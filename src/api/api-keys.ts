@@ -3,8 +3,9 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '#core/errors.ts';
 import type { Scope } from '#core/grants.ts';
 import { randomText } from '#core/ids.ts';
-import type { Logger, StoredDocument, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import type { StoredDocument, StorePort } from '#core/store-port.ts';
 
 export interface ApiKeyInfo {
   readonly id: string;

@@ -2,8 +2,9 @@
 import type { MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { GatewayError } from '#core/errors.ts';
-import type { Logger, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import type { StorePort } from '#core/store-port.ts';
 import type { ApiEnv } from './api-env.ts';
 import { sha256 } from './api-keys.ts';
 import { actorOf } from './audited.ts';

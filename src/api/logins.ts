@@ -2,7 +2,7 @@
 import { GatewayError } from '#core/errors.ts';
 import type { Scope } from '#core/grants.ts';
 import { randomText } from '#core/ids.ts';
-import type { StorePort } from '#core/ports.ts';
+import type { StorePort } from '#core/store-port.ts';
 import { sha256 } from './api-keys.ts';
 
 export interface SessionInfo {

@@ -2,9 +2,10 @@
 // May import: core.
 import { GatewayError } from '#core/errors.ts';
 import type { Participant } from '#core/participant.ts';
-import type { Logger, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { StorePort } from '#core/store-port.ts';
 
 type Why = 'revoked' | 'used' | 'removed';
 

@@ -1,7 +1,7 @@
 // Owns: the secret that join tokens and sessions are signed with. May import: core.
 import { randomBytes } from 'node:crypto';
 import { GatewayError } from '#core/errors.ts';
-import type { StorePort } from '#core/ports.ts';
+import type { StorePort } from '#core/store-port.ts';
 
 const collection = 'secrets';
 const id = 'signing-key';

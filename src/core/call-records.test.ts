@@ -5,7 +5,7 @@ import { test } from 'vitest';
 import { someRooms } from '#test/support/some-room.ts';
 import { type CallInfo, newCallId } from './call.ts';
 import { CallRecords } from './call-records.ts';
-import type { StoredDocument } from './ports.ts';
+import type { Logger } from './ports.ts';
 
 const dayMs = 86_400_000;
 const now = 1_900_000_000_000;
@@ -63,14 +63,16 @@ test('what has been written is not kept in memory', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const { store, records } = recordsOf(1_000);
-  const written: WeakRef<StoredDocument>[] = [];
-  const put = store.put.bind(store);
-  store.put = async <T>(...args: Parameters<typeof put<T>>) => {
-    const document = await put<T>(...args);
-    written.push(new WeakRef(document));
-    return document;
+  const written: WeakRef<object>[] = [];
+  const putAll = store.putAll.bind(store);
+  store.putAll = async (collection, documents) => {
+    await putAll(collection, documents);
+    for (const { value } of documents) written.push(new WeakRef(value as CallInfo));
   };
-  for (let n = 0; n < 20; n++) records.add(call(now + n));
+  for (let n = 0; n < 20; n++) {
+    records.add(call(now + n));
+    if (n % 5 === 0) void records.flush();
+  }
   await records.find('CL_nothing');
   await new Promise((resolve) => setImmediate(resolve));
   collect();
@@ -80,3 +82,48 @@ test('what has been written is not kept in memory', async () => {
     [],
   );
 });
+
+test('calls that end together are written together, and can be found before they are', async () => {
+  const { records, store } = recordsOf(1_000);
+  const writes: number[] = [];
+  const putAll = store.putAll.bind(store);
+  store.putAll = async (collection, documents) => {
+    writes.push(documents.length);
+    await putAll(collection, documents);
+  };
+  const calls = Array.from({ length: 40 }, (_, n) => call(now + n));
+  for (const one of calls) records.add(one);
+  assert.equal((await records.find(calls[7]?.id ?? ''))?.startedAtMs, now + 7);
+  assert.deepEqual(writes, [40]);
+  for (let n = 0; n < 600; n++) records.add(call(now + 1_000 + n));
+  await records.close();
+  assert.deepEqual(writes, [40, 256, 256, 88]);
+  assert.equal(await store.count('sip-calls'), 640);
+});
+
+test('what could not be written is told in the log, and what comes after it is written', async () => {
+  const { store, log, lines } = brokenOnce();
+  const records = new CallRecords({ store, max: 1_000, maxAgeDays: 30, log });
+  records.add(call(now));
+  await records.flush();
+  records.add(call(now + 1));
+  await records.close();
+  assert.deepEqual(lines, ['records of calls not kept']);
+  assert.equal(await store.count('sip-calls'), 1);
+});
+
+function brokenOnce() {
+  const { store, log: parent } = someRooms();
+  const lines: string[] = [];
+  const log: Logger = {
+    ...parent,
+    child: () => log,
+    error: (_fields, message) => void lines.push(message),
+  };
+  const putAll = store.putAll.bind(store);
+  store.putAll = async () => {
+    store.putAll = putAll;
+    throw new Error('disk full');
+  };
+  return { store, log, lines };
+}

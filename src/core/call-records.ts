@@ -1,7 +1,9 @@
 // Owns: records of calls that have ended: kept in the store, for so long and so many. May import: core only.
+// A write to the disk costs as much as the rest of a short call, so that calls that end together are written together.
 import { type CallInfo, callIdAt } from './call.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
-import type { Logger, StorePort } from './ports.ts';
+import type { Logger } from './ports.ts';
+import type { StorePort } from './store-port.ts';
 
 export interface CallRecordsOptions {
   readonly store: StorePort;
@@ -14,10 +16,15 @@ const collection = 'sip-calls';
 const dayMs = 24 * 60 * 60 * 1_000;
 const pruneEveryMs = 10 * 60 * 1_000;
 const pageLength = 500;
+/** So long at the most is a record in memory alone; a process that is killed in between has it in its log. */
+const gatherMs = 100;
+const maxGathered = 256;
 
 export class CallRecords extends Owned {
   readonly #options: CallRecordsOptions;
   readonly #timer: NodeJS.Timeout;
+  #gathered = new Map<string, CallInfo>();
+  #flushTimer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: CallRecordsOptions) {
@@ -28,23 +35,36 @@ export class CallRecords extends Owned {
 
   /** A record that cannot be kept is in the log all the same, and keeps no call from ending. */
   add(info: CallInfo): void {
-    const { store, max, log } = this.#options;
-    if (max === 0) return;
-    const write = store.put(collection, info.id, info).catch((err) => {
-      log.error({ err, call: info.id }, 'record of a call not kept');
+    if (this.#options.max === 0) return;
+    this.#gathered.set(info.id, info);
+    if (this.#gathered.size >= maxGathered || this.isClosed) void this.flush();
+    else this.#flushTimer ??= setTimeout(() => void this.flush(), gatherMs).unref();
+  }
+
+  /** Writes what was gathered. @returns when it and all before it are written; never rejects */
+  flush(): Promise<void> {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    if (this.#gathered.size === 0) return this.#writing;
+    const { store, log } = this.#options;
+    const documents = [...this.#gathered].map(([id, value]) => ({ id, value }));
+    this.#gathered = new Map();
+    const write = store.putAll(collection, documents).catch((err) => {
+      log.error({ err, calls: documents.map(({ id }) => id) }, 'records of calls not kept');
     });
     // Not the values: each would hold the one before it, and with it every record that ever was.
     this.#writing = Promise.all([this.#writing, write]).then(() => undefined);
+    return this.#writing;
   }
 
   async find(id: string): Promise<CallInfo | undefined> {
-    await this.#writing;
+    await this.flush();
     return (await this.#options.store.get<CallInfo>(collection, id))?.value;
   }
 
   /** Newest first. @param after id of the last of the page before */
   async *list(after = ''): AsyncIterable<CallInfo> {
-    await this.#writing;
+    await this.flush();
     for (let last = after; ; ) {
       const page = await this.#options.store.list<CallInfo>(collection, { after: last, limit: pageLength });
       for (const { value } of page) yield value;
@@ -58,6 +78,7 @@ export class CallRecords extends Owned {
   async prune(nowMs = Date.now()): Promise<void> {
     const { max, maxAgeDays, log } = this.#options;
     try {
+      await this.flush();
       await this.#deleteAfter(callIdAt(nowMs - maxAgeDays * dayMs));
       const count = await this.#options.store.count(collection);
       if (count > max) await this.#deleteAfter(await this.#idAt(max));
@@ -89,6 +110,6 @@ export class CallRecords extends Owned {
 
   protected override async onClose(_reason: CloseReason): Promise<void> {
     clearInterval(this.#timer);
-    await this.#writing;
+    await this.flush();
   }
 }

@@ -2,9 +2,9 @@
 import { type DispatchRule, flawOfPattern } from './dispatch.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
-import type { StorePort } from './ports.ts';
 import { openedPin, pinPattern } from './room-pins.ts';
 import type { SecretBox } from './secret-box.ts';
+import type { StorePort } from './store-port.ts';
 
 export interface DispatchRuleInput extends DispatchRule {
   /** Lower comes first. */

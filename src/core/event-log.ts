@@ -39,10 +39,11 @@ export type EventLogEvents = {
 };
 
 const pruneIntervalMs = 60_000;
+const gatherMs = 10;
 
 /**
- * Events get their place when they are emitted and are written together at the end of the turn of the event loop: a
- * storm of joins costs one transaction a turn. Readers are woken after the write, so that nobody is told of an event
+ * Events get their place when they are emitted and are written together at the end of the turn of the event loop, or
+ * `gatherMs` after the last write where that was a moment ago: a storm of joins costs few transactions. Readers are woken after the write, so that nobody is told of an event
  * that a crash could take back.
  */
 export class EventLog extends Owned implements EventSink {
@@ -52,6 +53,7 @@ export class EventLog extends Owned implements EventSink {
   #deliveriesOf: (event: GatewayEvent) => readonly NewDelivery[] = () => [];
   #waiting: GatewayEvent[] = [];
   #lastSeq: number;
+  #lastWriteMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: EventLogOptions) {
     super();
@@ -84,11 +86,17 @@ export class EventLog extends Owned implements EventSink {
     if (this.isClosed) return;
     const seq = ++this.#lastSeq;
     this.#waiting.push({ seq, id: eventId(seq, this.epoch), type, atMs: Date.now(), room, data });
-    if (this.#waiting.length === 1) setImmediate(() => this.flush());
+    if (this.#waiting.length === 1) this.#flushSoon();
   }
 
   read(query: EventFilter & { readonly after: number; readonly limit: number }): readonly GatewayEvent[] {
     return this.#options.store.read(query);
+  }
+
+  #flushSoon(): void {
+    const waitMs = this.#lastWriteMs + gatherMs - performance.now();
+    if (waitMs <= 0) setImmediate(() => this.flush());
+    else setTimeout(() => this.flush(), waitMs);
   }
 
   /** Writes what waits; never throws: a full disk must not end calls. */
@@ -96,6 +104,7 @@ export class EventLog extends Owned implements EventSink {
     const batch = this.#waiting;
     if (batch.length === 0) return;
     this.#waiting = [];
+    this.#lastWriteMs = performance.now();
     try {
       this.#options.store.append(
         batch,

@@ -1,5 +1,5 @@
 // Owns: identifiers that carry their kind, so that a room's id cannot be passed for a participant's.
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 declare const brand: unique symbol;
 type Branded<Kind extends string> = string & { readonly [brand]: Kind };
@@ -15,19 +15,34 @@ export type StreamKeyId = Branded<'stream key'>;
 
 const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
+const randomPool = Buffer.alloc(4_096);
+let used = randomPool.length;
+
+/** One call of the system for hundreds of ids. */
+function randomByte(): number {
+  if (used === randomPool.length) {
+    randomFillSync(randomPool);
+    used = 0;
+  }
+  const byte = randomPool[used] ?? 0;
+  // What became part of an id is not left lying about.
+  randomPool[used++] = 0;
+  return byte;
+}
+
 /** Random text of `length` characters without look-alikes (no I, O, l); about 5.8 bits each. */
 export function randomText(length: number): string {
   let text = '';
   while (text.length < length) {
-    for (const byte of randomBytes(length - text.length)) {
-      // 59 letters do not divide 256: bytes past the last whole multiple are dropped, so that no letter is likelier.
-      if (byte < 236 && text.length < length) text += alphabet[byte % alphabet.length];
-    }
+    const byte = randomByte();
+    // 59 letters do not divide 256: bytes past the last whole multiple are dropped, so that no letter is likelier.
+    if (byte < 236) text += alphabet[byte % alphabet.length];
   }
   return text;
 }
 
-export const newRoomId = (): RoomId => `RM_${randomText(12)}` as RoomId;
+export const roomIdStart = 'RM_';
+export const newRoomId = (): RoomId => `${roomIdStart}${randomText(12)}` as RoomId;
 export const newParticipantId = (): ParticipantId => `PA_${randomText(12)}` as ParticipantId;
 export const newPublicationId = (): PublicationId => `TR_${randomText(12)}` as PublicationId;
 export const newSubscriptionId = (): SubscriptionId => `SU_${randomText(12)}` as SubscriptionId;

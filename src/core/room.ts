@@ -254,6 +254,7 @@ export class Room extends Owned {
     const n = this.#record.lastN;
     if (this.isClosed) return;
     for (const receiver of this.participants.values()) {
+      if (receiver.subscriptions.size === 0) continue;
       const videos = [...receiver.subscriptions.values()].filter(({ publication }) => publication.kind === 'video');
       const flowing = chooseLastN(
         videos.map((subscription) => ({

@@ -2,10 +2,11 @@
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { defaultRoles } from './grants.ts';
-import { newRoomId, type RoomId, roomNamePattern } from './ids.ts';
+import { newRoomId, type RoomId, roomIdStart, roomNamePattern } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
-import type { Logger, SfuPort, StoredDocument, StorePort } from './ports.ts';
+import type { Logger, SfuPort } from './ports.ts';
 import { Room, type RoomRecord, type RoomSettings } from './room.ts';
+import type { StoredDocument, StorePort } from './store-port.ts';
 
 export interface RoomsOptions {
   readonly store: StorePort;
@@ -83,11 +84,25 @@ export class Rooms extends Owned {
 
   async find(nameOrId: string): Promise<RoomEntry | undefined> {
     const { store } = this.#options;
-    const byId = await store.get<RoomRecord>(recordsCollection, nameOrId);
+    const byId = nameOrId.startsWith(roomIdStart) && (await store.get<RoomRecord>(recordsCollection, nameOrId));
     if (byId) return entry(byId);
     const name = await store.get<{ roomId: RoomId }>(namesCollection, nameOrId.toLowerCase());
     const byName = name && (await store.get<RoomRecord>(recordsCollection, name.value.roomId));
     return byName && entry(byName);
+  }
+
+  /** The record alone: of a room in use it is in memory, and the store need not be asked for it. */
+  async findRecord(nameOrId: string): Promise<RoomRecord | undefined> {
+    const { store } = this.#options;
+    const known = this.#inUse(nameOrId as RoomId);
+    if (known) return known.record;
+    const name = await store.get<{ roomId: RoomId }>(namesCollection, nameOrId.toLowerCase());
+    return (name && this.#inUse(name.value.roomId)?.record) ?? (await this.find(nameOrId))?.record;
+  }
+
+  #inUse(id: RoomId): Room | undefined {
+    const live = this.#live.get(id);
+    return live?.isClosed ? undefined : live;
   }
 
   async list(page: { after?: string; limit?: number } = {}): Promise<readonly RoomEntry[]> {
@@ -160,6 +175,8 @@ export class Rooms extends Owned {
         retryAfterMs: 5_000,
       });
     }
+    const inUse = this.#inUse(nameOrId as RoomId);
+    if (inUse) return inUse;
     let found = await this.find(nameOrId);
     if (!found && options.mayCreate) found = await this.#createOrFind(nameOrId);
     if (!found) throw new GatewayError('not_found', `There is no room "${nameOrId.slice(0, 64)}".`);

@@ -42,7 +42,7 @@ export class CallRejected extends GatewayError {
 }
 
 export interface SipDoorOptions {
-  readonly rooms: Pick<Rooms, 'find'>;
+  readonly rooms: Pick<Rooms, 'findRecord'>;
   readonly rules: Pick<DispatchRules, 'all'>;
   readonly pins: RoomPins;
   readonly defaults: SipDefaults;
@@ -125,7 +125,7 @@ export class SipDoor {
       const code = decision.rule ? 'forbidden' : 'not_found';
       return { verdict: rejected(code, decision.status, decision.reason) };
     }
-    const found = (await rooms.find(decision.room))?.record;
+    const found = await rooms.findRecord(decision.room);
     if (!found) return { verdict: rejected('not_found', 404, `There is no room "${decision.room.slice(0, 64)}".`) };
     const sip = effectiveSip(found.sip, defaults);
     const entrance = this.#entranceOf(rule, found);

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { newStreamKeyId, type RoomId, randomText, type StreamKeyId } from './ids.ts';
-import type { Logger, StorePort } from './ports.ts';
+import type { Logger } from './ports.ts';
 import type { Rooms } from './rooms.ts';
+import type { StorePort } from './store-port.ts';
 
 export const pushProtocols = ['rtmp', 'rtsp', 'srt', 'whip'] as const;
 export type PushProtocol = (typeof pushProtocols)[number];

@@ -3,9 +3,10 @@ import { GatewayError } from './errors.ts';
 import { newIngressId, type RoomId } from './ids.ts';
 import { Owned } from './lifecycle.ts';
 import type { DemandHold, OnDemandMedia } from './on-demand.ts';
-import type { Logger, MediaPort, StorePort } from './ports.ts';
+import type { Logger, MediaPort } from './ports.ts';
 import type { Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
+import type { StorePort } from './store-port.ts';
 import { type Puller, StreamingIn, type StreamingInRecord, type StreamingInSettings } from './streaming-in.ts';
 
 export interface StreamingInsOptions {

@@ -1,7 +1,8 @@
 // Owns: StorePort over SQLite in one file of the data folder. May import: core, config, ./database.
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { GatewayError } from '#core/errors.ts';
-import type { Logger, StoredDocument, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
+import type { StoredDocument, StorePort } from '#core/store-port.ts';
 import { openDatabase } from './database.ts';
 
 /** What one page of list() holds unless it says. */
@@ -75,11 +76,22 @@ class SqliteStore implements StorePort {
 
   async put<T>(collection: string, id: string, value: T, expectedRevision?: number): Promise<StoredDocument<T>> {
     this.#assertOpen();
-    const json = JSON.stringify(value);
-    if (json === undefined) throw new GatewayError('invalid_request', 'A document needs a value that JSON can carry.');
-    const row = this.#write(collection, id, json, expectedRevision);
+    const row = this.#write(collection, id, textOf(value), expectedRevision);
     if (!row) throw new GatewayError('conflict', 'Somebody else has changed it in the meantime; read it again.');
     return document<T>(row);
+  }
+
+  async putAll(collection: string, documents: readonly { id: string; value: unknown }[]): Promise<void> {
+    this.#assertOpen();
+    const texts = documents.map(({ id, value }) => ({ id, text: textOf(value) }));
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const { id, text } of texts) this.#write(collection, id, text, undefined);
+      this.#database.exec('COMMIT');
+    } catch (thrown) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw thrown;
+    }
   }
 
   #write(collection: string, id: string, json: string, expectedRevision: number | undefined): Row | undefined {
@@ -117,6 +129,12 @@ class SqliteStore implements StorePort {
   #assertOpen(): void {
     if (!this.#database.isOpen) throw new GatewayError('closed', 'The store has closed.');
   }
+}
+
+function textOf(value: unknown): string {
+  const json = JSON.stringify(value);
+  if (json === undefined) throw new GatewayError('invalid_request', 'A document needs a value that JSON can carry.');
+  return json;
 }
 
 function document<T>(row: Row): StoredDocument<T> {

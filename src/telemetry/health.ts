@@ -1,6 +1,7 @@
 // Owns: whether this node is alive and may be given work. May import: core.
 import { statfs } from 'node:fs/promises';
-import type { SfuPort, StorePort } from '#core/ports.ts';
+import type { SfuPort } from '#core/ports.ts';
+import type { StorePort } from '#core/store-port.ts';
 
 /** Reasons why something is not ready, for the operator to read; empty when it is. */
 export type ReadinessCheck = () => readonly string[] | Promise<readonly string[]>;

@@ -25,6 +25,10 @@ const maxItems = 100;
 const maxText = 4_000;
 const redacted = '[redacted]';
 
+/** The code knows few names of fields, and logs them all the time. */
+const judged = new Map<string, boolean>();
+const maxJudged = 2_000;
+
 /** Names that the log line itself uses. */
 const reserved = new Set(['level', 'time', 'msg']);
 
@@ -40,7 +44,12 @@ export function cleanFields(fields: LogFields): LogFields {
 function isSecret(name: string, value: unknown): boolean {
   // A count or a flag (`isSecret`, `key: 3`) tells nothing away; a PIN may well be a number.
   if (value === undefined || value === null || typeof value === 'boolean') return false;
-  return secretName.test(name) || secretCamelName.test(name);
+  let isSecretName = judged.get(name);
+  if (isSecretName === undefined) {
+    isSecretName = secretName.test(name) || secretCamelName.test(name);
+    if (judged.size < maxJudged) judged.set(name, isSecretName);
+  }
+  return isSecretName;
 }
 
 function cleanValue(value: unknown, depth: number, parents: readonly object[]): unknown {

@@ -4,8 +4,9 @@ import type { EventLog, NewDelivery } from '#core/event-log.ts';
 import { type GatewayEvent, matchesFilter } from '#core/gateway-events.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { assertMayPull, type NetPolicy } from '#core/net-policy.ts';
-import type { Logger, StoredDocument, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import type { StoredDocument, StorePort } from '#core/store-port.ts';
 import {
   type Delivery,
   type DeliveryQuery,

@@ -6,9 +6,10 @@ import { StreamSlots } from '#api/stream-slots.ts';
 import type { Config } from '#config/schema.ts';
 import { EventLog } from '#core/event-log.ts';
 import { NetPolicy } from '#core/net-policy.ts';
-import type { Logger, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import type { StorePort } from '#core/store-port.ts';
 import { openJournal } from '#store/journal.ts';
 import { Webhooks } from '#webhooks/index.ts';
 

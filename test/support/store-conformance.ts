@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { afterEach, beforeEach, describe, test } from 'vitest';
 import { GatewayError } from '#core/errors.ts';
-import type { StorePort } from '#core/ports.ts';
+import type { StorePort } from '#core/store-port.ts';
 
 export interface StoreUnderTest {
   /** An empty store. */
@@ -29,6 +29,27 @@ export function storeConformance(name: string, { open }: StoreUnderTest): void {
       assert.equal(got?.id, 'a');
       assert.equal(got?.revision, 1);
       assert.ok(got.updatedAtMs >= before && got.updatedAtMs <= Date.now());
+    });
+
+    test('documents that are put together are all there, over what was, and none of them when one cannot be', async () => {
+      await store.put('things', 'b', 'old');
+      await store.putAll('things', [
+        { id: 'a', value: 1 },
+        { id: 'b', value: 'new' },
+      ]);
+      assert.deepEqual(
+        (await store.list('things')).map(({ id, value, revision }) => [id, value, revision]),
+        [
+          ['a', 1, 1],
+          ['b', 'new', 2],
+        ],
+      );
+      const some = [
+        { id: 'c', value: 1 },
+        { id: 'd', value: undefined },
+      ];
+      await assert.rejects(store.putAll('things', some), failsWith('invalid_request'));
+      assert.equal(await store.count('things'), 2);
     });
 
     test('what was never put is undefined, in its collection and in others', async () => {
