@@ -1,7 +1,8 @@
 // Owns: the store of a data folder, with its secrets sealed. May import: core, ./…
 import { join } from 'node:path';
-import type { Logger, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import type { StorePort } from '#core/store-port.ts';
 import { sealClearFields, sealedStore } from './sealed-store.ts';
 import { openSecretBox } from './secret-box.ts';
 import { openSqliteStore, scrubDatabase } from './sqlite.ts';

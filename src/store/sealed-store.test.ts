@@ -42,6 +42,9 @@ test('a secret field is read as it was written, and no file of the data folder h
       [document],
     );
     await store.put(collection, 'one', { ...document, name: `again-${collection}` });
+    await store.putAll(collection, [{ id: 'two', value: document }]);
+    assert.deepEqual((await store.get(collection, 'two'))?.value, document);
+    await store.delete(collection, 'two');
   }
   assert.deepEqual(filesWith(folder, 'plain-'), []);
   // The search finds what is there: names are no secrets.

@@ -1,6 +1,7 @@
 // Owns: which fields of which documents are secrets, and that they are sealed on the disk. May import: core.
-import type { Logger, StoredDocument, StorePort } from '#core/ports.ts';
+import type { Logger } from '#core/ports.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import type { StoredDocument, StorePort } from '#core/store-port.ts';
 
 /**
  * Fields that have to be read again and that a copy of the database must not tell. Whoever keeps such a field adds it
@@ -55,6 +56,11 @@ export function sealedStore(store: StorePort, secrets: SecretBox, log: Logger): 
       open(collection, await store.put(collection, id, seal(collection, value) as T, expectedRevision)),
     list: async <T>(collection: string, page?: { after?: string; limit?: number }) =>
       (await store.list<T>(collection, page)).map((document) => open(collection, document)),
+    putAll: (collection, documents) =>
+      store.putAll(
+        collection,
+        documents.map(({ id, value }) => ({ id, value: seal(collection, value) })),
+      ),
     delete: (collection, id) => store.delete(collection, id),
     count: (collection) => store.count(collection),
     close: () => store.close(),
