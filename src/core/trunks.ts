@@ -3,8 +3,8 @@ import { EventEmitter } from 'node:events';
 import { flawOfRange } from './address-ranges.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
-import type { StorePort } from './ports.ts';
 import type { SecretBox } from './secret-box.ts';
+import type { StorePort } from './store-port.ts';
 import type { TrunkInput, TrunkRecord } from './trunk.ts';
 
 export interface TrunksOptions {
