@@ -10,8 +10,8 @@ import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
 import { SipAccounts } from '#core/sip-accounts.ts';
 import { SipDoor } from '#core/sip-door.ts';
-import { Trunks } from '#core/trunks.ts';
 import type { StorePort } from '#core/store-port.ts';
+import { Trunks } from '#core/trunks.ts';
 import { SipGateway } from './gateway.ts';
 
 export type { SipGateway } from './gateway.ts';
