@@ -16,6 +16,7 @@ const standing = z.object({
   isInMix: z.boolean(),
   isMuted: z.boolean(),
   isHeld: z.boolean(),
+  isHeldByPeer: z.boolean(),
   gainDb: z.number().min(-40).max(20),
   voice: z.enum(['off', 'speaking', 'always']),
   far: z.object({ roundTripTimeMs: z.number().optional(), packetsLost: z.number(), jitterMs: z.number() }).optional(),

@@ -80,8 +80,8 @@ export class CallLeg {
 
   /** What it says is to be heard by others. */
   get speaks(): boolean {
-    const { isInMix, isMuted, isHeld } = this.standing;
-    return isInMix && !isMuted && !isHeld && this.#isReceiving;
+    const { isInMix, isMuted, isHeld, isHeldByPeer } = this.standing;
+    return isInMix && !isMuted && !isHeld && !isHeldByPeer && this.#isReceiving;
   }
 
   /** It hears the room. */
@@ -132,7 +132,8 @@ export class CallLeg {
     this.#wasSendingKeys = isSendingKeys;
     if (!this.#parameters) return;
     this.#socket.settle(nowMs);
-    if (!this.#isReceiving || this.standing.isHeld) this.#lastHeardMs = nowMs;
+    const { isHeld, isHeldByPeer } = this.standing;
+    if (!this.#isReceiving || isHeld || isHeldByPeer) this.#lastHeardMs = nowMs;
     if (!this.#isSilent && nowMs - this.#lastHeardMs > this.#options.timeoutMs) {
       this.#isSilent = true;
       this.#options.send({ type: 'legSilent', legId: this.id });

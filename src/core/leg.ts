@@ -63,6 +63,8 @@ export class Leg extends Owned {
   #stats: LegStats | undefined;
   #isMuted = false;
   #isHeld = false;
+  /** We spoke with each other once: who does not listen any more holds us. Who never did is a source of its own kind. */
+  #wasTwoWay = false;
   #gainDb = 0;
   #far: FarQuality | undefined;
   #lastPlayId = 0;
@@ -105,6 +107,10 @@ export class Leg extends Owned {
     return this.#isHeld;
   }
 
+  get isHeldByPeer(): boolean {
+    return this.#wasTwoWay && this.#parameters !== undefined && !/^send/.test(this.#parameters.direction);
+  }
+
   get standing(): LegStanding {
     const isInMix = this.#participant !== undefined && !this.#participant.isClosed;
     const isWatched = this.#publication?.isWatched ?? false;
@@ -112,6 +118,7 @@ export class Leg extends Owned {
       isInMix,
       isMuted: this.#isMuted || (this.#publication?.isMuted ?? false),
       isHeld: this.#isHeld,
+      isHeldByPeer: this.isHeldByPeer,
       gainDb: this.#gainDb,
       voice: !isInMix ? 'off' : isWatched ? 'always' : 'speaking',
       far: this.#far,
@@ -123,12 +130,14 @@ export class Leg extends Owned {
     this.#assertOpen();
     const isSameKey = parameters.srtp?.receiveKey === this.#parameters?.srtp?.receiveKey;
     this.#parameters = parameters;
+    this.#wasTwoWay ||= parameters.direction === 'sendrecv';
     // Where we send from goes on; where the peer is and what it sent is found anew.
     if (this.#position) {
       const receiveIndex = isSameKey ? this.#position.receiveIndex : undefined;
       this.#position = { ...this.#position, receiveIndex, latched: undefined };
     }
     this.#mix.send({ type: 'negotiateLeg', legId: this.id, parameters });
+    this.#tell();
   }
 
   /** From now on it hears the room and is heard; its voice becomes a publication of the participant. */

@@ -12,6 +12,8 @@ export interface LegStanding {
   readonly isMuted: boolean;
   /** We hold it: it hears music instead of the room and is not heard. */
   readonly isHeld: boolean;
+  /** It holds us: what it sends is music for us, or nothing, and neither is for the room. */
+  readonly isHeldByPeer: boolean;
   readonly gainDb: number;
   /** Its voice as a stream of its own: not at all, only while it speaks, or without a break. */
   readonly voice: 'off' | 'speaking' | 'always';

@@ -337,6 +337,8 @@ export interface PhonePort {
   readonly legs: ReadonlyMap<number, Leg>;
 }
 
+export type { StoredDocument, StorePort } from './store-port.ts';
+
 // ── Who may ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface AuthPort {

@@ -158,6 +158,30 @@ test('hold plays music to the held phone alone', async () => {
   expect(level(await held.phone.hear(500))).toBeLessThan(-60);
 });
 
+test('the music of a phone that holds us stays out of the room, and its silence is no loss', async () => {
+  const holder = await call({ codec: 'pcmu', toneHz: 440 });
+  const other = await call({ codec: 'opus', toneHz: 0 });
+  const source = await call({ codec: 'pcma', toneHz: 1_000 }, { direction: 'recvonly' });
+  await other.phone.until(({ samples }) => usualLevel(samples.subarray(-9_600), 440, 48_000) > -20);
+  let wasSilent = false;
+  holder.leg.events.on('timedOut', () => (wasSilent = true));
+  for (const direction of ['recvonly', 'inactive'] as const) {
+    holder.leg.negotiate(holder.phone.parameters({ direction }));
+    await other.phone.hear(500);
+    const heard = await other.phone.hear(500);
+    expect(usualLevel(heard, 440, 48_000)).toBeLessThan(-60);
+    // A phone that never listened is heard all the same.
+    expect(usualLevel(heard, 1_000, 48_000)).toBeGreaterThan(-20);
+  }
+  holder.leg.negotiate(holder.phone.parameters({ direction: 'recvonly' }));
+  holder.phone.stopTalking();
+  await source.phone.hear(2_500);
+  expect(wasSilent).toBe(false);
+  holder.leg.negotiate(holder.phone.parameters());
+  holder.phone.talkTo(holder.leg.localPort);
+  await other.phone.until(({ samples }) => usualLevel(samples.subarray(-9_600), 440, 48_000) > -20);
+});
+
 test('prompts are heard in each language, to their end or until stopped', async () => {
   const { phone, leg } = await call({ codec: 'opus', toneHz: 0 }, {}, false);
   await phone.hear(200);
