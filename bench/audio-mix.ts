@@ -116,7 +116,14 @@ async function startOurs(count: number, codec: LegCodec, payloadType: number): P
   // Nothing is sent on it: no voice goes out as a stream of its own, as it does not with the peer.
   send({ type: 'openLink', linkId: 1, ip: '127.0.0.1', port: 9 });
   send({ type: 'startJob', jobId: 'bench', linkId: 1, spec: { kind: 'mix', loudest: 3 }, resume: [] });
-  const standing = { isInMix: true, isMuted: false, isHeld: false, isHeldByPeer: false, gainDb: 0, voice: 'off' } as const;
+  const standing = {
+    isInMix: true,
+    isMuted: false,
+    isHeld: false,
+    isHeldByPeer: false,
+    gainDb: 0,
+    voice: 'off',
+  } as const;
   const tell = (command: MixCommand) => send({ type: 'mixCommand', jobId: 'bench', command });
   let open = 0;
   const allOpen = until((message) => {

@@ -36,6 +36,7 @@ import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.
 import { LiveFeeds } from '#jobs/live-feeds.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
+import { checkPrompts } from '#jobs/prompt-check.ts';
 import { Views } from '#jobs/views.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
@@ -218,6 +219,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
 
   const media = new MediaPool({ config: config.media, log, logLevel: config.log.level });
   undo.push(() => media.close());
+  await checkPrompts(config.mix.promptsFolder, log);
   const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
   const views = new Views({ rooms, store, media, mixOf: (room) => phones.mixOf(room), log });

@@ -1,7 +1,7 @@
 // Owns: an AAC-LC encoder for a line of sound without gaps. May import: media/av.
 import { AV_SAMPLE_FMT_FLTP } from 'node-av/constants';
-import { defaultLayout, type PcmShape } from './audio-decoder.ts';
 import { AvError, assertOk, av, findEncoder, isDrained, NativeOwner, openCodec } from './library.ts';
+import { defaultLayout, type PcmShape } from './resampler.ts';
 
 /** ISO/IEC 14496-3 §4.5.2.1.1 */
 export const aacFrameSamples = 1_024;

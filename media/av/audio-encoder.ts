@@ -1,7 +1,7 @@
 // Owns: an Opus encoder, with the queue that makes whole frames of whatever length comes.
 import { AV_SAMPLE_FMT_S16 } from 'node-av/constants';
-import { defaultLayout, type PcmShape } from './audio-decoder.ts';
 import { AvError, assertOk, av, findEncoder, isDrained, NativeOwner, openCodec } from './library.ts';
+import { defaultLayout, type PcmShape } from './resampler.ts';
 
 export interface OpusEncoderOptions {
   readonly channels: 1 | 2;

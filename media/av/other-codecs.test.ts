@@ -1,8 +1,9 @@
 // Codecs that no RTP or RTMP peer of the other tests sends: encoded here, by FFmpeg's own encoders.
 import { AV_SAMPLE_FMT_S16, type AVSampleFormat } from 'node-av/constants';
 import { expect, test } from 'vitest';
-import { AudioDecoder, defaultLayout } from './audio-decoder.ts';
+import { AudioDecoder } from './audio-decoder.ts';
 import { assertOk, av, findEncoder } from './library.ts';
+import { defaultLayout } from './resampler.ts';
 import { measureFrequency, numberedPicture, readNumber } from './test-signals.ts';
 import { VideoDecoder } from './video-decoder.ts';
 import { VideoEncoder } from './video-encoder.ts';

@@ -1,8 +1,8 @@
 // Owns: codecs of voices, one mono frame at a time into memory of the caller: no copies to throw away, nothing to
 // resample, one packet and one frame for all, since everything in a mix runs one after the other.
 import { AV_SAMPLE_FMT_S16 } from 'node-av/constants';
-import { defaultLayout } from './audio-decoder.ts';
 import { AvError, assertOk, av, findDecoder, findEncoder, isDrained, NativeOwner, openCodec } from './library.ts';
+import { defaultLayout } from './resampler.ts';
 
 export type VoiceCodec = 'opus' | 'g722';
 

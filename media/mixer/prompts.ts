@@ -1,15 +1,16 @@
 // Owns: recordings by name and language: the operator's where there is one, ours otherwise, decoded once.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PromptName } from '#core/leg-media.ts';
+import { decodeSoundFile } from '../av/sound-file.ts';
 import { decodeRecording } from './recording.ts';
 
 const ownFolder = fileURLToPath(new URL('../prompts/', import.meta.url));
 const fallbackLanguage = 'en';
 /** Music knows no language. */
 const anyLanguage = 'any';
-const extensions = ['wav', 'opus'];
+const maxSeconds = 600;
 const maxFileBytes = 20 * 1024 * 1024;
 
 export class Prompts {
@@ -33,8 +34,8 @@ export class Prompts {
   #load(name: PromptName, language: string): Int16Array {
     for (const wanted of [language, anyLanguage, fallbackLanguage]) {
       for (const folder of this.#folders) {
-        for (const extension of extensions) {
-          const samples = read(join(folder, wanted, `${name}.${extension}`));
+        for (const file of filesOf(join(folder, wanted), name)) {
+          const samples = read(file);
           if (samples) return samples;
         }
       }
@@ -43,12 +44,31 @@ export class Prompts {
   }
 }
 
+/** Whatever their extension; ours are small Opus files that need no demuxer. */
+function filesOf(folder: string, name: PromptName): string[] {
+  try {
+    const names = readdirSync(folder).filter(
+      (file) => file.startsWith(`${name}.`) && !file.slice(name.length + 1).includes('.'),
+    );
+    return names.sort().map((file) => join(folder, file));
+  } catch {
+    // There is no such language here.
+    return [];
+  }
+}
+
+/** @returns 48 kHz mono @throws Error that says what is wrong with it */
+export function readRecording(file: string): Int16Array {
+  const bytes = readFileSync(file);
+  if (bytes.length > maxFileBytes) throw new Error(`larger than ${maxFileBytes / 1024 / 1024} MB`);
+  return decodeRecording(bytes) ?? decodeSoundFile(file, { sampleRateHz: 48_000, channels: 1 }, maxSeconds);
+}
+
 function read(file: string): Int16Array | undefined {
   try {
-    const bytes = readFileSync(file);
-    return bytes.length > maxFileBytes ? undefined : decodeRecording(bytes);
+    return readRecording(file);
   } catch {
-    // Not there, or not to be read: the next one is tried.
+    // It was all right when the gateway started, and is not any more: the next one is tried.
     return undefined;
   }
 }
