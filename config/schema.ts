@@ -389,7 +389,9 @@ const mix = z.strictObject({
   promptsFolder: z
     .string()
     .optional()
-    .describe('Your recordings, <language>/<prompt>.<wav, mp3, ogg, flac, m4a …>, read at start; ours where one is missing.'),
+    .describe(
+      'Your recordings, <language>/<prompt>.<wav, mp3, ogg, flac, m4a …>, read at start; ours where one is missing.',
+    ),
   language: z.enum(['en', 'es', 'zh']).default('en').describe('Of prompts, unless a rule says otherwise.'),
 });
 
