@@ -161,22 +161,19 @@ test('hold plays music to the held phone alone', async () => {
 test('the music of a phone that holds us stays out of the room, and its silence is no loss', async () => {
   const holder = await call({ codec: 'pcmu', toneHz: 440 });
   const other = await call({ codec: 'opus', toneHz: 0 });
-  const source = await call({ codec: 'pcma', toneHz: 1_000 }, { direction: 'recvonly' });
   const hears = (hz: number) => usualLevel(other.phone.samples.subarray(-9_600), hz, 48_000) > -20;
-  await other.phone.until(() => hears(440) && hears(1_000));
+  await other.phone.until(() => hears(440));
   let wasSilent = false;
   holder.leg.events.on('timedOut', () => (wasSilent = true));
   for (const direction of ['recvonly', 'inactive'] as const) {
     holder.leg.negotiate(holder.phone.parameters({ direction }));
     await other.phone.hear(500);
-    const heard = await other.phone.hear(500);
-    expect(usualLevel(heard, 440, 48_000)).toBeLessThan(-60);
-    // A phone that never listened is heard all the same.
-    expect(usualLevel(heard, 1_000, 48_000)).toBeGreaterThan(-20);
+    expect(usualLevel(await other.phone.hear(500), 440, 48_000)).toBeLessThan(-60);
   }
   holder.leg.negotiate(holder.phone.parameters({ direction: 'recvonly' }));
   holder.phone.stopTalking();
-  await source.phone.hear(2_500);
+  // Three times what would be too long.
+  await other.phone.hear(2_500);
   expect(wasSilent).toBe(false);
   holder.leg.negotiate(holder.phone.parameters());
   holder.phone.talkTo(holder.leg.localPort);
