@@ -31,6 +31,8 @@ const answered = [...trying, recv(200, { rrs: true }), ack()];
 const inDialog = (method: string, cseq: number, more: Partial<Parameters<typeof request>[0]> = {}) =>
   request({ method, cseq, isInDialog: true, uri: '[next_url]', headers: ['[routes]'], retransMs: 500, ...more });
 const hangUp = (cseq: number) => [inDialog('BYE', cseq), recv(200)];
+/** A phone that takes no keys in RTP is told by INFO, whenever we have heard enough of it. */
+const untilToldByInfo = [recvRequest('INFO', { timeoutMs: 40_000 }), response('200 OK', { tag: false })];
 const endedByUs = [recvRequest('BYE'), response('200 OK', { tag: false })];
 const reliable = (status: number) =>
   `<recv response="${status}" rrs="true"><action><ereg regexp="[0-9]+" search_in="hdr" header="RSeq:" check_it="true" assign_to="rseq"/></action></recv>`;
@@ -55,7 +57,7 @@ describe.each(serverKinds)('on the %s server', (kind) => {
   });
   afterAll(() => ways.close());
 
-  async function phoneFor(way: WayName, hz = 0): Promise<{ phone: PhonePeer; sdp: (direction?: string) => string }> {
+  async function phoneFor(way: WayName, hz = 0) {
     const address = way.endsWith('IPv6') ? '::1' : '127.0.0.1';
     const phone = await PhonePeer.open({ codec: 'pcmu', toneHz: hz, levelDbov, address });
     phones.push(phone);
@@ -63,14 +65,18 @@ describe.each(serverKinds)('on the %s server', (kind) => {
     const family = address === '::1' ? 'IP6' : 'IP4';
     const head = `v=0\no=phone 1 1 IN ${family} ${address}\ns=-\nc=IN ${family} ${address}\nt=0 0\n`;
     const lines = `m=audio ${remotePort} RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n`;
-    return { phone, sdp: (direction = 'sendrecv') => `${head}${lines}a=${direction}\n` };
+    return {
+      phone,
+      sdp: (direction = 'sendrecv') => `${head}${lines}a=${direction}\n`,
+      sdpWithoutKeys: `${head}m=audio ${remotePort} RTP/AVP 0\na=sendrecv\n`,
+    };
   }
 
   const legPort = () => [...ways.gateway.app.phones.legs.values()].at(-1)?.localPort ?? 0;
   const lastCall = () => ways.gateway.app.sip.callsOf(room.id).at(-1);
 
   async function nextPhone(): Promise<void> {
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(40_000);
     for (;;) {
       const [participant] = (await once(room.events, 'participantJoined', { signal })) as [{ kind: string }];
       if (participant.kind === 'sip') return;
@@ -90,10 +96,11 @@ describe.each(serverKinds)('on the %s server', (kind) => {
     const joining = nextPhone();
     const other = await ways.callIn(way, {
       service: 'demo',
-      scenario: script(invite({ body: listener.sdp() }), answered, pause(2_500), hangUp(2)),
-      timeoutSec: 15,
+      scenario: script(invite({ body: listener.sdpWithoutKeys }), answered, untilToldByInfo, hangUp(2)),
+      timeoutSec: 50,
     });
     await joining;
+    const call = lastCall();
     listener.phone.talkTo(legPort());
     await listener.phone.hear(1_000);
     const heard = await listener.phone.hear(600);
@@ -101,52 +108,57 @@ describe.each(serverKinds)('on the %s server', (kind) => {
     assert.ok(Math.abs(level - levelDbov) < toleranceDb, `${level} dBov`);
     const own = usualLevel(talker.samples.slice(-4_800), toneHz, 8_000);
     assert.ok(own < -60, `${own} dBov of itself`);
+    await call?.sendDtmf('1');
     await other.done;
   }
 
   test.each(here)(
     '%s: a phone calls the room, is heard by another and hangs up',
     async (way) => {
-      const { phone, sdp } = await phoneFor(way, toneHz);
+      const { phone, sdpWithoutKeys } = await phoneFor(way, toneHz);
       const joining = nextPhone();
       const run = await ways.callIn(way, {
         service: 'demo',
-        scenario: script(invite({ body: sdp() }), answered, pause(8_000), hangUp(2)),
-        timeoutSec: 30,
+        scenario: script(invite({ body: sdpWithoutKeys }), answered, untilToldByInfo, hangUp(2)),
+        timeoutSec: 55,
       });
       await joining;
+      const call = lastCall();
       phone.talkTo(legPort());
       await assertHeard(way, phone);
+      await call?.sendDtmf('1');
       await run.done;
-      assert.equal(lastCall()?.info.end?.by, 'peer');
+      assert.equal(call?.info.end?.by, 'peer');
     },
-    40_000,
+    60_000,
   );
 
   test.each(here)(
     '%s: without an offer the phone gets ours, and is heard',
     async (way) => {
-      const { phone, sdp } = await phoneFor(way, toneHz);
+      const { phone, sdpWithoutKeys } = await phoneFor(way, toneHz);
       const joining = nextPhone();
       const withAnswer = request({
         method: 'ACK',
         isInDialog: true,
         uri: '[next_url]',
         headers: ['[routes]'],
-        body: sdp(),
+        body: sdpWithoutKeys,
       });
       const taken = [recv(200, { rrs: true, expect: { body: 'm=audio 43' } }), withAnswer];
       const run = await ways.callIn(way, {
         service: 'demo',
-        scenario: script(invite({ body: '' }), trying, taken, pause(8_000), hangUp(2)),
-        timeoutSec: 30,
+        scenario: script(invite({ body: '' }), trying, taken, untilToldByInfo, hangUp(2)),
+        timeoutSec: 55,
       });
       await joining;
+      const call = lastCall();
       phone.talkTo(legPort());
       await assertHeard(way, phone);
+      await call?.sendDtmf('1');
       await run.done;
     },
-    40_000,
+    60_000,
   );
 
   test.each(here)('%s: held and taken back by re-INVITE and by UPDATE, with keys by INFO between', async (way) => {
