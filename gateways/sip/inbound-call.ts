@@ -48,9 +48,16 @@ export type DialogMaker = (sdp: string, headers: Headers, onDialog: (dialog: Sip
 /** The server gives up sooner; this is for one that does not. */
 const prackTimeoutMs = 40_000;
 
-/** @returns undefined when it was refused here, for a body that is no SDP */
+/** RFC 4028 §5: less than this is refused. The embedded server does so itself, a drachtio-server only within calls. */
+const minSessionSec = 90;
+
+/** @returns undefined when it was refused here, for a body that is no SDP or a session that would be too short */
 export function inboundCallOf(request: SrfIncoming, reply: SrfReply, make: DialogMaker): InboundCall | undefined {
   const asked = inboundOf(request, reply);
+  if (Number.parseInt(asked.header('session-expires') ?? '', 10) < minSessionSec) {
+    asked.respond(422, { headers: { 'min-se': String(minSessionSec) } });
+    return undefined;
+  }
   const read = sessionBodyOf(asked.body, asked.header);
   if (read.kind === 'sdp') return new WaitingCall(request, reply, { ...asked, body: read.sdp }, make);
   asked.respond(read.status, { headers: ownHeaders(read.headers) });

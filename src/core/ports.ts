@@ -337,7 +337,7 @@ export interface PhonePort {
   readonly legs: ReadonlyMap<number, Leg>;
 }
 
-export type { StoredDocument, StorePort } from './store-port.ts';
+export type { StorePort } from './store-port.ts';
 
 // ── Who may ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

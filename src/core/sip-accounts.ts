@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
-import type { StorePort } from './ports.ts';
+import type { StorePort } from './store-port.ts';
 import type { SecretBox } from './secret-box.ts';
 import type { AccountInput, AccountRecord } from './sip-account.ts';
 

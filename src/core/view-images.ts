@@ -1,6 +1,6 @@
 // Owns: background images of views in the store, beside the rooms whose records name them. May import: core only.
 import { randomText } from './ids.ts';
-import type { StorePort } from './ports.ts';
+import type { StorePort } from './store-port.ts';
 
 const collection = 'view-images';
 

@@ -4,7 +4,8 @@ import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Mix } from '#core/mix.ts';
 import { type MixStream, openMixStream } from '#core/mix-stream.ts';
-import type { Logger, MediaPort, StorePort } from '#core/ports.ts';
+import type { Logger, MediaPort } from '#core/ports.ts';
+import type { StorePort } from '#core/store-port.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
 
 import { RoomViews, viewNamed, viewsOf } from '#core/room-views.ts';
