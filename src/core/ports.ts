@@ -337,8 +337,6 @@ export interface PhonePort {
   readonly legs: ReadonlyMap<number, Leg>;
 }
 
-export type { StorePort } from './store-port.ts';
-
 // ── Who may ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface AuthPort {

@@ -2,9 +2,9 @@
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
-import type { StorePort } from './store-port.ts';
 import type { SecretBox } from './secret-box.ts';
 import type { AccountInput, AccountRecord } from './sip-account.ts';
+import type { StorePort } from './store-port.ts';
 
 const collection = 'sip-accounts';
 const maxAccounts = 20_000;

@@ -5,11 +5,10 @@ import { Owned } from '#core/lifecycle.ts';
 import type { Mix } from '#core/mix.ts';
 import { type MixStream, openMixStream } from '#core/mix-stream.ts';
 import type { Logger, MediaPort } from '#core/ports.ts';
-import type { StorePort } from '#core/store-port.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
-
 import { RoomViews, viewNamed, viewsOf } from '#core/room-views.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { StorePort } from '#core/store-port.ts';
 import { View, type ViewOptions } from '#core/view.ts';
 import { ViewImages } from '#core/view-images.ts';
 import type { ViewPort } from '#core/view-port.ts';
