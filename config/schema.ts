@@ -429,6 +429,13 @@ const hls = z.strictObject({
     .max(10_000)
     .default(2_000)
     .describe('Segments are so long, or to the next key frame; views get one so often.'),
+  maxHeight: z
+    .int()
+    .min(90)
+    .max(2_160)
+    .multipleOf(2)
+    .default(720)
+    .describe('Pictures are no higher; smaller ones cost less of CPU and network.'),
   windowMs: z.int().min(6_000).max(600_000).default(30_000).describe('Players may be so far behind.'),
   lingerMs: milliseconds.default(20_000).describe('A broadcast ends so long after the last who watched it.'),
   startTimeoutMs: milliseconds.default(15_000).describe('The first viewer waits so long for something to see.'),

@@ -282,7 +282,13 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   });
   undo.push(() => signalling.close());
 
-  const feeds = new LiveFeeds({ media, views, keyFrameIntervalMs: config.hls.segmentMs, log });
+  const feeds = new LiveFeeds({
+    media,
+    views,
+    keyFrameIntervalMs: config.hls.segmentMs,
+    maxHeight: config.hls.maxHeight,
+    log,
+  });
   const hls = createHlsGateway({ rooms, auth, feeds, limiter: joins, log, addressOf }, config.hls);
   undo.push(() => hls.close().then(() => feeds.close()));
   watchLive(metrics.registry, hls);

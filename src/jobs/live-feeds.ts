@@ -16,6 +16,8 @@ export interface LiveFeedsOptions {
   readonly views: ViewPort;
   /** Views are encoded with a key picture so often. */
   readonly keyFrameIntervalMs: number;
+  /** Of pictures that go out. */
+  readonly maxHeight: number;
   readonly log: Logger;
 }
 
@@ -35,7 +37,11 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
   async open(room: Room, target: LiveTarget): Promise<LiveFeed> {
     const { media, views, keyFrameIntervalMs, log } = this.#options;
     const { source, video } = sourceOf(room, target);
-    const request = { codec: 'h264', keyFrameIntervalS: keyFrameIntervalMs / 1_000 } as const;
+    const request = {
+      codec: 'h264',
+      keyFrameIntervalS: keyFrameIntervalMs / 1_000,
+      ...this.#sizeOf(room, target),
+    } as const;
     const wishes: EgressWishes = { audio: true, video, request };
     const egress = await Egress.start({ room, media, views, source, wishes, name: 'viewers', log });
     const id = ++this.#lastId;
@@ -47,6 +53,14 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
     // It ends by itself only when what it is given cannot be played.
     void sink.done.then((reason) => feed.close(reason));
     return this.own(feed);
+  }
+
+  /** In the shape that the view has; of one participant alone, 16:9. */
+  #sizeOf(room: Room, target: LiveTarget): { readonly width?: number; readonly height: number } {
+    const { maxHeight, views } = this.#options;
+    if (target.kind === 'named') return { width: Math.round((maxHeight * 8) / 9) * 2, height: maxHeight };
+    const view = views.settingsOf(room.record).find(({ name }) => name === target.view);
+    return { height: Math.min(maxHeight, view?.video.height ?? maxHeight) };
   }
 
   protected override onClose(): void {
