@@ -166,13 +166,17 @@ export class StreamingIn extends Owned {
     };
   }
 
+  /** It is live, has failed or is not wanted: there is nothing to wait for. */
+  get isSettled(): boolean {
+    return ['live', 'failed', 'stopped'].includes(this.#status.state);
+  }
+
   /** Waits until it is live or has failed, or the time is over. */
   async settled(timeoutMs: number): Promise<void> {
-    const isSettled = () => ['live', 'failed', 'stopped'].includes(this.#status.state);
-    if (isSettled()) return;
+    if (this.isSettled) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, timeoutMs);
-    const look = () => isSettled() && resolve();
+    const look = () => this.isSettled && resolve();
     const onAbort = () => resolve();
     this.events.on('changed', look);
     this.signal.addEventListener('abort', onAbort, { once: true });

@@ -77,7 +77,7 @@ describe('streaming-ins', () => {
   test('one is made, shown without its credentials, comes into the room and says how far it is', async () => {
     const { ask, log, rooms, media } = await apiWithRoom();
     const { status, json, text, headers } = await ask('POST', path, { url: secret, media: { audio: false } });
-    assert.equal(status, 201);
+    assert.equal(status, 202);
     assert.equal(json.url, 'rtsp://***:***@camera.example:8554/main?token=***');
     assert.equal(json.name, 'camera.example');
     assert.deepEqual(json.media, { audio: false, video: 'auto' });
@@ -163,11 +163,21 @@ describe('streaming-ins', () => {
     if (status === 422) assert.match(answer.json.detail, /rtsp:\/\//);
   });
 
+  test('one that is not to be started is made when it is answered, and a wait has its end', async () => {
+    const { ask } = await apiWithRoom();
+    const off = await ask('POST', path, { url: secret, isEnabled: false });
+    assert.deepEqual([off.status, off.json.state], [201, 'stopped']);
+    const slow = await ask('POST', `${path}?wait=0.05`, { url: secret });
+    assert.deepEqual([slow.status, slow.json.state], [202, 'starting']);
+    assert.equal(slow.headers.get('location'), `/api/rooms/${slow.json.roomId}/streaming-ins/${slow.json.id}`);
+    assert.equal((await ask('POST', `${path}?wait=61`, { url: secret })).status, 400);
+  });
+
   test('a room takes so many and no more', async () => {
     const { ask } = await apiWithRoom();
     const statuses = [];
     for (let n = 0; n < 4; n++) statuses.push((await ask('POST', path, { url: secret })).status);
-    assert.deepEqual(statuses, [201, 201, 201, 409]);
+    assert.deepEqual(statuses, [202, 202, 202, 409]);
   });
 
   test('what was pulled before a restart is pulled after it', async () => {

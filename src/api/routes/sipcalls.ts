@@ -14,6 +14,7 @@ import {
   sipCallSchema,
   waitQuery,
 } from '../contract.ts';
+import { creationStatus, longCreation } from '../long-creation.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
 import { pageOf } from '../views.ts';
 
@@ -41,7 +42,7 @@ const createRoute = apiRoute({
   description: 'A call that fails is `ended`, with what the other side answered in `end`.',
   access: { scope: 'rooms:write' },
   request: { params: roomParams, query: waitQuery, body: jsonInput(sipCallInput) },
-  responses: { 201: jsonBody(sipCallSchema, 'It is being made; `state` says how far it is.') },
+  responses: longCreation(sipCallSchema),
   errors: ['not_found', 'unprocessable', 'overloaded', 'draining', 'signalling_lost', 'media_lost', 'closed'],
 });
 
@@ -110,7 +111,8 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
     await call.settled(c.req.valid('query').wait * 1_000);
     const { id, roomId } = call.info;
     c.header('location', `/api/rooms/${roomId}/sipcalls/${id}`);
-    return c.json(view(call), 201);
+    const isSettled = ['connected', 'ended'].includes(call.info.state);
+    return c.json(view(call), creationStatus(isSettled));
   });
 
   app.openapi(readRoute, async (c) => c.json(view(await find(c.req.valid('param'))), 200));

@@ -15,6 +15,7 @@ import {
   streamingInSchema,
   waitQuery,
 } from '../contract.ts';
+import { creationStatus, longCreation } from '../long-creation.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
 import { jobView, pageOf, timeText } from '../views.ts';
 
@@ -42,7 +43,7 @@ const createRoute = apiRoute({
     'A camera or server is connected to and comes into the room as a participant; it is connected to again whenever it is lost, also after a restart of the gateway.',
   access: { scope: 'rooms:write' },
   request: { params: roomParams, query: waitQuery, body: jsonInput(streamingInInput) },
-  responses: { 201: jsonBody(streamingInSchema, 'It is kept and being started; `state` says how far it is.') },
+  responses: longCreation(streamingInSchema),
   errors: ['not_found', 'unprocessable', 'limit_reached'],
 });
 
@@ -106,7 +107,7 @@ export function streamingInRoutes({ rooms, ingest }: ApiOptions): OpenAPIHono<Ap
     c.get('log').info({ streamingIn: id, url: maskedUrl(url) }, 'streaming-in made');
     await made.settled(c.req.valid('query').wait * 1_000);
     c.header('location', `/api/rooms/${roomId}/streaming-ins/${id}`);
-    return c.json(view(made), 201);
+    return c.json(view(made), creationStatus(made.isSettled));
   });
 
   app.openapi(readRoute, async (c) => {
