@@ -9,6 +9,7 @@ import type { MediaSource } from './media-source.ts';
 import type { Logger, MediaPort } from './ports.ts';
 import { defaultReconnect, ReconnectPolicy } from './reconnect.ts';
 import type { Rooms } from './rooms.ts';
+import { changedUntil } from './settled.ts';
 
 export const pullTransports = ['auto', 'tcp', 'udp'] as const;
 export type PullTransport = (typeof pullTransports)[number];
@@ -172,18 +173,8 @@ export class StreamingIn extends Owned {
   }
 
   /** Waits until it is live or has failed, or the time is over. */
-  async settled(timeoutMs: number): Promise<void> {
-    if (this.isSettled) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    const look = () => this.isSettled && resolve();
-    const onAbort = () => resolve();
-    this.events.on('changed', look);
-    this.signal.addEventListener('abort', onAbort, { once: true });
-    await promise;
-    clearTimeout(timer);
-    this.events.off('changed', look);
-    this.signal.removeEventListener('abort', onAbort);
+  settled(timeoutMs: number): Promise<void> {
+    return changedUntil(this, () => this.isSettled, timeoutMs);
   }
 
   #hasViewers(): boolean {

@@ -11,6 +11,7 @@ import { type CloseReason, Owned } from './lifecycle.ts';
 import type { Logger, MediaPort } from './ports.ts';
 import { defaultReconnect, ReconnectPolicy } from './reconnect.ts';
 import type { Rooms } from './rooms.ts';
+import { changedUntil } from './settled.ts';
 import type { ViewPort } from './view-port.ts';
 
 export interface StreamingOutTarget {
@@ -172,20 +173,14 @@ export class StreamingOut extends Owned {
     else void this.#open();
   }
 
+  /** It runs, is paused or has failed: there is nothing to wait for. */
+  get isSettled(): boolean {
+    return this.isClosed || !['starting', 'reconnecting'].includes(this.#status.state);
+  }
+
   /** Waits until it is live or has failed, or the time is over. */
-  async settled(timeoutMs: number): Promise<void> {
-    const isSettled = () => this.isClosed || !['starting', 'reconnecting'].includes(this.#status.state);
-    if (isSettled()) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    const look = () => isSettled() && resolve();
-    const onAbort = () => resolve();
-    this.events.on('changed', look);
-    this.signal.addEventListener('abort', onAbort, { once: true });
-    await promise;
-    clearTimeout(timer);
-    this.events.off('changed', look);
-    this.signal.removeEventListener('abort', onAbort);
+  settled(timeoutMs: number): Promise<void> {
+    return changedUntil(this, () => this.isSettled, timeoutMs);
   }
 
   get #isWanted(): boolean {

@@ -19,7 +19,7 @@ describe('streaming-outs', () => {
     const { ask, log, rooms, media } = await apiWithRoom();
     const urls = [secret, 'rtmp://other.example/live/second-key'];
     const { status, json, text, headers } = await ask('POST', path, { urls, video: { width: 640, height: 360 } });
-    assert.equal(status, 201);
+    assert.equal(status, 202);
     assert.deepEqual(
       json.targets.map(({ url }: { url: string }) => url),
       ['rtmp://***:***@live.example/app/***?token=***', 'rtmp://other.example/live/***'],
@@ -94,7 +94,7 @@ describe('streaming-outs', () => {
   test('at most so many leave one room', async () => {
     const { ask } = await apiWithRoom();
     const make = () => ask('POST', path, { url: 'rtmp://a.example/live/1', source: { mix: true }, isEnabled: false });
-    for (let n = 0; n < 3; n++) assert.equal((await make()).status, 201);
+    for (let n = 0; n < 3; n++) assert.equal((await make()).status, 202);
     assert.equal((await make()).json.code, 'limit_reached');
   });
 });

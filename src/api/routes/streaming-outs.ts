@@ -16,6 +16,7 @@ import {
   streamingOutSchema,
   waitQuery,
 } from '../contract.ts';
+import { creationStatus, longCreation } from '../long-creation.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
 import { streamingOutView } from '../streaming-out-view.ts';
 import { pageOf } from '../views.ts';
@@ -44,7 +45,7 @@ const createRoute = apiRoute({
     'A view of the room, a participant, a stream or the sound alone goes to one or several targets, which share one encode. A target that is lost is connected to again without end, also after a restart of the gateway.',
   access: { scope: 'rooms:write' },
   request: { params: roomParams, query: waitQuery, body: jsonInput(streamingOutInput) },
-  responses: { 201: jsonBody(streamingOutSchema, 'It is kept and being started; `state` says how far it is.') },
+  responses: longCreation(streamingOutSchema),
   errors: ['not_found', 'unprocessable', 'limit_reached', 'draining'],
 });
 
@@ -115,7 +116,7 @@ export function streamingOutRoutes({ rooms, streamingOuts }: ApiOptions): OpenAP
     c.get('log').info({ streamingOut: made.record.id, urls: targets.map(maskedPushUrl) }, 'streaming-out made');
     await made.settled(c.req.valid('query').wait * 1_000);
     c.header('location', `/api/rooms/${made.record.roomId}/streaming-outs/${made.record.id}`);
-    return c.json(streamingOutView(made), 201);
+    return c.json(streamingOutView(made), creationStatus(made.isSettled));
   });
 
   app.openapi(readRoute, async (c) => {
