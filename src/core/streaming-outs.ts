@@ -3,8 +3,9 @@ import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { newEgressId, type RoomId, randomText } from './ids.ts';
 import { Owned } from './lifecycle.ts';
-import type { Logger, MediaPort, StorePort } from './ports.ts';
+import type { Logger, MediaPort } from './ports.ts';
 import type { Rooms } from './rooms.ts';
+import type { StorePort } from './store-port.ts';
 import {
   type Pusher,
   StreamingOut,

@@ -94,7 +94,7 @@ describe('streaming-outs', () => {
   test('at most so many leave one room', async () => {
     const { ask } = await apiWithRoom();
     const make = () => ask('POST', path, { url: 'rtmp://a.example/live/1', source: { mix: true }, isEnabled: false });
-    for (let n = 0; n < 3; n++) assert.equal((await make()).status, 202);
+    for (let n = 0; n < 3; n++) assert.equal((await make()).status, 201);
     assert.equal((await make()).json.code, 'limit_reached');
   });
 });
