@@ -1,6 +1,7 @@
 // Owns: every setting there is, with its default and its words. docs/config.md and gateway.example.yaml are made from
 // this. May import: zod.
 import { z } from 'zod';
+import { recordings } from './recordings.ts';
 import { sipRules } from './sip-rules.ts';
 
 const port = z.int().min(0).max(65535);
@@ -479,6 +480,7 @@ export const configSchema = z.strictObject({
   rtp: rtp.prefault({}).describe('Plain RTP: calls and RTSP by UDP.'),
   sip: sip.prefault({}).describe('Phones: SIP signalling.'),
   mix: mix.prefault({}).describe('What phones hear.'),
+  recordings: recordings.prefault({}).describe('Recordings of rooms.'),
   events: events.prefault({}).describe('What happened, for applications.'),
   webhooks: webhooks.prefault({}).describe('Servers that are told of events; netPolicy says which may be reached.'),
   log: log.prefault({}).describe('Logging.'),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { egressSinkStates } from '#core/egress-messages.ts';
 import { jobReasons } from '#core/job.ts';
+import { recordFormats } from '#core/record-sink.ts';
 
 const sinkId = z.int().positive();
 
@@ -29,7 +30,17 @@ const liveSink = z.object({
   needsVideo: z.boolean(),
 });
 
-const sink = z.discriminatedUnion('type', [pushSink, liveSink]);
+const recordSink = z.object({
+  type: z.literal('record'),
+  folder: z.string().max(4_096),
+  format: z.enum(recordFormats),
+  audioCodec: z.enum(['aac', 'opus']),
+  needsVideo: z.boolean(),
+  segmentMs: z.number().positive().optional(),
+  segmentBytes: z.number().positive().optional(),
+});
+
+const sink = z.discriminatedUnion('type', [pushSink, liveSink, recordSink]);
 
 export const egressJobSpec = z.object({
   kind: z.literal('egress'),

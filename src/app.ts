@@ -8,7 +8,7 @@ import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
-import { tapAccounts, tapCalls, tapTrunks } from '#api/event-taps.ts';
+import { tapAccounts, tapCalls, tapRecordings, tapTrunks } from '#api/event-taps.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
@@ -38,6 +38,7 @@ import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { checkPrompts } from '#jobs/prompt-check.ts';
 import { Views } from '#jobs/views.ts';
+import { createRecordings, type RecordingParts } from '#recordings/index.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openStore } from '#store/open-store.ts';
@@ -70,6 +71,7 @@ interface Parts {
   readonly webrtc: WebRtcGateway;
   readonly phones: Phones;
   readonly views: Views;
+  readonly recordings: RecordingParts;
   readonly sip: SipGateway;
   readonly hls: HlsGateway;
   readonly servers: Servers;
@@ -164,6 +166,7 @@ export class App extends Owned {
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
     const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, hls, sip, eventParts } = this.#parts;
+    this.#parts.recordings.all.drain();
     eventParts.eventLog.emit('node.draining', { timeoutMs });
     health.drain();
     rooms.drain();
@@ -189,8 +192,8 @@ export class App extends Owned {
   protected override async onClose(reason: CloseReason): Promise<void> {
     const { signalling, webrtc, sip, phones, views, hls, ingest, pushGateways, rooms, servers } = this.#parts;
     const { media, sfu, store, eventParts, egress } = this.#parts;
-    // Targets are told that it is over while there is still something that can tell them.
-    await egress.close(reason);
+    // Targets are told that it is over, and recordings become whole, while there is still something that can do it.
+    await Promise.all([egress.close(reason), this.#parts.recordings.close(reason)]);
     await Promise.all([
       signalling.close(reason),
       webrtc.close(reason),
@@ -226,6 +229,10 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   undo.push(() => views.close());
   const eventParts = await EventParts.create({ config, dataFolder: data, store, secrets, rooms, media, log });
   undo.push(() => rooms.close().then(() => eventParts.close()));
+  const { eventLog } = eventParts;
+  const recordings = await createRecordings({ store, rooms, media, views, log }, config.recordings, data);
+  undo.push(() => recordings.close());
+  tapRecordings(recordings.all, eventLog);
   const pins = new RoomPins(secrets);
   for (const name of config.rooms.initial) await pins.provide(rooms, name);
 
@@ -246,7 +253,6 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const wrongKeys = byAddress(perMinute(config.limits.failedLoginsPerMinute, 'wrong stream keys'));
   const ingest = await buildIngest(config, { store, rooms, media, log }, wrongKeys, pushGateways);
   undo.push(() => Promise.all([ingest.streamingIns.close(), ingest.pushes.close()]));
-  const { eventLog } = eventParts;
   const pushers = pushersOf(config);
   const egress = await EgressParts.create({ config, store, rooms, media, views, pushers, eventLog, metrics, log });
   undo.push(() => egress.close());
@@ -316,6 +322,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     ingest,
     sip,
     views,
+    recordings,
     log,
     metrics,
     health,
@@ -340,11 +347,11 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
   await openPushGateways(config, ingest.pushes, certificate, log, pushGateways);
   if (config.sip.isEnabled) await listening('sip', sip.listen(certificate));
-  tapCalls(sip.events, eventParts.eventLog);
-  eventParts.eventLog.emit('node.started', { version });
+  tapCalls(sip.events, eventLog);
+  eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, egress, pushGateways },
-    ...{ health, signalling, webrtc, phones, views, hls, sip, servers },
+    ...{ health, signalling, webrtc, phones, views, recordings, hls, sip, servers },
   };
 }
 

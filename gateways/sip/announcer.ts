@@ -27,11 +27,14 @@ export class Announcer {
     this.#leg = leg;
     const { events } = participant.room;
     events.on('publicationUpdated', this.#reviewMute);
+    events.on('recordingChanged', this.#tellRecording);
     participant.events.on('closed', () => {
       this.#waiting.length = 0;
       events.off('publicationUpdated', this.#reviewMute);
+      events.off('recordingChanged', this.#tellRecording);
     });
     for (const prompt of greeting) this.say(prompt);
+    if (participant.room.isRecorded) this.say('recording_on');
     if (this.#isAlone) this.say('you_are_alone');
   }
 
@@ -45,6 +48,8 @@ export class Announcer {
     this.#waiting.splice(0, this.#waiting.length - maxWaiting);
     if (!this.#isPlaying) void this.#play();
   }
+
+  readonly #tellRecording = (isRecorded: boolean) => this.say(isRecorded ? 'recording_on' : 'recording_off');
 
   async #play(): Promise<void> {
     this.#isPlaying = true;

@@ -1,12 +1,14 @@
 // Owns: the table of what can take the media of an egress. Another kind of sink is another line here.
 // May import: core's words, its neighbours.
 import type { EgressSinkSpec } from '#core/egress-messages.ts';
+import { recordCodecs } from '#core/record-sink.ts';
 import type { LiveOutlet } from '../live-pipe.ts';
 import type { EgressSound } from './audio-line.ts';
 import { LiveSink } from './live-sink.ts';
 import type { PushOpener } from './push-connection.ts';
 import { noOpener, PushSink } from './push-sink.ts';
-import type { EgressCodec, EgressSink } from './sink.ts';
+import { RecordSink } from './record.ts';
+import { type EgressCodec, type EgressSink, egressCodecs } from './sink.ts';
 
 export interface SinkTools {
   /** By protocol. */
@@ -36,6 +38,13 @@ const sinkMakers: SinkMakers = {
   live: (spec, { live }) => ({
     sink: new LiveSink({ ...spec, outlet: live }),
     takes: { video: ['h264', 'h265', 'vp9', 'av1'], audio: ['aac'] },
+  }),
+  record: (spec) => ({
+    sink: new RecordSink(spec),
+    takes: {
+      video: egressCodecs.filter((codec) => recordCodecs[spec.format].includes(codec)),
+      audio: [spec.audioCodec],
+    },
   }),
 };
 

@@ -10,6 +10,8 @@ import type { EventLog } from '#core/event-log.ts';
 import type { Principal } from '#core/grants.ts';
 import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
 import type { PushedIngresses } from '#core/pushed-ingresses.ts';
+import type { RecordingFiles } from '#core/recording-files.ts';
+import type { Recordings } from '#core/recordings.ts';
 import type { RoomPins } from '#core/room-pins.ts';
 import type { SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -69,6 +71,11 @@ export interface ApiSip extends CallsPort {
   readonly lines: { statusOf(trunk: string): TrunkStatus | undefined };
 }
 
+export interface ApiRecordings {
+  readonly all: Recordings;
+  readonly files: Pick<RecordingFiles, 'pathOf'>;
+}
+
 export interface ApiOptions {
   readonly rooms: Rooms;
   readonly auth: Auth;
@@ -77,6 +84,7 @@ export interface ApiOptions {
   readonly streamingOuts: StreamingOuts;
   readonly sip: ApiSip;
   readonly views: ViewPort;
+  readonly recordings: ApiRecordings;
   readonly eventLog: EventLog;
   readonly audit: AuditStorePort;
   readonly idempotency: Idempotency;
@@ -88,7 +96,7 @@ export interface ApiOptions {
   readonly health: ApiHealth;
   /** Requests by address. */
   readonly limiter: RateLimiter;
-  readonly config: Pick<Config, 'http' | 'auth' | 'rooms'>;
+  readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings'>;
   /** Folder of the built pages; `web/dist` of the project unless said. */
   readonly webRoot?: string | undefined;
 }

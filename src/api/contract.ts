@@ -11,6 +11,7 @@ export * from './contract/messages.ts';
 export * from './contract/participants.ts';
 export * from './contract/pieces.ts';
 export * from './contract/problem.ts';
+export * from './contract/recordings.ts';
 export * from './contract/room-media.ts';
 export * from './contract/room-views.ts';
 export * from './contract/rooms.ts';

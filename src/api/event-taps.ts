@@ -4,12 +4,15 @@ import type { CallEvents, CallInfo } from '#core/call.ts';
 import type { EventRoom, EventSink, EventType } from '#core/gateway-events.ts';
 import type { Job, JobHost } from '#core/job.ts';
 import type { Participant } from '#core/participant.ts';
+import type { RecordingRecord } from '#core/recording-record.ts';
+import type { Recordings } from '#core/recordings.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { AccountEvents, AccountRecord } from '#core/sip-account.ts';
 import type { Publication } from '#core/track.ts';
 import type { TrunkEvents, TrunkRecord, TrunkStatus } from '#core/trunk.ts';
 import { callView } from './call-view.ts';
+import { recordingView } from './recording-view.ts';
 import { jobView, participantView, roomView, streamView } from './views.ts';
 
 /** Of whoever runs jobs. */
@@ -143,3 +146,16 @@ function mediaOf(owner: Pick<JobHost, 'media'>): JobHost['media'] | undefined {
 }
 
 const eventRoom = ({ id, name }: EventRoom): EventRoom => ({ id, name });
+
+export function tapRecordings({ events }: Pick<Recordings, 'events'>, sink: EventSink): void {
+  const tell = (type: EventType, record: RecordingRecord) =>
+    sink.emit(type, recordingView(record), { id: record.roomId, name: record.roomName });
+  events.on('changed', (record, from) => {
+    if (record.state === 'recording') tell(from === 'paused' ? 'recording.resumed' : 'recording.started', record);
+    else if (record.state === 'paused') tell('recording.paused', record);
+    else if (record.state === 'finished') tell('recording.stopped', record);
+    else if (record.state === 'failed') tell('recording.failed', record);
+  });
+  events.on('uploaded', (record) => tell('recording.uploaded', record));
+  events.on('deleted', (record) => tell('recording.deleted', record));
+}

@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'vitest';
+import type { RecordingSettings } from '#core/recording-record.ts';
 import type { StreamingInSettings } from '#core/streaming-in.ts';
 import type { StreamingOutSettings } from '#core/streaming-out.ts';
 import { someApi } from '#test/support/some-api.ts';
@@ -93,6 +94,9 @@ const samples: Record<string, object> = {
   'PATCH /api/rooms/{room}/streaming-ins/{streamingIn}': { name: 'Gate', onDemand: false },
   'POST /api/rooms/{room}/streaming-outs': { url: 'rtmp://live.example/app/key', source: { mix: true } },
   'PATCH /api/rooms/{room}/streaming-outs/{streamingOut}': { name: 'Show', isPaused: true, video: { width: 640 } },
+  'POST /api/rooms/{room}/recordings': { source: { kind: 'room' }, format: 'webm', fileName: '{room}/{part}' },
+  'POST /api/rooms/{room}/recording/start': { video: 'off', name: 'Talk' },
+  'PATCH /api/rooms/{room}/recordings/{recording}': { isPaused: true },
   'POST /api/rooms/{room}/sipcalls': { to: 'sip:a@phone.example', headers: { 'X-A': 'b' }, ringTimeoutMs: 2_000 },
   'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
   'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },
@@ -124,6 +128,11 @@ const somePush: Omit<StreamingOutSettings, 'targets'> = {
   ...{ video: { keyFrameIntervalS: 2 }, transport: 'tcp', isEnabled: true },
 };
 
+const someRecording: RecordingSettings = {
+  ...{ source: { kind: 'room' }, hasAudio: true, video: 'off', format: 'm4a', audioCodec: 'aac' },
+  ...{ template: '{room}-{part}', isUploaded: false, deletesAfterUpload: false },
+};
+
 /** null so many times as often as a value. */
 const rarely = <T>(times: number, arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: times, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
@@ -148,6 +157,7 @@ test(
       webhooks,
       eventLog,
       auth,
+      recordings,
     } = await someApi({
       config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
     });
@@ -186,6 +196,8 @@ test(
         one ?? (await ingest.streamingIns.create(room.id, { ...someCamera, url: 'rtsp://u:p@camera.example/x' }));
       const [out] = streamingOuts.of(room.id);
       const push = out ?? (await streamingOuts.create(room.id, somePush, ['rtmp://live.example/app/key']));
+      const [recorded] = recordings.of(room.id);
+      const recording = (recorded ?? (await recordings.start('demo', someRecording))).record.id;
       const [job] = ingest.media.jobs.keys();
       const live = calls.callsOf(room.id).find(({ info }) => !info.end);
       const sipCall = (live ?? (await calls.dial({ room: 'demo', to: 'sip:a@phone.example' }))).info.id;
@@ -199,6 +211,7 @@ test(
         account: (account ?? (await sip.accounts.create({ username: 'bob', password: 'p' }))).id,
         trunk: (trunk ?? (await sip.trunks.create(carrier))).id,
         view: 'common',
+        ...{ recording, part: '1' },
         sipCall,
         rule,
         streamKey: streamKey.id,
@@ -291,7 +304,10 @@ test(
     // What was thrown at it reached every handler, not only the door. (Codes to sign in with are not to be guessed.)
     const reached = new Set([...contract.seen].filter((seen) => / 2\d\d$/.test(seen)).map((seen) => seen.slice(0, -4)));
     const unreached = patterns.map(({ method, path }) => `${method} ${path}`).filter((route) => !reached.has(route));
-    assert.deepEqual(unreached.sort(), ['POST /api/login', 'POST /api/logout']);
+    // Nor has anything been recorded that could be downloaded: file-response.test.ts and test/integration do that.
+    const files = ['download', 'parts/{part}/download', 'parts/{part}/thumbnail'];
+    const ofFiles = files.map((name) => `GET /api/rooms/{room}/recordings/{recording}/${name}`);
+    assert.deepEqual(unreached.sort(), [...ofFiles, 'POST /api/login', 'POST /api/logout']);
   },
   60_000 + runs * 40,
 );

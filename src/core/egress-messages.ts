@@ -1,5 +1,6 @@
 // Owns: what the control process tells the job of an egress and hears from it. May import: core only.
 import type { JobReason } from './job.ts';
+import type { RecordSinkSpec } from './record-sink.ts';
 import type { MediaKind } from './rtp.ts';
 
 /** A stream that the room sends to the job, as it comes. */
@@ -37,7 +38,7 @@ export interface LiveSinkSpec {
 }
 
 /** What takes the media of an egress; another kind is another member here, in egress-protocol.ts and in the table of sinks. */
-export type EgressSinkSpec = PushSinkSpec | LiveSinkSpec;
+export type EgressSinkSpec = PushSinkSpec | LiveSinkSpec | RecordSinkSpec;
 
 export type EgressCommand =
   /** The whole, so that saying it again does no harm; a kind that is absent does not go out. */

@@ -26,6 +26,7 @@ export const errorTable = {
   precondition_failed: { http: 412, sip: 412, blame: 'client' },
   too_large: { http: 413, sip: 513, blame: 'client' },
   unsupported_media_type: { http: 415, sip: 415, blame: 'client' },
+  range_not_satisfiable: { http: 416, sip: 400, blame: 'client' },
   unprocessable: { http: 422, sip: 488, blame: 'client' },
   no_common_codec: { http: 422, sip: 488, blame: 'client' },
   precondition_required: { http: 428, sip: 428, blame: 'client' },
@@ -36,6 +37,7 @@ export const errorTable = {
   media_lost: { http: 503, sip: 503, blame: 'server', retryable: true },
   signalling_lost: { http: 503, sip: 503, blame: 'server', retryable: true },
   overloaded: { http: 503, sip: 503, blame: 'server', retryable: true },
+  insufficient_storage: { http: 507, sip: 500, blame: 'server', retryable: true }, // RFC 4918 §11.5
   draining: { http: 503, sip: 503, blame: 'server', retryable: true },
   timeout: { http: 504, sip: 408, blame: 'upstream', retryable: true },
 } as const satisfies Record<string, ErrorSpec>;

@@ -13,7 +13,8 @@ export const eventTypes = [
   ...(['job.started', 'job.changed', 'job.ended'] as const),
   ...(['call.started', 'call.updated', 'call.ended'] as const),
   ...(['trunk.up', 'trunk.down', 'account.online', 'account.offline'] as const),
-  ...(['recording.started', 'recording.updated', 'recording.ended'] as const),
+  ...(['recording.started', 'recording.paused', 'recording.resumed', 'recording.stopped'] as const),
+  ...(['recording.failed', 'recording.uploaded', 'recording.deleted'] as const),
   ...(['node.started', 'node.draining', 'node.overloaded', 'node.recovered'] as const),
   ...(['webhook.tested', 'webhook.failed', 'webhook.disabled'] as const),
 ] as const;

@@ -37,6 +37,9 @@ export const jobReasons = [
   /** Nothing in it that a room can show, even after transcoding. */
   'unsupported_media',
   'overloaded',
+  /** Nothing more fits on the disk that it writes to. */
+  'disk_full',
+  'not_writable',
   'stopped',
   'owner_closed',
   'internal',

@@ -62,6 +62,7 @@ export type RoomEvents = {
   /** A phone pressed a key: `0`-`9`, `*`, `#`, `A`-`D`. */
   dtmfReceived: [participant: Participant, digit: string];
   updated: [];
+  recordingChanged: [isRecorded: boolean];
   /** All media of the room was lost and may be made again now. */
   mediaRestarted: [];
   closed: [reason: CloseReason];
@@ -86,6 +87,7 @@ export class Room extends Owned {
   #isRebuilding = false;
   #activeSpeaker: ParticipantId | null = null;
   #emptyTimer: NodeJS.Timeout | undefined;
+  #recordings = 0;
 
   private constructor(record: RoomRecord, sfuPort: SfuPort, sfu: SfuRoom, log: Logger) {
     super();
@@ -116,6 +118,22 @@ export class Room extends Owned {
   }
   get activeSpeaker(): ParticipantId | null {
     return this.#activeSpeaker;
+  }
+
+  /** Who is in it is to know. */
+  get isRecorded(): boolean {
+    return this.#recordings > 0;
+  }
+
+  /** @returns to be called when it is recorded no longer */
+  noteRecording(): () => void {
+    const change = (by: 1 | -1) => {
+      const before = this.isRecorded;
+      this.#recordings += by;
+      if (before !== this.isRecorded) this.events.emit('recordingChanged', this.isRecorded);
+    };
+    change(1);
+    return () => change(-1);
   }
 
   /** The room's media side. @throws GatewayError `media_lost` while it is being rebuilt, `closed` */

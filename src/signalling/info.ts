@@ -70,7 +70,7 @@ export function subscriptionInfo(subscription: Subscription): SubscriptionInfo {
 
 export function roomInfo(room: Room): RoomInfo {
   const { id, name, displayName, lastN, maxParticipants, metadata } = room.record;
-  return { id, name, displayName, lastN, maxParticipants, metadata };
+  return { id, name, displayName, lastN, maxParticipants, metadata, isRecorded: room.isRecorded };
 }
 
 export function chatInfo({ id, from, to, text, sentAtMs }: ChatMessage): ChatInfo {

@@ -280,6 +280,8 @@ export interface RoomInfo {
   readonly lastN: number;
   readonly maxParticipants: number;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What is said and shown is being kept; participants have to see it. */
+  readonly isRecorded: boolean;
 }
 
 export interface ChatInfo {

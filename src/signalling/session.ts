@@ -250,6 +250,7 @@ export class Session extends Owned {
           }
         },
         updated: () => this.#emit('roomUpdated', { room: roomInfo(room) }),
+        recordingChanged: () => this.#emit('roomUpdated', { room: roomInfo(room) }),
       }),
       listen(participant.events, {
         mediaRestarted: () => this.#emit('restart', {}),

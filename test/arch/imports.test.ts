@@ -20,6 +20,7 @@ const forMedia = [
     'lifecycle.ts',
     'default-bitrate.ts',
     'egress-messages.ts',
+    'record-sink.ts',
     'reconnect.ts',
     'mix-messages.ts',
     'view-layout.ts',
@@ -44,6 +45,8 @@ const table: PartTable = {
   'src/wire': { mayImport: [core], packages: ['node:*'] },
   // Tells other servers: it dials, through what the gateways dial with.
   'src/webhooks': { mayImport: [core, 'src/wire/'], packages: ['node:*'] },
+  // Forks the process that finishes files, as src/jobs forks media workers.
+  'src/recordings': { mayImport: [core, config, 'media/finish-protocol.ts'], packages: ['zod', 'aws4fetch', 'node:*'] },
   'src/store': { mayImport: [core, config], packages: ['zod', 'node:*'] },
   'src/client': { mayImport: [], packages: [] },
   // Speaks the API like any program, but keys also without it, when nobody has one any more.

@@ -33,6 +33,7 @@ import { FakeCalls } from './fake-calls.ts';
 import { FakeMedia } from './fake-media.ts';
 import type { FakeSfu } from './fake-sfu.ts';
 import { someEvents } from './some-events.ts';
+import { someRecordings } from './some-recordings.ts';
 import { someRooms } from './some-room.ts';
 import { someSecrets } from './some-secrets.ts';
 
@@ -80,6 +81,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
   const views = new Views({ rooms, store, media, mixOf: () => Promise.reject(new Error('no phones here')), log });
+  const recordings = await someRecordings({ rooms, store, media, views, log }, config.recordings);
   const happenings = await someEvents({ rooms, store, log, config, secrets });
   const streamingOuts = await someStreamingOuts({ rooms, store, media, views, log });
   const sip = await someSip(calls, { rooms, store, log, config });
@@ -89,6 +91,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     sfu,
     ingest,
     views,
+    recordings,
     ...happenings,
     sip,
     streamingOuts,
@@ -146,6 +149,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     ingest,
     streamingOuts,
     calls,
+    recordings: recordings.all,
     ...happenings,
     sip,
     log,

@@ -14,6 +14,8 @@ import type {
   ParticipantPatch,
   ParticipantResource,
   Problem,
+  RecordingInput,
+  RecordingResource,
   RoomDialIn,
   RoomInput,
   RoomPatch,
@@ -73,6 +75,8 @@ type Verb = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 /** Everything a list may hold in a page's table; more is the business of a program with a cursor. */
 const maxListed = 2_000;
 const pageLength = 500;
+/** For a file of hours. */
+const longMs = 3_600_000;
 
 /** Each call throws ApiError. Rooms are named by name or id. */
 export class ApiClient {
@@ -200,6 +204,32 @@ export class ApiClient {
     return this.#call('DELETE', `rooms/${part(room)}/streaming-outs/${part(id)}`);
   }
 
+  recordings(room: string): Promise<RecordingResource[]> {
+    return this.#list(`rooms/${part(room)}/recordings`);
+  }
+
+  createRecording(room: string, input: RecordingInput): Promise<RecordingResource> {
+    return this.#call('POST', `rooms/${part(room)}/recordings`, input);
+  }
+
+  pauseRecording(room: string, id: string, isPaused: boolean): Promise<RecordingResource> {
+    return this.#call('PATCH', `rooms/${part(room)}/recordings/${part(id)}`, { isPaused });
+  }
+
+  stopRecording(room: string, id: string): Promise<RecordingResource> {
+    return this.#call('POST', `rooms/${part(room)}/recordings/${part(id)}/stop`);
+  }
+
+  deleteRecording(room: string, id: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/recordings/${part(id)}`);
+  }
+
+  /** @param path as a resource names it, `/api/…` */
+  async file(path: string): Promise<Blob> {
+    const response = await this.#fetch('GET', path.replace(/^\/api\//, ''), undefined, longMs);
+    return response.blob();
+  }
+
   streamKeys(room: string): Promise<StreamKeyResource[]> {
     return this.#list('stream-keys', { room });
   }
@@ -295,7 +325,12 @@ export class ApiClient {
   }
 
   async #call<T>(method: Verb, path: string, body?: unknown): Promise<T> {
-    const { url = '', timeoutMs = 15_000 } = this.#options;
+    const response = await this.#fetch(method, path, body, this.#options.timeoutMs ?? 15_000);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  async #fetch(method: Verb, path: string, body: unknown, timeoutMs: number): Promise<Response> {
+    const { url = '' } = this.#options;
     const credential = this.#options.credential();
     let response: Response;
     try {
@@ -313,7 +348,7 @@ export class ApiClient {
       throw new ApiError({ status: 0, code: 'unreachable', detail: 'The server cannot be reached.' }, { cause });
     }
     if (!response.ok) throw new ApiError(await problemOf(response));
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    return response;
   }
 }
 

@@ -9,7 +9,11 @@ import { InviteDialog } from './invite-dialog.tsx';
 import { ParticipantTable } from './participant-table.tsx';
 import { Phones } from './phones.tsx';
 import { usePolled } from './polled.ts';
+
 import { Preview } from './preview.tsx';
+
+import { Recordings } from './recordings.tsx';
+
 import { RoomDialog } from './room-dialog.tsx';
 import { Loaded } from './states.tsx';
 import { StreamKeys } from './stream-keys.tsx';
@@ -66,6 +70,7 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
             <StreamKeys app={app} room={view.room} />
             <StreamingIns app={app} room={view.room} />
             <StreamingOuts app={app} room={view.room} />
+            <Recordings app={app} room={view.room} />
             <MessageForm app={app} view={view} />
             {dialog === 'edit' && (
               <RoomDialog

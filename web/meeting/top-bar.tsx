@@ -20,6 +20,13 @@ export function TopBar({ meeting }: { meeting: Meeting }) {
       <span class="dim top-count" data-testid="count">
         <Icon name="people" size={16} /> {participants.size}
       </span>
+      <span role="status">
+        {room?.isRecorded && (
+          <span class="recording-mark" data-testid="recording" title="What is said and shown here is being recorded.">
+            Recording
+          </span>
+        )}
+      </span>
       <span class="spacer" />
       <button
         type="button"

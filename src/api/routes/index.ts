@@ -9,6 +9,7 @@ import { jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { messageRoutes } from './messages.ts';
 import { participantRoutes } from './participants.ts';
+import { recordingRoutes } from './recordings.ts';
 import { roomDialInRoutes } from './room-dial-in.ts';
 import { roomViewRoutes } from './room-views.ts';
 import { roomRoutes } from './rooms.ts';
@@ -32,6 +33,7 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   streamRoutes,
   streamingInRoutes,
   streamingOutRoutes,
+  recordingRoutes,
   sipCallRoutes,
   roomDialInRoutes,
   callRoutes,

@@ -1,0 +1,193 @@
+// Recordings of rooms through the API: what is in the files, and that they survive pauses, workers and gateways.
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { RecordingResource } from '#api/contract.ts';
+import { launchChromium } from '#test/support/chromium.ts';
+import { findFlashes, offsetsMs, probeFile, pushFlashes } from '#test/support/flash-and-beep.ts';
+import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
+import { MeetingPeer } from '#test/support/meeting-peer.ts';
+
+const waitMs = 60_000;
+const testMs = 240_000;
+let gateway: TestGateway;
+let folder: string;
+const sources: ChildProcess[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'switchyard-recorded-'));
+  gateway = await startGateway({ data: folder, media: { workers: 1, maxLoadPercent: 100 } });
+  await gateway.api('POST', '/api/rooms', { name: 'daily' });
+  await pushInto('daily');
+}, 120_000);
+
+afterAll(async () => {
+  for (const source of sources) source.kill('SIGKILL');
+  await gateway.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function pushInto(room: string, options?: Parameters<typeof pushFlashes>[1]): Promise<ChildProcess> {
+  const made = { room, protocol: 'rtmp', name: `source ${sources.length}` };
+  const { url } = await gateway.api<{ url: string }>('POST', '/api/stream-keys', made);
+  const count = async () => (await gateway.api<{ items: unknown[] }>('GET', `/api/rooms/${room}/streams`)).items.length;
+  const before = await count();
+  const source = pushFlashes(url, options);
+  sources.push(source);
+  await vi.waitFor(async () => expect(await count()).toBe(before + 2), { timeout: waitMs, interval: 200 });
+  return source;
+}
+
+const path = '/api/rooms/daily/recordings';
+const read = (id: string) => gateway.api<RecordingResource>('GET', `${path}/${id}`);
+const start = (input: object) => gateway.api<RecordingResource>('POST', path, input, 30_000);
+
+async function becomes(id: string, state: RecordingResource['state']): Promise<RecordingResource> {
+  await vi.waitFor(async () => expect((await read(id)).state).toBe(state), { timeout: waitMs, interval: 100 });
+  return read(id);
+}
+
+async function stopAndSave(id: string): Promise<{ recording: RecordingResource; files: string[] }> {
+  await gateway.api('POST', `${path}/${id}/stop`);
+  const recording = await becomes(id, 'finished');
+  const files = await Promise.all(
+    recording.parts.map(async ({ downloadPath, number }) => {
+      const response = await fetch(`${gateway.url}${downloadPath}`, {
+        headers: { authorization: `Bearer ${adminKey}` },
+      });
+      const file = join(folder, `saved-${id}-${number}`);
+      await writeFile(file, Buffer.from(await response.arrayBuffer()));
+      return file;
+    }),
+  );
+  return { recording, files };
+}
+
+/** What is asked of a <video>. */
+interface Shown {
+  readonly currentTime: number;
+  readonly videoWidth: number;
+  readonly duration: number;
+  readonly error: { readonly message: string } | null;
+}
+
+const flows = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test(
+  'a room with joins, mutes, leaves and a pause becomes one file: right length, in sync, without errors',
+  async () => {
+    const { id } = await start({ fileName: '{room}/{name}-{part}', name: 'Stand-up' });
+    await becomes(id, 'recording');
+    const began = performance.now();
+    await flows(5_000);
+    const other = await pushInto('daily', { toneHz: 500 });
+    await flows(2_000);
+    await gateway.api('PATCH', `${path}/${id}`, { isPaused: true });
+    const pausedAt = performance.now();
+    await flows(3_000);
+    await gateway.api('PATCH', `${path}/${id}`, { isPaused: false });
+    const resumedAt = performance.now();
+    await flows(2_000);
+    other.kill('SIGKILL');
+    await flows(5_000);
+    const expectedS = (pausedAt - began + performance.now() - resumedAt) / 1_000;
+    const { recording, files } = await stopAndSave(id);
+    expect(recording.parts).toHaveLength(1);
+    expect(recording.parts[0]?.fileName).toBe('daily/Stand-up-001.mp4');
+    const [file = ''] = files;
+    const facts = await probeFile(file);
+    const found = await findFlashes(file);
+    expect(facts.complaints).toBe('');
+    expect(facts.codecs).toEqual(['aac', 'h264']);
+    expect(Math.abs(facts.durationS - expectedS)).toBeLessThan(0.5);
+    const offsets = offsetsMs(found).sort((one, other) => one - other);
+    // On a machine that does nothing else they are within 60 ms, which bench/record.ts measures.
+    expect(Math.abs(offsets[Math.floor(offsets.length / 2)] ?? Number.NaN)).toBeLessThan(250);
+  },
+  testMs,
+);
+
+test(
+  'a media worker that is killed costs no more than a second; the next part follows',
+  async () => {
+    const everybody = { source: { kind: 'participants' }, video: 'copy', audioCodec: 'opus', format: 'mkv' };
+    const { id } = await start(everybody);
+    await becomes(id, 'recording');
+    const began = performance.now();
+    await flows(5_000);
+    for (const { pid } of gateway.app.media.describeWorkers()) process.kill(pid, 'SIGKILL');
+    const untilKilledS = (performance.now() - began) / 1_000;
+    await vi.waitFor(async () => expect((await read(id)).message).toMatch(/next part/), {
+      timeout: waitMs,
+      interval: 20,
+    });
+    await vi.waitFor(async () => expect((await read(id)).message).toBe('Recording.'), {
+      timeout: waitMs,
+      interval: 100,
+    });
+    await flows(3_000);
+    const { recording, files } = await stopAndSave(id);
+    const parts = recording.parts.filter(({ track }) => track === recording.parts[0]?.track);
+    expect(parts.map(({ startedAt }) => startedAt)).toEqual(parts.map(({ startedAt }) => startedAt).sort());
+    expect(parts.length).toBeGreaterThanOrEqual(2);
+    expect((parts[0]?.durationMs ?? 0) / 1_000).toBeGreaterThan(untilKilledS - 1);
+    for (const file of files) expect((await probeFile(file)).complaints).toBe('');
+  },
+  testMs,
+);
+
+test(
+  'a recording is begun, watched and deleted in the console, and shown to who is in the meeting',
+  async () => {
+    const browser = await launchChromium();
+    try {
+      const guest = await MeetingPeer.join(browser, gateway, { name: 'Guest', room: 'daily' });
+      const admin = await MeetingPeer.open(browser, `${gateway.url}/console#/rooms/daily`, { name: 'Admin' });
+      const { page } = admin;
+      await admin.at('api-key').fill(adminKey);
+      await admin.at('sign-in-button').click();
+      await page.getByTestId('record').click({ timeout: waitMs });
+      await page.locator('[data-testid=recording-row][data-state=recording]').first().waitFor({ timeout: waitMs });
+      await guest.at('recording').waitFor({ timeout: waitMs });
+      await flows(3_000);
+      await page.getByTestId('stop-recording').first().click();
+      await guest.at('recording').waitFor({ state: 'detached', timeout: waitMs });
+      const newest = page.getByTestId('recording-row').first();
+      await page.locator('[data-testid=recording-row][data-state=finished]').first().waitFor({ timeout: waitMs });
+      await newest.getByTestId('play-recording').first().click({ timeout: waitMs });
+      const player = page.getByTestId('recording-player');
+      await player.waitFor({ timeout: waitMs });
+      const plays = async () => {
+        const seen = await player.evaluate((video) => {
+          const { currentTime, videoWidth, duration, error } = video as unknown as Shown;
+          return { currentTime, videoWidth, duration, error: error?.message };
+        });
+        expect(seen.error).toBeUndefined();
+        expect(seen.currentTime).toBeGreaterThan(1);
+        expect(seen.videoWidth).toBe(1_280);
+        expect(seen.duration).toBeGreaterThan(2);
+      };
+      await vi.waitFor(plays, { timeout: waitMs, interval: 200 });
+      expect(admin.errors).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  },
+  testMs,
+);
+
+test(
+  'a disk with less free than there has to be refuses to record, and says how much is missing',
+  async () => {
+    const small = await startGateway({ recordings: { minFreeBytes: 1e15 } });
+    try {
+      await small.api('POST', '/api/rooms', { name: 'full' });
+      await expect(small.api('POST', '/api/rooms/full/recordings', {})).rejects.toThrow(/free.*have to be/);
+    } finally {
+      await small.close();
+    }
+  },
+  testMs,
+);
