@@ -103,7 +103,7 @@ test(
     expect(facts.codecs).toEqual(['aac', 'h264']);
     expect(Math.abs(facts.durationS - expectedS)).toBeLessThan(0.5);
     const offsets = offsetsMs(found).sort((one, other) => one - other);
-    // On a machine that does nothing else they are within 60 ms, which bench/record.ts measures.
+    // Of a view and the mix of everybody; 50 to 150 ms were seen on a machine that did nothing else, and 60 are the aim.
     expect(Math.abs(offsets[Math.floor(offsets.length / 2)] ?? Number.NaN)).toBeLessThan(250);
   },
   testMs,
@@ -155,7 +155,8 @@ test(
       await page.getByTestId('stop-recording').first().click();
       await guest.at('recording').waitFor({ state: 'detached', timeout: waitMs });
       const newest = page.getByTestId('recording-row').first();
-      await page.locator('[data-testid=recording-row][data-state=finished]').first().waitFor({ timeout: waitMs });
+      const isFinished = async () => expect(await newest.getAttribute('data-state')).toBe('finished');
+      await vi.waitFor(isFinished, { timeout: waitMs, interval: 200 });
       await newest.getByTestId('play-recording').first().click({ timeout: waitMs });
       const player = page.getByTestId('recording-player');
       await player.waitFor({ timeout: waitMs });
