@@ -10,6 +10,7 @@ import { tapCalls } from '#api/event-taps.ts';
 import { configSchema } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { Leg } from '#core/leg.ts';
+import { Meetings } from '#core/meetings.ts';
 import type { AllocateLegOptions, Logger, PhonePort } from '#core/ports.ts';
 import { Rooms } from '#core/rooms.ts';
 import { createSipGateway, type SipGateway, SipSignalling } from '#gateways/sip/index.ts';
@@ -122,7 +123,7 @@ async function startSignalling(): Promise<Application> {
   await rooms.create({ name: 'demo' });
   const phones = new SilentPhones();
   const gateway = await createSipGateway({
-    ...{ rooms, phones, bridges: sfu, store, secrets, log },
+    ...{ rooms, meetings: new Meetings({ rooms, log }), phones, bridges: sfu, store, secrets, log },
     config: config.sip,
     language: config.mix.language,
   });

@@ -8,7 +8,7 @@ import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
-import { tapAccounts, tapCalls, tapRecordings, tapTrunks } from '#api/event-taps.ts';
+import { tapAccounts, tapCalls, tapMeetings, tapRecordings, tapTrunks } from '#api/event-taps.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
@@ -16,6 +16,7 @@ import type { Config } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { Meetings } from '#core/meetings.ts';
 import type { Gateway, Logger, RateLimiter } from '#core/ports.ts';
 import { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { RoomRecord } from '#core/room.ts';
@@ -61,6 +62,7 @@ interface Parts {
   readonly sfu: Sfu;
   readonly media: MediaPool;
   readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly eventParts: EventParts;
   readonly auth: Auth;
   readonly ingest: Ingest;
@@ -166,10 +168,12 @@ export class App extends Owned {
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
     const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, hls, sip, eventParts } = this.#parts;
+    const { meetings } = this.#parts;
     this.#parts.recordings.all.drain();
     eventParts.eventLog.emit('node.draining', { timeoutMs });
     health.drain();
     rooms.drain();
+    meetings.drain();
     media.drain();
     this.#parts.egress.drain();
     for (const gateway of Object.values(pushGateways)) gateway.drain();
@@ -191,10 +195,12 @@ export class App extends Owned {
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
     const { signalling, webrtc, sip, phones, views, hls, ingest, pushGateways, rooms, servers } = this.#parts;
+    const { meetings } = this.#parts;
     const { media, sfu, store, eventParts, egress } = this.#parts;
     // Targets are told that it is over, and recordings become whole, while there is still something that can do it.
     await Promise.all([egress.close(reason), this.#parts.recordings.close(reason)]);
     await Promise.all([
+      meetings.close(reason),
       signalling.close(reason),
       webrtc.close(reason),
       Promise.all([sip.close(reason), hls.close(reason).then(() => views.close(reason))]).then(() =>
@@ -233,6 +239,9 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const recordings = await createRecordings({ store, rooms, media, views, log }, config.recordings, data);
   undo.push(() => recordings.close());
   tapRecordings(recordings.all, eventLog);
+  const meetings = new Meetings({ rooms, log });
+  undo.push(() => meetings.close());
+  tapMeetings(meetings, rooms, eventLog);
   const pins = new RoomPins(secrets);
   for (const name of config.rooms.initial) await pins.provide(rooms, name);
 
@@ -260,6 +269,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const webrtc = createWebRtcGateway(
     {
       rooms,
+      meetings,
       auth,
       ice,
       views,
@@ -273,7 +283,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   );
   undo.push(() => webrtc.close());
   const signalling = new SignallingServer({
-    rooms,
+    meetings,
     auth,
     ice,
     views,
@@ -301,7 +311,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
 
   const { language } = config.mix;
   const sip = await createSipGateway({
-    ...{ rooms, phones, bridges: sfu, store, secrets },
+    ...{ rooms, meetings, phones, bridges: sfu, store, secrets },
     config: config.sip,
     language,
     log,
@@ -317,6 +327,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     ...eventParts.forApi,
     ...egress.forApi,
     rooms,
+    meetings,
     auth,
     sfu,
     ingest,
@@ -350,7 +361,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   tapCalls(sip.events, eventLog);
   eventLog.emit('node.started', { version });
   return {
-    ...{ config, log, store, sfu, media, rooms, eventParts, auth, ingest, egress, pushGateways },
+    ...{ config, log, store, sfu, media, rooms, meetings, eventParts, auth, ingest, egress, pushGateways },
     ...{ health, signalling, webrtc, phones, views, recordings, hls, sip, servers },
   };
 }

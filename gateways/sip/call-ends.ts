@@ -1,5 +1,7 @@
 // Owns: the words for how calls end, where we are the ones to end them. Constants.
 import type { CallEnd } from '#core/call.ts';
+import type { ErrorCode } from '#core/errors.ts';
+import type { PromptName } from '#core/leg-media.ts';
 import type { PinGateOutcome } from './pin-gate.ts';
 
 export const callEnds = {
@@ -24,4 +26,11 @@ export function endOfDialog(by: 'peer' | 'us' | 'server' | 'lost', reason: strin
   if (by === 'peer') return { by, reason: 'hung_up', message: reason || 'The phone hung up.' };
   if (by === 'lost') return { by: 'server', reason: 'signalling_lost', message: reason, code: 'signalling_lost' };
   return { by: 'server', reason: 'signalling_timeout', message: reason, code: 'timeout' };
+}
+
+/** What somebody hears who was answered and may not come in after all. */
+export function farewellFor(code: ErrorCode): readonly PromptName[] {
+  if (code === 'room_full') return ['room_full', 'goodbye'];
+  if (code === 'meeting_over') return ['room_closed', 'goodbye'];
+  return code === 'not_admitted' ? ['removed', 'goodbye'] : ['goodbye'];
 }

@@ -31,6 +31,13 @@ export interface SipCallOptions {
   readonly sourceAddress?: string | undefined;
   /** Asked of the caller before it enters the room. */
   readonly gate?: { readonly pin: string; readonly guess: (typed: string) => boolean } | undefined;
+  /**
+   * Whether it may come in: resolves once it may, rejects when it may not. Absent for phones that the room calls.
+   * @param wait.tell is called when it has to wait
+   */
+  readonly lobby?: ((wait: { signal: AbortSignal; tell: () => void }) => Promise<void>) | undefined;
+  /** It is known already that it will have to. */
+  readonly mustWait?: boolean | undefined;
   readonly language?: PromptLanguage | undefined;
   /** Whether the phone is told anything but what a PIN menu needs. */
   readonly hasPrompts?: boolean | undefined;

@@ -1,8 +1,14 @@
 // Owns: what of a call is told to people and programs outside of SIP: addresses to dial, attributes, messages. Pure.
 import { isIP, isIPv6 } from 'node:net';
+import type { RoomRecord } from '#core/room.ts';
 import type { InboundRequest } from './inbound-call.ts';
 
 const maxAttributeLength = 256;
+
+/** What phones are in a room: `sip` where it has that role. */
+export function phoneRoleIn({ roles }: Pick<RoomRecord, 'roles'>): string {
+  return roles.some(({ role }) => role === 'sip') ? 'sip' : (roles[0]?.role ?? 'sip');
+}
 
 /** Headers of the INVITE that were asked for, as attributes of the participant: `sip.h.x-customer`. */
 export function attributesOf(

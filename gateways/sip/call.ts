@@ -9,10 +9,10 @@ import type { Participant } from '#core/participant.ts';
 import type { Logger } from '#core/ports.ts';
 import { Announcer } from './announcer.ts';
 import { CallChat, sayInRoom } from './call-chat.ts';
-import { callEnds, endOfDialog, gateEnds } from './call-ends.ts';
+import { callEnds, endOfDialog, farewellFor, gateEnds } from './call-ends.ts';
 import { CallMedia } from './call-media.ts';
 import type { SipCallOptions } from './call-options.ts';
-import { partyOf } from './call-texts.ts';
+import { partyOf, phoneRoleIn } from './call-texts.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
 import type { OfferAnswer } from './offer-answer.ts';
@@ -57,6 +57,7 @@ export class SipCall extends Owned implements Call {
   #participantId: Participant['id'] | undefined;
   #gate: PinGate | undefined;
   #isPastGate: boolean;
+  #isAtDoor = false;
   #announcer: Announcer | undefined;
   #limitTimer: NodeJS.Timeout | undefined;
 
@@ -102,9 +103,9 @@ export class SipCall extends Owned implements Call {
     return this.#media;
   }
 
-  /** No PIN is asked for, or it was typed. */
+  /** No PIN is asked for, or it was typed, and nobody keeps it waiting. */
   get mayEnter(): boolean {
-    return this.#isPastGate;
+    return this.#isPastGate && !this.#options.mustWait;
   }
 
   async settled(timeoutMs: number): Promise<void> {
@@ -141,8 +142,7 @@ export class SipCall extends Owned implements Call {
     if (this.#participant) return this.#participant;
     if (this.isClosed) throw new GatewayError('closed', 'The call has ended.');
     const { room, user, displayName, direction, from, to } = this.#options;
-    const { roles } = room.record;
-    const role = roles.some((one) => one.role === 'sip') ? 'sip' : (roles[0]?.role ?? 'sip');
+    const role = phoneRoleIn(room.record);
     const attributes = {
       ...this.#options.attributes,
       ...{ 'sip.direction': direction, 'sip.from': from.slice(0, 256), 'sip.to': to.slice(0, 256) },
@@ -174,6 +174,36 @@ export class SipCall extends Owned implements Call {
   }
 
   #enter(leg: Leg): void {
+    if (!this.#participant && this.#options.lobby) {
+      void this.#waitForDoor(this.#options.lobby, leg);
+      return;
+    }
+    this.#goIn(leg);
+  }
+
+  /** Hears music until it may come in. */
+  async #waitForDoor(lobby: NonNullable<SipCallOptions['lobby']>, leg: Leg): Promise<void> {
+    if (this.#isAtDoor) return;
+    this.#isAtDoor = true;
+    const tell = () => {
+      if (this.#state === 'waiting' || this.isClosed || this.#end) return;
+      this.#state = 'waiting';
+      this.events.emit('changed');
+      if (!leg.isClosed) void leg.play('hold_music', { isRepeated: true });
+    };
+    try {
+      await lobby({ signal: this.signal, tell });
+      if (this.isClosed || this.#end) return;
+      leg.stopPlaying();
+      this.#goIn(leg);
+    } catch (error) {
+      if (this.isClosed || this.#end) return;
+      const refusal = toGatewayError(error);
+      this.fail(refusal, undefined, farewellFor(refusal.code));
+    }
+  }
+
+  #goIn(leg: Leg): void {
     const participant = this.join();
     if (leg.participant !== participant) leg.enter(participant);
     this.#settleIn(participant, leg);
@@ -189,7 +219,8 @@ export class SipCall extends Owned implements Call {
     this.events.emit('changed');
     void new CallChat({ participant, dialog, log: this.#log });
     if (!hasPrompts) return;
-    const greeting: PromptName[] = direction === 'outbound' ? [] : gate ? ['joined'] : ['welcome'];
+    const greeting: PromptName[] = direction === 'outbound' ? [] : gate || this.#isAtDoor ? ['joined'] : ['welcome'];
+    if (participant.room.record.meeting?.asksConsent) greeting.push('recording_on');
     this.#announcer = new Announcer({ participant, leg, greeting });
   }
 
@@ -206,12 +237,7 @@ export class SipCall extends Owned implements Call {
       return;
     }
     this.#isPastGate = true;
-    try {
-      this.#enter(leg);
-    } catch (error) {
-      const refusal = toGatewayError(error);
-      this.fail(refusal, undefined, refusal.code === 'room_full' ? ['room_full', 'goodbye'] : ['goodbye']);
-    }
+    this.#enter(leg);
   }
 
   ringing(): void {

@@ -9,6 +9,7 @@ import type { DispatchRules } from '#core/dispatch-rules.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Gateway, Logger, PhonePort } from '#core/ports.ts';
 import type { RoomPins } from '#core/room-pins.ts';
@@ -22,7 +23,7 @@ import type { Trunks } from '#core/trunks.ts';
 import { SipCall } from './call.ts';
 import { callEnds } from './call-ends.ts';
 import type { SipCallOptions } from './call-options.ts';
-import { addressesOf, attributesOf, hostAddressOf, withoutKeys } from './call-texts.ts';
+import { addressesOf, attributesOf, hostAddressOf, phoneRoleIn, withoutKeys } from './call-texts.ts';
 import { type Caller, callerOf } from './caller.ts';
 import { CallerCheck, type Identity } from './caller-check.ts';
 import { dialOut } from './dial-out.ts';
@@ -39,6 +40,7 @@ import { TrunkLines } from './trunks/trunk-lines.ts';
 
 export interface SipGatewayPorts {
   readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
   readonly rules: DispatchRules;
@@ -224,13 +226,19 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   }
 
   async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
-    const { door, rooms, config } = this.#ports;
+    const { door, rooms, meetings, config } = this.#ports;
     const { source, callId } = inbound;
     const { room: found, pin, language, hasPrompts } = await door.admit(uri, source.address);
     const room = await rooms.open(found.id);
     const { displayName, user } = account
       ? { displayName: account.displayName ?? account.username, user: account.username }
       : caller;
+    const party = { kind: 'sip', user: user || 'phone', displayName, role: phoneRoleIn(room.record) } as const;
+    // Who stays hears that it is recorded.
+    const arrival = { room: found.id, party, hasConsented: true };
+    const entrance = meetings.judge(room.record, arrival);
+    if (entrance.kind === 'refuse') throw new GatewayError(entrance.code, entrance.message);
+    const lobby: SipCallOptions['lobby'] = async (wait) => void (await meetings.enter({ ...arrival, wait }));
     const guess = (typed: string) => {
       door.assertMayGuess(found.id, source.address);
       return door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
@@ -240,6 +248,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
       {
         ...{ direction: 'inbound', room, from: caller.uri, to: withoutPin(uri), displayName, user, sipCallId: callId },
         ...{ language, hasPrompts, gate: pin === undefined ? undefined : { pin, guess } },
+        ...{ lobby, mustWait: entrance.kind === 'wait' },
         attributes: {
           ...attributesOf(inbound, attributeHeaders),
           ...(line && { 'sip.trunk': line.trunk.name }),

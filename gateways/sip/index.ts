@@ -3,6 +3,7 @@ import type { SipConfig } from '#config/schema.ts';
 import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
 import type { PromptLanguage } from '#core/leg-media.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
 import { RoomPins } from '#core/room-pins.ts';
@@ -21,6 +22,7 @@ export { SipSignalling } from './signalling.ts';
 /** What it is built from; it owns its rules and records. */
 export interface SipGatewayOptions {
   readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
   readonly store: StorePort;
@@ -33,7 +35,7 @@ export interface SipGatewayOptions {
 
 /** Its calls can be asked for at once; phones are answered from `listen()` on. */
 export async function createSipGateway(options: SipGatewayOptions): Promise<SipGateway> {
-  const { rooms, phones, bridges, store, secrets, config, language, log } = options;
+  const { rooms, meetings, phones, bridges, store, secrets, config, language, log } = options;
   const pins = new RoomPins(secrets);
   const rules = await DispatchRules.create({ store, secrets, configured: config.rules });
   const defaults = { access: config.access, language };
@@ -42,6 +44,6 @@ export async function createSipGateway(options: SipGatewayOptions): Promise<SipG
   const trunks = await Trunks.create({ store, secrets });
   const accounts = await SipAccounts.create({ store, secrets });
   return new SipGateway({
-    ...{ rooms, phones, bridges, rules, pins, door, records, trunks, accounts, defaults, config, log },
+    ...{ rooms, meetings, phones, bridges, rules, pins, door, records, trunks, accounts, defaults, config, log },
   });
 }

@@ -1,8 +1,9 @@
 // Owns: who may publish by WHIP or play by WHEP, and the sessions that there are. May import: core and its siblings here.
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '#core/errors.ts';
-import { partyOf } from '#core/grants.ts';
+import { type JoinGrant, partyOf } from '#core/grants.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Arrival, Meetings } from '#core/meetings.ts';
 import type { OnDemandMedia } from '#core/on-demand.ts';
 import type { AuthPort, Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
@@ -21,6 +22,7 @@ import { WhipSession } from './whip-session.ts';
 
 export interface EndpointOptions {
   readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly auth: AuthPort;
   /** Without it there are no views to play. */
   readonly views?: ViewPort | undefined;
@@ -31,6 +33,11 @@ export interface EndpointOptions {
   readonly log: Logger;
   /** What is brought into rooms only while somebody wants it. */
   readonly onDemand?: OnDemandMedia | undefined;
+}
+
+/** Whoever gave the token to an encoder or player has answered for it; it is told to come again, as it cannot wait. */
+function arrivalOf({ room }: OpenRequest, grant: JoinGrant): Arrival {
+  return { room, mayCreate: grant.mayCreateRoom, party: { kind: 'webrtc', ...partyOf(grant) }, hasConsented: true };
 }
 
 abstract class SessionEndpoint extends Owned implements Endpoint {
@@ -84,11 +91,11 @@ export class WhipEndpoint extends SessionEndpoint {
   override readonly protocol = 'whip';
 
   protected override async start(request: OpenRequest): Promise<WhipSession> {
-    const { rooms, auth, timeouts, log } = this.options;
+    const { meetings, auth, timeouts, log } = this.options;
     const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
     const offer = parseSdp(await request.readOffer());
-    const room = await rooms.open(request.room, { mayCreate: grant.mayCreateRoom });
-    const join = () => room.join({ kind: 'webrtc', ...partyOf(grant) });
+    const { room, role } = await meetings.enter(arrivalOf(request, grant));
+    const join = () => room.join({ kind: 'webrtc', ...partyOf(grant), role });
     return WhipSession.create(room, join, offer, timeouts, log);
   }
 }
@@ -97,7 +104,7 @@ export class WhepEndpoint extends SessionEndpoint {
   override readonly protocol = 'whep';
 
   protected override async start(request: OpenRequest): Promise<WhepSession> {
-    const { rooms, auth, timeouts, log, onDemand } = this.options;
+    const { rooms, meetings, auth, timeouts, log, onDemand } = this.options;
     const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
     const { format } = request;
     const target: PlayTarget =
@@ -108,13 +115,13 @@ export class WhepEndpoint extends SessionEndpoint {
     try {
       // A room that is not open has nothing to play, and is not opened for players that wait for publishers.
       if (!rooms.live(record.id) && !demand) throw nothingToPlay(record.name, target);
-      const room = await rooms.open(request.room);
+      const { room, role } = await meetings.enter(arrivalOf(request, { ...grant, mayCreateRoom: false }));
       const source = this.#formatted(this.#sourceFor(room, request, target), format);
       if (demand) {
         const isOver = delay(timeouts.onDemandWaitMs, undefined, { ref: false });
         await source.becomesPlayable(Promise.race([demand.settled, isOver]));
       }
-      const join = () => room.join({ kind: 'webrtc', ...partyOf(grant), isHidden: true });
+      const join = () => room.join({ kind: 'webrtc', ...partyOf(grant), role, isHidden: true });
       return await WhepSession.create(room, join, offer, source, timeouts, log);
     } finally {
       // The player itself counts as somebody from now on.

@@ -4,6 +4,7 @@ import type { Context, Hono } from 'hono';
 import { configSchema, type WebRtcConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { OnDemandMedia } from '#core/on-demand.ts';
 import type { AuthPort, Gateway, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -15,6 +16,7 @@ import { createHttpApp } from './server.ts';
 
 export interface WebRtcGatewayPorts {
   readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly auth: AuthPort;
   readonly ice: IceServerPort;
   readonly views?: ViewPort | undefined;
@@ -49,15 +51,14 @@ export class WebRtcGateway extends Owned implements Gateway {
   constructor(ports: WebRtcGatewayPorts, options: WebRtcGatewayOptions) {
     super();
     this.#ports = ports;
-    const { rooms, auth, views, transcodes, onDemand } = ports;
+    const { rooms, meetings, auth, views, transcodes, onDemand } = ports;
     const { maxSessions, ...timeouts } = { ...configSchema.parse({}).webrtc, ...options.settings };
     const log = (protocol: string) => ports.log.child({ protocol });
-    this.#whip = this.own(new WhipEndpoint({ rooms, auth, timeouts, maxSessions, log: log('whip') }));
-    this.#whep = this.own(
-      new WhepEndpoint({ rooms, auth, views, transcodes, timeouts, maxSessions, onDemand, log: log('whep') }),
-    );
+    this.#whip = this.own(new WhipEndpoint({ rooms, meetings, auth, timeouts, maxSessions, log: log('whip') }));
+    const watched = { rooms, meetings, auth, views, transcodes, timeouts, maxSessions, onDemand, log: log('whep') };
+    this.#whep = this.own(new WhepEndpoint(watched));
     this.plainSdp = this.own(
-      new PlainSdp({ rooms, auth, ice: ports.ice, limiter: ports.limiter, timeouts, log: log('plain-sdp') }),
+      new PlainSdp({ meetings, auth, ice: ports.ice, limiter: ports.limiter, timeouts, log: log('plain-sdp') }),
     );
     this.app = createHttpApp([this.#whip, this.#whep], {
       ice: ports.ice,

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { type ErrorCode, GatewayError } from '#core/errors.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
+import type { WaitReason } from '#core/room-meeting.ts';
 import type { IceServer, MediaKind } from '#core/rtp.ts';
 import { type TrackSource, trackSources } from '#core/track.ts';
 import { maxSdpLength } from './sdp-parse.ts';
@@ -18,6 +19,8 @@ export const clientMessage = z.discriminatedUnion('type', [
     token: z.string().min(1).max(8_192),
     /** What others see; the token's name if absent. */
     name: z.string().trim().min(1).max(128).optional(),
+    /** Whoever joins has agreed to being recorded; asked for by `consent_required`. */
+    hasConsented: z.boolean().optional(),
   }),
   z.object({
     type: z.literal('offer'),
@@ -58,6 +61,14 @@ export interface PlainParticipant {
 export type OfferReason = 'join' | 'screen-share' | 'restart' | 'connection-lost';
 
 export type ServerMessage =
+  /** Before `joined`, which comes once one may come in. */
+  | {
+      readonly type: 'waiting';
+      readonly reason: WaitReason;
+      readonly message: string;
+      readonly position: number;
+      readonly count: number;
+    }
   | {
       readonly type: 'joined';
       readonly participantId: string;

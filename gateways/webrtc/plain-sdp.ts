@@ -3,14 +3,15 @@
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import { partyOf } from '#core/grants.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { type Meetings, waitMessages } from '#core/meetings.ts';
 import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
-import type { Rooms } from '#core/rooms.ts';
+import type { WaitNews } from '#core/waiting.ts';
 import { closeCodes, parseMessage, type ServerMessage } from './plain-protocol.ts';
 import { PlainSession, type PlainSocket } from './plain-session.ts';
 import type { SessionTimeouts } from './session.ts';
 
 export interface PlainSdpOptions {
-  readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly auth: AuthPort;
   readonly ice: IceServerPort;
   readonly limiter: RateLimiter;
@@ -48,12 +49,14 @@ export class PlainSdp extends Owned {
       if (session) session.receive(text);
       else if (early.length < maxEarlyMessages) early.push(text);
     });
+    const left = new AbortController();
     socket.onClose(() => {
       isGone = true;
+      left.abort();
       void session?.close('peer_left');
     });
     const log = this.#options.log.child({ address: peer.address });
-    this.#join(socket, firstMessage, peer.address, log, () => isGone).then(
+    this.#join(socket, firstMessage, peer.address, log, { isGone: () => isGone, signal: left.signal }).then(
       (joined) => {
         session = joined;
         for (const text of early) joined.receive(text);
@@ -67,9 +70,9 @@ export class PlainSdp extends Owned {
     firstMessage: string,
     address: string,
     log: Logger,
-    isGone: () => boolean,
+    { isGone, signal }: { isGone: () => boolean; signal: AbortSignal },
   ): Promise<PlainSession> {
-    const { rooms, auth, ice, limiter, timeouts } = this.#options;
+    const { meetings, auth, ice, limiter, timeouts } = this.#options;
     const message = parseMessage(firstMessage);
     if (message.type !== 'join') throw new GatewayError('unauthorized', 'The first message has to be a join.');
     if (this.#isDraining || this.isClosed) {
@@ -77,12 +80,18 @@ export class PlainSdp extends Owned {
     }
     limiter.consume(address);
     const grant = await auth.authorizeJoin(message.token, message.roomId, address);
-    const room = await rooms.open(message.roomId, { mayCreate: grant.mayCreateRoom });
+    const party = { ...partyOf(grant), displayName: message.name ?? grant.displayName };
+    const { room, role } = await meetings.enter({
+      ...{ room: message.roomId, mayCreate: grant.mayCreateRoom, party: { kind: 'webrtc', ...party } },
+      hasConsented: message.hasConsented ?? false,
+      wait: { signal, tell: (news) => tellWaiting(socket, news) },
+    });
+    auth.assertNotRevoked(grant);
     if (isGone() || this.isClosed) throw new GatewayError('closed', 'The socket closed while joining.');
     const participant = room.join({
       kind: 'webrtc',
-      ...partyOf(grant),
-      displayName: message.name ?? grant.displayName,
+      ...party,
+      role,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
     const session = this.own(
@@ -97,6 +106,11 @@ export class PlainSdp extends Owned {
   protected override onClose(_reason: CloseReason): void {
     this.#sessions.clear();
   }
+}
+
+function tellWaiting(socket: PlainSocket, { reason, position, count }: WaitNews): void {
+  const message: ServerMessage = { type: 'waiting', reason, message: waitMessages[reason], position, count };
+  socket.send(JSON.stringify(message));
 }
 
 function refuse(socket: PlainSocket, thrown: unknown, log: Logger): void {

@@ -51,6 +51,7 @@ const maxWaitingCharacters = 1_000_000;
 const layerCaps = { low: 0, medium: 1, high: Number.POSITIVE_INFINITY } as const;
 
 const closedMessages: Partial<Record<CloseReason, string>> = {
+  ended: 'The meeting has reached its end.',
   kicked: 'A moderator has removed you from the room.',
   parent_closed: 'The room has been closed.',
   timeout: 'No media connection came up, or an offer was not answered.',

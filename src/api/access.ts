@@ -2,6 +2,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { GatewayError } from '#core/errors.ts';
 import { coversRoom, hasScope, type Principal, permissionsOf, type Scope } from '#core/grants.ts';
+import { roleIn } from '#core/room-meeting.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { ApiEnv } from './api-env.ts';
 
@@ -64,7 +65,7 @@ async function assertParticipantMay(
   // The same answer for a room that is another and for one that is not: a token does not tell which rooms there are.
   if (!found || !coversRoom(grant, found.record))
     throw new GatewayError('forbidden', 'This token is for another room.');
-  if (access.participants === 'moderate' && !permissionsOf(found.record.roles, grant.role).moderate) {
+  if (access.participants === 'moderate' && !permissionsOf(found.record.roles, roleIn(found.record, grant)).moderate) {
     throw new GatewayError('forbidden', `The role "${grant.role}" may not moderate.`);
   }
 }

@@ -8,6 +8,7 @@ import type { DispatchRules } from '#core/dispatch-rules.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { EventLog } from '#core/event-log.ts';
 import type { Principal } from '#core/grants.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
 import type { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { RecordingFiles } from '#core/recording-files.ts';
@@ -59,7 +60,7 @@ export interface ApiIngest {
 /** Phones, whether they are turned on or not. */
 export interface ApiSip extends CallsPort {
   readonly rules: DispatchRules;
-  readonly door: Pick<SipDoor, 'explain'>;
+  readonly door: Pick<SipDoor, 'explain' | 'assertMayGuess' | 'guess'>;
   readonly pins: RoomPins;
   readonly records: Pick<CallRecords, 'list' | 'find'>;
   readonly defaults: SipDefaults;
@@ -78,6 +79,7 @@ export interface ApiRecordings {
 
 export interface ApiOptions {
   readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly auth: Auth;
   readonly sfu: SfuPort;
   readonly ingest: ApiIngest;

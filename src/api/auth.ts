@@ -112,6 +112,10 @@ export class Auth implements AuthPort {
     };
   }
 
+  assertNotRevoked({ tokenId }: JoinGrant): void {
+    this.revocations.assertGood(tokenId);
+  }
+
   /** @param grant.tokenId by which it can be revoked; made up unless it is given */
   createJoinToken(grant: Omit<JoinGrant, 'mayCreateRoom'>): Promise<string> {
     return this.#tokens.signJoin(grant);

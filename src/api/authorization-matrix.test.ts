@@ -153,7 +153,7 @@ describe('what routes declare', () => {
   test('few are open, and what any credential may ask tells of itself alone', () => {
     const to = (whom: string) =>
       rows.filter(({ 'x-access': access }) => 'to' in access && access.to === whom).map((row) => row.path);
-    assert.deepEqual(to('everybody').sort(), ['/api/login', '/health', '/ready']);
+    assert.deepEqual(to('everybody').sort(), ['/api/login', '/api/rooms/{room}/guest-tokens', '/health', '/ready']);
     assert.deepEqual(to('anyone_known').sort(), ['/api/logout', '/api/me']);
   });
 

@@ -7,6 +7,7 @@ export * from './contract/audit.ts';
 export * from './contract/events.ts';
 export * from './contract/jobs.ts';
 export * from './contract/keys.ts';
+export * from './contract/meetings.ts';
 export * from './contract/messages.ts';
 export * from './contract/participants.ts';
 export * from './contract/pieces.ts';

@@ -3,16 +3,19 @@ import type { EventEmitter } from 'node:events';
 import type { CallEvents, CallInfo } from '#core/call.ts';
 import type { EventRoom, EventSink, EventType } from '#core/gateway-events.ts';
 import type { Job, JobHost } from '#core/job.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { Participant } from '#core/participant.ts';
 import type { RecordingRecord } from '#core/recording-record.ts';
 import type { Recordings } from '#core/recordings.ts';
-import type { Room } from '#core/room.ts';
+import type { Room, RoomRecord } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { AccountEvents, AccountRecord } from '#core/sip-account.ts';
 import type { Publication } from '#core/track.ts';
 import type { TrunkEvents, TrunkRecord, TrunkStatus } from '#core/trunk.ts';
+import type { WaitingInfo } from '#core/waiting.ts';
 import { callView } from './call-view.ts';
 import { recordingView } from './recording-view.ts';
+import { waitingView } from './room-meeting.ts';
 import { jobView, participantView, roomView, streamView } from './views.ts';
 
 /** Of whoever runs jobs. */
@@ -38,6 +41,21 @@ export function tapRooms(rooms: Rooms, sink: EventSink): void {
       eventRoom(room),
     ),
   );
+}
+
+/** Doors of rooms: who waits before them, and whether they are locked. */
+export function tapMeetings(meetings: Meetings, rooms: Rooms, sink: EventSink): void {
+  const about = (type: EventType) => (record: RoomRecord, who: WaitingInfo, why?: string) =>
+    sink.emit(type, { ...waitingView(who), ...(why !== undefined && { code: why }) }, eventRoom(record));
+  meetings.events.on('waiting', about('participant.waiting'));
+  meetings.events.on('admitted', about('participant.admitted'));
+  meetings.events.on('denied', about('participant.denied'));
+  meetings.events.on('gone', about('participant.gone'));
+  rooms.events.on('updated', (record, before) => {
+    const isLocked = record.meeting?.isLocked ?? false;
+    if (isLocked === (before.meeting?.isLocked ?? false)) return;
+    sink.emit(isLocked ? 'room.locked' : 'room.unlocked', { id: record.id }, eventRoom(record));
+  });
 }
 
 function tapRoom(room: Room, sink: EventSink): void {

@@ -7,13 +7,14 @@ import { viewsOf } from '#core/room-views.ts';
 import type { RoomEntry } from '#core/rooms.ts';
 import type { Publication } from '#core/track.ts';
 import type { JobResource, MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
+import { meetingSettings } from './room-meeting.ts';
 import { roomSipView } from './room-sip.ts';
 import { viewSettingsResource } from './room-view-resource.ts';
 
 export const timeText = (epochMs: number): string => new Date(epochMs).toISOString();
 
 export function roomView({ record }: RoomEntry, live: Room | undefined): RoomResource {
-  const { createdAtMs, sip, views, mediaIn, mediaOut, transcoding, ...settings } = record;
+  const { createdAtMs, sip, meeting, views, mediaIn, mediaOut, transcoding, ...settings } = record;
   return {
     ...settings,
     metadata: { ...record.metadata },
@@ -21,6 +22,7 @@ export function roomView({ record }: RoomEntry, live: Room | undefined): RoomRes
     mediaOut: mediaOut ?? usualMedia.mediaOut,
     transcoding: transcoding ?? usualMedia.transcoding,
     views: viewsOf({ views }).map(viewSettingsResource),
+    meeting: meetingSettings(meeting),
     sip: roomSipView(sip),
     createdAt: timeText(createdAtMs),
     isActive: live !== undefined,

@@ -4,7 +4,7 @@ import { type ParticipantId, type RoomId, randomText } from './ids.ts';
 import type { LegCodec, LegStats, PromptLanguage } from './leg-media.ts';
 
 /** `asking`: answered, and asked for a PIN before it is let in. */
-export type CallState = 'dialing' | 'ringing' | 'asking' | 'connected' | 'ended';
+export type CallState = 'dialing' | 'ringing' | 'asking' | 'waiting' | 'connected' | 'ended';
 
 /** How a call ended, or why it never began. */
 export interface CallEnd {

@@ -3,8 +3,9 @@
 /** Names are noun and past participle; a new one is added here, with whoever emits it. */
 export const eventTypes = [
   ...(['room.created', 'room.updated', 'room.deleted', 'room.opened', 'room.closed'] as const),
+  ...(['room.locked', 'room.unlocked'] as const),
   ...(['participant.joined', 'participant.updated', 'participant.left'] as const),
-  ...(['participant.waiting', 'participant.admitted', 'participant.refused'] as const),
+  ...(['participant.waiting', 'participant.admitted', 'participant.denied', 'participant.gone'] as const),
   ...(['stream.published', 'stream.updated', 'stream.unpublished'] as const),
   ...(['egress.started', 'egress.updated', 'egress.ended'] as const),
   ...(['message.sent'] as const),

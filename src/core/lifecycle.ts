@@ -11,6 +11,8 @@ export type CloseReason =
   | 'kicked'
   | 'replaced'
   | 'drained'
+  /** The time of the meeting is over. */
+  | 'ended'
   | 'timeout'
   | 'idle'
   | 'failed';

@@ -346,6 +346,8 @@ export interface AuthPort {
    * @throws GatewayError `unauthorized` (absent, expired, forged), `forbidden` (another room), `rate_limited`
    */
   authorizeJoin(credential: string | undefined, roomNameOrId: string, address?: string): Promise<JoinGrant>;
+  /** Of a grant that was given a while ago. @throws GatewayError `unauthorized` when its token was revoked since */
+  assertNotRevoked(grant: JoinGrant): void;
   /** @throws GatewayError `unauthorized`, `rate_limited` */
   authenticate(credential: string | undefined, address?: string): Promise<Principal>;
 }

@@ -8,7 +8,7 @@ import type { SecretBox } from './secret-box.ts';
 export const pinPattern = /^\d{4,16}$/;
 const generatedLength = 6;
 
-const newPin = (): string => String(randomInt(0, 10 ** generatedLength)).padStart(generatedLength, '0');
+export const newPin = (): string => String(randomInt(0, 10 ** generatedLength)).padStart(generatedLength, '0');
 
 /** The generated `123456` as people read it out: `123 456`. */
 export const spokenPin = (pin: string): string => pin.replaceAll(/(\d{3})(?=\d{2})/g, '$1 ');

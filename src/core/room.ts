@@ -8,6 +8,7 @@ import { type CloseReason, Owned } from './lifecycle.ts';
 import { Participant, type ParticipantOptions } from './participant.ts';
 import type { Logger, SfuPort, SfuRoom } from './ports.ts';
 import type { RoomMedia } from './room-media.ts';
+import type { RoomMeeting } from './room-meeting.ts';
 import type { RoomSip } from './room-sip.ts';
 import type { DataPublication, Publication } from './track.ts';
 import type { ViewSettings } from './view-settings.ts';
@@ -29,6 +30,8 @@ export interface RoomSettings extends RoomMedia {
   readonly sip?: RoomSip | undefined;
   /** Absent: `common` as it is by itself. An empty list: the room is never composed. */
   readonly views?: readonly ViewSettings[] | undefined;
+  /** When it is and who may come in; absent: always, and everybody with leave to. */
+  readonly meeting?: RoomMeeting | undefined;
 }
 
 export interface RoomRecord extends RoomSettings {
@@ -265,6 +268,12 @@ export class Room extends Owned {
     this.#reviewEmpty();
     this.reviewLastN();
     this.events.emit('updated');
+  }
+
+  /** Its time is over: everybody is told so, then it closes. */
+  async end(): Promise<void> {
+    await Promise.all([...this.participants.values()].map((participant) => participant.close('ended')));
+    await this.close('ended');
   }
 
   /** Holds back and lets go camera videos by who spoke last. Cheap when lastN is off. */

@@ -6,6 +6,7 @@ import { newRoomId, type RoomId, roomIdStart, roomNamePattern } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { Logger, SfuPort } from './ports.ts';
 import { Room, type RoomRecord, type RoomSettings } from './room.ts';
+import { isOver, overMessage } from './room-meeting.ts';
 import type { StoredDocument, StorePort } from './store-port.ts';
 
 export interface RoomsOptions {
@@ -26,7 +27,7 @@ export interface RoomEntry {
 
 export type RoomsEvents = {
   created: [record: RoomRecord];
-  updated: [record: RoomRecord];
+  updated: [record: RoomRecord, before: RoomRecord];
   deleted: [record: RoomRecord];
   opened: [room: Room];
   closed: [room: Room, reason: CloseReason];
@@ -142,7 +143,7 @@ export class Rooms extends Owned {
     }
     if (isRenamed) await store.delete(namesCollection, record.name.toLowerCase());
     this.#live.get(record.id)?.applyRecord(next);
-    this.events.emit('updated', next);
+    this.events.emit('updated', next, record);
     return entry(stored);
   }
 
@@ -181,6 +182,7 @@ export class Rooms extends Owned {
     if (!found && options.mayCreate) found = await this.#createOrFind(nameOrId);
     if (!found) throw new GatewayError('not_found', `There is no room "${nameOrId.slice(0, 64)}".`);
     const { record } = found;
+    if (record.meeting && isOver(record.meeting, Date.now())) throw new GatewayError('meeting_over', overMessage);
     const live = this.#live.get(record.id);
     if (live && !live.isClosed) return live;
     const opening = this.#opening.get(record.id) ?? this.#openRecord(record);

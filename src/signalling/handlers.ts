@@ -1,8 +1,10 @@
 // Owns: what each request does to the room. May import: core, ./protocol, ./info.
 import { GatewayError } from '#core/errors.ts';
 import type { ParticipantId, PublicationId, SubscriptionId } from '#core/ids.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { Participant } from '#core/participant.ts';
 import type { IceServerPort, SfuWebRtcTransport } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
 import type { RtpCapabilities } from '#core/rtp.ts';
 import type { DataPublication, Publication, Subscription } from '#core/track.ts';
 import { errorInfo, publicationInfo, subscriptionInfo } from './info.ts';
@@ -13,6 +15,7 @@ import type { ViewWatch } from './view-watch.ts';
 /** What a request may touch: its participant, and what the session remembers of its browser. */
 export interface RequestContext {
   readonly participant: Participant;
+  readonly meetings: Meetings;
   readonly ice: IceServerPort;
   readonly views: ViewWatch;
   readonly transcodes: TranscodeWatch;
@@ -248,6 +251,23 @@ export const handlers: Handlers = {
     return done;
   },
 
+  admit({ participant, meetings }, { waitingId }) {
+    const { id } = moderatedRoom(participant);
+    if (waitingId === undefined) return { admittedCount: meetings.admitAll(id) };
+    meetings.admit(id, waitingId);
+    return { admittedCount: 1 };
+  },
+
+  deny({ participant, meetings }, { waitingId }) {
+    meetings.deny(moderatedRoom(participant).id, waitingId);
+    return done;
+  },
+
+  async setDoor({ participant, meetings }, change) {
+    await meetings.change(moderatedRoom(participant).id, change);
+    return done;
+  },
+
   ping() {
     return { serverTimeMs: Date.now() };
   },
@@ -299,11 +319,15 @@ function dataPublicationIn(participant: Participant, id: string): DataPublicatio
   throw new GatewayError('not_found', 'There is no such data publication in this room.');
 }
 
-function moderated(moderator: Participant, targetId: string): Participant {
+function moderatedRoom(moderator: Participant): Room {
   if (!moderator.permissions.moderate) {
     throw new GatewayError('forbidden', `Your role "${moderator.role}" may not moderate.`);
   }
-  const target = moderator.room.participants.get(targetId as ParticipantId);
+  return moderator.room;
+}
+
+function moderated(moderator: Participant, targetId: string): Participant {
+  const target = moderatedRoom(moderator).participants.get(targetId as ParticipantId);
   if (!target) throw new GatewayError('not_found', 'That participant is not in the room.');
   return target;
 }

@@ -70,7 +70,9 @@ export function subscriptionInfo(subscription: Subscription): SubscriptionInfo {
 
 export function roomInfo(room: Room): RoomInfo {
   const { id, name, displayName, lastN, maxParticipants, metadata } = room.record;
-  return { id, name, displayName, lastN, maxParticipants, metadata, isRecorded: room.isRecorded };
+  const { isLocked = false, hasWaitingRoom = false, asksConsent = false, endsAtMs = null } = room.record.meeting ?? {};
+  const meeting = { isLocked, hasWaitingRoom, asksConsent, endsAtMs };
+  return { id, name, displayName, lastN, maxParticipants, metadata, isRecorded: room.isRecorded, ...meeting };
 }
 
 export function chatInfo({ id, from, to, text, sentAtMs }: ChatMessage): ChatInfo {

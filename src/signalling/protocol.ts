@@ -9,6 +9,7 @@ import type { RolePermissions } from '#core/grants.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
 import type { ConnectionQuality, ParticipantKind } from '#core/participant.ts';
 import type { VideoLayers } from '#core/ports.ts';
+import type { WaitReason } from '#core/room-meeting.ts';
 import type {
   DtlsParameters,
   IceCandidate,
@@ -140,6 +141,8 @@ export const requestSchemas = {
     token: z.string().min(1).max(8192),
     /** What others see; the token's name if absent. */
     displayName: z.string().trim().min(1).max(128).optional(),
+    /** Whoever joins has agreed to being recorded; asked for by `consent_required`. */
+    hasConsented: z.boolean().optional(),
   }),
   /** First message on a new socket of a session that lost its own. */
   resume: z.strictObject({ ticket: z.string().min(1).max(128), lastSeq: z.int().min(0) }),
@@ -212,6 +215,11 @@ export const requestSchemas = {
   kickParticipant: z.strictObject({ participantId: id }),
   setRole: z.strictObject({ participantId: id, role: z.string().min(1).max(64) }),
   lowerHand: z.strictObject({ participantId: id }),
+  /** Moderators: lets in who waits; all who wait for a moderator's word when nobody is named. */
+  admit: z.strictObject({ waitingId: id.optional() }),
+  deny: z.strictObject({ waitingId: id }),
+  /** Moderators: nobody comes in any more; who comes waits for a moderator's word. */
+  setDoor: z.strictObject({ isLocked: z.boolean().optional(), hasWaitingRoom: z.boolean().optional() }),
   ping: z.strictObject({}),
 } as const satisfies Record<string, z.ZodType>;
 
@@ -282,6 +290,24 @@ export interface RoomInfo {
   readonly metadata: Readonly<Record<string, string>>;
   /** What is said and shown is being kept; participants have to see it. */
   readonly isRecorded: boolean;
+  readonly isLocked: boolean;
+  readonly hasWaitingRoom: boolean;
+  /** It is recorded. */
+  readonly asksConsent: boolean;
+  /** Epoch milliseconds; the room closes then. */
+  readonly endsAtMs: number | null;
+}
+
+export interface WaitingInfo {
+  readonly id: string;
+  readonly kind: ParticipantKind;
+  readonly user: string;
+  readonly displayName: string;
+  readonly role: string;
+  readonly reason: WaitReason;
+  /** 1 is next. */
+  readonly position: number;
+  readonly sinceMs: number;
 }
 
 export interface ChatInfo {
@@ -372,6 +398,9 @@ export interface ResultMap {
   kickParticipant: Record<string, never>;
   setRole: Record<string, never>;
   lowerHand: Record<string, never>;
+  admit: { readonly admittedCount: number };
+  deny: Record<string, never>;
+  setDoor: Record<string, never>;
   ping: { readonly serverTimeMs: number };
 }
 
@@ -402,6 +431,17 @@ export interface EventMap {
   /** A phone in the room pressed a key: `0`-`9`, `*`, `#`, `A`-`D`. */
   digitPressed: { readonly participantId: string; readonly digit: string };
   roomUpdated: { readonly room: RoomInfo };
+  /** Before the answer to `join`: it comes once one may come in. */
+  waiting: {
+    readonly reason: WaitReason;
+    readonly message: string;
+    readonly position: number;
+    readonly count: number;
+    /** Epoch milliseconds. */
+    readonly startsAtMs: number | null;
+  };
+  /** To moderators: everybody who waits, next one first. */
+  lobby: { readonly waiting: readonly WaitingInfo[] };
   /** The media worker died: make transports, publications and subscriptions again, now. */
   restart: Record<string, never>;
   /** The server is going away and will close this session at the latest then. */

@@ -7,12 +7,13 @@ import type { LimitsConfig } from '#config/schema.ts';
 import { type ErrorCode, GatewayError, toGatewayError } from '#core/errors.ts';
 import { partyOf } from '#core/grants.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { AuthPort, IceServerPort, Logger, RateLimiter } from '#core/ports.ts';
-import type { Rooms } from '#core/rooms.ts';
 import { TokenBucket } from '#core/token-bucket.ts';
 import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { errorInfo } from './info.ts';
+import { waitingEvent } from './lobby-watch.ts';
 import { type RequestData, requestSchemas } from './protocol.ts';
 import { closeCodes } from './protocol-constants.ts';
 import { parseRequest, Session, type SessionSocket, validate } from './session.ts';
@@ -38,7 +39,7 @@ export interface SignallingCounters {
 }
 
 export interface SignallingOptions {
-  readonly rooms: Rooms;
+  readonly meetings: Meetings;
   readonly auth: AuthPort;
   readonly ice: IceServerPort;
   readonly views?: ViewPort | undefined;
@@ -54,6 +55,8 @@ export interface SignallingOptions {
 }
 
 const firstMessageTimeoutMs = 10_000;
+/** That may come before the answer to the first. */
+const maxEarlyMessages = 100;
 const heartbeatMs = 10_000;
 /** No sign of life for so long: the socket is dead, whatever TCP believes. */
 const silenceLimitMs = 25_000;
@@ -129,7 +132,10 @@ export class SignallingServer extends Owned {
   /** The first message of our own protocol: `join` or `resume`; anything else is answered and ends the socket. */
   async #open(webSocket: WebSocket, address: string, text: string, log: Logger): Promise<void> {
     const waiting: string[] = [];
-    const keep = (data: unknown, isBinary: boolean) => waiting.push(isBinary ? '' : String(data));
+    const keep = (data: unknown, isBinary: boolean) => {
+      // Whoever waits to be let in has nothing to say yet.
+      if (waiting.length < maxEarlyMessages) waiting.push(isBinary ? '' : String(data));
+    };
     webSocket.on('message', keep);
     const socket = sessionSocket(webSocket);
     let id: number | null = null;
@@ -165,18 +171,35 @@ export class SignallingServer extends Owned {
     data: RequestData<'join'>,
     { address, log }: { address: string; log: Logger },
   ): Promise<Session> {
-    const { auth, rooms, ice, resumeGraceMs } = this.#options;
+    const { auth, meetings, ice, resumeGraceMs } = this.#options;
     const grant = await auth.authorizeJoin(data.token, data.room, address);
-    const room = await rooms.open(data.room, { mayCreate: grant.mayCreateRoom });
+    const party = { ...partyOf(grant), displayName: data.displayName ?? grant.displayName };
+    const left = new AbortController();
+    webSocket.once('close', () => left.abort());
+    const { room, role } = await meetings.enter({
+      ...{ room: data.room, mayCreate: grant.mayCreateRoom, party: { kind: 'webrtc', ...party } },
+      hasConsented: data.hasConsented ?? false,
+      wait: { signal: left.signal, tell: (news) => socket.send(JSON.stringify(waitingEvent(news))) },
+    });
+    auth.assertNotRevoked(grant);
     if (webSocket.readyState !== webSocket.OPEN) throw new GatewayError('closed', 'The socket closed while joining.');
     const participant = room.join({
       kind: 'webrtc',
-      ...partyOf(grant),
-      displayName: data.displayName ?? grant.displayName,
+      ...party,
+      role,
     });
     const sessionLog = log.child({ room: room.name, participant: participant.id });
     const { counters, views, transcodes } = this.#options;
-    const session = new Session({ participant, ice, views, transcodes, log: sessionLog, resumeGraceMs, counters });
+    const session = new Session({
+      participant,
+      meetings,
+      ice,
+      views,
+      transcodes,
+      log: sessionLog,
+      resumeGraceMs,
+      counters,
+    });
     this.#sessions.add(session);
     void session.done.then(() => this.#sessions.delete(session));
     try {

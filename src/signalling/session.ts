@@ -4,6 +4,7 @@ import { type ErrorCode, GatewayError } from '#core/errors.ts';
 import { randomText } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { listen } from '#core/listen.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { Participant } from '#core/participant.ts';
 import type { IceServerPort, Logger } from '#core/ports.ts';
 import type { Publication, Subscription } from '#core/track.ts';
@@ -11,6 +12,7 @@ import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { handlers, type RequestContext, type SessionMethod } from './handlers.ts';
 import { chatInfo, dataPublicationInfo, errorInfo, participantInfo, publicationInfo, roomInfo } from './info.ts';
+import { LobbyWatch } from './lobby-watch.ts';
 import { Outbox } from './outbox.ts';
 import {
   type EventMap,
@@ -36,6 +38,7 @@ export interface SessionSocket {
 
 export interface SessionOptions {
   readonly participant: Participant;
+  readonly meetings: Meetings;
   readonly ice: IceServerPort;
   readonly views?: ViewPort | undefined;
   readonly transcodes?: TranscodePort | undefined;
@@ -53,6 +56,7 @@ const closedMessages: Partial<Record<CloseReason, string>> = {
   parent_closed: 'The room has been closed.',
   replaced: 'You have joined from somewhere else.',
   drained: 'The server is restarting.',
+  ended: 'The meeting has reached its end.',
   timeout: 'The connection was lost for too long.',
   requested: 'You have left.',
 };
@@ -69,6 +73,7 @@ export class Session extends Owned {
   readonly participant: Participant;
   readonly #options: SessionOptions;
   readonly #context: RequestContext;
+  readonly #lobby: LobbyWatch;
   readonly #outbox = new Outbox<{ event: EventName; data: unknown }>();
   readonly #detachers: (() => void)[] = [];
   #socket: SessionSocket | undefined;
@@ -81,10 +86,11 @@ export class Session extends Owned {
     super();
     this.#options = options;
     this.participant = options.participant;
-    const { participant, ice } = options;
+    const { participant, ice, meetings } = options;
     const views = new ViewWatch(options.views);
     const transcodes = new TranscodeWatch(options.transcodes);
-    this.#context = { participant, ice, views, transcodes, rtpCapabilities: undefined };
+    this.#context = { participant, ice, meetings, views, transcodes, rtpCapabilities: undefined };
+    this.#lobby = new LobbyWatch(participant, meetings, (waiting) => this.#emit('lobby', { waiting }));
     this.#listen();
   }
 
@@ -120,6 +126,7 @@ export class Session extends Owned {
     // Only now: when the room has no media at the moment, the refusal still has to go out over this socket.
     this.#socket = socket;
     this.#write({ id: requestId, ok: true, data });
+    this.#lobby.look();
   }
 
   /** @throws GatewayError `closed` when too much was missed; the client joins anew then */
@@ -308,6 +315,7 @@ export class Session extends Owned {
     clearTimeout(this.#graceTimer);
     this.#context.views.closeAll();
     this.#context.transcodes.closeAll();
+    this.#lobby.close();
     for (const detach of this.#detachers) detach();
     const message = closedMessages[reason] ?? `The session ended (${reason}).`;
     const code = reason === 'drained' ? closeCodes.serverClosing : closeCodes.ended;

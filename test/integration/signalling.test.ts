@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { configSchema } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
+import { Meetings } from '#core/meetings.ts';
 import type { AuthPort } from '#core/ports.ts';
 import { Rooms } from '#core/rooms.ts';
 import { closeCodes, protocolVersion } from '#signalling/protocol-constants.ts';
@@ -17,6 +18,7 @@ import { SignallingPeer, withTimeout } from '#test/support/signalling-peer.ts';
 
 // Tokens of these tests are `role:user:room`; that real ones are checked is proved where they are made (src/api).
 const auth: AuthPort = {
+  assertNotRevoked: () => undefined,
   async authorizeJoin(credential, room) {
     const [role = '', user = '', allowed] = (credential ?? '').split(':');
     if (!allowed) throw new GatewayError('unauthorized', 'That token is not ours.');
@@ -48,7 +50,7 @@ async function start(limits: Partial<typeof configSchema._output.limits> = {}, r
   failures = [];
   connections = 0;
   signalling = new SignallingServer({
-    rooms,
+    meetings: new Meetings({ rooms, log }),
     auth,
     ice: { iceServersFor: () => [{ urls: ['stun:stun.example.org'] }] },
     limiter: new MemoryRateLimiter({ points: config.limits.joinsPerMinute, windowMs: 60_000, what: 'joins' }),

@@ -10,6 +10,7 @@ import { type Config, configSchema } from '#config/schema.ts';
 import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
 import type { Scope } from '#core/grants.ts';
+import { Meetings } from '#core/meetings.ts';
 import { assertMayPull, NetPolicy } from '#core/net-policy.ts';
 import type { Logger, SfuPort } from '#core/ports.ts';
 import { PushedIngresses } from '#core/pushed-ingresses.ts';
@@ -85,8 +86,10 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const happenings = await someEvents({ rooms, store, log, config, secrets });
   const streamingOuts = await someStreamingOuts({ rooms, store, media, views, log });
   const sip = await someSip(calls, { rooms, store, log, config });
+  const meetings = new Meetings({ rooms, log });
   const app = createApi({
     rooms,
+    meetings,
     auth,
     sfu,
     ingest,

@@ -7,6 +7,7 @@ import { Hono } from 'hono';
 import { Auth } from '#api/auth.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { configSchema } from '#config/schema.ts';
+import { Meetings } from '#core/meetings.ts';
 import { Rooms } from '#core/rooms.ts';
 import type { IceServer } from '#core/rtp.ts';
 import { createWebRtcGateway, type WebRtcGateway, type WebRtcGatewayOptions } from '#gateways/webrtc/index.ts';
@@ -65,6 +66,7 @@ export class WebRtcStack {
     const points = options.joinsPerMinute ?? 1_000;
     const shared = {
       rooms,
+      meetings: new Meetings({ rooms, log }),
       auth,
       ice: { iceServersFor: () => options.iceServers ?? [] },
       limiter: new MemoryRateLimiter({ points, windowMs: 60_000, what: 'joins' }),

@@ -3,6 +3,8 @@ import type {
   DispatchRuleInput,
   DispatchRuleResource,
   DispatchSimulation,
+  InstantMeeting,
+  InstantMeetingInput,
   KeyInput,
   KeyResource,
   LoginResult,
@@ -135,6 +137,16 @@ export class ApiClient {
 
   createToken(room: string, input: TokenInput): Promise<TokenResource> {
     return this.#call('POST', `rooms/${part(room)}/tokens`, input);
+  }
+
+  /** A room of its own with links for host and guests. */
+  startMeeting(input: InstantMeetingInput = {}): Promise<InstantMeeting> {
+    return this.#call('POST', 'meetings', input);
+  }
+
+  /** Needs no credential: the PIN is one. */
+  guestToken(room: string, input: { pin: string; name: string }): Promise<{ token: string; room: string }> {
+    return this.#call('POST', `rooms/${part(room)}/guest-tokens`, input);
   }
 
   sendMessage(room: string, input: MessageInput): Promise<MessageResource> {

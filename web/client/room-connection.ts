@@ -33,6 +33,8 @@ export interface RoomConnectionOptions {
   readonly url?: string;
   /** What others see; the token's name if absent. */
   readonly displayName?: string;
+  /** Whoever joins has agreed to being recorded; without it a room that asks for that refuses with `consent_required`. */
+  readonly hasConsented?: boolean;
   /** Which publications are received without being asked for: all (default), none, or those that it picks. */
   readonly autoSubscribe?: boolean | ((publication: PublicationInfo) => boolean);
   /**
@@ -109,6 +111,7 @@ export class RoomConnection {
       room: options.room,
       token: typeof token === 'function' ? token : () => token,
       displayName: () => this.#displayName,
+      hasConsented: () => options.hasConsented ?? false,
       connectTimeoutMs: options.connectTimeoutMs ?? 6_000,
       requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
       maxAttempts: options.maxAttempts ?? 60,
@@ -292,6 +295,20 @@ export class RoomConnection {
 
   async lowerHand(participantId: string): Promise<void> {
     await this.#link.request('lowerHand', { participantId });
+  }
+
+  /** @param waitingId of `state.lobby`; everybody who waits for a moderator's word when it is left out */
+  async admit(waitingId?: string): Promise<void> {
+    await this.#link.request('admit', { ...(waitingId !== undefined && { waitingId }) });
+  }
+
+  async deny(waitingId: string): Promise<void> {
+    await this.#link.request('deny', { waitingId });
+  }
+
+  /** Locked: nobody comes in but moderators. With a waiting room a moderator has to let in who comes. */
+  async setDoor(door: { isLocked?: boolean; hasWaitingRoom?: boolean }): Promise<void> {
+    await this.#link.request('setDoor', door);
   }
 
   // ── Measuring ────────────────────────────────────────────────────────────────────────────────────────────────────

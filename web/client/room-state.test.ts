@@ -42,6 +42,8 @@ function message(id: string, to: string, sentAtMs: number): ChatInfo {
   return { id, from: { id: 'PA_a', displayName: 'a' }, to, text: id, sentAtMs };
 }
 
+const meeting = { isLocked: false, hasWaitingRoom: false, asksConsent: false, endsAtMs: null };
+
 function joinResult(change: Partial<JoinResult> = {}): JoinResult {
   return {
     protocol: 1,
@@ -56,6 +58,7 @@ function joinResult(change: Partial<JoinResult> = {}): JoinResult {
       maxParticipants: -1,
       metadata: {},
       isRecorded: false,
+      ...meeting,
     },
     participants: [participant('PA_a'), participant('PA_b')],
     activeSpeaker: null,

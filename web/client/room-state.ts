@@ -7,6 +7,7 @@ import type {
   ParticipantInfo,
   PublicationInfo,
   RoomInfo,
+  WaitingInfo,
 } from '#signalling/protocol.ts';
 import type { ClientErrorCode } from './errors.ts';
 
@@ -92,6 +93,10 @@ export interface RoomState {
   readonly viewPublicationId: string | undefined;
   /** bit/s that the server believes this client can receive. */
   readonly availableOutgoingBps: number | undefined;
+  /** Not in yet: why, and how many are before. */
+  readonly waiting: EventMap['waiting'] | undefined;
+  /** For moderators: who waits to be let in. */
+  readonly lobby: readonly WaitingInfo[];
   /** The server goes away at the latest then, by `Date.now()`. */
   readonly closesAtMs: number | undefined;
 }
@@ -111,6 +116,8 @@ export const initialState: RoomState = {
   failedSubscriptions: new Map(),
   viewPublicationId: undefined,
   availableOutgoingBps: undefined,
+  waiting: undefined,
+  lobby: [],
   closesAtMs: undefined,
 };
 
@@ -132,6 +139,8 @@ export function enterRoom(state: RoomState, result: JoinResult): RoomState {
     activeSpeaker: result.activeSpeaker,
     chat: [...kept, ...result.chat].sort((a, b) => a.sentAtMs - b.sentAtMs).slice(-chatLength),
     failedSubscriptions: new Map(),
+    waiting: undefined,
+    lobby: [],
     closesAtMs: undefined,
   };
 }
@@ -188,6 +197,8 @@ const reducers: Reducers = {
   chat: (state, message) =>
     state.chat.some((known) => known.id === message.id) ? {} : { chat: [...state.chat, message].slice(-chatLength) },
   roomUpdated: (_state, { room }) => ({ room }),
+  waiting: (_state, waiting) => ({ waiting }),
+  lobby: (_state, { waiting }) => ({ lobby: waiting }),
   draining: (_state, { closesInMs }, nowMs) => ({ closesAtMs: nowMs + closesInMs }),
   bandwidth: (_state, { availableOutgoingBps }) => ({ availableOutgoingBps }),
 };

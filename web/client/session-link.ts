@@ -14,6 +14,8 @@ export interface SessionLinkOptions {
   /** Asked anew for each join. */
   readonly token: () => string | Promise<string>;
   readonly displayName: () => string | undefined;
+  /** Whoever joins has agreed to being recorded. */
+  readonly hasConsented: () => boolean;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
   /** Tries before it gives up; with the waits between them about eight minutes for 60. */
@@ -181,6 +183,7 @@ export class SessionLink implements Requester {
       room: this.#options.room,
       token,
       ...(displayName && { displayName }),
+      ...(this.#options.hasConsented() && { hasConsented: true }),
     });
     const isAgain = this.#hasJoined;
     this.#order = order;

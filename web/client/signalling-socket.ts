@@ -108,6 +108,7 @@ export class SignallingSocket implements Requester {
     const message = parse(text);
     if (!message) return;
     if ('event' in message) {
+      if (message.event === 'waiting') this.#waitForAnswers();
       this.events.emit('received', message);
       return;
     }
@@ -118,6 +119,11 @@ export class SignallingSocket implements Requester {
     clearTimeout(pending.timer);
     if (message.ok) pending.resolve(message.data);
     else pending.reject(ClientError.fromServer(message.error));
+  }
+
+  /** A moderator has to act, which takes as long as it takes: only the end of the socket ends the wait. */
+  #waitForAnswers(): void {
+    for (const { timer } of this.#pending.values()) clearTimeout(timer);
   }
 
   #finish(close: SocketClose): void {

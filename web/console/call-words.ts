@@ -6,6 +6,7 @@ const stateWords: Readonly<Record<SipCallResource['state'], string>> = {
   dialing: 'Dialling',
   ringing: 'Ringing',
   asking: 'Asked for the PIN',
+  waiting: 'Waits to be let in',
   connected: 'In the room',
   ended: 'Ended',
 };

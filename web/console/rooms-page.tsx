@@ -1,11 +1,12 @@
 // Owns: the list of rooms. May import: API contract (types), ui and its siblings.
 import { useState } from 'preact/hooks';
-import type { RoomResource } from '#api/contract.ts';
+import type { InstantMeeting, RoomResource } from '#api/contract.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Menu, MenuItem } from '../ui/menu.tsx';
 import { act } from './act.ts';
 import { Confirm } from './confirm.tsx';
 import { type Console, linkTo } from './console.ts';
+import { InstantDialog } from './instant-dialog.tsx';
 import { InviteDialog } from './invite-dialog.tsx';
 import { usePolled } from './polled.ts';
 import { RoomDialog } from './room-dialog.tsx';
@@ -19,6 +20,11 @@ export function RoomsPage({ app }: { app: Console }) {
   const rooms = usePolled(app, 'rooms', 3_000, () => app.api.rooms());
   const [open, setOpen] = useState<Open>();
   const [filter, setFilter] = useState('');
+  const [started, setStarted] = useState<InstantMeeting>();
+  const startMeeting = async () => {
+    await act(app, async () => setStarted(await app.api.startMeeting()));
+    void rooms.refresh();
+  };
   const close = () => setOpen(undefined);
   const done = () => {
     close();
@@ -28,14 +34,19 @@ export function RoomsPage({ app }: { app: Console }) {
     <>
       <header class="page-head">
         <h1>Rooms</h1>
-        <button
-          type="button"
-          class="button primary"
-          data-testid="create-room"
-          onClick={() => setOpen({ dialog: 'create' })}
-        >
-          <Icon name="plus" size={18} /> New room
-        </button>
+        <div class="head-actions">
+          <button type="button" class="button" data-testid="instant-meeting" onClick={() => void startMeeting()}>
+            <Icon name="link" size={18} /> Meeting now
+          </button>
+          <button
+            type="button"
+            class="button primary"
+            data-testid="create-room"
+            onClick={() => setOpen({ dialog: 'create' })}
+          >
+            <Icon name="plus" size={18} /> New room
+          </button>
+        </div>
       </header>
       <Loaded from={rooms}>
         {(all) => (
@@ -55,6 +66,7 @@ export function RoomsPage({ app }: { app: Console }) {
           </>
         )}
       </Loaded>
+      {started && <InstantDialog meeting={started} onClose={() => setStarted(undefined)} />}
       {open?.dialog === 'create' && <RoomDialog app={app} onDone={done} onClose={close} />}
       {open?.dialog === 'edit' && <RoomDialog app={app} room={open.room} onDone={done} onClose={close} />}
       {open?.dialog === 'invite' && <InviteDialog app={app} room={open.room} onClose={close} />}

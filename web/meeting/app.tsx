@@ -5,6 +5,7 @@ import { InvitationPage } from './invitation-page.tsx';
 import type { Meeting } from './meeting.ts';
 import { PreJoinPage } from './prejoin-page.tsx';
 import { RoomPage } from './room-page.tsx';
+import { ConsentPage, WaitingPage } from './waiting-page.tsx';
 
 export function App({ meeting }: { meeting: Meeting }) {
   return (
@@ -21,6 +22,10 @@ function CurrentPage({ meeting }: { meeting: Meeting }) {
       return <InvitationPage room={meeting.room} />;
     case 'prejoin':
       return <PreJoinPage meeting={meeting} />;
+    case 'waiting':
+      return <WaitingPage meeting={meeting} />;
+    case 'consent':
+      return <ConsentPage meeting={meeting} />;
     case 'room':
       return <RoomPage meeting={meeting} />;
     case 'ended':

@@ -47,12 +47,27 @@ export function Banners({ meeting }: { meeting: Meeting }) {
           <Icon name="micOff" size={18} /> A moderator has muted you. Raise your hand to ask for the word.
         </p>
       )}
+      <EndsSoon endsAtMs={meeting.state.value.room?.endsAtMs ?? null} />
       {closesAtMs !== undefined && phase === 'joined' && (
         <p class="banner">
           <Icon name="server" size={18} /> The server is about to restart. You will be reconnected by yourself.
         </p>
       )}
     </div>
+  );
+}
+
+const endNoticeMs = 300_000;
+
+/** Nobody likes to be cut off in the middle of a sentence. */
+function EndsSoon({ endsAtMs }: { endsAtMs: number | null }) {
+  const now = useNow();
+  if (endsAtMs === null || endsAtMs - now > endNoticeMs) return null;
+  const minutes = Math.max(1, Math.ceil((endsAtMs - now) / 60_000));
+  return (
+    <p class="banner" data-testid="ends-soon">
+      <Icon name="warning" size={18} /> The meeting ends in {minutes} {minutes === 1 ? 'minute' : 'minutes'}.
+    </p>
   );
 }
 

@@ -127,6 +127,18 @@ function refusalWords(end: EndInfo, room: string): Words {
         text: `${end.message} Try again when somebody has left.`,
         canRejoin: true,
       };
+    case 'not_admitted':
+      return { ...base, icon: 'door', title: 'You were not let in', text: end.message, canRejoin: true };
+    case 'room_locked':
+      return {
+        ...base,
+        icon: 'lock',
+        title: 'The meeting is locked',
+        text: 'A moderator has locked it, so nobody else comes in. Ask somebody inside to unlock it, then try again.',
+        canRejoin: true,
+      };
+    case 'meeting_over':
+      return { ...base, icon: 'door', title: 'The meeting is over', text: end.message };
     case 'draining':
     case 'overloaded':
     case 'rate_limited':

@@ -1,5 +1,6 @@
-// Owns: the page for whoever comes without a token. May import: ui and its siblings.
+// Owns: the page for whoever comes without a token. May import: client, ui and its siblings.
 import { useState } from 'preact/hooks';
+import { ApiClient } from '../client/index.ts';
 import { Icon, Logo } from '../ui/icons.tsx';
 import { readInvitation } from './credentials.ts';
 
@@ -20,6 +21,7 @@ export function InvitationPage({ room }: { room: string }) {
           )}
         </p>
         <InvitationForm room={room} />
+        {room && <PinForm room={room} />}
         <p class="dim">
           You run this server? <a href="/console">Sign in to the console</a> and come back.
         </p>
@@ -63,6 +65,60 @@ export function InvitationForm({ room }: { room: string }) {
       )}
       <button type="submit" class="button primary" disabled={text.trim() === ''} data-testid="invitation-open">
         Open
+      </button>
+    </form>
+  );
+}
+
+/** Rooms that take guests ask for the PIN that phones type as well. */
+function PinForm({ room }: { room: string }) {
+  const [pin, setPin] = useState('');
+  const [name, setName] = useState('');
+  const [problem, setProblem] = useState<string>();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setProblem(undefined);
+    try {
+      const api = new ApiClient({ credential: () => undefined });
+      const { token } = await api.guestToken(room, { pin: pin.replaceAll(/\s/g, ''), name: name.trim() });
+      location.hash = `token=${token}`;
+    } catch (thrown) {
+      setProblem(thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  };
+  return (
+    <form class="invitation-form" onSubmit={(event) => void submit(event)}>
+      <p class="dim">Or come in with the PIN of the meeting.</p>
+      <label class="field">
+        Your name
+        <input
+          class="input"
+          value={name}
+          maxLength={128}
+          data-testid="guest-name"
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+      <label class="field">
+        PIN
+        <input
+          class="input"
+          value={pin}
+          inputMode="numeric"
+          autocomplete="off"
+          maxLength={32}
+          data-testid="guest-pin"
+          onInput={(event) => setPin(event.currentTarget.value)}
+        />
+      </label>
+      {problem && (
+        <p class="notice error" role="alert" data-testid="guest-problem">
+          <Icon name="warning" size={18} />
+          <span>{problem}</span>
+        </p>
+      )}
+      <button type="submit" class="button" disabled={pin.trim() === '' || name.trim() === ''} data-testid="guest-enter">
+        Come in
       </button>
     </form>
   );

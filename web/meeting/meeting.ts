@@ -17,7 +17,7 @@ import { readPreferences, writePreferences } from './preferences.ts';
 import { type InputKind, Studio } from './studio.ts';
 
 export type Panel = 'none' | 'chat' | 'people';
-export type Screen = 'invitation' | 'prejoin' | 'room' | 'ended';
+export type Screen = 'invitation' | 'prejoin' | 'waiting' | 'consent' | 'room' | 'ended';
 
 /** Louder than this counts as speaking, dBov. */
 const speakingDbov = -50;
@@ -60,9 +60,11 @@ export class Meeting {
   });
   readonly isModerator = computed(() => this.self.value?.permissions.moderate ?? false);
   readonly screen = computed((): Screen => {
+    if (this.end.value?.code === 'consent_required') return 'consent';
     if (this.end.value) return 'ended';
     if (!this.invitation.value) return 'invitation';
-    return this.state.value.room ? 'room' : 'prejoin';
+    if (this.state.value.room) return 'room';
+    return this.state.value.waiting ? 'waiting' : 'prejoin';
   });
   /** Apart from the rest of what is known of oneself, which changes with every breath of the line. */
   readonly #mayPublishNow = {
@@ -70,6 +72,8 @@ export class Meeting {
     microphone: computed(() => this.self.value?.permissions.publish.audio),
   };
   #connection: RoomConnection | undefined;
+  #hasConsented = false;
+  #atDoor: ReadonlySet<string> = new Set();
   #inputs: { [K in InputKind]?: LocalPublication | undefined } = {};
   readonly #syncing: { [K in InputKind]: Promise<void> } = { camera: Promise.resolve(), microphone: Promise.resolve() };
   #hintedAtMs = Number.NEGATIVE_INFINITY;
@@ -83,6 +87,7 @@ export class Meeting {
     effect(() => this.#follow('camera'));
     effect(() => this.#follow('microphone'));
     effect(() => this.#orderHands());
+    effect(() => this.#knock(this.state.value.lobby));
     effect(() => {
       if (this.panel.value !== 'chat') return;
       this.unread.value = 0;
@@ -122,6 +127,7 @@ export class Meeting {
       token: () => invitation.token().catch((thrown: unknown) => refuse(thrown)),
       ...(name && { displayName: name }),
       ...(this.isComposed && { view: 'common' }),
+      hasConsented: this.#hasConsented,
     });
     this.#connect(connection);
     try {
@@ -138,6 +144,13 @@ export class Meeting {
 
   async leave(): Promise<void> {
     await this.#connection?.leave();
+  }
+
+  /** To being recorded, where the room asked for that. */
+  agree(): void {
+    this.#hasConsented = true;
+    this.restart();
+    void this.join();
   }
 
   /** From the last page back to the door. */
@@ -308,6 +321,15 @@ export class Meeting {
   writeTo(participantId: string): void {
     this.chatTo.value = participantId;
     this.panel.value = 'chat';
+  }
+
+  /** Says who has come to the door since it was looked at last. */
+  #knock(lobby: RoomState['lobby']): void {
+    const known = this.#atDoor;
+    this.#atDoor = new Set(lobby.map(({ id }) => id));
+    const fresh = lobby.filter(({ id }) => !known.has(id));
+    if (fresh.length === 0 || this.panel.peek() === 'people') return;
+    showToast(`${fresh.map(({ displayName }) => displayName).join(', ')} waits to be let in.`, { icon: 'door' });
   }
 
   #orderHands(): void {

@@ -6,6 +6,7 @@ import { Icon, type IconName } from '../ui/icons.tsx';
 import { Menu, MenuItem } from '../ui/menu.tsx';
 import { Quality } from '../ui/quality.tsx';
 import { orToast, showToast } from '../ui/toasts.tsx';
+import { DoorControls } from './door-controls.tsx';
 import { JoinByPhone } from './join-by-phone.tsx';
 import type { Meeting } from './meeting.ts';
 import { ModeratorItems } from './moderator-items.tsx';
@@ -34,6 +35,7 @@ export function PeoplePanel({ meeting }: { meeting: Meeting }) {
   );
   return (
     <PanelFrame meeting={meeting} title={`Participants (${participants.size})`} testId="people-panel">
+      <DoorControls meeting={meeting} />
       <OwnName meeting={meeting} />
       <ul class="people-list">
         {sorted.map((participant) => (

@@ -13,7 +13,8 @@ export function PreJoinPage({ meeting }: { meeting: Meeting }) {
     void studio.open();
     // Whoever goes away from this page without joining gets the camera's light switched off.
     return () => {
-      if (!meeting.state.peek().room) studio.close();
+      const { room, waiting } = meeting.state.peek();
+      if (!room && !waiting) studio.close();
     };
   }, [studio]);
   const submit = (event: Event) => {

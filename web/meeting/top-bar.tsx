@@ -27,6 +27,16 @@ export function TopBar({ meeting }: { meeting: Meeting }) {
           </span>
         )}
       </span>
+      {room?.isLocked && (
+        <span class="dim top-count" data-testid="locked" title="Locked: nobody else comes in">
+          <Icon name="lock" size={16} /> Locked
+        </span>
+      )}
+      {room?.asksConsent && !room.isRecorded && (
+        <span class="top-count recorded" data-testid="recorded" title="This meeting is recorded">
+          <span class="recorded-dot" /> Recorded
+        </span>
+      )}
       <span class="spacer" />
       <button
         type="button"

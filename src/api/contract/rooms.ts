@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { roomNamePattern } from '#core/ids.ts';
 import { maxViews } from '#core/view-settings.ts';
+import { meetingInput, meetingPatch, meetingSettingsSchema } from './meetings.ts';
 import { bag, count, limit, page, pageQuery, permissionShape, role, time } from './pieces.ts';
 import { roomMediaShape } from './room-media.ts';
 import { roomViewInput, viewSettingsSchema } from './room-views.ts';
@@ -60,6 +61,7 @@ export const roomSchema = z
       .array(viewSettingsSchema)
       .readonly()
       .meta({ description: 'What is composed of it, when somebody watches.' }),
+    meeting: meetingSettingsSchema,
     sip: roomSipSchema.meta({ description: 'Phones; the PIN is at …/dial-in.' }),
     createdAt: time,
     isActive: z.boolean().meta({ description: 'Somebody is in it, or was a moment ago.' }),
@@ -70,6 +72,7 @@ export const roomSchema = z
 export const roomQuery = pageQuery.extend({
   name: z.string().min(1).max(64).optional().meta({ description: 'Part of the name or title, without case.' }),
   isActive: z.enum(['true', 'false']).optional(),
+  owner: z.string().min(1).max(128).optional().meta({ description: 'Personal rooms of this user.' }),
 });
 
 export const roomInput = z
@@ -86,6 +89,7 @@ export const roomInput = z
     mediaOut: roomMediaShape.mediaOut.optional(),
     transcoding: roomMediaShape.transcoding.optional(),
     views: viewsInput.optional(),
+    meeting: meetingInput.optional(),
     sip: roomSipInput.optional(),
   })
   .meta({ id: 'RoomInput' });
@@ -105,6 +109,7 @@ export const roomPatch = z
     mediaOut: z.union([roomMediaShape.mediaOut, z.null()]).optional(),
     transcoding: z.union([roomMediaShape.transcoding, z.null()]).optional(),
     views: z.union([viewsInput, z.null()]).optional(),
+    meeting: z.union([meetingPatch, z.null()]).optional(),
     sip: roomSipPatch.nullish(),
   })
   .meta({ id: 'RoomPatch', description: 'JSON merge patch (RFC 7396): null takes a setting back to its default.' });

@@ -23,7 +23,7 @@ export const sipCallSchema = z
     roomName: z.string().nullable(),
     direction: z.enum(['inbound', 'outbound']),
     state: z
-      .enum(['dialing', 'ringing', 'asking', 'connected', 'ended'])
+      .enum(['dialing', 'ringing', 'asking', 'waiting', 'connected', 'ended'])
       .meta({ description: '`asking`: answered, and asked for the PIN before it is let in.' }),
     from: z.string(),
     to: z.string(),

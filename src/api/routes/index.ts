@@ -7,6 +7,7 @@ import { dispatchRuleRoutes } from './dispatch-rules.ts';
 import { eventRoutes } from './events.ts';
 import { jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
+import { meetingRoutes } from './meetings.ts';
 import { messageRoutes } from './messages.ts';
 import { participantRoutes } from './participants.ts';
 import { recordingRoutes } from './recordings.ts';
@@ -29,6 +30,7 @@ import { webhookRoutes } from './webhooks.ts';
 export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[] = [
   roomRoutes,
   roomViewRoutes,
+  meetingRoutes,
   participantRoutes,
   streamRoutes,
   streamingInRoutes,

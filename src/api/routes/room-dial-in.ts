@@ -2,6 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { hasScope, type Principal, permissionsOf } from '#core/grants.ts';
 import type { RoomRecord } from '#core/room.ts';
+import { roleIn } from '#core/room-meeting.ts';
 import { effectiveSip } from '#core/room-sip.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { roomDialInSchema, roomParams } from '../contract.ts';
@@ -34,7 +35,7 @@ export function roomDialInRoutes({ rooms, sip }: ApiOptions): OpenAPIHono<ApiEnv
   return app;
 }
 
-function maySeePin(principal: Principal, { roles }: RoomRecord): boolean {
+function maySeePin(principal: Principal, record: RoomRecord): boolean {
   if (principal.kind !== 'participant') return hasScope(principal, 'rooms:write');
-  return permissionsOf(roles, principal.grant.role).moderate;
+  return permissionsOf(record.roles, roleIn(record, principal.grant)).moderate;
 }

@@ -21,6 +21,7 @@ import {
 import { mergePatch } from '../merge-patch.ts';
 import { etagOf, ifMatchHeaders, ifNoneMatchHeaders, isNotModified, matchedRevision } from '../preconditions.ts';
 import { invalidFields } from '../problem.ts';
+import { changedMeeting } from '../room-meeting.ts';
 import { changedSip } from '../room-sip.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { nextPage, roomView } from '../views.ts';
@@ -100,11 +101,12 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
   const app = newRouter();
 
   app.openapi(listRoute, async (c) => {
-    const { limit, after, name, isActive } = c.req.valid('query');
+    const { limit, after, name, isActive, owner } = c.req.valid('query');
     const part = name?.toLowerCase();
     const isWanted = (room: RoomResource) =>
       (part === undefined || `${room.name}\n${room.displayName}`.toLowerCase().includes(part)) &&
-      (isActive === undefined || String(room.isActive) === isActive);
+      (isActive === undefined || String(room.isActive) === isActive) &&
+      (owner === undefined || room.meeting.owner === owner);
     const found: RoomResource[] = [];
     for await (const entry of rooms.all(after)) {
       const room = view(entry);
@@ -115,10 +117,14 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
   });
 
   app.openapi(createRoute, async (c) => {
-    const { sip, views, ...input } = c.req.valid('json');
+    const { sip, views, meeting, ...input } = c.req.valid('json');
     assertRoomMedia(input);
-    const settings = { ...input, ...(views && { views: settleViews(views, input) }) };
-    const entry = await rooms.create({ ...settings, ...(sip && { sip: changedSip(undefined, sip, pins) }) });
+    const entry = await rooms.create({
+      ...input,
+      ...(views && { views: settleViews(views, input) }),
+      ...(meeting && { meeting: changedMeeting(undefined, meeting) }),
+      ...(sip && { sip: changedSip(undefined, sip, pins) }),
+    });
     c.header('location', `/api/rooms/${entry.record.id}`);
     c.header('etag', etagOf(entry.revision));
     return c.json(view(entry), 201);
@@ -151,13 +157,14 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
     const limits = { maxParticipants, inputLimit, lastN, emptyTimeoutMs };
     const defaults = { ...limits, roles: defaultRoles, metadata: {}, ...usualMedia };
     const named = { ...defaults, displayName: patch.name ?? record.name };
-    const { sip, views, ...rest } = patch;
+    const { sip, views, meeting, ...rest } = patch;
     const merged = Object.entries(rest).map(([setting, value]) => {
       if (value === null) return [setting, named[setting as keyof typeof named]];
       return [setting, setting === 'metadata' ? mergedMetadata(record.metadata, value) : value];
     });
     const door = sip === undefined ? {} : { sip: changedSip(record.sip, sip, pins) };
-    const changed = { ...(Object.fromEntries(merged) as RoomPatch), ...door };
+    const times = meeting === undefined ? {} : { meeting: changedMeeting(record.meeting, meeting) };
+    const changed = { ...(Object.fromEntries(merged) as RoomPatch), ...door, ...times };
     return { ...changed, ...changedViews({ ...record, ...changed }, views) };
   }
 
