@@ -305,7 +305,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     maxHeight: config.hls.maxHeight,
     log,
   });
-  const hls = createHlsGateway({ rooms, auth, feeds, limiter: joins, log, addressOf }, config.hls);
+  const hls = createHlsGateway({ rooms, meetings, auth, feeds, limiter: joins, log, addressOf }, config.hls);
   undo.push(() => hls.close().then(() => feeds.close()));
   watchLive(metrics.registry, hls);
 

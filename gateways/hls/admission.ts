@@ -1,12 +1,14 @@
 // Owns: who may watch, and the tickets that stand for their credentials in addresses. May import: core.
 import { createHash, randomBytes } from 'node:crypto';
 import { GatewayError } from '#core/errors.ts';
-import { limited, permissionsOf } from '#core/grants.ts';
+import { limited, partyOf, permissionsOf } from '#core/grants.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { AuthPort } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 
 export interface AdmissionOptions {
   readonly rooms: Rooms;
+  readonly meetings: Pick<Meetings, 'assertMayWatch'>;
   readonly auth: AuthPort;
   readonly maxViewers: number;
 }
@@ -73,9 +75,16 @@ export class Admission {
     return { roomId, ticket: ticket.id };
   }
 
-  /** @returns the room's id @throws GatewayError `unauthorized`, `forbidden`, `not_found`, `rate_limited` */
-  async authorize({ room, credential, address }: Pick<Asking, 'room' | 'credential' | 'address'>): Promise<string> {
-    const { auth, rooms } = this.#options;
+  /**
+   * @param isThere it watches already
+   * @returns the room's id
+   * @throws GatewayError `unauthorized`, `forbidden`, `not_found`, `rate_limited`, `room_locked`, `meeting_over`, `must_wait`
+   */
+  async authorize(
+    { room, credential, address }: Pick<Asking, 'room' | 'credential' | 'address'>,
+    isThere = false,
+  ): Promise<string> {
+    const { auth, rooms, meetings } = this.#options;
     const grant = await auth.authorizeJoin(credential, room, address);
     const { record } = await rooms.get(room);
     // Whoever has such a token could hand it on to any number of viewers.
@@ -84,6 +93,7 @@ export class Admission {
     if (!subscribe.audio || !subscribe.video) {
       throw new GatewayError('forbidden', `The role "${grant.role}" may not watch this room.`);
     }
+    meetings.assertMayWatch(record, { kind: 'webrtc', ...partyOf(grant) }, isThere);
     return record.id;
   }
 
@@ -99,7 +109,7 @@ export class Admission {
     if (nowMs - ticket.checkedAtMs > recheckMs) {
       const { credential, address } = ticket;
       try {
-        await this.authorize({ room: ticket.roomId, credential, address });
+        await this.authorize({ room: ticket.roomId, credential, address }, true);
       } catch (error) {
         this.#drop(ticket);
         throw error;

@@ -7,6 +7,7 @@ import type { HlsConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { LiveFeedPort } from '#core/live-feed.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { AuthPort, Gateway, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { Admission } from './admission.ts';
@@ -19,6 +20,7 @@ import { createLiveApp, nameFrom } from './server.ts';
 
 export interface HlsGatewayPorts {
   readonly rooms: Rooms;
+  readonly meetings: Pick<Meetings, 'assertMayWatch'>;
   readonly auth: AuthPort;
   readonly feeds: LiveFeedPort;
   /** Counts those who begin to watch by fMP4, by address. */
@@ -44,9 +46,9 @@ export class HlsGateway extends Owned implements Gateway {
     super();
     this.#ports = ports;
     this.#config = config;
-    const { rooms, auth, feeds, log } = ports;
+    const { rooms, meetings, auth, feeds, log } = ports;
     const { partMs, segmentMs, windowMs, maxBytesPerBroadcast, maxBytesPerViewer } = config;
-    this.#admission = new Admission({ rooms, auth, maxViewers: config.maxViewers });
+    this.#admission = new Admission({ rooms, meetings, auth, maxViewers: config.maxViewers });
     this.#broadcasts = this.own(
       new Broadcasts({
         ...{ rooms, feeds, lingerMs: config.lingerMs, maxBroadcasts: config.maxBroadcasts },

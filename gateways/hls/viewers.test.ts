@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { configSchema } from '#config/schema.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
 import type { LiveFeed, LiveFeedEvents } from '#core/live-feed.ts';
+import { Meetings } from '#core/meetings.ts';
 import type { AuthPort } from '#core/ports.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { someRooms } from '#test/support/some-room.ts';
@@ -76,7 +77,9 @@ beforeEach(async () => {
     },
   };
   const config = { ...configSchema.parse({}).hls, maxBytesPerViewer: 1_000_000, lingerMs: 1_000 };
-  const ports = { rooms: stack.rooms, auth, feeds, limiter: { consume: () => undefined }, log: new KeepingLog() };
+  const log = new KeepingLog();
+  const meetings = new Meetings({ rooms: stack.rooms, log });
+  const ports = { rooms: stack.rooms, meetings, auth, feeds, limiter: { consume: () => undefined }, log };
   gateway = createHlsGateway({ ...ports, addressOf: () => '127.0.0.1' }, config);
   server = createServer().listen(0, '127.0.0.1');
   server.on('upgrade', gateway.handleUpgrade);

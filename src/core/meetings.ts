@@ -122,6 +122,17 @@ export class Meetings extends Owned {
     return judgeEntrance(record.meeting, { isModerator, hasConsented, isAdmitted }, hasModerator, Date.now());
   }
 
+  /**
+   * Of who watches from outside of the room: there nobody waits, and nobody is recorded.
+   * @param isThere it watches already: a lock or a waiting room is for those who come
+   * @throws GatewayError `room_locked`, `meeting_over`, `must_wait`
+   */
+  assertMayWatch(record: RoomRecord, party: WaitingParty, isThere: boolean): void {
+    const entrance = this.judge(record, { party, hasConsented: true }, isThere);
+    if (entrance.kind === 'refuse') throw new GatewayError(entrance.code, entrance.message);
+    if (entrance.kind === 'wait') throw mustWait(record, entrance.reason);
+  }
+
   /** Why somebody who may not moderate would wait now; undefined when it would not, or could not come at all. */
   waitReason(record: RoomRecord): WaitReason | undefined {
     const comer = { isModerator: false, hasConsented: true, isAdmitted: false };
@@ -168,12 +179,7 @@ export class Meetings extends Owned {
   }
 
   async #wait(record: RoomRecord, { party, wait }: Arrival, reason: Waiter['reason']): Promise<void> {
-    const startsAtMs = record.meeting?.startsAtMs;
-    const text = waitMessages[reason];
-    if (!wait) {
-      const retryAfterMs = startsAtMs === undefined ? 10_000 : Math.max(1_000, startsAtMs - Date.now());
-      throw new GatewayError('must_wait', text, { retryAfterMs: Math.min(retryAfterMs, 3_600_000) });
-    }
+    if (!wait) throw mustWait(record, reason);
     if (this.#isDraining || this.isClosed) throw draining();
     const lobby = this.#lobbies.get(record.id) ?? { record, waiters: [] };
     if (lobby.waiters.length >= maxWaiting) {
@@ -327,6 +333,12 @@ export const waitMessages: Readonly<Record<Waiter['reason'], string>> = {
   no_moderator: 'The meeting starts when a moderator comes.',
   admission: 'A moderator has to let you in.',
 };
+
+function mustWait({ meeting }: RoomRecord, reason: Waiter['reason']): GatewayError {
+  const untilStartMs = reason === 'not_started' ? (meeting?.startsAtMs ?? 0) - Date.now() : 10_000;
+  const retryAfterMs = Math.min(3_600_000, Math.max(1_000, untilStartMs));
+  return new GatewayError('must_wait', waitMessages[reason], { retryAfterMs });
+}
 
 function moderates({ roles }: RoomRecord, role: string): boolean {
   return roles.find((known) => known.role === role)?.moderate ?? false;

@@ -168,6 +168,10 @@ describe('a lock', () => {
       body: readSdp('chromium-send'),
     });
     assert.equal(whip.status, 423);
+    for (const address of [`hls/${room}/index.m3u8`, `fmp4/${room}`]) {
+      const watched = await fetch(`${gateway.url}/${address}?token=${await gateway.token({ room })}`);
+      assert.equal(watched.status, 423);
+    }
     assert.deepEqual((await eventsOf(room)).filter((type) => type === 'room.locked').length, 1);
     const closed = new Promise<void>((resolve) => {
       gateway.app.rooms.events.on('updated', (record) => {
