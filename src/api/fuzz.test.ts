@@ -89,6 +89,7 @@ const samples: Record<string, object> = {
   },
   'PATCH /api/rooms/{room}/streams/{stream}': { isMuted: true },
   'POST /api/rooms/{room}/tokens': { user: 'u', role: 'viewer', ttlMs: 60_000 },
+  'POST /api/rooms/{room}/guest-tokens': { pin: '2468', name: 'Ada' },
   'POST /api/rooms/{room}/messages': { text: 'Hello' },
   'POST /api/rooms/{room}/streaming-ins': { url: 'rtsp://u:p@camera.example/x', media: { audio: false } },
   'PATCH /api/rooms/{room}/streaming-ins/{streamingIn}': { name: 'Gate', onDemand: false },
@@ -158,6 +159,7 @@ test(
       eventLog,
       auth,
       recordings,
+      meetings,
     } = await someApi({
       config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
     });
@@ -221,11 +223,30 @@ test(
       };
     };
 
+    /** Somebody whom a moderator has to let in, and a PIN for guests. */
+    const refillWaiting = async () => {
+      const room = (await rooms.find('demo'))?.record;
+      if (!room) return;
+      if (!room.meeting?.hasWaitingRoom || !room.meeting.hasGuests) {
+        const meeting = { hasWaitingRoom: true, hasGuests: true };
+        await rooms.update('demo', { meeting, sip: { ...room.sip, sealedPin: sip.pins.seal('2468') } });
+      }
+      if (meetings.waitingIn(room.id).length === 0) {
+        const party = { kind: 'webrtc', user: 'w', displayName: 'Waiting', role: 'presenter' } as const;
+        const wait = { signal: new AbortController().signal, tell: () => undefined };
+        // Whatever becomes of it: it is let in, sent away, or the room goes.
+        void meetings.enter({ room: 'demo', party, hasConsented: true, wait }).catch(() => undefined);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      ids = { ...ids, waiting: meetings.waitingIn(room.id)[0]?.id ?? 'none' };
+    };
+
     /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */
     const refill = async () => {
       await refillIngest();
       await refillWebhook();
       await refillKey();
+      await refillWaiting();
       const isThere = (await rooms.find('demo')) && (await rooms.find('demo'))?.record.roles.length === 6;
       const meeting = isThere ? await rooms.open('demo') : undefined;
       if (meeting?.participants.size && [...meeting.publications()].length === 2) return;

@@ -164,6 +164,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     keyWith,
     tokenFor,
     contract,
+    meetings,
   };
 }
 
