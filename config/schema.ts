@@ -215,6 +215,12 @@ const sip = z.strictObject({
         .default(2000)
         .describe('From one address; what is over is dropped. 0 is no limit.'),
       idleTimeoutMs: milliseconds.default(900_000).describe('Closes a connection that is silent for so long.'),
+      callsPerSecondPerAddress: z
+        .number()
+        .positive()
+        .default(20)
+        .describe('New calls from one address that is no trunk; past it 503 with Retry-After.'),
+      callsPerSecond: z.number().positive().default(500).describe('The same from all of them together.'),
       maxTransactions: z.int().positive().default(200_000).describe('Requests in progress; past it 503.'),
       exemptNetworks: z.array(z.string()).default([]).describe('Networks (CIDR) without rate and connection limit.'),
     })
@@ -225,6 +231,44 @@ const sip = z.strictObject({
     .default('pin')
     .describe('Who may call a room that does not say: who types its PIN, whoever calls, nobody.'),
   rules: sipRules,
+  bans: z
+    .strictObject({
+      isEnabled: z.boolean().default(true).describe('Whether who does wrong too often is banned.'),
+      tolerance: z
+        .number()
+        .min(1)
+        .max(1_000)
+        .default(20)
+        .describe('Wrong passwords and PINs that are borne, one more each minute.'),
+      firstBanMs: milliseconds.default(300_000).describe('The first ban; each further one is four times as long.'),
+      maxBanMs: milliseconds.default(86_400_000).describe('The longest.'),
+      exemptNetworks: z
+        .array(z.string())
+        .default(['127.0.0.0/8', '::1/128'])
+        .describe('Networks (CIDR) never banned by themselves, and free in calls per second; so are those of trunks.'),
+    })
+    .prefault({})
+    .describe('Addresses that are not answered any more (/api/sip/bans).'),
+  numberPlan: z
+    .strictObject({
+      countryCode: z
+        .string()
+        .regex(/^[1-9]\d{0,3}$/)
+        .optional()
+        .describe('Of numbers that do not say: 49.'),
+      nationalPrefix: z
+        .string()
+        .regex(/^\d{0,3}$/)
+        .default('0')
+        .describe('In front of numbers of the country.'),
+      internationalPrefix: z
+        .string()
+        .regex(/^\d{1,4}$/)
+        .default('00')
+        .describe('In front of numbers of others, like +.'),
+    })
+    .prefault({})
+    .describe('How numbers are written here, so that rules find +49 30 123, 0049 30 123 and 030 123 the same.'),
   callers: z
     .enum(['anyone', 'known'])
     .default('anyone')

@@ -313,6 +313,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const sip = await createSipGateway({
     ...{ rooms, meetings, phones, bridges: sfu, store, secrets },
     config: config.sip,
+    askHook: eventParts.askHook,
     language,
     log,
   });

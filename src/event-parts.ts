@@ -13,10 +13,11 @@ import { NetPolicy } from '#core/net-policy.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
+import type { AskHook } from '#core/sip-door.ts';
 import type { StorePort } from '#core/store-port.ts';
 import type { MediaPool } from '#jobs/pool.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
-import { Webhooks } from '#webhooks/index.ts';
+import { createHookAsker, Webhooks } from '#webhooks/index.ts';
 
 export interface EventPartsOptions {
   readonly config: Config;
@@ -43,6 +44,8 @@ export class EventParts extends Owned {
   readonly journal: Journal;
   readonly eventLog: EventLog;
   readonly webhooks: Webhooks;
+  /** For calls whose rule leaves it to a system of somebody's. */
+  readonly askHook: AskHook;
   readonly streams: StreamSlots;
   readonly idempotency: Idempotency;
 
@@ -51,19 +54,20 @@ export class EventParts extends Owned {
     const journal = openJournal(join(dataFolder, 'switchyard.db'), log);
     try {
       const eventLog = new EventLog({ store: journal.events, ...config.events, log });
+      const policy = new NetPolicy({ ...config.netPolicy, schemes: ['http', 'https'] });
+      const userAgent = `Switchyard/${version}`;
       const webhooks = await Webhooks.create({
         ...{ store, deliveries: journal.deliveries, eventLog, secrets, settings: config.webhooks, log },
-        policy: new NetPolicy({ ...config.netPolicy, schemes: ['http', 'https'] }),
-        present: eventView,
-        userAgent: `Switchyard/${version}`,
+        ...{ policy, userAgent, present: eventView },
       });
+      const askHook = createHookAsker({ policy, userAgent, signal: eventLog.signal });
       const prune = () => pruneAudit(journal, config.events, log);
       const timer = setInterval(prune, auditPruneMs).unref();
       eventLog.signal.addEventListener('abort', () => clearInterval(timer));
       tapRooms(rooms, eventLog);
       tapJobs(media.events, rooms, eventLog);
       const idempotency = new Idempotency({ store, secrets, log });
-      return new EventParts({ journal, eventLog, webhooks, idempotency }, config.events.maxFollowers);
+      return new EventParts({ journal, eventLog, webhooks, askHook, idempotency }, config.events.maxFollowers);
     } catch (thrown) {
       journal.close();
       throw thrown;
@@ -71,13 +75,14 @@ export class EventParts extends Owned {
   }
 
   private constructor(
-    parts: Pick<EventParts, 'journal' | 'eventLog' | 'webhooks' | 'idempotency'>,
+    parts: Pick<EventParts, 'journal' | 'eventLog' | 'webhooks' | 'askHook' | 'idempotency'>,
     maxFollowers: number,
   ) {
     super();
     this.journal = parts.journal;
     this.eventLog = parts.eventLog;
     this.webhooks = parts.webhooks;
+    this.askHook = parts.askHook;
     this.idempotency = parts.idempotency;
     this.streams = new StreamSlots(maxFollowers);
   }

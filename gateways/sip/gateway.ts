@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SipConfig } from '#config/schema.ts';
+import type { Bans } from '#core/bans.ts';
 import { type CallEvents, type CallInfo, type CallsPort, type DialOptions, newCallId } from '#core/call.ts';
 import type { CallRecords } from '#core/call-records.ts';
 import { dialledOf, withoutPin } from '#core/dispatch.ts';
@@ -26,6 +27,7 @@ import type { SipCallOptions } from './call-options.ts';
 import { addressesOf, attributesOf, hostAddressOf, phoneRoleIn, withoutKeys } from './call-texts.ts';
 import { type Caller, callerOf } from './caller.ts';
 import { CallerCheck, type Identity } from './caller-check.ts';
+import { Defence } from './defence.ts';
 import { dialOut } from './dial-out.ts';
 import { planOf } from './dial-plan.ts';
 import { DigestServer } from './digest-server.ts';
@@ -49,6 +51,7 @@ export interface SipGatewayPorts {
   readonly records: CallRecords;
   readonly trunks: Trunks;
   readonly accounts: SipAccounts;
+  readonly bans: Bans;
   /** Of rooms that say nothing of phones. */
   readonly defaults: SipDefaults;
   readonly config: SipConfig;
@@ -78,6 +81,8 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly lines: TrunkLines;
   readonly accounts: SipAccounts;
   readonly registrar: Registrar;
+  readonly bans: Bans;
+  readonly #defence: Defence;
   readonly #callers: CallerCheck;
   readonly #ports: SipGatewayPorts;
   readonly #log: Logger;
@@ -100,7 +105,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     const { trunks, accounts, config } = ports;
     const { realm, digestAlgorithms: algorithms, callers, registrar } = config;
     this.accounts = accounts;
-    const passwords = new PasswordCheck(new DigestServer({ realm, algorithms }));
+    this.bans = ports.bans;
+    this.#defence = new Defence({
+      ...{ bans: ports.bans, ...config.limits, exemptNetworks: config.bans.exemptNetworks, log: this.#log },
+    });
+    const passwords = new PasswordCheck(new DigestServer({ realm, algorithms }), this.#defence);
     this.registrar = this.own(new Registrar({ accounts, passwords, ...registrar, log: this.#log }));
     this.#callers = new CallerCheck({ trunks, lines: this.lines, accounts, passwords, callers });
   }
@@ -108,7 +117,12 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   /** Takes calls from now on. @throws GatewayError `conflict` (port taken), `invalid_request`, `unauthorized`, `timeout` */
   async listen(certificate: Certificate | undefined): Promise<void> {
     const { config } = this.#ports;
-    const signalling = this.own(await SipSignalling.create({ config, certificate, log: this.#log }));
+    const signalling = this.own(
+      await SipSignalling.create({
+        ...{ config, certificate, log: this.#log },
+        isBanned: (address) => this.bans.isBanned(address),
+      }),
+    );
     this.#signalling = signalling;
     signalling.link.onCall((call) => void this.#take(call));
     signalling.link.onRequest((request) => this.#asked(request));
@@ -211,9 +225,12 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     let call: SipCall | undefined;
     let uri = inbound.uri;
     try {
+      if (this.#defence.isScanner(inbound)) throw new GatewayError('forbidden', 'Not here.');
       const identity = this.#callers.check(inbound);
       if (!identity) return;
       uri = identity.uri;
+      // Trunks have limits of their own.
+      if (!identity.line) this.#defence.assertMayCall(inbound);
       this.#assertRoomForCalls();
       identity.line?.admit('inbound', over.promise);
       call = await this.#admit(inbound, identity, caller);
@@ -228,7 +245,11 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
     const { door, rooms, meetings, config } = this.#ports;
     const { source, callId } = inbound;
-    const { room: found, pin, language, hasPrompts } = await door.admit(uri, source.address);
+    const admission = await door.admit(uri, source.address, {
+      ...{ from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username },
+      header: (name) => inbound.header(name),
+    });
+    const { room: found, pin, language, hasPrompts } = admission;
     const room = await rooms.open(found.id);
     const { displayName, user } = account
       ? { displayName: account.displayName ?? account.username, user: account.username }
@@ -241,7 +262,9 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     const lobby: SipCallOptions['lobby'] = async (wait) => void (await meetings.enter({ ...arrival, wait }));
     const guess = (typed: string) => {
       door.assertMayGuess(found.id, source.address);
-      return door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
+      const isRight = door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
+      if (!isRight) this.#defence.note('wrong_pin', inbound);
+      return isRight;
     };
     const attributeHeaders = [...config.attributeHeaders, ...(line?.trunk.headers?.attributes ?? [])];
     return this.#begin(
@@ -267,6 +290,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     const fields = { from: caller.uri, to, source: source.address, sipCallId: callId, code: error.code };
     const level = error.code === 'internal' ? 'error' : 'warn';
     this.#log[level]({ ...fields, reason: error.message, ...(level === 'error' && { err: error }) }, 'call refused');
+    if (error.code === 'not_found') this.#defence.note('nowhere', inbound);
     refuse(inbound, error);
     if (call) call.fail(error, statusOf(error));
     else this.#noteRefused(inbound, caller, error);
@@ -350,6 +374,10 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   #asked(request: InboundRequest): void {
     if (request.method === 'MESSAGE') {
       this.#said(request);
+      return;
+    }
+    if (this.#defence.isScanner(request)) {
+      request.respond(403);
       return;
     }
     if (request.method === 'REGISTER') {

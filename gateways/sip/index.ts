@@ -1,5 +1,7 @@
 // Owns: the door of SIP: phones call rooms, and rooms call phones. May import: core, config.
 import type { SipConfig } from '#config/schema.ts';
+import { isAddressIn } from '#core/address-ranges.ts';
+import { Bans } from '#core/bans.ts';
 import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
 import type { PromptLanguage } from '#core/leg-media.ts';
@@ -10,7 +12,7 @@ import { RoomPins } from '#core/room-pins.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
 import { SipAccounts } from '#core/sip-accounts.ts';
-import { SipDoor } from '#core/sip-door.ts';
+import { type AskHook, SipDoor } from '#core/sip-door.ts';
 import type { StorePort } from '#core/store-port.ts';
 import { Trunks } from '#core/trunks.ts';
 import { SipGateway } from './gateway.ts';
@@ -28,6 +30,8 @@ export interface SipGatewayOptions {
   readonly store: StorePort;
   readonly secrets: SecretBox;
   readonly config: SipConfig;
+  /** For rules that leave it to a webhook. */
+  readonly askHook?: AskHook | undefined;
   /** Of announcements, where neither rule nor room says. */
   readonly language: PromptLanguage;
   readonly log: Logger;
@@ -39,11 +43,14 @@ export async function createSipGateway(options: SipGatewayOptions): Promise<SipG
   const pins = new RoomPins(secrets);
   const rules = await DispatchRules.create({ store, secrets, configured: config.rules });
   const defaults = { access: config.access, language };
-  const door = new SipDoor({ rooms, rules, pins, defaults });
+  const door = new SipDoor({ rooms, rules, pins, defaults, plan: config.numberPlan, askHook: options.askHook });
   const records = new CallRecords({ store, ...config.records, log });
   const trunks = await Trunks.create({ store, secrets });
   const accounts = await SipAccounts.create({ store, secrets });
+  const isTrunk = (address: string) => trunks.all.some(({ inbound }) => isAddressIn(address, inbound?.addresses ?? []));
+  const bans = await Bans.create({ store, settings: config.bans, isExempt: isTrunk });
   return new SipGateway({
-    ...{ rooms, meetings, phones, bridges, rules, pins, door, records, trunks, accounts, defaults, config, log },
+    ...{ rooms, meetings, phones, bridges, rules, pins, door, records },
+    ...{ trunks, accounts, bans, defaults, config, log },
   });
 }

@@ -2,6 +2,7 @@
 import { GatewayError } from '#core/errors.ts';
 import { GuessGuard } from '#core/guess-guard.ts';
 import { addressGroup } from '#core/net-policy.ts';
+import type { Defence } from './defence.ts';
 import type { DigestServer } from './digest-server.ts';
 import type { InboundRequest } from './inbound-call.ts';
 
@@ -9,12 +10,18 @@ const minuteMs = 60_000;
 
 export class PasswordCheck {
   readonly #digest: DigestServer;
+  readonly #defence: Defence;
   readonly #guard: GuessGuard;
+  readonly #byUser: GuessGuard;
 
-  constructor(digest: DigestServer) {
+  constructor(digest: DigestServer, defence: Defence) {
     this.#digest = digest;
+    this.#defence = defence;
     const limits = { free: 5, firstWaitMs: minuteMs / 2, maxWaitMs: 60 * minuteMs, forgetMs: 24 * 60 * minuteMs };
     this.#guard = new GuessGuard({ ...limits, what: 'wrong passwords from this address' });
+    // Many addresses guessing at one account: slowed down, but not so that its owner stays out for long.
+    const forUser = { free: 30, firstWaitMs: 5_000, maxWaitMs: 5 * minuteMs, forgetMs: 60 * minuteMs };
+    this.#byUser = new GuessGuard({ ...forUser, what: 'wrong passwords for this account' });
   }
 
   /** Who it says it is, without proof. */
@@ -29,6 +36,8 @@ export class PasswordCheck {
   prove(request: InboundRequest, passwordOf: (username: string) => string | undefined): string | undefined {
     const group = addressGroup(request.source.address);
     this.#guard.check(group);
+    const user = (this.claimedIn(request) ?? '').toLowerCase();
+    if (user !== '') this.#byUser.check(user);
     const verdict = this.#digest.verify(request.header('authorization'), request, passwordOf);
     if (verdict.kind === 'right') {
       this.#guard.noteRight(group);
@@ -36,6 +45,8 @@ export class PasswordCheck {
     }
     if (verdict.kind === 'wrong') {
       this.#guard.noteWrong(group);
+      this.#byUser.noteWrong(user);
+      this.#defence.note('wrong_password', request);
       throw new GatewayError('forbidden', 'The name or the password is wrong.');
     }
     request.respond(401, { headers: { 'www-authenticate': this.#digest.challenge(verdict.isStale) } });

@@ -22,6 +22,8 @@ export interface SipSignallingOptions {
   readonly config: SipConfig;
   /** For TLS where the config names none: the certificate of HTTPS. */
   readonly certificate?: Certificate | undefined;
+  /** Of those who are not listened to; the embedded server alone can do that. */
+  readonly isBanned?: ((address: string) => boolean) | undefined;
   readonly log: Logger;
 }
 
@@ -40,8 +42,8 @@ export class SipSignalling extends Owned {
   }
 
   /** @throws GatewayError `conflict` (port taken), `invalid_request` (address, certificate), `unauthorized`, `timeout` */
-  static async create({ config, certificate, log }: SipSignallingOptions): Promise<SipSignalling> {
-    const server = config.drachtio ? undefined : await SipServer.create(serverOptions(config, certificate));
+  static async create({ config, certificate, isBanned, log }: SipSignallingOptions): Promise<SipSignalling> {
+    const server = config.drachtio ? undefined : await SipServer.create(serverOptions(config, certificate, isBanned));
     try {
       const link = await SipLink.connect({ ...(config.drachtio ?? (server as SipServer).control), log });
       return new SipSignalling(server, link);
@@ -82,7 +84,11 @@ export class SipSignalling extends Owned {
   }
 }
 
-function serverOptions(config: SipConfig, fallback: Certificate | undefined): Partial<SipServerOptions> {
+function serverOptions(
+  config: SipConfig,
+  fallback: Certificate | undefined,
+  isBanned: ((address: string) => boolean) | undefined,
+): Partial<SipServerOptions> {
   const { limits, timers } = config;
   return {
     hosts: config.hosts,
@@ -101,6 +107,7 @@ function serverOptions(config: SipConfig, fallback: Certificate | undefined): Pa
       messagesPerSecond: limits.messagesPerSecond,
       idleTimeoutMs: limits.idleTimeoutMs,
       exemptNetworks: limits.exemptNetworks,
+      isBanned,
     },
     maxServerTransactions: limits.maxTransactions,
     timers,

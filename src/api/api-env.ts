@@ -2,6 +2,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
 import type { AuditStorePort } from '#core/audit.ts';
+import type { Bans } from '#core/bans.ts';
 import type { CallsPort } from '#core/call.ts';
 import type { CallRecords } from '#core/call-records.ts';
 import type { DispatchRules } from '#core/dispatch-rules.ts';
@@ -67,6 +68,7 @@ export interface ApiSip extends CallsPort {
   readonly trunks: Trunks;
   /** Undefined while phones are turned off. */
   readonly accounts: SipAccounts;
+  readonly bans: Bans;
   /** Of an account, those that are registered now. */
   readonly phonesOf: (account: string) => readonly AccountContact[];
   readonly lines: { statusOf(trunk: string): TrunkStatus | undefined };

@@ -20,6 +20,7 @@ export * from './contract/server.ts';
 export * from './contract/sessions.ts';
 export * from './contract/sip.ts';
 export * from './contract/sip-accounts.ts';
+export * from './contract/sip-bans.ts';
 export * from './contract/sipcalls.ts';
 export * from './contract/stats.ts';
 export * from './contract/stream-keys.ts';

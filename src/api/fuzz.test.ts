@@ -102,7 +102,8 @@ const samples: Record<string, object> = {
   'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
   'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },
   'PUT /api/sip/dispatch-rules/{rule}': { pattern: '\\d+', reject: { status: 603, reason: 'No.' } },
-  'POST /api/sip/dispatch/simulate': { to: 'sip:demo@host' },
+  'POST /api/sip/dispatch/simulate': { to: 'sip:demo@host', from: '+49', source: '192.0.2.1', headers: { a: 'b' } },
+  'POST /api/sip/bans': { address: '198.51.100.0/24', durationSec: 60 },
   'POST /api/sip/accounts': { username: 'new', password: 'p', displayName: 'New' },
   'PUT /api/sip/accounts/{account}': { username: 'bob', maxContacts: 2 },
   'POST /api/sip/trunks': { name: 'new', outbound: { hosts: ['a.example'], username: 'u', password: 'p' } },
@@ -208,8 +209,10 @@ test(
       const [trunk] = sip.trunks.all;
       const carrier = { name: 'pbx', inbound: { addresses: ['192.0.2.1'] } };
       const [account] = sip.accounts.all;
+      const [ban] = sip.bans.all;
       ids = {
         ...ids,
+        ban: (ban ?? (await sip.bans.create({ address: '198.51.100.1' }))).id,
         account: (account ?? (await sip.accounts.create({ username: 'bob', password: 'p' }))).id,
         trunk: (trunk ?? (await sip.trunks.create(carrier))).id,
         view: 'common',

@@ -1,5 +1,7 @@
 // Owns: the rules for calls that come in: those of the configuration, then those that the API keeps. May import: core only.
-import { type DispatchRule, flawOfPattern } from './dispatch.ts';
+import { flawOfPattern } from './bounded-pattern.ts';
+import type { DispatchHook, DispatchRule } from './dispatch.ts';
+import { isTimeZone } from './dispatch-match.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
 import { openedPin, pinPattern } from './room-pins.ts';
@@ -11,11 +13,12 @@ export interface DispatchRuleInput extends DispatchRule {
   readonly order?: number | undefined;
 }
 
-/** As it is kept: the PIN sealed. */
-interface RuleRecord extends Omit<DispatchRule, 'pin'> {
+/** As it is kept: the PIN and the secret of the webhook sealed. */
+interface RuleRecord extends Omit<DispatchRule, 'pin' | 'webhook'> {
   readonly id: string;
   readonly order: number;
   readonly sealedPin?: string | undefined;
+  readonly hook?: (Omit<DispatchHook, 'secret'> & { readonly sealedSecret: string }) | undefined;
   readonly createdAtMs: number;
 }
 
@@ -96,11 +99,12 @@ export class DispatchRules {
 
   async #write(id: string, input: DispatchRuleInput, createdAtMs: number, revision?: number): Promise<void> {
     const { store, secrets } = this.#options;
-    const { pin, order = defaultOrder, ...rest } = input;
+    const { pin, webhook, order = defaultOrder, ...rest } = input;
     const record: RuleRecord = {
       ...rest,
       ...{ id, order, createdAtMs },
       ...(pin !== undefined && { sealedPin: secrets.seal(pin) }),
+      ...(webhook && { hook: sealedHook(webhook, secrets) }),
     };
     await store.put(collection, id, record, revision);
     await this.#refresh();
@@ -110,11 +114,18 @@ export class DispatchRules {
     const { store, secrets, configured } = this.#options;
     const stored = await store.list<RuleRecord>(collection, { limit: maxRules });
     const own = stored
-      .map(({ value: { sealedPin, ...rule } }): KnownRule => {
+      .map(({ value: { sealedPin, hook, ...rule } }): KnownRule => {
         const pin = sealedPin === undefined ? undefined : openedPin(sealedPin, secrets);
         // A PIN that can no longer be read must not open the door: the room's own is asked for then.
         const isLost = sealedPin !== undefined && pin === undefined;
-        return { ...rule, source: 'api', ...(pin !== undefined && { pin }), ...(isLost && { access: 'pin' }) };
+        const webhook = hook && openedHook(hook, secrets);
+        return {
+          ...rule,
+          source: 'api',
+          ...(webhook && { webhook }),
+          ...(pin !== undefined && { pin }),
+          ...(isLost && { access: 'pin' }),
+        };
       })
       .sort((a, b) => a.order - b.order || (a.createdAtMs ?? 0) - (b.createdAtMs ?? 0));
     const first = configured.map(
@@ -130,12 +141,34 @@ export class DispatchRules {
   }
 }
 
+function sealedHook({ secret, ...hook }: DispatchHook, secrets: SecretBox): NonNullable<RuleRecord['hook']> {
+  return { ...hook, sealedSecret: secrets.seal(secret) };
+}
+
+/** Where the key is gone nothing is asked any more, and its fallback holds: an empty secret signs nothing. */
+function openedHook({ sealedSecret, ...hook }: NonNullable<RuleRecord['hook']>, secrets: SecretBox): DispatchHook {
+  try {
+    return { ...hook, secret: secrets.open(sealedSecret) };
+  } catch {
+    return { ...hook, secret: '' };
+  }
+}
+
 /** What the shapes of the API and of the configuration cannot say. */
-function assertSound({ number, pattern, room, reject, pin }: DispatchRuleInput): void {
-  if ((number === undefined) === (pattern === undefined)) throw invalid('number', 'either number or pattern is needed');
-  if ((room === undefined) === (reject === undefined)) throw invalid('room', 'either room or reject is needed');
-  const flaw = pattern === undefined ? undefined : flawOfPattern(pattern);
-  if (flaw) throw invalid('pattern', flaw);
+function assertSound(input: DispatchRuleInput): void {
+  const { number, numberRange, pattern, from, fromPattern, trunk, account, headers, time, pin } = input;
+  const asked = [number, numberRange, pattern, from, fromPattern, trunk, account, headers, time];
+  if (asked.every((one) => one === undefined)) throw invalid('number', 'something has to be asked of the call');
+  const targets = [input.room, input.reject, input.personalRoom, input.webhook].filter((one) => one !== undefined);
+  if (targets.length !== 1) throw invalid('room', 'one of room, personalRoom, webhook and reject is needed');
+  const patterns: [string, string][] = Object.entries(headers ?? {}).map(([name, text]) => [`headers.${name}`, text]);
+  if (pattern !== undefined) patterns.push(['pattern', pattern]);
+  if (fromPattern !== undefined) patterns.push(['fromPattern', fromPattern]);
+  for (const [path, text] of patterns) {
+    const flaw = flawOfPattern(text);
+    if (flaw) throw invalid(path, flaw);
+  }
+  if (time?.timeZone !== undefined && !isTimeZone(time.timeZone)) throw invalid('time.timeZone', 'is no time zone');
   if (pin !== undefined && !pinPattern.test(pin)) throw invalid('pin', 'has 4 to 16 digits');
 }
 

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { dialledOf, dispatch, flawOfPattern, readDialled, withoutPin } from './dispatch.ts';
+import { flawOfPattern } from './bounded-pattern.ts';
+import { dialledOf, dispatch, readDialled, withoutPin } from './dispatch.ts';
+import type { CallFacts } from './dispatch-match.ts';
+
+const factsOf = (dialled: string): CallFacts => {
+  return { dialled, from: '', trunk: undefined, account: undefined, header: () => undefined, atMs: 0 };
+};
 
 const rules = [
   { number: '+4930123', room: 'berlin' },
@@ -25,18 +31,23 @@ describe('a call', () => {
     ['+49301999', { kind: 'room', room: 'desk', rule: rules[1] }],
     ['demo', { kind: 'room', room: 'demo', rule: undefined }],
   ])('to %s goes where the first rule or its name says', (dialled, decision) =>
-    expect(dispatch(dialled, rules)).toEqual(decision),
+    expect(dispatch(factsOf(dialled), rules).decision).toEqual(decision),
   );
 
   test.each(['', '../../etc', 'x'.repeat(200), '*5', 'a b'])('to "%s" is rejected with a reason', (dialled) => {
-    const decision = dispatch(dialled, rules);
+    const { decision } = dispatch(factsOf(dialled), rules);
     expect(decision.kind).toBe('reject');
     expect(decision.kind === 'reject' && decision.reason).toMatch(/called address/);
   });
 });
 
 test('a rule that rejects does so with its own status and reason', () => {
-  expect(dispatch('0190', rules)).toEqual({ kind: 'reject', status: 603, reason: 'Not here.', rule: rules[2] });
+  expect(dispatch(factsOf('0190'), rules).decision).toEqual({
+    kind: 'reject',
+    status: 603,
+    reason: 'Not here.',
+    rule: rules[2],
+  });
 });
 
 test.each([

@@ -1,11 +1,20 @@
 // Owns: which room a call is for, and past which door, from what was dialled. Pure. May import: core only.
+import { type CallFacts, type DispatchMatch, mismatchOf } from './dispatch-match.ts';
 import { roomNamePattern } from './ids.ts';
 import type { PromptLanguage } from './leg-media.ts';
+import { defaultNumberPlan, type NumberPlan } from './number-plan.ts';
 
-/** `number` is compared as it is dialled, `pattern` is a regular expression over all of it. */
-export interface DispatchRule {
-  readonly number?: string | undefined;
-  readonly pattern?: string | undefined;
+/** A system of yours that decides, by a signed POST. */
+export interface DispatchHook {
+  readonly url: string;
+  /** `whsec_…`: signs what is asked. */
+  readonly secret: string;
+  readonly timeoutMs?: number | undefined;
+  /** Where the call goes when it does not answer; refused with 480 if absent. */
+  readonly fallbackRoom?: string | undefined;
+}
+
+export interface DispatchRule extends DispatchMatch {
   /** Name or id; absent in a rule that rejects. */
   readonly room?: string | undefined;
   /** Instead of what the room says: let in whoever comes by this rule, or ask for a PIN. */
@@ -14,10 +23,14 @@ export interface DispatchRule {
   readonly pin?: string | undefined;
   readonly language?: PromptLanguage | undefined;
   readonly reject?: { readonly status: number; readonly reason: string } | undefined;
+  /** To a room of each caller's own, of this prefix and its number; made with its first call by a trunk or an account. */
+  readonly personalRoom?: { readonly prefix: string } | undefined;
+  readonly webhook?: DispatchHook | undefined;
 }
 
 export type Decision<R extends DispatchRule = DispatchRule> =
-  | { readonly kind: 'room'; readonly room: string; readonly rule: R | undefined }
+  | { readonly kind: 'room'; readonly room: string; readonly rule: R | undefined; readonly isPersonal?: true }
+  | { readonly kind: 'ask'; readonly hook: DispatchHook; readonly rule: R }
   | { readonly kind: 'reject'; readonly reason: string; readonly status: number; readonly rule: R | undefined };
 
 export interface Dialled {
@@ -55,48 +68,45 @@ export function withoutPin(uri: string): string {
     .replaceAll(/;pin=[^;>?@:]*/gi, '');
 }
 
+export interface Dispatched<R extends DispatchRule> {
+  readonly decision: Decision<R>;
+  /** Rules that were tried before, and in which point the call does not fit each. */
+  readonly rejected: readonly { readonly rule: R; readonly reason: string }[];
+}
+
 /** First rule that fits, then the room of that name; whether there is such a room is for the caller to see. */
-export function dispatch<R extends DispatchRule>(dialled: string, rules: readonly R[]): Decision<R> {
-  if (dialled === '') return reject('The called address has no user part, which would name a room.');
-  if (dialled.length > maxDialled) return reject('The called address is too long for any room.');
-  const rule = rules.find((one) => fits(one, dialled));
-  if (rule?.reject) return { kind: 'reject', rule, ...rule.reject };
-  if (rule?.room !== undefined) return { kind: 'room', room: rule.room, rule };
-  if (roomNamePattern.test(dialled)) return { kind: 'room', room: dialled, rule: undefined };
-  return reject('No rule takes the called address, and it is no name of a room.');
-}
-
-function fits({ number, pattern }: DispatchRule, dialled: string): boolean {
-  if (number !== undefined) return number === dialled;
-  return pattern !== undefined && compiled(pattern).test(dialled);
-}
-
-const known = new Map<string, RegExp>();
-const maxKnown = 1_000;
-
-function compiled(pattern: string): RegExp {
-  const found = known.get(pattern);
-  if (found) return found;
-  if (known.size >= maxKnown) known.clear();
-  const made = new RegExp(`^(?:${pattern})$`, 'u');
-  known.set(pattern, made);
-  return made;
-}
-
-/**
- * Why a pattern cannot be one: callers choose what it is tried on, so that one that can take for ever is refused.
- * @returns undefined for a good one
- */
-export function flawOfPattern(pattern: string): string | undefined {
-  try {
-    new RegExp(pattern, 'u');
-  } catch {
-    return 'is no regular expression';
+export function dispatch<R extends DispatchRule>(
+  facts: CallFacts,
+  rules: readonly R[],
+  plan: NumberPlan = defaultNumberPlan,
+): Dispatched<R> {
+  const { dialled } = facts;
+  const rejected: { rule: R; reason: string }[] = [];
+  if (dialled === '')
+    return { decision: reject('The called address has no user part, which would name a room.'), rejected };
+  if (dialled.length > maxDialled)
+    return { decision: reject('The called address is too long for any room.'), rejected };
+  for (const rule of rules) {
+    const reason = mismatchOf(rule, facts, plan);
+    if (reason === undefined) return { decision: decisionOf(rule, facts), rejected };
+    rejected.push({ rule, reason });
   }
-  const bare = pattern.replaceAll(/\\.|\[(?:\\.|[^\]\\])*\]/g, 'x');
-  if (/\([^()]*[*+{][^()]*\)[*+{]/.test(bare)) return 'repeats a group that itself repeats, which can take for ever';
-  if (/\\[1-9]/.test(pattern)) return 'refers back to a group, which can take for ever';
-  return undefined;
+  if (roomNamePattern.test(dialled)) return { decision: { kind: 'room', room: dialled, rule: undefined }, rejected };
+  return { decision: reject('No rule takes the called address, and it is no name of a room.'), rejected };
+}
+
+function decisionOf<R extends DispatchRule>(rule: R, { from, trunk, account }: CallFacts): Decision<R> {
+  if (rule.reject) return { kind: 'reject', rule, ...rule.reject };
+  if (rule.webhook) return { kind: 'ask', hook: rule.webhook, rule };
+  if (!rule.personalRoom) return { kind: 'room', room: rule.room ?? '', rule };
+  // Anybody can say any number: rooms are not made for whoever dials.
+  const reason = 'Rooms of their own are for callers of a trunk or an account.';
+  if (!trunk && account === undefined) return { kind: 'reject', status: 403, reason, rule };
+  const name = `${rule.personalRoom.prefix}${(account ?? from).replaceAll(/[^A-Za-z0-9._~-]/g, '')}`;
+  if (name.length > rule.personalRoom.prefix.length && roomNamePattern.test(name)) {
+    return { kind: 'room', room: name, rule, isPersonal: true };
+  }
+  return { kind: 'reject', status: 403, reason: 'The caller shows no number that a room could be named after.', rule };
 }
 
 function reject(reason: string): Decision<never> {

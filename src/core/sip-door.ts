@@ -1,11 +1,13 @@
 // Owns: who may come into which room by phone: what was dialled, the rules, the room's own door, PINs. May import: core.
-import { type Decision, dispatch, readDialled } from './dispatch.ts';
+import { type Decision, type DispatchHook, dispatch, readDialled } from './dispatch.ts';
+import type { CallFacts, DispatchMatch } from './dispatch-match.ts';
 import type { DispatchRules, KnownRule } from './dispatch-rules.ts';
 import { type ErrorCode, GatewayError } from './errors.ts';
 import { GuessGuard } from './guess-guard.ts';
 import type { RoomId } from './ids.ts';
 import type { PromptLanguage } from './leg-media.ts';
 import { addressGroup } from './net-policy.ts';
+import type { NumberPlan } from './number-plan.ts';
 import type { RoomRecord } from './room.ts';
 import { isSamePin, type RoomPins } from './room-pins.ts';
 import { effectiveSip, type SipDefaults } from './room-sip.ts';
@@ -14,7 +16,10 @@ import type { Rooms } from './rooms.ts';
 /** What became of an address that was called, and how that came about. */
 export interface DoorVerdict {
   readonly dialled: string;
-  readonly outcome: 'enter' | 'ask_pin' | 'reject';
+  /** `ask_webhook`: somebody else's system decides; what it says is not known before it is asked. */
+  readonly outcome: 'enter' | 'ask_pin' | 'ask_webhook' | 'reject';
+  /** Rules that were tried before, and in which point the call does not fit each. */
+  readonly rejectedRules: readonly { readonly rule: KnownRule; readonly reason: string }[];
   readonly room: { readonly id: RoomId; readonly name: string } | undefined;
   readonly rule: KnownRule | undefined;
   readonly language: PromptLanguage;
@@ -41,8 +46,26 @@ export class CallRejected extends GatewayError {
   }
 }
 
+/** Of a call besides what it dialled; what is absent is not known of it. */
+export type CallerFacts = Partial<Omit<CallFacts, 'dialled'>>;
+
+export interface HookQuestion extends Omit<CallFacts, 'header' | 'atMs'> {
+  readonly address: string;
+}
+
+/** What a webhook decides. @throws GatewayError for one that does not answer, or not so */
+export type AskHook = (hook: DispatchHook, question: HookQuestion) => Promise<HookAnswer>;
+
+export interface HookAnswer {
+  readonly room?: string | undefined;
+  readonly access?: 'pin' | 'open' | undefined;
+  readonly reject?: { readonly status: number; readonly reason: string } | undefined;
+}
+
 export interface SipDoorOptions {
-  readonly rooms: Pick<Rooms, 'findRecord'>;
+  readonly rooms: Pick<Rooms, 'findRecord' | 'create'>;
+  readonly plan?: NumberPlan | undefined;
+  readonly askHook?: AskHook | undefined;
   readonly rules: Pick<DispatchRules, 'all'>;
   readonly pins: RoomPins;
   readonly defaults: SipDefaults;
@@ -73,8 +96,8 @@ export class SipDoor {
   }
 
   /** What would become of a call; nothing happens. */
-  async explain(uri: string): Promise<DoorVerdict> {
-    const { verdict } = await this.#judge(uri);
+  async explain(uri: string, caller: CallerFacts = {}): Promise<DoorVerdict> {
+    const { verdict } = await this.#judge(uri, factsOf(uri, caller));
     return verdict;
   }
 
@@ -82,14 +105,29 @@ export class SipDoor {
    * @param address of the caller, for the lock-out
    * @throws GatewayError `not_found`, `forbidden`, `rate_limited`; CallRejected where a rule says so
    */
-  async admit(uri: string, address: string): Promise<Admission> {
-    const { verdict, entrance, given } = await this.#judge(uri);
+  async admit(uri: string, address: string, caller: CallerFacts = {}): Promise<Admission> {
+    const facts = factsOf(uri, caller);
+    const { verdict, entrance, given } = await this.#judge(uri, facts, (hook) => this.#asked(hook, facts, address));
     const { room, rejection } = verdict;
     if (rejection) throw new CallRejected(rejection.status, rejection.code, rejection.reason);
     if (!room || entrance?.kind !== 'pin') return { ...verdict, room: assertRoom(room), pin: undefined };
     this.assertMayGuess(room.id, address);
     const isVouched = given !== undefined && this.guess(given, { room, pin: entrance.pin }, address);
     return { ...verdict, room, pin: isVouched ? undefined : entrance.pin };
+  }
+
+  /** Never fails: who does not answer is stood in for by the fallback of the rule. */
+  async #asked(hook: DispatchHook, { header: _, atMs: __, ...facts }: CallFacts, address: string): Promise<HookAnswer> {
+    try {
+      if (!this.#options.askHook || hook.secret === '')
+        throw new GatewayError('internal', 'Webhooks cannot be asked here.');
+      return await this.#options.askHook(hook, { ...facts, address });
+    } catch (error) {
+      const { fallbackRoom } = hook;
+      if (fallbackRoom !== undefined) return { room: fallbackRoom };
+      const why = error instanceof GatewayError ? error.message : 'It failed.';
+      return { reject: { status: 480, reason: `The webhook of the rule does not decide: ${why}` } };
+    }
   }
 
   /** @throws GatewayError `rate_limited` while this address, or the room, is locked out */
@@ -109,26 +147,56 @@ export class SipDoor {
     return false;
   }
 
-  async #judge(uri: string): Promise<{ verdict: DoorVerdict; entrance?: Entrance; given?: string | undefined }> {
-    const { rules, rooms, defaults } = this.#options;
+  async #judge(
+    uri: string,
+    facts: CallFacts,
+    /** Absent: nothing may happen, and nobody is asked. */
+    ask?: (hook: DispatchHook) => Promise<HookAnswer>,
+  ): Promise<{ verdict: DoorVerdict; entrance?: Entrance; given?: string | undefined }> {
+    const { rules, rooms, defaults, plan } = this.#options;
     const { user: dialled, pin: given } = readDialled(uri);
-    const decision: Decision<KnownRule> = dispatch(dialled, rules.all);
+    const { decision: first, rejected: rejectedRules } = dispatch(facts, rules.all, plan);
+    const { rule: taken } = first;
+    const steps = [`"${dialled.slice(0, 64)}" was dialled.`, ruleStep(first)];
+    const answer = first.kind === 'ask' && ask ? await ask(first.hook) : undefined;
+    const decision = answer ? decidedBy(answer, taken) : first;
     const { rule } = decision;
-    const steps = [`"${dialled.slice(0, 64)}" was dialled.`, ruleStep(decision)];
-    const base = { dialled, rule, steps, language: rule?.language ?? defaults.language, hasPrompts: true };
+    if (answer)
+      steps.push(
+        'reject' in answer && answer.reject
+          ? 'The webhook refuses it.'
+          : `The webhook names the room "${answer.room}".`,
+      );
+    const base = {
+      ...{ dialled, rule: taken, rejectedRules, steps },
+      ...{ language: rule?.language ?? defaults.language, hasPrompts: true },
+    };
     const rejected = (code: ErrorCode, status: number, reason: string, room?: RoomRecord): DoorVerdict => {
       steps.push(`Rejected with ${status}: ${reason}`);
       const rejection = { code, status, reason };
       return { ...base, room: room && { id: room.id, name: room.name }, outcome: 'reject', rejection };
     };
+    const unsettled = (outcome: DoorVerdict['outcome']) => ({
+      ...base,
+      outcome,
+      room: undefined,
+      rejection: undefined,
+    });
+    if (decision.kind === 'ask') return { verdict: unsettled('ask_webhook') };
     if (decision.kind === 'reject') {
       const code = decision.rule ? 'forbidden' : 'not_found';
       return { verdict: rejected(code, decision.status, decision.reason) };
     }
+    if (decision.isPersonal && !(await rooms.findRecord(decision.room))) {
+      steps.push(`The room "${decision.room}" is made for this caller.`);
+      if (!ask) return { verdict: unsettled('enter') };
+      // Without a PIN the others stay outside; the caller comes in by the rule.
+      await rooms.create({ name: decision.room, sip: { access: 'pin' } });
+    }
     const found = await rooms.findRecord(decision.room);
     if (!found) return { verdict: rejected('not_found', 404, `There is no room "${decision.room.slice(0, 64)}".`) };
     const sip = effectiveSip(found.sip, defaults);
-    const entrance = this.#entranceOf(rule, found);
+    const entrance = this.#entranceOf(decision.isPersonal && rule ? { ...rule, access: 'open' } : rule, found);
     if (entrance.kind === 'refused') {
       return { verdict: rejected(entrance.code, 403, entrance.reason, found) };
     }
@@ -164,11 +232,51 @@ export class SipDoor {
   }
 }
 
-function ruleStep({ rule }: Decision<KnownRule>): string {
+function factsOf(uri: string, caller: CallerFacts): CallFacts {
+  return {
+    ...{ from: '', trunk: undefined, account: undefined, header: () => undefined, atMs: Date.now() },
+    ...{ ...caller, dialled: readDialled(uri).user },
+  };
+}
+
+function decidedBy({ room, access, reject }: HookAnswer, rule: KnownRule | undefined): Decision<KnownRule> {
+  if (reject) return { kind: 'reject', ...reject, rule };
+  return { kind: 'room', room: room ?? '', rule: rule && { ...rule, access: access ?? rule.access } };
+}
+
+function ruleStep(decision: Decision<KnownRule>): string {
+  const { rule } = decision;
   if (!rule) return 'No rule takes that; it is looked up as the name of a room.';
-  const what = rule.number === undefined ? `pattern ${rule.pattern}` : `number ${rule.number}`;
-  const then = rule.reject ? 'rejects it' : `sends it to the room "${rule.room}"`;
-  return `The rule ${rule.id} (${what}) takes it and ${then}.`;
+  const then = {
+    ask: 'asks a webhook',
+    reject: 'rejects it',
+    room: `sends it to the room "${decision.kind === 'room' ? decision.room : ''}"`,
+  };
+  return `The rule ${rule.id} (${matchText(rule)}) takes it and ${then[decision.kind]}.`;
+}
+
+function matchText({
+  number,
+  numberRange,
+  pattern,
+  from,
+  fromPattern,
+  trunk,
+  account,
+  headers,
+  time,
+}: DispatchMatch): string {
+  const words = [
+    number !== undefined && `number ${number}`,
+    numberRange && `numbers ${numberRange.first} to ${numberRange.last}`,
+    pattern !== undefined && `pattern ${pattern}`,
+    (from ?? fromPattern) !== undefined && `caller ${from ?? fromPattern}`,
+    trunk !== undefined && `trunk ${trunk}`,
+    account !== undefined && `account ${account}`,
+    headers && `headers ${Object.keys(headers).join(', ')}`,
+    time && 'time',
+  ];
+  return words.filter((word) => typeof word === 'string').join(', ');
 }
 
 function refused(reason: string): Entrance {

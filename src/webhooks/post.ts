@@ -17,9 +17,11 @@ export interface PostAnswer {
   readonly status: number;
   /** Of the answer, when it says when to come again. */
   readonly retryAfterMs: number | undefined;
+  /** Its body, as far as it is of any use. */
+  readonly text: string;
 }
 
-/** What a receiver says beyond its status is of no use here. */
+/** Nobody has more than this to say. */
 const maxAnswerBytes = 64_000;
 const maxRetryAfterMs = 3_600_000;
 
@@ -52,8 +54,9 @@ export async function post({ url, headers, body, policy, timeoutMs, signal }: Po
       request.on('error', reject);
       request.end(body);
       const response = await promise;
-      await drained(response);
-      return { status: response.statusCode ?? 0, retryAfterMs: retryAfterOf(response.headers['retry-after']) };
+      const text = await drained(response);
+      const retryAfterMs = retryAfterOf(response.headers['retry-after']);
+      return { status: response.statusCode ?? 0, retryAfterMs, text };
     } finally {
       socket.destroy();
     }
@@ -67,13 +70,16 @@ export async function post({ url, headers, body, policy, timeoutMs, signal }: Po
 }
 
 /** A receiver that answers without end is cut off; its status counts. */
-async function drained(response: IncomingMessage): Promise<void> {
+async function drained(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of response) {
       bytes += (chunk as Buffer).length;
-      if (bytes > maxAnswerBytes) return;
+      if (bytes > maxAnswerBytes) break;
+      chunks.push(chunk as Buffer);
     }
+    return Buffer.concat(chunks).toString('utf8');
   } catch (cause) {
     throw toGatewayError(
       cause instanceof GatewayError ? cause : new GatewayError('upstream_failed', 'The receiver hung up.', { cause }),

@@ -7,6 +7,7 @@ import { Auth } from '#api/auth.ts';
 import { problemSchema } from '#api/contract.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { type Config, configSchema } from '#config/schema.ts';
+import { Bans } from '#core/bans.ts';
 import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
 import type { Scope } from '#core/grants.ts';
@@ -181,8 +182,9 @@ async function someSip(calls: FakeCalls, parts: { rooms: Rooms; store: StorePort
   const trunks = await Trunks.create({ store, secrets });
   const accounts = await SipAccounts.create({ store, secrets });
   const phonesOf = () => [];
+  const bans = await Bans.create({ store, settings: parts.config.sip.bans });
   const lines = { statusOf: () => undefined };
-  return Object.assign(calls, { pins, rules, door, records, defaults, trunks, lines, accounts, phonesOf });
+  return Object.assign(calls, { pins, rules, door, records, defaults, trunks, lines, accounts, bans, phonesOf });
 }
 
 /** Pushed by RTMP at port 1935, pulled by RTSP from anywhere. */

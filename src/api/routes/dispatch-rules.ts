@@ -1,6 +1,9 @@
 // Owns: /api/sip/dispatch-rules and /api/sip/dispatch/simulate, which room a call is for. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import { dialledOf } from '#core/dispatch.ts';
+import type { RuleTime } from '#core/dispatch-match.ts';
 import type { KnownRule } from '#core/dispatch-rules.ts';
+import { matchTrunk } from '#core/trunk.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
   type DispatchRuleResource,
@@ -9,6 +12,7 @@ import {
   dispatchRuleParams,
   dispatchRuleSchema,
   pageQuery,
+  type SimulationInput,
   simulationInput,
   simulationSchema,
 } from '../contract.ts';
@@ -90,7 +94,7 @@ const simulateRoute = apiRoute({
   responses: { 200: jsonBody(simulationSchema, 'Where it would land, or why not.') },
 });
 
-export function dispatchRuleRoutes({ sip: { rules, door } }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function dispatchRuleRoutes({ sip: { rules, door, trunks, accounts } }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
 
   app.openapi(listRoute, (c) => {
@@ -117,31 +121,53 @@ export function dispatchRuleRoutes({ sip: { rules, door } }: ApiOptions): OpenAP
   });
 
   app.openapi(simulateRoute, async (c) => {
-    const { to } = c.req.valid('json');
-    const uri = /^(sips?|tel):/i.test(to) ? to : `sip:${encodeURI(to).replaceAll('@', '%40')}@localhost`;
-    const { room = null, rule, rejection = null, hasPrompts, ...verdict } = await door.explain(uri);
-    return c.json({ ...verdict, room, rule: rule ? view(rule) : null, rejection }, 200);
+    const { verdict, trunk, account, rejected } = await simulate(c.req.valid('json'));
+    const { room = null, rule, rejection = null, rejectedRules, dialled, outcome, language, steps } = verdict;
+    const answer = {
+      ...{ dialled, outcome, language, steps, room, rejection, rule: rule ? view(rule) : null },
+      ...{ trunk: trunk ? { id: trunk.id, name: trunk.name } : null, account: account ?? null },
+      rejectedTrunks: rejected.map(({ trunk: { id, name }, reason }) => ({ id, name, reason })),
+      rejectedRules: rejectedRules.map(({ rule: { id }, reason }) => ({ id, reason })),
+    };
+    return c.json(answer, 200);
   });
+
+  /** Who it would be, then what would become of it. */
+  async function simulate({ to, from = '', source, username, headers = {}, at }: SimulationInput) {
+    const uri = uriOf(to);
+    const named = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+    const call = { address: source ?? '0.0.0.0', username, dialled: dialledOf(uri) };
+    const { trunk, rejected } = matchTrunk(trunks.all, call);
+    const account = trunk || username === undefined ? undefined : accounts.find(username)?.username;
+    const verdict = await door.explain(uri, {
+      ...{ trunk, account, from: dialledOf(uriOf(from)), header: (name) => named.get(name.toLowerCase()) },
+      ...(at !== undefined && { atMs: Date.parse(at) }),
+    });
+    return { verdict, trunk, account, rejected };
+  }
 
   return app;
 }
 
-function view({
-  pin,
-  number,
-  pattern,
-  room,
-  access,
-  language,
-  reject,
-  createdAtMs,
-  ...rest
-}: KnownRule): DispatchRuleResource {
+function uriOf(text: string): string {
+  return /^(sips?|tel):/i.test(text) ? text : `sip:${encodeURI(text).replaceAll('@', '%40')}@localhost`;
+}
+
+function view(rule: KnownRule): DispatchRuleResource {
+  const { id, source, order, number = null, pattern = null, room = null, access = null, language = null } = rule;
+  const { numberRange = null, from = null, fromPattern = null, trunk = null, account = null, createdAtMs } = rule;
+  const { headers, time, personalRoom = null, webhook, reject, pin } = rule;
   return {
-    ...rest,
-    ...{ number: number ?? null, pattern: pattern ?? null, room: room ?? null },
-    ...{ access: access ?? null, language: language ?? null, reject: reject ? { ...reject } : null },
-    hasPin: pin !== undefined,
+    ...{ id, source, order, number, numberRange, pattern, from, fromPattern, trunk, account },
+    ...{ headers: headers ? { ...headers } : null, time: time ? timeView(time) : null },
+    ...{ room, personalRoom, access, language, reject: reject ? { ...reject } : null, hasPin: pin !== undefined },
+    webhook: webhook
+      ? { url: webhook.url, timeoutMs: webhook.timeoutMs ?? null, fallbackRoom: webhook.fallbackRoom ?? null }
+      : null,
     createdAt: createdAtMs === undefined ? null : timeText(createdAtMs),
   };
+}
+
+function timeView({ days, from, to, timeZone }: RuleTime): DispatchRuleResource['time'] {
+  return { days: days ?? null, from: from ?? null, to: to ?? null, timeZone: timeZone ?? null };
 }

@@ -17,6 +17,7 @@ import { roomRoutes } from './rooms.ts';
 import { healthRoutes, serverRoutes } from './server.ts';
 import { sessionRoutes } from './sessions.ts';
 import { sipAccountRoutes } from './sip-accounts.ts';
+import { sipBanRoutes } from './sip-bans.ts';
 import { sipCallRoutes } from './sipcalls.ts';
 import { statsRoutes } from './stats.ts';
 import { streamKeyRoutes } from './stream-keys.ts';
@@ -42,6 +43,7 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   dispatchRuleRoutes,
   trunkRoutes,
   sipAccountRoutes,
+  sipBanRoutes,
   streamKeyRoutes,
   jobRoutes,
   tokenRoutes,

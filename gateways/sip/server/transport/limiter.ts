@@ -15,6 +15,8 @@ export interface TransportLimits {
   readonly connectTimeoutMs: number;
   /** CIDR of those whom the rate and the connections per address do not bind. */
   readonly exemptNetworks: readonly string[];
+  /** Whoever is gets no answer and no connection. */
+  readonly isBanned?: ((address: string) => boolean) | undefined;
 }
 
 export const defaultTransportLimits: TransportLimits = {
@@ -56,6 +58,10 @@ export class AddressLimiter {
   }
 
   mayReceive(address: string): boolean {
+    if (this.#limits.isBanned?.(address)) {
+      this.droppedCount++;
+      return false;
+    }
     const rate = this.#limits.messagesPerSecond;
     if (rate === 0) return true;
     const nowMs = performance.now();
@@ -83,7 +89,7 @@ export class AddressLimiter {
   connected(address: string): boolean {
     const count = this.#connections.get(address) ?? 0;
     const isTooMany = count >= this.#limits.maxConnectionsPerAddress && !this.#isExempt(address);
-    if (isTooMany || this.#connectionCount >= this.#limits.maxConnections) {
+    if (isTooMany || this.#limits.isBanned?.(address) || this.#connectionCount >= this.#limits.maxConnections) {
       this.refusedConnectionCount++;
       return false;
     }

@@ -1,0 +1,95 @@
+// Owns: what is held against whom: wrong passwords, scanners, calls to nowhere, too many calls at once.
+
+import { isAddressIn } from '#core/address-ranges.ts';
+import type { Bans } from '#core/bans.ts';
+import { GatewayError } from '#core/errors.ts';
+import { addressGroup } from '#core/net-policy.ts';
+import type { Logger } from '#core/ports.ts';
+import { TokenBucket } from '#core/token-bucket.ts';
+import type { InboundRequest } from './inbound-call.ts';
+
+export interface DefenceOptions {
+  readonly bans: Bans;
+  /** From one address, and from all together; trunks have limits of their own. */
+  readonly callsPerSecondPerAddress: number;
+  readonly callsPerSecond: number;
+  /** Bound by neither. */
+  readonly exemptNetworks: readonly string[];
+  readonly log: Logger;
+}
+
+/** Names that the usual scanners give themselves. It is easily changed, so that this is the first net and not the last. */
+const scanners =
+  /friendly-scanner|sipvicious|sipcli|sundayddr|vaxsipuseragent|pplsip|sipsak-scan|iwar\b|sipscan|smap\b|eyebeam-scan/i;
+const scannerWeight = 1_000;
+const offences = {
+  wrong_password: { weight: 1, words: 'Too many wrong passwords.' },
+  wrong_pin: { weight: 1, words: 'Too many wrong PINs.' },
+  nowhere: { weight: 0.5, words: 'Too many calls to nobody.' },
+  flood: { weight: 0.1, words: 'Too many calls at once.' },
+  scanner: { weight: scannerWeight, words: 'Calls itself a scanner.' },
+} as const;
+
+export type Offence = keyof typeof offences;
+
+const maxAddresses = 20_000;
+
+export class Defence {
+  readonly #options: DefenceOptions;
+  readonly #all: TokenBucket;
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(options: DefenceOptions) {
+    this.#options = options;
+    this.#all = new TokenBucket(options.callsPerSecond, options.callsPerSecond * 2, performance.now());
+    options.bans.events.on('banned', ({ address, reason, untilMs, source }) => {
+      const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
+      options.log.warn({ offender: address, reason, until, source }, 'sip address banned');
+    });
+  }
+
+  /** The one line that fail2ban and the like look for: docs/protocols/sip.md. */
+  note(offence: Offence, { source, callId }: Pick<InboundRequest, 'source' | 'callId'>): void {
+    const { weight, words } = offences[offence];
+    this.#options.log.warn({ offender: source.address, offence, sipCallId: callId }, 'sip offence');
+    this.#options.bans.note(source.address, words, weight);
+  }
+
+  /** @returns whether it says itself that it is one; then it is banned, and hears nothing more */
+  isScanner(request: Pick<InboundRequest, 'header' | 'source' | 'callId'>): boolean {
+    const names = `${request.header('user-agent') ?? ''} ${request.header('from') ?? ''}`.slice(0, 1_024);
+    if (!scanners.test(names)) return false;
+    this.note('scanner', request);
+    return true;
+  }
+
+  /** @throws GatewayError `rate_limited` with when to try again: calls that are on are not touched by it */
+  assertMayCall(request: Pick<InboundRequest, 'source' | 'callId'>): void {
+    if (isAddressIn(request.source.address, this.#options.exemptNetworks)) return;
+    const nowMs = performance.now();
+    const waitMs = Math.max(taken(this.#bucketOf(request.source.address, nowMs), nowMs), taken(this.#all, nowMs));
+    if (waitMs === 0) return;
+    this.note('flood', request);
+    throw new GatewayError('rate_limited', 'There are too many new calls; try again later.', {
+      retryAfterMs: Math.max(1_000, waitMs),
+    });
+  }
+
+  #bucketOf(address: string, nowMs: number): TokenBucket {
+    const key = addressGroup(address);
+    const rate = this.#options.callsPerSecondPerAddress;
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(rate, Math.max(1, rate * 2), nowMs);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    const [oldest] = this.#buckets.size > maxAddresses ? this.#buckets.keys() : [];
+    if (oldest !== undefined) this.#buckets.delete(oldest);
+    return bucket;
+  }
+}
+
+/** What is refused is not owed. */
+function taken(bucket: TokenBucket, nowMs: number): number {
+  const waitMs = bucket.take(nowMs);
+  if (waitMs > 0) bucket.take(nowMs, -1);
+  return waitMs;
+}
