@@ -42,8 +42,7 @@ const start = () =>
     rtp: { listenAddress: '127.0.0.1', firstPort: 44_000, lastPort: 44_199 },
   });
 
-const eventsOf = async () =>
-  (await gateway.api<{ items: CallEvent[] }>('GET', '/api/events?type=call.*')).items;
+const eventsOf = async () => (await gateway.api<{ items: CallEvent[] }>('GET', '/api/events?type=call.*')).items;
 
 test('a call is told from its beginning to its end, and its record is there when the gateway starts again', async () => {
   const room = await gateway.app.rooms.open('demo');
