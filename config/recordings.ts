@@ -1,7 +1,6 @@
 // Owns: the part of the configuration that is about recordings. May import: zod.
 import { z } from 'zod';
-
-const positiveMs = z.int().positive();
+import { milliseconds } from './values.ts';
 
 const s3 = z.strictObject({
   endpoint: z
@@ -39,8 +38,8 @@ export const recordings = z.strictObject({
     .default(1_000_000_000)
     .describe('Nothing is recorded with less free than that, and what records is ended.'),
   maxPerRoom: z.int().positive().default(4).describe('Recordings of one room at once.'),
-  maxDurationMs: positiveMs.default(43_200_000).describe('A recording ends by itself after so much.'),
-  retentionMs: positiveMs.optional().describe('Recordings are deleted so long after their end; never unless said.'),
+  maxDurationMs: milliseconds.default(43_200_000).describe('A recording ends by itself after so much.'),
+  retentionMs: milliseconds.optional().describe('Recordings are deleted so long after their end; never unless said.'),
   maxDiskShare: z
     .number()
     .min(0.01)
