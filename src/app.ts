@@ -3,7 +3,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
-import type { ApiIngest } from '#api/api-env.ts';
 import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
@@ -13,26 +12,16 @@ import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
 import type { Config } from '#config/schema.ts';
-import { GatewayError } from '#core/errors.ts';
 import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { Meetings } from '#core/meetings.ts';
-import type { Gateway, Logger, RateLimiter } from '#core/ports.ts';
-import { PushedIngresses } from '#core/pushed-ingresses.ts';
+import type { Logger, RateLimiter } from '#core/ports.ts';
 import type { RoomRecord } from '#core/room.ts';
 import { RoomPins, spokenPin } from '#core/room-pins.ts';
 import { Rooms } from '#core/rooms.ts';
 import type { StorePort } from '#core/store-port.ts';
-import { type PushAddress, type PushProtocol, StreamKeys } from '#core/stream-keys.ts';
-import type { Puller } from '#core/streaming-in.ts';
-import { StreamingIns } from '#core/streaming-ins.ts';
-import type { Pusher } from '#core/streaming-out.ts';
 import { createHlsGateway, type HlsGateway } from '#gateways/hls/index.ts';
-import { filePuller, httpPuller } from '#gateways/http/index.ts';
-import { createRtmpGateway, defaultRtmpConfig, rtmpPuller, rtmpPusher } from '#gateways/rtmp/index.ts';
-import { createRtspGateway, defaultRtspConfig, rtspPuller, rtspPusher } from '#gateways/rtsp/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
-import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress, srtPusher } from '#gateways/srt/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
 import { LiveFeeds } from '#jobs/live-feeds.ts';
 import { Phones } from '#jobs/phones.ts';
@@ -51,6 +40,7 @@ import { watchTrunks } from '#telemetry/trunk-metrics.ts';
 import { watchViews } from '#telemetry/view-metrics.ts';
 import { EgressParts } from './egress-parts.ts';
 import { EventParts } from './event-parts.ts';
+import { buildIngest, type Ingest, listening, openPushGateways, type PushGateways, pushersOf } from './ingest-parts.ts';
 
 const minuteMs = 60_000;
 const drainPollMs = 100;
@@ -78,11 +68,6 @@ interface Parts {
   readonly hls: HlsGateway;
   readonly servers: Servers;
 }
-
-type Ingest = ApiIngest & { readonly pushes: PushedIngresses };
-/** Those that encoders push to, once they listen. */
-type PushGateway = Gateway & { readonly port: number | undefined; readonly tlsPort: number | undefined };
-type PushGateways = { rtmp?: PushGateway; rtsp?: PushGateway; srt?: PushGateway };
 
 export class App extends Owned {
   readonly rooms: Rooms;
@@ -365,99 +350,6 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     ...{ config, log, store, sfu, media, rooms, meetings, eventParts, auth, ingest, egress, pushGateways },
     ...{ health, signalling, webrtc, phones, views, recordings, hls, sip, servers },
   };
-}
-
-type IngestParts = Pick<Parts, 'store' | 'rooms' | 'media' | 'log'>;
-
-/** Stream keys and whoever pushes with them, and what is pulled; the gateways that listen come later. */
-async function buildIngest(
-  { ingress, netPolicy, rtmp, srt }: Config,
-  parts: IngestParts,
-  failures: RateLimiter,
-  gateways: PushGateways,
-): Promise<Ingest> {
-  const streamKeys = new StreamKeys(parts);
-  const pushes = new PushedIngresses({ ...parts, keys: streamKeys, failures, ...ingress });
-  const streamingIns = await StreamingIns.create({
-    ...parts,
-    pullers: pullersOf({ netPolicy, ingress }),
-    lingerMs: ingress.onDemandLingerMs,
-    stallTimeoutMs: ingress.stallTimeoutMs,
-    maxPerRoom: ingress.maxPerRoom,
-  });
-  const defaultPorts = { rtmp: 1935, rtsp: 554 };
-  const pushAddressOf = (protocol: PushProtocol, requestHost: string): PushAddress | undefined => {
-    const host = rtmp.publicHost ?? requestHost;
-    const port = protocol === 'whip' ? undefined : gateways[protocol]?.port;
-    if (protocol === 'whip' || port === undefined) return undefined;
-    if (protocol === 'srt') return srtPushAddress({ ...srt, host, port });
-    const shown = port === defaultPorts[protocol] ? '' : `:${port}`;
-    const serverUrl = `${protocol}://${host}${shown}/live`;
-    return { serverUrl, urlOf: (key) => `${serverUrl}/${key}` };
-  };
-  return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf };
-}
-
-/** Sources that are pulled are opened in the media worker, so that their media never crosses this process. */
-function pullersOf({ netPolicy, ingress }: Pick<Config, 'netPolicy' | 'ingress'>): Puller[] {
-  const rules = { ...netPolicy, schemes: ['rtsp', 'rtsps', 'rtmp', 'rtmps', 'http', 'https', 'srt'] };
-  return [rtspPuller(rules), rtmpPuller(rules), srtPuller(rules), httpPuller(rules), filePuller(ingress.mediaFolder)];
-}
-
-/** Targets, too, are connected to from the media worker. */
-function pushersOf({ netPolicy }: Pick<Config, 'netPolicy'>): Pusher[] {
-  const rules = { ...netPolicy, schemes: ['rtmp', 'rtmps', 'rtsp', 'rtsps', 'srt'] };
-  return [rtmpPusher(rules), rtspPusher(rules), srtPusher(rules)];
-}
-
-/** @param opened gets what listens, so that it can be closed should the next one fail */
-async function openPushGateways(
-  { rtmp, rtsp, srt, rtp }: Config,
-  pushes: PushedIngresses,
-  certificate: { readonly cert: string; readonly key: string },
-  log: Logger,
-  opened: PushGateways,
-): Promise<void> {
-  if (rtmp.isEnabled) {
-    const config = { ...defaultRtmpConfig, ...rtmp, tlsPort: rtmp.tlsIsEnabled ? rtmp.tlsPort : undefined };
-    const authorizePublish = ({ streamName: key, remoteAddress }: { streamName: string; remoteAddress: string }) =>
-      pushes.authorize({ protocol: 'rtmp', key, remoteAddress });
-    opened.rtmp = await listening('rtmp', createRtmpGateway({ log, certificate, authorizePublish }, config));
-  }
-  if (rtsp.isEnabled) {
-    const config = {
-      ...{ ...defaultRtspConfig, ...rtsp, tlsPort: rtsp.tlsIsEnabled ? rtsp.tlsPort : undefined },
-      ...{ firstUdpPort: rtp.firstPort, lastUdpPort: rtp.lastPort },
-    };
-    const ports = {
-      ...{ log, certificate },
-      passwordOf: async () => undefined,
-      authorizePublish: ({ path, remoteAddress }: { path: string; remoteAddress: string }) =>
-        pushes.authorize({ protocol: 'rtsp', key: path.replace(/^live\//, ''), remoteAddress }),
-      authorizePlay: async () => {
-        throw new GatewayError('forbidden', 'Nothing is played here by RTSP; use WHEP.');
-      },
-    };
-    opened.rtsp = await listening('rtsp', createRtspGateway(ports, config));
-  }
-  if (srt.isEnabled) {
-    const authorizePublish = ({ streamKey: key, remoteAddress }: { streamKey: string; remoteAddress: string }) =>
-      pushes.authorize({ protocol: 'srt', key, remoteAddress });
-    opened.srt = await listening('srt', createSrtGateway({ log, authorizePublish }, { ...defaultSrtConfig, ...srt }));
-  }
-}
-
-/** @throws GatewayError `conflict` in words for whoever starts it */
-async function listening<T>(section: string, gateway: Promise<T>): Promise<T> {
-  try {
-    return await gateway;
-  } catch (cause) {
-    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
-    const host = section === 'sip' ? 'hosts' : 'host';
-    const ports = section === 'srt' ? 'srt.port' : `${section}.port, ${section}.tlsPort`;
-    const advice = `Set ${ports} or ${section}.${host}, use --port-base, or turn it off by ${section}.isEnabled.`;
-    throw new GatewayError('conflict', `${section.toUpperCase()} cannot listen: ${reason}. ${advice}`, { cause });
-  }
 }
 
 /** An IPv6 customer has many addresses and counts as one. */

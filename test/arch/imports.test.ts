@@ -108,6 +108,8 @@ const table: PartTable = {
     mayImport: ['src/', 'gateways/', config, 'media/protocol.ts'],
     packages: ['hono', '@hono/node-server', 'ws', 'selfsigned', 'node:*'],
   },
+  // The part of app.ts that knows the gateways which encoders push to.
+  'src/ingest-parts.ts': { mayImport: ['src/', 'gateways/', config], packages: ['node:*'] },
   src: { mayImport: ['src/', config], packages: ['node:*'] }, // main.ts and what it alone uses
 };
 
