@@ -28,6 +28,12 @@ const stopTimeoutMs = 2_000;
 /** Bytes waiting in the pipe to the worker, above which media is dropped instead of queued. */
 const maxQueuedBytes = 16 * 1024 * 1024;
 
+/** However this process ends, they end with it. */
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
 export type Heartbeat = MessageOf<FromWorkerMessage, 'heartbeat'>;
 
 export type MediaWorkerEvents = {
@@ -101,13 +107,13 @@ export class MediaWorker extends Owned {
     });
     this.#child.on('exit', (code, signal) => {
       this.#exited.resolve();
-      process.off('exit', this.#killNow);
+      living.delete(this.#child);
       this.#die(signal ? `was ended by ${signal}` : `exited with ${code}`);
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log.warn({ text: text.slice(0, 2_000).trimEnd() }, 'media worker wrote to stderr');
     });
-    process.on('exit', this.#killNow);
+    living.add(this.#child);
   }
 
   get pid(): number {
@@ -177,10 +183,6 @@ export class MediaWorker extends Owned {
     return this.#queuedBytes / maxQueuedBytes;
   }
 
-  readonly #killNow = () => {
-    this.#child.kill('SIGKILL');
-  };
-
   #receiveLive(piece: Buffer): void {
     if (this.#hasDied) return;
     try {
@@ -233,7 +235,7 @@ export class MediaWorker extends Owned {
     const error = new GatewayError('media_lost', `The media worker ${cause}.`);
     this.#hello.reject(error);
     this.#ready.reject(error);
-    this.#killNow();
+    this.#child.kill('SIGKILL');
     if (this.isClosed) return;
     this.#log.warn({ cause }, 'media worker died');
     // Its port is free only when the process is gone, and the next one wants it.
@@ -248,11 +250,11 @@ export class MediaWorker extends Owned {
     this.#ready.reject(new GatewayError('closed', 'The media worker was stopped.'));
     // Without its channel it ends by itself.
     if (this.#child.connected) this.#child.disconnect();
-    const timer = setTimeout(this.#killNow, stopTimeoutMs);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopTimeoutMs);
     if (this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null)
       await this.#exited.promise;
     clearTimeout(timer);
     clearTimeout(this.#watchdog);
-    process.off('exit', this.#killNow);
+    living.delete(this.#child);
   }
 }
