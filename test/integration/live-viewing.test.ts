@@ -176,12 +176,12 @@ test('the meeting page shows the room without WebRTC: when asked, and by itself 
     .toBeGreaterThan(1);
   if (process.env.SCREENSHOT) await asked.screenshot({ path: process.env.SCREENSHOT });
   await asked.close();
-  // Only by a relay, of which there is none: ICE finds no way.
+  // Nobody listens where the page is told that the gateway does (browsers ignore ports below 1024).
   const failing = await join('', (page) =>
     page.addInitScript(`{
-      const Real = RTCPeerConnection;
-      globalThis.RTCPeerConnection = class extends Real {
-        constructor(config) { super({ ...config, iceTransportPolicy: 'relay', iceServers: [] }); }
+      const set = RTCPeerConnection.prototype.setRemoteDescription;
+      RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+        return set.call(this, { type, sdp: sdp.replace(/(a=candidate:\\S+ \\d+ \\S+ \\d+ \\S+) \\d+/g, '$1 65535') });
       };
     }`),
   );

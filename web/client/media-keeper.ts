@@ -22,7 +22,9 @@ type RtpCapabilities = ResultMap['join']['rtpCapabilities'];
 
 const renewBackoff = { firstMs: 500, maxMs: 8_000 };
 const maxTries = 8;
-/** Transports that lived this long were good: the next failure is a new one. */
+/** Pairs that never were connected, before it is said that something is in the way: each was tried for some 20 s. */
+const maxBlocked = 2;
+/** Transports that were connected for so long were good: the next failure is a new one. */
 const goodAfterMs = 30_000;
 
 export class MediaKeeper {
@@ -33,7 +35,10 @@ export class MediaKeeper {
   /** Transports of ours that the server may still have, by id. */
   readonly #abandoned = new Set<string>();
   #media: MediaSession | undefined;
-  #madeAtMs = 0;
+  /** Of the pair there is. */
+  #connectedAtMs: number | undefined;
+  #hasBeenConnected = false;
+  #blocked = 0;
   #tries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Grows with each pair that is wanted; what was begun for an older one is thrown away. */
@@ -65,6 +70,7 @@ export class MediaKeeper {
   start(permissions: Permissions): void {
     this.#permissions = permissions;
     this.#tries = 0;
+    this.#blocked = 0;
     this.#drop();
     this.#abandoned.clear();
     void this.#make();
@@ -89,6 +95,7 @@ export class MediaKeeper {
   /** Somebody asks for it, after it was given up. */
   retry(): void {
     this.#tries = 0;
+    this.#blocked = 0;
     void this.#renew();
   }
 
@@ -163,11 +170,15 @@ export class MediaKeeper {
 
   #attach(media: MediaSession): void {
     this.#media = media;
-    this.#madeAtMs = performance.now();
-    media.events.on('stateChanged', (state) => this.#options.onStateChanged(state));
+    this.#connectedAtMs = undefined;
+    media.events.on('stateChanged', (state) => {
+      if (state === 'connected' && media === this.#media) this.#noteConnected();
+      this.#options.onStateChanged(state);
+    });
     media.events.on('failed', (why) => {
       if (media !== this.#media) return;
-      if (performance.now() - this.#madeAtMs > goodAfterMs) this.#tries = 0;
+      if (this.#connectedAtMs === undefined) this.#blocked += 1;
+      else if (performance.now() - this.#connectedAtMs > goodAfterMs) this.#tries = 0;
       this.#drop();
       this.#tryLater(new ClientError('media_lost', why));
     });
@@ -175,11 +186,18 @@ export class MediaKeeper {
     this.#options.onAttached(media);
   }
 
+  #noteConnected(): void {
+    this.#connectedAtMs ??= performance.now();
+    this.#hasBeenConnected = true;
+    this.#blocked = 0;
+  }
+
   #tryLater(error: ClientError): void {
     // The socket went with it: its return starts this again.
     if (error.code === 'disconnected' || !this.#options.isOnline()) return;
     this.#tries += 1;
-    if (this.#tries > maxTries) {
+    const isBlocked = !this.#hasBeenConnected && this.#blocked >= maxBlocked;
+    if (this.#tries > maxTries || isBlocked) {
       this.#options.onStateChanged('failed');
       return;
     }

@@ -16,6 +16,8 @@ export interface TransportWatchOptions {
 const disconnectedGraceMs = 2_000;
 const restartTimeoutMs = 6_000;
 const maxRestarts = 3;
+/** Of what never was connected: that something is in the way is not to be told after a minute only. */
+const maxFirstRestarts = 1;
 /** A first handshake that takes longer than this is not going to finish. */
 const connectTimeoutMs = 15_000;
 
@@ -23,6 +25,7 @@ export class TransportWatch {
   readonly #transport: Transport;
   readonly #options: TransportWatchOptions;
   #restarts = 0;
+  #hasBeenConnected = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isRestarting = false;
 
@@ -42,6 +45,7 @@ export class TransportWatch {
     switch (this.#transport.connectionState) {
       case 'connected':
         this.#restarts = 0;
+        this.#hasBeenConnected = true;
         break;
       case 'connecting':
         this.#timer = setTimeout(() => void this.#restart('was not set up in time'), connectTimeoutMs);
@@ -64,7 +68,7 @@ export class TransportWatch {
   async #restart(why: string): Promise<void> {
     if (this.#isRestarting || this.#transport.closed || !this.#options.isOnline()) return;
     if (this.#transport.connectionState === 'connected') return;
-    if (this.#restarts >= maxRestarts) {
+    if (this.#restarts >= (this.#hasBeenConnected ? maxRestarts : maxFirstRestarts)) {
       this.#options.onFailed(`The media connection ${why} and did not come back.`);
       return;
     }
