@@ -2,10 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Unit tests lie beside the code and run side by side. What starts gateways, browsers and other peers runs afterwards, one
- * file at a time, so that a slow machine measures the code and not the crowd; `npm test` runs the two kinds of these side
- * by side, as they wait for most of their time.
+ * file at a time, so that a slow machine measures the code and not the crowd; `npm test` has two lanes of these side by
+ * side, as they wait for most of their time.
  */
 const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } };
+
+/** Our own pages in a browser. */
+const pages = ['test/integration/{console,client,meeting}*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -25,7 +28,11 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { ...withPeers, name: 'integration', include: ['test/integration/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { ...withPeers, name: 'integration', include: ['test/integration/**/*.test.ts'], exclude: pages },
+      },
+      { extends: true, test: { ...withPeers, name: 'pages', include: pages } },
       { extends: true, test: { ...withPeers, name: 'interop', include: ['test/interop/**/*.test.ts'] } },
     ],
   },

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm test`: sets up what is missing, runs Vitest (what follows `--` is handed to it) and ends with one plain line,
- * "N passed, N failed". Without arguments it runs everything, the two kinds of tests with real peers side by side, and then
+ * "N passed, N failed". Without arguments it runs everything, tests with real peers in two lanes side by side, and then
  * the files in which a test with peers failed once more, alone: a browser and a phone in real time are at the mercy of the
  * machine. What passed only then is named.
  */
@@ -52,7 +52,8 @@ try {
  */
 async function runAll(vitest) {
   const unit = await vitest('--project=unit');
-  const peers = await Promise.all(['integration', 'interop'].map((project) => vitest(`--project=${project}`)));
+  const lanes = [['integration'], ['interop', 'pages']];
+  const peers = await Promise.all(lanes.map((lane) => vitest(...lane.map((project) => `--project=${project}`))));
   const files = peers.flatMap(failedFiles);
   if (files.length === 0) return [unit, ...peers];
   console.log(`\nOnce more, alone: ${files.length} files with a test that failed\n`);
