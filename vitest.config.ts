@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Unit tests lie beside the code and run side by side. What starts gateways, browsers and other peers runs afterwards, one
- * file at a time, so that a slow machine measures the code and not the crowd; `npm test` has two lanes of these side by
- * side, as they wait for most of their time.
+ * file at a time, so that a slow machine measures the code and not the crowd; `npm test` runs the gateway's and the
+ * peers' side by side, as they wait for most of their time.
  */
 const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm test`: sets up what is missing, runs Vitest (what follows `--` is handed to it) and ends with one plain line,
- * "N passed, N failed". Without arguments it runs everything, tests with real peers in two lanes side by side, and then
+ * "N passed, N failed". Without arguments it runs everything, tests with real peers in two lanes side by side and those of our pages alone, and then
  * the files in which a test with peers failed once more, alone: a browser and a phone in real time are at the mercy of the
  * machine. What passed only then is named.
  */
@@ -18,6 +18,8 @@ import { closingLine, countRuns, failedFiles, readResults } from './setup/test-c
 
 const reportDir = mkdtempSync(join(tmpdir(), 'switchyard-test-'));
 let runs = 0;
+/** Somebody has pressed Ctrl-C, or a process manager wants us gone. */
+let isStopped = false;
 
 try {
   const { node, env } = await prepare({ worker: true, web: true, testPackages: true });
@@ -32,6 +34,7 @@ try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
     const script = join(projectDir, 'node_modules', 'vitest', 'vitest.mjs');
     const exitCode = await runInstead(node, [script, 'run', ...reporters, ...args], { env, cwd: projectDir });
+    isStopped ||= exitCode > 128;
     return readResults(readIfThere(reportFile), exitCode);
   };
 
@@ -52,10 +55,12 @@ try {
  */
 async function runAll(vitest) {
   const unit = await vitest('--project=unit');
-  const lanes = [['integration'], ['interop', 'pages']];
-  const peers = await Promise.all(lanes.map((lane) => vitest(...lane.map((project) => `--project=${project}`))));
+  if (isStopped) return [unit];
+  const peers = await Promise.all(['integration', 'interop'].map((project) => vitest(`--project=${project}`)));
+  // Several browsers in a meeting take all there is of two cores.
+  if (!isStopped) peers.push(await vitest('--project=pages'));
   const files = peers.flatMap(failedFiles);
-  if (files.length === 0) return [unit, ...peers];
+  if (files.length === 0 || isStopped) return [unit, ...peers];
   console.log(`\nOnce more, alone: ${files.length} files with a test that failed\n`);
   const again = await vitest(...files);
   const stillFailed = new Set(again.failedTests);
