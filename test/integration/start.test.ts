@@ -69,7 +69,7 @@ test('npm start with everything set up listens within 5 s, prints where, and SIG
 test('switchyard help answers on stdout without starting anything', async () => {
   const { exitCode, output } = run('node', ['scripts/switchyard.mjs', 'help']);
   expect(await exitCode).toBe(0);
-  expect(output()).toContain('Usage: switchyard');
+  expect(output()).toContain('switchyard [start] [flags]');
 });
 
 test('an unknown flag is refused with its name and exit code 2', async () => {
