@@ -137,8 +137,9 @@ test.each([
         `viewer ${index}: first picture after ${firstMs} ms, four more in ${movingMs} ms, ${p50} ms behind (p95 ${p95})`,
       );
       const left = groupLength - ((one?.picture ?? Number.NaN) % groupLength);
-      // On a slow machine the end of the group may have been near when its first picture was shown.
-      if (left > 90) expect(fifth?.picture).toBeLessThan((one?.picture ?? Number.NaN) + left);
+      // The first one was there before there was much to send again. On a slow machine the end of the group may have been
+      // near when the first picture of the others was shown.
+      if (index > 0 && left > 90) expect(fifth?.picture).toBeLessThan((one?.picture ?? Number.NaN) + left);
       expect(p50).toBeLessThan(2_000);
     }
     await ingress.close();
