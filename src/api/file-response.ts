@@ -1,6 +1,6 @@
 // Owns: a file of the disk as an answer: the whole or a part of it (RFC 9110 §14). May import: core.
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { createReadStream, type Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { GatewayError } from '#core/errors.ts';
 import { isTagKnown } from './preconditions.ts';
@@ -24,10 +24,7 @@ interface ByteRange {
 
 /** @throws GatewayError `not_found` when there is no such file any more */
 export async function fileResponse({ path, request, ...options }: FileResponseOptions): Promise<Response> {
-  const file = await open(path).catch(() => undefined);
-  if (!file) throw new GatewayError('not_found', 'The file is not there any more.');
-  const { size, mtimeMs, mtime } = await file.stat();
-  await file.close();
+  const { size, mtimeMs, mtime } = await statOf(path);
   const etag = `"${size.toString(36)}-${Math.round(mtimeMs).toString(36)}"`;
   const headers = new Headers({
     ...{ etag, 'accept-ranges': 'bytes', 'content-type': options.contentType, 'last-modified': mtime.toUTCString() },
@@ -49,6 +46,16 @@ export async function fileResponse({ path, request, ...options }: FileResponseOp
   const isEmpty = request.method === 'HEAD' || size === 0;
   const body = isEmpty ? null : (Readable.toWeb(createReadStream(path, { start, end })) as ReadableStream<Uint8Array>);
   return new Response(body, { status: range ? 206 : 200, headers });
+}
+
+/** Anything but that it is gone, such as a folder that may not be read, is the operator's to know. */
+async function statOf(path: string): Promise<Stats> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    throw new GatewayError('not_found', 'The file is not there any more.', { cause });
+  }
 }
 
 /** `If-Range` names what the client has; anything else means the whole file (RFC 9110 §13.1.5). */
