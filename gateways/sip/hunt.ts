@@ -88,6 +88,7 @@ function tryOne(link: Link, target: HuntTarget, options: CallOptions, noAnswerMs
     timer.unref();
   });
   const outcome = Promise.race([outbound.outcome, silence]).finally(() => clearTimeout(timer));
+  // Should it be refused after nobody waits for it any more.
   outbound.outcome.catch(() => undefined);
   return { outcome, cancel: outbound.cancel };
 }

@@ -96,6 +96,7 @@ export class HostWatch extends Owned {
 }
 
 function withinMs<T>(ms: number, work: Promise<T>): Promise<T> {
+  // Should it fail after nobody waits for it any more.
   work.catch(() => undefined);
   return Promise.race([
     work,

@@ -172,6 +172,7 @@ export class Registration extends Owned {
       supported: 'path',
     };
     const asked = link.request('REGISTER', registrar, { headers, ...(credentials && { credentials }) });
+    // Should it fail after nobody waits for it any more.
     asked.catch(() => undefined);
     return Promise.race([asked, this.#tooLate()]);
   }
