@@ -3,6 +3,7 @@ import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { LiveFeedPort, LiveTarget } from '#core/live-feed.ts';
 import type { Rooms } from '#core/rooms.ts';
+import { StartedOnce } from '#core/started-once.ts';
 import { Broadcast } from './broadcast.ts';
 import type { TimelineOptions } from './timeline.ts';
 
@@ -16,7 +17,7 @@ export interface BroadcastsOptions {
 
 export class Broadcasts extends Owned {
   readonly #options: BroadcastsOptions;
-  readonly #running = new Map<string, Promise<Broadcast>>();
+  readonly #running = new StartedOnce<string, Broadcast>();
   readonly #live = new Set<Broadcast>();
   #segmentsOfEnded = 0;
 
@@ -44,26 +45,16 @@ export class Broadcasts extends Owned {
    */
   async of(roomId: string, target: LiveTarget): Promise<Broadcast> {
     const key = `${roomId}/${target.kind}/${target.kind === 'view' ? target.view : target.name}`;
-    const known = await this.#running.get(key)?.catch(() => undefined);
-    if (known && !known.isClosed) {
-      known.touch();
-      return known;
-    }
-    // Somebody else was as quick while we waited for the one that has ended.
-    const starting = this.#running.get(key);
-    if (starting && (await starting.catch(() => undefined)) !== known) return this.of(roomId, target);
-    if (this.isClosed) throw new GatewayError('draining', 'This server is shutting down.', { retryAfterMs: 5_000 });
-    if (this.#running.size >= this.#options.maxBroadcasts) {
-      const message = `This server sends ${this.#options.maxBroadcasts} broadcasts already (hls.maxBroadcasts).`;
-      throw new GatewayError('overloaded', message, { retryAfterMs: 10_000 });
-    }
-    const pending = this.#start(roomId, target);
-    this.#running.set(key, pending);
-    const forget = () => {
-      if (this.#running.get(key) === pending) this.#running.delete(key);
-    };
-    pending.then((broadcast) => broadcast.signal.addEventListener('abort', forget, { once: true }), forget);
-    return pending;
+    const broadcast = await this.#running.of(key, async () => {
+      if (this.isClosed) throw new GatewayError('draining', 'This server is shutting down.', { retryAfterMs: 5_000 });
+      if (this.#running.size >= this.#options.maxBroadcasts) {
+        const message = `This server sends ${this.#options.maxBroadcasts} broadcasts already (hls.maxBroadcasts).`;
+        throw new GatewayError('overloaded', message, { retryAfterMs: 10_000 });
+      }
+      return this.#start(roomId, target);
+    });
+    broadcast.touch();
+    return broadcast;
   }
 
   async #start(roomId: string, target: LiveTarget): Promise<Broadcast> {

@@ -4,10 +4,11 @@ import { networkInterfaces } from 'node:os';
 import type { MixConfig, RtpConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { Leg } from '#core/leg.ts';
-import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { Owned } from '#core/lifecycle.ts';
 import { Mix } from '#core/mix.ts';
 import type { AllocateLegOptions, Logger, MediaPort, PhonePort } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
+import { StartedOnce } from '#core/started-once.ts';
 import { reachingAddress } from './reaching-address.ts';
 import { RtpPorts } from './rtp-ports.ts';
 
@@ -25,7 +26,7 @@ export class Phones extends Owned implements PhonePort {
   readonly legs = new Map<number, Leg>();
   readonly #options: PhonesOptions;
   readonly #ports: RtpPorts;
-  readonly #mixes = new Map<Room, Promise<Mix>>();
+  readonly #mixes = new StartedOnce<Room, Mix>();
   #lastLegId = 0;
   #isDraining = false;
 
@@ -56,24 +57,12 @@ export class Phones extends Owned implements PhonePort {
     }
   }
 
-  async mixOf(room: Room): Promise<Mix> {
-    const known = await this.#mixes.get(room)?.catch(() => undefined);
-    if (known && !known.isClosed) return known;
+  mixOf(room: Room): Promise<Mix> {
     const { media, log, mix: config } = this.#options;
     const { loudest, promptsFolder } = config;
-    const starting = this.#mixes.get(room);
-    // Somebody else was as quick while we waited for the one that has ended.
-    if (starting && (await starting.catch(() => undefined)) !== known) return this.mixOf(room);
-    const pending = Mix.start({ room, media, log, spec: { kind: 'mix', loudest, promptsFolder } });
-    this.#mixes.set(room, pending);
-    const forget = () => {
-      if (this.#mixes.get(room) === pending) this.#mixes.delete(room);
-    };
-    pending.catch(forget);
-    const mix = await pending;
-    this.own(mix);
-    void mix.done.then(forget);
-    return mix;
+    return this.#mixes.of(room, async () =>
+      this.own(await Mix.start({ room, media, log, spec: { kind: 'mix', loudest, promptsFolder } })),
+    );
   }
 
   addressFor(remoteAddress: string): string {
@@ -114,7 +103,7 @@ export class Phones extends Owned implements PhonePort {
     }
   }
 
-  protected override onClose(_reason: CloseReason): void {
-    this.#mixes.clear();
+  protected override onClose(): void {
+    // What ran were children, and have gone.
   }
 }

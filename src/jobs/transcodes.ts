@@ -2,6 +2,7 @@
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger, MediaPort } from '#core/ports.ts';
+import { StartedOnce } from '#core/started-once.ts';
 import type { StreamFormat } from '#core/stream-format.ts';
 import type { Publication } from '#core/track.ts';
 import { Transcode } from '#core/transcode.ts';
@@ -15,8 +16,7 @@ export interface TranscodesOptions {
 export class Transcodes extends Owned implements TranscodePort {
   readonly #options: TranscodesOptions;
   /** By the publication that they are made of. */
-  readonly #starting = new Map<string, Promise<Transcode>>();
-  readonly #live = new Set<Transcode>();
+  readonly #running = new StartedOnce<string, Transcode>();
   #isDraining = false;
 
   constructor(options: TranscodesOptions) {
@@ -25,7 +25,7 @@ export class Transcodes extends Owned implements TranscodePort {
   }
 
   get running(): Iterable<Transcode> {
-    return this.#live;
+    return this.#running.live.values();
   }
 
   async open(source: Publication, format: StreamFormat): Promise<TranscodedStream> {
@@ -40,29 +40,11 @@ export class Transcodes extends Owned implements TranscodePort {
     this.#isDraining = true;
   }
 
-  async #transcodeOf(source: Publication): Promise<Transcode> {
-    const known = this.#starting.get(source.id);
-    const running = await known?.catch(() => undefined);
-    if (running && !running.isClosed) return running;
-    // Somebody else was as quick while we waited for the one that has ended.
-    if (this.#starting.get(source.id) !== known) return this.#transcodeOf(source);
-    const starting = Transcode.start({ source, ...this.#options });
-    this.#starting.set(source.id, starting);
-    const forget = () => {
-      if (this.#starting.get(source.id) === starting) this.#starting.delete(source.id);
-    };
-    starting.catch(forget);
-    const transcode = this.own(await starting);
-    this.#live.add(transcode);
-    void transcode.done.then(() => {
-      this.#live.delete(transcode);
-      forget();
-    });
-    return transcode;
+  #transcodeOf(source: Publication): Promise<Transcode> {
+    return this.#running.of(source.id, async () => this.own(await Transcode.start({ source, ...this.#options })));
   }
 
   protected override onClose(): void {
-    this.#starting.clear();
-    this.#live.clear();
+    // What ran were children, and have gone.
   }
 }

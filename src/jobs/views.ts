@@ -8,6 +8,7 @@ import type { Logger, MediaPort } from '#core/ports.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
 import { RoomViews, viewNamed, viewsOf } from '#core/room-views.ts';
 import type { Rooms } from '#core/rooms.ts';
+import { StartedOnce } from '#core/started-once.ts';
 import type { StorePort } from '#core/store-port.ts';
 import { View, type ViewOptions } from '#core/view.ts';
 import { ViewImages } from '#core/view-images.ts';
@@ -28,8 +29,7 @@ export interface ViewsOptions {
 export class Views extends Owned implements ViewPort {
   readonly #options: ViewsOptions;
   /** By room id and name. */
-  readonly #running = new Map<string, Promise<View>>();
-  readonly #live = new Map<string, View>();
+  readonly #running = new StartedOnce<string, View>();
   readonly #images: ViewImages;
   readonly ofRooms: RoomViews;
   /** Of single streams; drained and closed with the views. */
@@ -49,7 +49,7 @@ export class Views extends Owned implements ViewPort {
   }
 
   get running(): Iterable<View> {
-    return this.#live.values();
+    return this.#running.live.values();
   }
 
   settingsOf(record: RoomRecord): readonly ViewSettings[] {
@@ -57,7 +57,7 @@ export class Views extends Owned implements ViewPort {
   }
 
   find({ id }: RoomRecord, name: string): View | undefined {
-    return this.#live.get(`${id}/${name}`);
+    return this.#running.live.get(`${id}/${name}`);
   }
 
   viewOf(room: Room, name: string): Promise<View> {
@@ -75,27 +75,11 @@ export class Views extends Owned implements ViewPort {
   async #open(key: string, room: Room, describe: () => Pick<ViewOptions, 'settings' | 'only'>): Promise<View> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
     const described = describe();
-    const known = await this.#running.get(key)?.catch(() => undefined);
-    if (known && !known.isClosed) return known;
-    const starting = this.#running.get(key);
-    // Somebody else was as quick while we waited for the one that has ended.
-    if (starting && (await starting.catch(() => undefined)) !== known) return this.#open(key, room, describe);
     const { media, log } = this.#options;
-    const pending = this.#withImage(described.settings).then((settings) =>
-      View.start({ room, media, log, ...described, settings }),
-    );
-    this.#running.set(key, pending);
-    const forget = () => {
-      if (this.#running.get(key) !== pending) return;
-      this.#running.delete(key);
-      this.#live.delete(key);
-    };
-    pending.catch(forget);
-    const view = await pending;
-    this.own(view);
-    this.#live.set(key, view);
-    void view.done.then(forget);
-    return view;
+    return this.#running.of(key, async () => {
+      const settings = await this.#withImage(described.settings);
+      return this.own(await View.start({ room, media, log, ...described, settings }));
+    });
   }
 
   async soundOf(room: Room): Promise<MixStream> {
@@ -110,7 +94,7 @@ export class Views extends Owned implements ViewPort {
   /** A room's record has changed, and what runs of its views with it. */
   async #follow(record: RoomRecord): Promise<void> {
     const prefix = `${record.id}/`;
-    for (const [key, view] of [...this.#live]) {
+    for (const [key, view] of [...this.#running.live]) {
       if (!key.startsWith(prefix) || isSolo(key)) continue;
       const settings = viewsOf(record).find(({ name }) => name === view.name);
       if (!settings || settings.hasVideo === false) {
@@ -134,8 +118,7 @@ export class Views extends Owned implements ViewPort {
   }
 
   protected override onClose(): void {
-    this.#running.clear();
-    this.#live.clear();
+    // What ran were children, and have gone.
   }
 }
 
