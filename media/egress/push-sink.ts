@@ -130,7 +130,13 @@ export class PushSink implements EgressSink {
       await connection.close();
       return;
     }
-    connection.describe(this.#streams);
+    try {
+      connection.describe(this.#streams);
+    } catch (error) {
+      // Nobody else knows of it yet who could close it.
+      void connection.close();
+      throw error;
+    }
     this.#connection = connection;
     this.#awaitsKey = hasVideo(this.#streams);
     this.#liveSinceMs = undefined;

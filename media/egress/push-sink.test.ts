@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { GatewayError } from '#core/errors.ts';
+import type { PushConnection, PushEnd } from './push-connection.ts';
+import { PushSink } from './push-sink.ts';
+import type { EgressStream } from './sink.ts';
+
+const sound: readonly EgressStream[] = [{ kind: 'audio', codec: 'opus', sampleRateHz: 48_000, channels: 2 }];
+
+class Connection implements PushConnection {
+  readonly #end = Promise.withResolvers<PushEnd>();
+  readonly done = this.#end.promise;
+  readonly queuedBytes = 0;
+  readonly #takes: boolean;
+  bytesOut = 0;
+  isClosed = false;
+
+  constructor(takes: boolean) {
+    this.#takes = takes;
+  }
+
+  describe(): void {
+    if (!this.#takes) throw new GatewayError('unsupported_media_type', 'It takes no Opus.');
+  }
+
+  write({ data }: { data: Uint8Array }): void {
+    this.bytesOut += data.length;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.#end.resolve({ code: 'closed', message: 'Closed.' });
+  }
+}
+
+/** A sink whose target takes what it is told of, or not; and what is said of it. */
+function pushing(takes: boolean) {
+  const connections: Connection[] = [];
+  const told: string[] = [];
+  const sink = new PushSink({
+    options: {},
+    random: () => 0,
+    open: async () => {
+      const connection = new Connection(takes);
+      connections.push(connection);
+      return connection;
+    },
+  });
+  const changed = Promise.withResolvers<void>();
+  sink.events.on('changed', (state, _reason, message) => {
+    told.push(`${state}: ${message}`);
+    changed.resolve();
+  });
+  return { sink, connections, told, changed: changed.promise };
+}
+
+test('a target that does not take what it is told of is left, with its reason', async () => {
+  const { sink, connections, told, changed } = pushing(false);
+  sink.describe(sound);
+  await changed;
+  expect(connections.map(({ isClosed }) => isClosed)).toEqual([true]);
+  expect(told[0]).toMatch(/^reconnecting: It takes no Opus\. Next attempt in /);
+  await sink.close();
+});
+
+test('a target is live with its first unit, and left when the sink is closed', async () => {
+  const { sink, connections, told, changed } = pushing(true);
+  sink.describe(sound);
+  await new Promise((resolve) => setImmediate(resolve));
+  const unit = {
+    kind: 'audio',
+    ptsUs: 0,
+    dtsUs: 0,
+    durationUs: 20_000,
+    isKey: true,
+    data: Uint8Array.of(1, 2),
+  } as const;
+  sink.write(unit);
+  await changed;
+  await sink.close();
+  expect(told).toEqual(['live: Streaming.', 'ended: Stopped on request.']);
+  expect([sink.bytesOut, connections[0]?.isClosed]).toEqual([2, true]);
+});
