@@ -5,6 +5,7 @@ import { EgressSinkHandle } from './egress-sink.ts';
 import { type EgressSource, type EgressWishes, findersOf } from './egress-source.ts';
 import { EgressTrack } from './egress-track.ts';
 import { GatewayError } from './errors.ts';
+import { joinHidden } from './hidden-participant.ts';
 import type { Job, JobChange, JobHost, JobLink } from './job.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { listen } from './listen.ts';
@@ -78,7 +79,7 @@ export class Egress extends Owned implements JobHost {
     this.#source = source;
     this.#wishes = wishes;
     this.#log = log.child({ egressOf: room.name });
-    this.#self = joinHidden(room, name);
+    this.#self = joinHidden(room, name, name, false);
     this.#self.events.on('mediaRestarted', () => void this.#relink());
     void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
     this.#tracks = this.#makeTracks();
@@ -259,13 +260,4 @@ export class Egress extends Owned implements JobHost {
     await this.#self.close('requested');
     this.events.emit('closed', reason);
   }
-}
-
-function joinHidden(room: Room, name: string): Participant {
-  const [{ role } = { role: 'presenter' }] = room.record.roles;
-  const self = room.join({ kind: 'bot', user: name, displayName: name, role, isHidden: true });
-  const all = { audio: true, video: true, data: true };
-  const none = { audio: false, video: false, data: false };
-  self.setPermissions({ publish: none, subscribe: all, chat: false, moderate: false });
-  return self;
 }

@@ -2,6 +2,7 @@
 // May import: core only.
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
+import { joinHidden } from './hidden-participant.ts';
 import type { Job, JobHost, JobLink, JobTrack } from './job.ts';
 import { Leg, type LegOptions } from './leg.ts';
 import { type LegCodec, legCodecs } from './leg-media.ts';
@@ -72,10 +73,7 @@ export class Mix extends Owned implements JobHost {
     this.#options = options;
     this.room = room;
     this.#log = options.log.child({ mixOf: room.name });
-    const [{ role } = { role: 'presenter' }] = room.record.roles;
-    const all = { audio: true, video: true, data: true };
-    this.#self = room.join({ kind: 'bot', user: 'mixer', displayName: 'Mixer', role, isHidden: true });
-    this.#self.setPermissions({ publish: all, subscribe: all, chat: false, moderate: false });
+    this.#self = joinHidden(room, 'mixer', 'Mixer');
     this.#self.events.on('mediaRestarted', () => void this.#relink());
     void this.#self.done.then((reason) => this.#endWith(reason));
     const { events } = room;

@@ -159,9 +159,13 @@ export class StreamingOut extends Owned {
       this.start();
       return;
     }
-    const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
-    const media = ({ source, hasAudio, hasVideo, video }: StreamingOutRecord) => [source, hasAudio, hasVideo, video];
-    if (!isSame(media(past), media(record))) this.#egress.switchTo(record.source, wishesOf(record));
+    this.#follow(this.#egress, past);
+  }
+
+  #follow(egress: Egress, past: StreamingOutRecord): void {
+    const media = ({ source, hasAudio, hasVideo, video }: StreamingOutRecord) =>
+      JSON.stringify([source, hasAudio, hasVideo, video]);
+    if (media(past) !== media(this.#record)) egress.switchTo(this.#record.source, wishesOf(this.#record));
     this.#reviewTargets();
   }
 
@@ -192,13 +196,14 @@ export class StreamingOut extends Owned {
     this.#failure = undefined;
     this.#review();
     const { rooms, media, views } = this.#options;
-    const { roomId, source } = this.#record;
+    const record = this.#record;
+    const { roomId, source } = record;
     try {
       const room = await rooms.open(roomId);
-      const wishes = wishesOf(this.#record);
+      const wishes = wishesOf(record);
       const egress = await Egress.start({ room, media, views, source, wishes, name: 'streaming-out', log: this.#log });
       this.#isStarting = false;
-      this.#watch(egress);
+      this.#watch(egress, record);
     } catch (thrown) {
       this.#isStarting = false;
       const { code, message } = toGatewayError(thrown);
@@ -207,7 +212,8 @@ export class StreamingOut extends Owned {
     }
   }
 
-  #watch(egress: Egress): void {
+  /** @param startedAs what it was when it was started; it may have been changed since */
+  #watch(egress: Egress, startedAs: StreamingOutRecord): void {
     this.#egress = egress;
     void egress.done.then((reason) => this.#ended(egress, reason));
     if (this.isClosed || !this.#isWanted) {
@@ -215,11 +221,7 @@ export class StreamingOut extends Owned {
       return;
     }
     egress.events.on('changed', () => this.#review());
-    // It may have been changed while it was started.
-    if (JSON.stringify(egress.source) !== JSON.stringify(this.#record.source)) {
-      egress.switchTo(this.#record.source, wishesOf(this.#record));
-    }
-    this.#reviewTargets();
+    this.#follow(egress, startedAs);
   }
 
   /** A sink for each target, and none for what is no target any more. */
