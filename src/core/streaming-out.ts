@@ -177,6 +177,12 @@ export class StreamingOut extends Owned {
     else void this.#open();
   }
 
+  /** Later, unless something starts it before. */
+  startIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.start(), delayMs);
+  }
+
   /** It runs, is paused or has failed: there is nothing to wait for. */
   get isSettled(): boolean {
     return this.isClosed || !['starting', 'reconnecting'].includes(this.#status.state);
@@ -290,8 +296,7 @@ export class StreamingOut extends Owned {
     const liveMs = this.#liveSinceMs === undefined ? 0 : performance.now() - this.#liveSinceMs;
     this.#liveSinceMs = undefined;
     const delayMs = this.#policy.failed(liveMs) ?? 0;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.start(), delayMs);
+    this.startIn(delayMs);
     this.#failure = { state: 'failed', reason, message, atMs: Date.now() };
     this.#log.warn({ reason, what: message, delayMs }, 'streaming-out failed');
     this.#review();

@@ -49,7 +49,6 @@ export class StreamingOuts extends Owned {
   readonly events = new EventEmitter<StreamingOutsEvents>();
   readonly #options: StreamingOutsOptions;
   readonly #all = new Map<string, StreamingOut>();
-  readonly #bootTimers = new Set<NodeJS.Timeout>();
   #isDraining = false;
 
   /** Reads what there is and starts it, little by little. */
@@ -205,16 +204,8 @@ export class StreamingOuts extends Owned {
     one.events.on('changed', () => this.events.emit('changed', one));
     one.events.on('targetChanged', () => this.events.emit('changed', one));
     if (delayMs === undefined) one.start();
-    else this.#later(delayMs, () => one.start());
+    else one.startIn(delayMs);
     return one;
-  }
-
-  #later(delayMs: number, work: () => void): void {
-    const timer = setTimeout(() => {
-      this.#bootTimers.delete(timer);
-      work();
-    }, delayMs);
-    this.#bootTimers.add(timer);
   }
 
   async #load(): Promise<void> {
@@ -244,7 +235,6 @@ export class StreamingOuts extends Owned {
   }
 
   protected override onClose(): void {
-    for (const timer of this.#bootTimers) clearTimeout(timer);
     this.events.removeAllListeners();
   }
 }
