@@ -78,12 +78,18 @@ function copyPackets(input: av.FormatContext, output: av.FormatContext): number 
   const packet = new av.Packet();
   packet.alloc();
   let endS: number | undefined;
+  const lastDts = new Map<number, bigint>();
   try {
     while (input.readFrameSync(packet) >= 0) {
       const from = input.streams[packet.streamIndex]?.timeBase;
       const to = output.streams[packet.streamIndex]?.timeBase;
       if (!from || !to) throw new AvError('copying media', 0, 'a stream came up that was not there');
       packet.rescaleTs(from, to);
+      // Where two fragments meet, what the end of the first was reckoned to be may lie on the beginning of the second.
+      const earliest = (lastDts.get(packet.streamIndex) ?? packet.dts - 1n) + 1n;
+      if (packet.dts < earliest) packet.dts = earliest;
+      if (packet.pts < packet.dts) packet.pts = packet.dts;
+      lastDts.set(packet.streamIndex, packet.dts);
       endS = Math.max(endS ?? 0, (Number(packet.pts + packet.duration) * to.num) / to.den);
       const code = output.interleavedWriteFrameSync(packet);
       packet.unref();
