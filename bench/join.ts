@@ -40,6 +40,8 @@ async function startGateway(data: string): Promise<ChildProcess> {
       SWITCHYARD_ADMIN_KEY: adminKey,
       SWITCHYARD_LOG_LEVEL: 'warn',
       SWITCHYARD_LIMITS_JOINS_PER_MINUTE: '100000',
+      // It is to be measured what it can take.
+      SWITCHYARD_OVERLOAD_IS_ENABLED: 'false',
       SWITCHYARD_SFU_LISTEN: '[{"ip":"127.0.0.1"}]',
     },
     stdio: ['ignore', 'ignore', 'inherit'],

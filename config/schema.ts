@@ -1,6 +1,7 @@
 // Owns: every setting there is, with its default and its words. docs/config.md and gateway.example.yaml are made from
 // this. May import: zod.
 import { z } from 'zod';
+import { overload } from './overload.ts';
 import { recordings } from './recordings.ts';
 import { sip } from './sip.ts';
 import { milliseconds, port } from './values.ts';
@@ -306,6 +307,7 @@ export const configSchema = z.strictObject({
   metrics: metrics.prefault({}).describe('Prometheus metrics.'),
   auth: auth.prefault({}).describe('Keys and tokens.'),
   limits: limits.prefault({}).describe('What one address or connection may do.'),
+  overload: overload.prefault({}).describe('What is refused while there is too much to do.'),
   rooms: rooms.prefault({}).describe('Rooms.'),
   sfu: sfu.prefault({}).describe('WebRTC media.'),
   ice: ice.prefault({}).describe('STUN and TURN.'),

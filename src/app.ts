@@ -14,6 +14,7 @@ import { version } from '#api/version.ts';
 import type { Config } from '#config/schema.ts';
 import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { LoadBreaker } from '#core/load-breaker.ts';
 import { Meetings } from '#core/meetings.ts';
 import type { Logger, RateLimiter } from '#core/ports.ts';
 import type { RoomRecord } from '#core/room.ts';
@@ -41,6 +42,7 @@ import { watchViews } from '#telemetry/view-metrics.ts';
 import { EgressParts } from './egress-parts.ts';
 import { EventParts } from './event-parts.ts';
 import { buildIngest, type Ingest, listening, openPushGateways, type PushGateways, pushersOf } from './ingest-parts.ts';
+import { OverloadParts } from './overload-parts.ts';
 
 const minuteMs = 60_000;
 const drainPollMs = 100;
@@ -59,6 +61,7 @@ interface Parts {
   readonly egress: EgressParts;
   readonly pushGateways: PushGateways;
   readonly health: Health;
+  readonly overload: OverloadParts;
   readonly signalling: SignallingServer;
   readonly webrtc: WebRtcGateway;
   readonly phones: Phones;
@@ -180,8 +183,9 @@ export class App extends Owned {
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
     const { signalling, webrtc, sip, phones, views, hls, ingest, pushGateways, rooms, servers } = this.#parts;
-    const { meetings } = this.#parts;
-    const { media, sfu, store, eventParts, egress } = this.#parts;
+    const { meetings, overload, media, sfu, store, eventParts, egress } = this.#parts;
+    // Load that falls because everything ends is no recovery.
+    await overload.close(reason);
     // Targets are told that it is over, and recordings become whole, while there is still something that can do it.
     await Promise.all([egress.close(reason), this.#parts.recordings.close(reason)]);
     await Promise.all([
@@ -211,7 +215,12 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const sfu = await createSfu(config.sfu, { log });
   undo.push(() => sfu.close());
 
-  const media = new MediaPool({ config: config.media, log, logLevel: config.log.level });
+  const breaker = new LoadBreaker(config.overload);
+  const media = new MediaPool({
+    ...{ config: config.media, log, logLevel: config.log.level },
+    // The mix is there for who is let in.
+    assertMayStart: ({ kind }) => (kind === 'mix' ? undefined : breaker.assertTakes('jobs')),
+  });
   undo.push(() => media.close());
   await checkPrompts(config.mix.promptsFolder, log);
   const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
@@ -224,7 +233,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const recordings = await createRecordings({ store, rooms, media, views, log }, config.recordings, data);
   undo.push(() => recordings.close());
   tapRecordings(recordings.all, eventLog);
-  const meetings = new Meetings({ rooms, log });
+  const meetings = new Meetings({ rooms, log, assertMayJoin: () => breaker.assertTakes('joins') });
   undo.push(() => meetings.close());
   tapMeetings(meetings, rooms, eventLog);
   const pins = new RoomPins(secrets);
@@ -234,9 +243,11 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const failures = perMinute(config.limits.failedLoginsPerMinute, 'wrong credentials');
   const auth = await Auth.create({ store, rooms, config: config.auth, failures, secrets, log });
   auth.revocations.watch(rooms);
-  const health = new Health({ sfu, store, dataFolder: data });
+  const health = new Health({ sfu, store, dataFolder: data, load: breaker });
   health.addCheck('media', () => media.problems());
   const metrics = new Metrics({ rooms, sfu, media, log });
+  const overload = new OverloadParts({ config, breaker, sfu, media, eventLog, metrics, log });
+  undo.push(() => overload.close());
   watchViews(metrics.registry, views);
   watchTranscodes(metrics.registry, views.transcodes);
   const ice = createIceServers(config.ice.servers);
@@ -348,7 +359,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, meetings, eventParts, auth, ingest, egress, pushGateways },
-    ...{ health, signalling, webrtc, phones, views, recordings, hls, sip, servers },
+    ...{ health, overload, signalling, webrtc, phones, views, recordings, hls, sip, servers },
   };
 }
 

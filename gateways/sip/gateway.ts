@@ -364,6 +364,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     if (this.#live.size >= this.#ports.config.maxCalls) {
       throw new GatewayError('overloaded', `There are ${this.#live.size} calls, the most that sip.maxCalls allows.`);
     }
+    this.#ports.meetings.assertTakesPeople();
   }
 
   #record(info: CallInfo): void {

@@ -9,6 +9,7 @@ import type { DispatchRules } from '#core/dispatch-rules.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { EventLog } from '#core/event-log.ts';
 import type { Principal } from '#core/grants.ts';
+import type { LoadState } from '#core/load-breaker.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
 import type { PushedIngresses } from '#core/pushed-ingresses.ts';
@@ -45,7 +46,11 @@ export interface ApiHealth {
   readonly startedAtMs: number;
   readonly isDraining: boolean;
   live(): { status: 'ok'; uptimeMs: number };
-  ready(): Promise<{ isReady: boolean; problems: readonly { readonly part: string; readonly message: string }[] }>;
+  ready(): Promise<{
+    isReady: boolean;
+    problems: readonly { readonly part: string; readonly message: string }[];
+    load: LoadState;
+  }>;
 }
 
 /** Media that comes into rooms from elsewhere than browsers. */

@@ -125,9 +125,9 @@ export type Delivery = { id: string; state: ("pending" | "delivered" | "failed")
 export type Login = { token: string; /** RFC 3339, UTC. */ expiresAt: string; };
 export type LoginInput = { /** Of the link printed at start. */ code: string; };
 export type Me = ({ kind: ("key" | "session"); id: string; name: string; scopes: readonly (("rooms:read" | "rooms:write" | "tokens:write" | "events:read" | "webhooks:read" | "webhooks:write" | "keys:read" | "keys:write" | "audit:read" | "metrics:read" | "admin"))[]; } | { kind: "participant"; room: string; user: string; displayName: string; role: string; attributes: { [name: string]: string }; /** RFC 3339, UTC. */ expiresAt: string; });
-export type Server = { version: string; nodeVersion: string; /** RFC 3339, UTC. */ startedAt: string; uptimeMs: number; isReady: boolean; isDraining: boolean; problems: readonly ({ part: string; message: string; })[]; /** Rooms in use. */ roomCount: number; participantCount: number; sfuWorkers: readonly ({ pid: number; rooms: number; consumers: number; cpuMs: number; maxRssBytes: number; restarts: number; })[]; };
+export type Server = { version: string; nodeVersion: string; /** RFC 3339, UTC. */ startedAt: string; uptimeMs: number; isReady: boolean; isDraining: boolean; problems: readonly ({ part: string; message: string; })[]; load: { /** What is given up now because there is too much to do: new jobs, then new joins, then all but the lowest layer of video. */ shedding: readonly (("jobs" | "joins" | "layers"))[]; /** What was measured at the last step, and the limits. */ reason: string; }; /** Rooms in use. */ roomCount: number; participantCount: number; sfuWorkers: readonly ({ pid: number; rooms: number; consumers: number; cpuMs: number; maxRssBytes: number; restarts: number; })[]; };
 export type Live = { status: "ok"; uptimeMs: number; };
-export type Ready = { isReady: boolean; problems: readonly ({ part: string; message: string; })[]; };
+export type Ready = { isReady: boolean; problems: readonly ({ part: string; message: string; })[]; load: { /** What is given up now because there is too much to do: new jobs, then new joins, then all but the lowest layer of video. */ shedding: readonly (("jobs" | "joins" | "layers"))[]; /** What was measured at the last step, and the limits. */ reason: string; }; };
 
 export interface Operations {
   /** List rooms */

@@ -46,7 +46,7 @@ export interface MeetingsOptions {
   readonly rooms: Rooms;
   readonly log: Logger;
   /** Asked before anybody comes in or waits. @throws GatewayError `overloaded` */
-  readonly assertMayJoin?: ((room: Room | undefined) => void) | undefined;
+  readonly assertMayJoin?: (() => void) | undefined;
   readonly tickMs?: number;
 }
 
@@ -98,20 +98,24 @@ export class Meetings extends Owned {
    * and what `rooms.open()` throws
    */
   async enter(arrival: Arrival): Promise<Entered> {
-    const { rooms, assertMayJoin } = this.#options;
+    const { rooms } = this.#options;
+    this.assertTakesPeople();
     const found = await rooms.find(arrival.room);
     if (!found) {
-      assertMayJoin?.(undefined);
       const room = await rooms.open(arrival.room, { mayCreate: arrival.mayCreate ?? false });
       return { room, role: arrival.party.role };
     }
     const { id } = found.record;
-    assertMayJoin?.(rooms.live(id));
     const entrance = this.judge(found.record, arrival);
     if (entrance.kind === 'refuse') throw new GatewayError(entrance.code, entrance.message);
     if (entrance.kind === 'wait') await this.#wait(found.record, arrival, entrance.reason);
     const room = await rooms.open(id);
     return { room, role: roleIn(room.record, arrival.party) };
+  }
+
+  /** For doors that have work to do before anybody comes in. @throws GatewayError `overloaded` */
+  assertTakesPeople(): void {
+    this.#options.assertMayJoin?.();
   }
 
   /** What would become of it now. */
@@ -125,9 +129,10 @@ export class Meetings extends Owned {
   /**
    * Of who watches from outside of the room: there nobody waits, and nobody is recorded.
    * @param isThere it watches already: a lock or a waiting room is for those who come
-   * @throws GatewayError `room_locked`, `meeting_over`, `must_wait`
+   * @throws GatewayError `room_locked`, `meeting_over`, `must_wait`, `overloaded`
    */
   assertMayWatch(record: RoomRecord, party: WaitingParty, isThere: boolean): void {
+    if (!isThere) this.assertTakesPeople();
     const entrance = this.judge(record, { party, hasConsented: true }, isThere);
     if (entrance.kind === 'refuse') throw new GatewayError(entrance.code, entrance.message);
     if (entrance.kind === 'wait') throw mustWait(record, entrance.reason);

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { MediaConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { JobId } from '#core/ids.ts';
-import { Job, type JobHost } from '#core/job.ts';
+import { Job, type JobHost, type JobSpec } from '#core/job.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger, MediaPort, MediaWorkerInfo, StartJobOptions } from '#core/ports.ts';
 import type { LiveMessage } from '#media/live-pipe.ts';
@@ -20,6 +20,8 @@ export interface MediaPoolOptions {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | undefined;
   /** For tests: another program in place of the media worker. */
   readonly workerFile?: string | undefined;
+  /** Asked before a job is placed. @throws GatewayError `overloaded` */
+  readonly assertMayStart?: ((spec: JobSpec) => void) | undefined;
 }
 
 export class MediaPool extends Owned implements MediaPort {
@@ -59,6 +61,7 @@ export class MediaPool extends Owned implements MediaPort {
     if (spec.kind === 'ingress' && spec.source.via === 'fed' && !options.openSource) {
       throw new GatewayError('internal', 'A fed job needs a source.');
     }
+    this.#options.assertMayStart?.(spec);
     const costMsPerS = startCostMsPerS(spec);
     const slot = this.#place(costMsPerS, options);
     const job = new Job(spec, { costMsPerS });

@@ -316,6 +316,20 @@ describe('simulcast', () => {
     await high;
     expect(consumer.currentLayers).toEqual({ spatialLayer: 1, temporalLayer: 0 });
     expect([...new Set(layers.filter((layer) => layer !== undefined))]).toEqual([0, 1]);
+    const nextLayer = (layer: number) =>
+      new Promise<void>((resolve) =>
+        consumer.events.on('layersChanged', (now) => now?.spatialLayer === layer && resolve()),
+      );
+    const lowered = nextLayer(0);
+    sfu.limitLayers(0);
+    await lowered;
+    await peer.next(holds('layer0'));
+    // What is asked for meanwhile is remembered.
+    await consumer.setPreferredLayers({ spatialLayer: 1 });
+    expect(consumer.currentLayers?.spatialLayer).toBe(0);
+    const raised = nextLayer(1);
+    sfu.limitLayers(undefined);
+    await raised;
     const stats = await producer.getStats();
     expect(stats.map(({ ssrc }) => ssrc).sort()).toEqual(ssrcs);
     await consumer.setPriority(200);

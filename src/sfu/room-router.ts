@@ -20,6 +20,7 @@ import type {
 } from '#core/ports.ts';
 import type { RtpCapabilities } from '#core/rtp.ts';
 import { AudioObserver } from './audio-observer.ts';
+import type { LayerLimit } from './layer-limit.ts';
 import { type LayoutPlan, planLayout } from './payload-layout.ts';
 import { PlainTransport } from './plain-transport.ts';
 import { type Lease, type Origin, RoomNode } from './room-node.ts';
@@ -31,6 +32,7 @@ import { WebRtcTransport } from './webrtc-transport.ts';
 
 /** Who knows how loaded the processes are. */
 export interface ProcessChooser {
+  readonly layers: LayerLimit;
   chooseProcess(avoid: ReadonlySet<SfuProcess>): SfuProcess | undefined;
 }
 
@@ -78,6 +80,10 @@ export class RoomRouter implements SfuRoom, SfuProcessUser, RoomMedia {
     } catch (thrown) {
       throw toSfuError(thrown, 'internal', 'this room');
     }
+  }
+
+  get layers(): LayerLimit {
+    return this.#chooser.layers;
   }
 
   get rtpCapabilities(): RtpCapabilities {

@@ -8,6 +8,7 @@ import type { PhoneBridge, PhoneBridgeOptions, PhoneBridgePort } from '#core/pho
 import type { Logger, SfuPort, SfuWorkerInfo } from '#core/ports.ts';
 import type { RtpCapabilities } from '#core/rtp.ts';
 import { roomRtpCapabilities } from './codecs.ts';
+import { LayerLimit } from './layer-limit.ts';
 import { logMediasoup } from './mediasoup-log.ts';
 import { RouterPhoneBridge } from './phone-bridge.ts';
 import { RoomRouter } from './room-router.ts';
@@ -23,6 +24,8 @@ const workerWaitMs = 5_000;
 const cleanExitDelayMs = 500;
 
 export interface Sfu extends SfuPort, PhoneBridgePort {
+  /** Nobody is sent a higher layer of video; undefined ends that. */
+  limitLayers(spatialLayer: number | undefined): void;
   /** Ends every worker process; resolves when they are gone. */
   close(reason?: CloseReason): Promise<CloseReason>;
 }
@@ -47,6 +50,7 @@ interface WorkerSlot {
 
 class SfuWorkerPool extends Owned implements Sfu {
   readonly rtpCapabilities: RtpCapabilities = roomRtpCapabilities;
+  readonly layers = new LayerLimit();
   readonly #config: SfuConfig;
   readonly #options: SfuOptions;
   readonly #log: Logger;
@@ -134,6 +138,10 @@ class SfuWorkerPool extends Owned implements Sfu {
       }
     });
     return (await Promise.all(descriptions)).flat();
+  }
+
+  limitLayers(spatialLayer: number | undefined): void {
+    this.layers.set(spatialLayer);
   }
 
   problems(): readonly string[] {

@@ -11,6 +11,7 @@ import type {
   VideoLayers,
 } from '#core/ports.ts';
 import type { MediaKind, RtpParameters } from '#core/rtp.ts';
+import type { LayerLimit } from './layer-limit.ts';
 import type { toSfuError } from './sfu-errors.ts';
 import { toStreamStats } from './stats.ts';
 import { checkVideoLayers } from './transport-params.ts';
@@ -23,6 +24,9 @@ export interface RoomState {
   /** Says why something failed, with what the room knows of itself. */
   explain(...args: Parameters<typeof toSfuError>): GatewayError;
 }
+
+/** More than any stream has; the worker takes the highest that there is. */
+const highestLayers: VideoLayers = { spatialLayer: 15 };
 
 export class Producer implements SfuProducer {
   readonly events = new EventEmitter<SfuProducerEvents>();
@@ -88,6 +92,16 @@ function scoresInOrder(scores: readonly types.ProducerScore[], encodingCount: nu
   return ordered;
 }
 
+export interface ConsumerOptions {
+  /** Of the stream where it entered the room, which for the native consumer may be one that was piped. */
+  readonly producerId: string;
+  /** Of the receiver's m-line, where it was given. */
+  readonly mid: string | undefined;
+  /** Layers that the receiver asked for; undefined: the highest. */
+  readonly wanted: VideoLayers | undefined;
+  readonly limit: LayerLimit;
+}
+
 export class Consumer implements SfuConsumer {
   readonly events = new EventEmitter<SfuConsumerEvents>();
   readonly id: string;
@@ -97,14 +111,15 @@ export class Consumer implements SfuConsumer {
   readonly rtpParameters: RtpParameters;
   readonly #native: types.Consumer;
   readonly #room: RoomState;
+  readonly #limit: LayerLimit;
+  #wanted: VideoLayers | undefined;
 
-  /**
-   * @param producerId of the stream where it entered the room, which for `native` may be one that was piped
-   * @param mid of the receiver's m-line, where it was given
-   */
-  constructor(native: types.Consumer, room: RoomState, producerId: string, mid: string | undefined) {
+  constructor(native: types.Consumer, room: RoomState, options: ConsumerOptions) {
+    const { producerId, mid } = options;
     this.#native = native;
     this.#room = room;
+    this.#limit = options.limit;
+    this.#wanted = options.wanted;
     this.id = native.id;
     this.producerId = producerId;
     this.kind = native.kind;
@@ -114,7 +129,11 @@ export class Consumer implements SfuConsumer {
     this.rtpParameters = mid === undefined ? rtpParameters : { ...rtpParameters, mid };
     native.on('layerschange', (layers) => this.events.emit('layersChanged', layers ?? null));
     native.on('score', ({ score, producerScore }) => this.events.emit('scored', { score, producerScore }));
-    native.observer.once('close', () => this.events.emit('closed'));
+    const unfollow = native.kind === 'video' && this.type !== 'simple' ? this.#limit.follow(this) : undefined;
+    native.observer.once('close', () => {
+      unfollow?.();
+      this.events.emit('closed');
+    });
   }
 
   get isPaused(): boolean {
@@ -138,7 +157,16 @@ export class Consumer implements SfuConsumer {
   }
 
   setPreferredLayers(layers: VideoLayers): Promise<void> {
-    return this.#run(() => this.#native.setPreferredLayers(checkVideoLayers(layers)));
+    return this.#run(() => {
+      this.#wanted = checkVideoLayers(layers);
+      return this.#native.setPreferredLayers(this.#limit.within(this.#wanted) ?? this.#wanted);
+    });
+  }
+
+  applyLimit(): void {
+    const layers = this.#limit.within(this.#wanted) ?? highestLayers;
+    // One that ends meanwhile needs no layers.
+    this.#run(() => this.#native.setPreferredLayers(layers)).catch(() => undefined);
   }
 
   setPriority(priority: number): Promise<void> {

@@ -3,6 +3,7 @@ import { errors, type types } from 'mediasoup';
 import type { SfuConfig } from '#config/schema.ts';
 import type { ConsumeOptions, SfuConsumer, SfuDataProducer, SfuProducer } from '#core/ports.ts';
 import type { MediaKind, RtpParameters } from '#core/rtp.ts';
+import type { LayerLimit } from './layer-limit.ts';
 import type { Lease, RoomNode } from './room-node.ts';
 import { checkRtpCapabilities, checkRtpParameters } from './rtp-params.ts';
 import { Consumer, Producer, type RoomState, runOpen } from './streams.ts';
@@ -18,6 +19,7 @@ const keyFrameSpacingMs = 350;
 /** What a transport wants of its room. */
 export interface RoomMedia extends RoomState {
   readonly config: SfuConfig;
+  readonly layers: LayerLimit;
   admitProducer(native: types.Producer, node: RoomNode): void;
   admitConsumer(native: types.Consumer, node: RoomNode): void;
   admitDataProducer(native: types.DataProducer, node: RoomNode): void;
@@ -64,7 +66,9 @@ export abstract class MediaTransport<Native extends types.Transport> {
     return this.run('this stream', async () => {
       const capabilities = checkRtpCapabilities(rtpCapabilities);
       const options: Pick<types.ConsumerOptions, 'mid' | 'preferredLayers'> = {};
-      if (preferredLayers) options.preferredLayers = checkVideoLayers(preferredLayers);
+      const wanted = preferredLayers && checkVideoLayers(preferredLayers);
+      const layers = this.room.layers.within(wanted);
+      if (layers) options.preferredLayers = layers;
       if (mid !== undefined && this.#isMidSent(mid, capabilities)) options.mid = mid;
       const lease = await this.room.leaseProducer(producer, this.node);
       try {
@@ -79,7 +83,7 @@ export abstract class MediaTransport<Native extends types.Transport> {
         assertSourceOpen(lease.native, native);
         native.observer.once('close', lease.release);
         this.room.admitConsumer(native, this.node);
-        return new Consumer(native, this.room, producer.id, mid);
+        return new Consumer(native, this.room, { producerId: producer.id, mid, wanted, limit: this.room.layers });
       } catch (thrown) {
         lease.release();
         throw thrown;

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { tmpdir } from 'node:os';
 import { test } from 'vitest';
+import type { LoadStep } from '#core/load-breaker.ts';
 import { someRooms } from '#test/support/some-room.ts';
 import { Health, type HealthOptions } from './health.ts';
 
@@ -12,7 +13,7 @@ function someHealth(options: Partial<HealthOptions> = {}) {
 test('a sound node is alive and ready', async () => {
   const health = someHealth();
   assert.equal(health.live().status, 'ok');
-  assert.deepEqual(await health.ready(), { isReady: true, problems: [] });
+  assert.deepEqual(await health.ready(), { isReady: true, problems: [], load: { shedding: [], reason: '' } });
 });
 
 test('draining ends readiness at once, with its reason, and not liveness', async () => {
@@ -71,4 +72,20 @@ test('many that ask at once cost one check', async () => {
   });
   await Promise.all(Array.from({ length: 50 }, () => health.ready()));
   assert.equal(asked, 1);
+});
+
+test('with no new jobs it is ready and says so; with no new joins it is not, and says why', async () => {
+  const load = { state: { shedding: ['jobs'] as readonly LoadStep[], reason: 'CPU 97 % of its cores' } };
+  const withoutJobs = await someHealth({ load }).ready();
+  assert.deepEqual(withoutJobs, { isReady: true, problems: [], load: load.state });
+  load.state = { ...load.state, shedding: ['jobs', 'joins', 'layers'] };
+  const { isReady, problems } = await someHealth({ load }).ready();
+  assert.equal(isReady, false);
+  assert.deepEqual(problems, [
+    {
+      part: 'load',
+      message:
+        'Overloaded: takes no new jobs and participants. Video is sent in its lowest layer. CPU 97 % of its cores.',
+    },
+  ]);
 });

@@ -1,5 +1,6 @@
 // Owns: whether this node is alive and may be given work. May import: core.
 import { statfs } from 'node:fs/promises';
+import type { LoadState } from '#core/load-breaker.ts';
 import type { SfuPort } from '#core/ports.ts';
 import type { StorePort } from '#core/store-port.ts';
 
@@ -12,6 +13,8 @@ export interface HealthOptions {
   /** Folder whose disk must not fill up. */
   readonly dataFolder: string;
   readonly minFreeBytes?: number;
+  /** What is refused for too much load. */
+  readonly load?: { readonly state: LoadState } | undefined;
   /** A check that has not answered by then is a problem itself. */
   readonly checkTimeoutMs?: number;
 }
@@ -19,7 +22,11 @@ export interface HealthOptions {
 export interface Readiness {
   readonly isReady: boolean;
   readonly problems: readonly { readonly part: string; readonly message: string }[];
+  /** It may be ready and refuse some things all the same. */
+  readonly load: LoadState;
 }
+
+const noLoad: LoadState = { shedding: [], reason: '' };
 
 const answersAreGoodForMs = 1_000;
 
@@ -27,12 +34,14 @@ export class Health {
   readonly startedAtMs = Date.now();
   readonly #checks = new Map<string, ReadinessCheck>();
   readonly #checkTimeoutMs: number;
+  readonly #load: HealthOptions['load'];
   #isDraining = false;
   #last: { readonly atMs: number; readonly readiness: Promise<Readiness> } | undefined;
 
   constructor(options: HealthOptions) {
     const { sfu, store, dataFolder, minFreeBytes = 200_000_000 } = options;
     this.#checkTimeoutMs = options.checkTimeoutMs ?? 2_000;
+    this.#load = options.load;
     this.addCheck('server', () => (this.#isDraining ? ['Draining: takes no new participants.'] : []));
     this.addCheck('sfu', () => sfu.problems());
     this.addCheck('store', async () => {
@@ -40,6 +49,7 @@ export class Health {
       return [];
     });
     this.addCheck('disk', () => checkDisk(dataFolder, minFreeBytes));
+    this.addCheck('load', () => loadProblems(this.#load?.state ?? noLoad));
   }
 
   get isDraining(): boolean {
@@ -75,7 +85,7 @@ export class Health {
       [...this.#checks].map(async ([part, check]) => (await this.#run(check)).map((message) => ({ part, message }))),
     );
     const problems = parts.flat();
-    return { isReady: problems.length === 0, problems };
+    return { isReady: problems.length === 0, problems, load: this.#load?.state ?? noLoad };
   }
 
   async #run(check: ReadinessCheck): Promise<readonly string[]> {
@@ -89,6 +99,13 @@ export class Health {
       clearTimeout(timer);
     }
   }
+}
+
+/** Without new jobs it still takes people: a load balancer is sent away together with them. */
+function loadProblems({ shedding, reason }: LoadState): readonly string[] {
+  if (!shedding.includes('joins')) return [];
+  const layers = shedding.includes('layers') ? ' Video is sent in its lowest layer.' : '';
+  return [`Overloaded: takes no new jobs and participants.${layers} ${reason}.`];
 }
 
 async function checkDisk(folder: string, minFreeBytes: number): Promise<readonly string[]> {

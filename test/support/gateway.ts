@@ -40,6 +40,8 @@ export async function startGateway(overrides: ConfigInput = {}): Promise<TestGat
     rtsp: { host: '127.0.0.1', port: 0, tlsIsEnabled: false, ...overrides.rtsp },
     srt: { host: '127.0.0.1', port: 0, ...overrides.srt },
     sip: { isEnabled: false, hosts: ['127.0.0.1'], port: 0, hasTls: false, ...overrides.sip },
+    // Tests share a machine that is meant to be full; what is refused then has tests of its own.
+    overload: { isEnabled: false, ...overrides.overload },
     media: { workers: 1, ...overrides.media },
     sfu: { workers: 1, firstPort: 0, listen: [{ ip: '127.0.0.1' }], ...overrides.sfu },
   });

@@ -17,6 +17,7 @@ export function ServerPage({ app }: { app: Console }) {
         {(info) => (
           <>
             <Readiness info={info} />
+            <Load info={info} />
             <dl class="totals">
               <div>
                 <dt>Rooms in use</dt>
@@ -66,6 +67,31 @@ function Readiness({ info }: { info: ServerInfo }) {
             <strong>{part}</strong>: {message}
           </p>
         ))}
+      </div>
+    </div>
+  );
+}
+
+const sheddingWords = {
+  jobs: 'starts no new jobs (ingress, egress, recordings, views)',
+  joins: 'takes no new participants and calls',
+  layers: 'sends video in its lowest layer only',
+} as const;
+
+function Load({ info }: { info: ServerInfo }) {
+  const { shedding, reason } = info.load;
+  if (shedding.length === 0) return null;
+  return (
+    <div class="notice error" role="alert" data-testid="shedding">
+      <Icon name="warning" size={18} />
+      <div>
+        <p>There is too much to do. Until it is less, this server:</p>
+        <ul>
+          {shedding.map((step) => (
+            <li key={step}>{sheddingWords[step]}</li>
+          ))}
+        </ul>
+        <p>{reason}</p>
       </div>
     </div>
   );

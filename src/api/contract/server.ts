@@ -1,9 +1,18 @@
 // Owns: the server itself. May import: zod, core, ./pieces.
 
 import { z } from 'zod';
+import { loadSteps } from '#core/load-breaker.ts';
 import { count, time } from './pieces.ts';
 
 const problems = z.array(z.object({ part: z.string(), message: z.string() })).readonly();
+
+const load = z.object({
+  shedding: z.array(z.enum(loadSteps)).readonly().meta({
+    description:
+      'What is given up now because there is too much to do: new jobs, then new joins, then all but the lowest layer of video.',
+  }),
+  reason: z.string().meta({ description: 'What was measured at the last step, and the limits.' }),
+});
 
 export const serverSchema = z
   .object({
@@ -14,6 +23,7 @@ export const serverSchema = z
     isReady: z.boolean(),
     isDraining: z.boolean(),
     problems,
+    load,
     roomCount: count.meta({ description: 'Rooms in use.' }),
     participantCount: count,
     sfuWorkers: z
@@ -32,6 +42,6 @@ export const serverSchema = z
   .meta({ id: 'Server' });
 
 export const liveSchema = z.object({ status: z.literal('ok'), uptimeMs: z.number() }).meta({ id: 'Live' });
-export const readySchema = z.object({ isReady: z.boolean(), problems }).meta({ id: 'Ready' });
+export const readySchema = z.object({ isReady: z.boolean(), problems, load }).meta({ id: 'Ready' });
 
 export type ServerInfo = z.output<typeof serverSchema>;
