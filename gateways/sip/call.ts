@@ -9,7 +9,8 @@ import type { Participant } from '#core/participant.ts';
 import type { Logger } from '#core/ports.ts';
 import { Announcer } from './announcer.ts';
 import { CallChat, sayInRoom } from './call-chat.ts';
-import { callEnds, endOfDialog, farewellFor, gateEnds } from './call-ends.ts';
+import { callEnds, endOfDialog } from './call-ends.ts';
+import { CallEntrance } from './call-entrance.ts';
 import { CallMedia } from './call-media.ts';
 import type { SipCallOptions } from './call-options.ts';
 import { partyOf, phoneRoleIn } from './call-texts.ts';
@@ -17,13 +18,10 @@ import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
 import type { OfferAnswer } from './offer-answer.ts';
 import { PeerRequests } from './peer-requests.ts';
-import { PinGate } from './pin-gate.ts';
 import { refusedBy } from './status.ts';
 
 const maxKeptDigits = 64;
 const byeWaitMs = 500;
-/** A caller that keeps pressing `*` is not listened to for ever. */
-const maxGateMs = 120_000;
 /** Of what is said before we hang up. */
 const maxFarewellMs = 6_000;
 
@@ -55,9 +53,7 @@ export class SipCall extends Owned implements Call {
   #dialog: SipDialog | undefined;
   #participant: Participant | undefined;
   #participantId: Participant['id'] | undefined;
-  #gate: PinGate | undefined;
-  #isPastGate: boolean;
-  #isAtDoor = false;
+  readonly #entrance: CallEntrance;
   #announcer: Announcer | undefined;
   #limitTimer: NodeJS.Timeout | undefined;
 
@@ -66,9 +62,9 @@ export class SipCall extends Owned implements Call {
     this.#options = options;
     this.#state = options.direction === 'inbound' ? 'ringing' : 'dialing';
     this.#sipCallId = options.sipCallId;
-    this.#isPastGate = options.gate === undefined;
     this.#log = options.log.child({ call: this.id, room: options.room.name, sipCallId: options.sipCallId });
     this.#requests = new PeerRequests(this, this.#log);
+    this.#entrance = new CallEntrance(this, options, this.#log);
   }
 
   get info(): CallInfo {
@@ -105,7 +101,15 @@ export class SipCall extends Owned implements Call {
 
   /** No PIN is asked for, or it was typed, and nobody keeps it waiting. */
   get mayEnter(): boolean {
-    return this.#isPastGate && !this.#options.mustWait;
+    return this.#entrance.isPastGate && !this.#options.mustWait;
+  }
+
+  get isOver(): boolean {
+    return this.isClosed || this.#end !== undefined;
+  }
+
+  get isInRoom(): boolean {
+    return this.#participant !== undefined;
   }
 
   async settled(timeoutMs: number): Promise<void> {
@@ -159,51 +163,25 @@ export class SipCall extends Owned implements Call {
 
   /** What was agreed holds from now on; the room is heard as soon as the call may be in it. */
   speak(parameters: LegParameters): void {
-    if (this.isClosed || this.#end) return;
+    if (this.isOver) return;
     this.#media?.negotiate(parameters).catch((error: unknown) => this.fail(toGatewayError(error)));
     this.#proceed();
   }
 
   /** Before the answer only where that was asked for, and past the gate. */
   #proceed(): void {
-    const { gate, hasEarlyMedia = false } = this.#options;
     const leg = this.#media?.leg;
-    if (!leg?.parameters || !(this.#dialog || hasEarlyMedia)) return;
-    if (this.#isPastGate) this.#enter(leg);
-    else if (gate && !this.#gate) void this.#ask(gate, leg);
+    if (leg?.parameters && (this.#dialog || this.#options.hasEarlyMedia)) this.#entrance.proceed(leg);
   }
 
-  #enter(leg: Leg): void {
-    if (!this.#participant && this.#options.lobby) {
-      void this.#waitForDoor(this.#options.lobby, leg);
-      return;
-    }
-    this.#goIn(leg);
+  /** For the entrance: it has to be let in. */
+  waits(): void {
+    this.#state = 'waiting';
+    this.events.emit('changed');
   }
 
-  /** Hears music until it may come in. */
-  async #waitForDoor(lobby: NonNullable<SipCallOptions['lobby']>, leg: Leg): Promise<void> {
-    if (this.#isAtDoor) return;
-    this.#isAtDoor = true;
-    const tell = () => {
-      if (this.#state === 'waiting' || this.isClosed || this.#end) return;
-      this.#state = 'waiting';
-      this.events.emit('changed');
-      if (!leg.isClosed) void leg.play('hold_music', { isRepeated: true });
-    };
-    try {
-      await lobby({ signal: this.signal, tell });
-      if (this.isClosed || this.#end) return;
-      leg.stopPlaying();
-      this.#goIn(leg);
-    } catch (error) {
-      if (this.isClosed || this.#end) return;
-      const refusal = toGatewayError(error);
-      this.fail(refusal, undefined, farewellFor(refusal.code));
-    }
-  }
-
-  #goIn(leg: Leg): void {
+  /** For the entrance: it may. */
+  goIn(leg: Leg): void {
     const participant = this.join();
     if (leg.participant !== participant) leg.enter(participant);
     this.#settleIn(participant, leg);
@@ -219,25 +197,10 @@ export class SipCall extends Owned implements Call {
     this.events.emit('changed');
     void new CallChat({ participant, dialog, log: this.#log });
     if (!hasPrompts) return;
-    const greeting: PromptName[] = direction === 'outbound' ? [] : gate || this.#isAtDoor ? ['joined'] : ['welcome'];
+    const isLate = gate || this.#entrance.wasKeptWaiting;
+    const greeting: PromptName[] = direction === 'outbound' ? [] : isLate ? ['joined'] : ['welcome'];
     if (participant.room.record.meeting?.asksConsent) greeting.push('recording_on');
     this.#announcer = new Announcer({ participant, leg, greeting });
-  }
-
-  async #ask({ pin, guess }: NonNullable<SipCallOptions['gate']>, leg: Leg): Promise<void> {
-    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(maxGateMs)]);
-    this.#gate = new PinGate({ leg, pin, guess, signal });
-    // Only a leg that is gone lets it fail.
-    const outcome = await this.#gate.run().catch(() => 'left' as const);
-    this.#gate = undefined;
-    if (this.isClosed || this.#end) return;
-    if (outcome !== 'right') {
-      this.#log.warn({ outcome, from: this.#options.from }, 'caller not let in');
-      this.finish(gateEnds[outcome], ['goodbye']);
-      return;
-    }
-    this.#isPastGate = true;
-    this.#enter(leg);
   }
 
   ringing(): void {
@@ -257,7 +220,7 @@ export class SipCall extends Owned implements Call {
       return;
     }
     this.#answeredAtMs = Date.now();
-    if (!this.#isPastGate) {
+    if (!this.#entrance.isPastGate) {
       this.#state = 'asking';
       this.events.emit('changed');
     }
@@ -365,10 +328,7 @@ export class SipCall extends Owned implements Call {
 
   /** A key, by RTP or by SIP INFO. */
   pressed(digit: string): void {
-    if (this.#gate) {
-      this.#gate.press(digit);
-      return;
-    }
+    if (this.#entrance.press(digit)) return;
     this.#digits = (this.#digits + digit).slice(-maxKeptDigits);
     const participant = this.#participant;
     // Not in the log: it may be a PIN.

@@ -1,0 +1,167 @@
+// Owns: calls that come in, from the INVITE to the 200 or the refusal: who is it from, where does it go, what can it hear.
+import type { SipConfig } from '#config/schema.ts';
+import { newCallId } from '#core/call.ts';
+import { withoutPin } from '#core/dispatch.ts';
+import { GatewayError, toGatewayError } from '#core/errors.ts';
+import type { Meetings } from '#core/meetings.ts';
+import type { Logger } from '#core/ports.ts';
+import type { Rooms } from '#core/rooms.ts';
+import type { SipDoor } from '#core/sip-door.ts';
+import type { SipCall } from './call.ts';
+import { callEnds } from './call-ends.ts';
+import type { SipCallOptions } from './call-options.ts';
+import type { CallTable } from './call-table.ts';
+import { attributesOf, phoneRoleIn } from './call-texts.ts';
+import { type Caller, callerOf } from './caller.ts';
+import type { CallerCheck, Identity } from './caller-check.ts';
+import type { Defence } from './defence.ts';
+import type { InboundCall } from './inbound-call.ts';
+import { allow, refuse, statusOf, supported } from './status.ts';
+
+export interface ArrivalsOptions {
+  readonly calls: CallTable;
+  readonly callers: CallerCheck;
+  readonly defence: Defence;
+  readonly door: SipDoor;
+  readonly rooms: Rooms;
+  readonly meetings: Meetings;
+  readonly config: SipConfig;
+  readonly log: Logger;
+}
+
+interface RefusedCall {
+  readonly inbound: InboundCall;
+  readonly caller: Caller;
+  readonly to: string;
+  readonly call: SipCall | undefined;
+  readonly error: GatewayError;
+}
+
+export class Arrivals {
+  readonly #options: ArrivalsOptions;
+
+  constructor(options: ArrivalsOptions) {
+    this.#options = options;
+  }
+
+  /** An INVITE: who is it from, who is it for, is there room for it, what can it hear; then 200. Never rejects. */
+  async take(inbound: InboundCall): Promise<void> {
+    const { calls, callers, defence } = this.#options;
+    const caller = callerOf((name) => inbound.header(name));
+    const over = Promise.withResolvers<void>();
+    let call: SipCall | undefined;
+    let uri = inbound.uri;
+    try {
+      if (defence.isScanner(inbound)) throw new GatewayError('forbidden', 'Not here.');
+      const identity = callers.check(inbound);
+      if (!identity) return;
+      uri = identity.uri;
+      // Trunks have limits of their own.
+      if (!identity.line) defence.assertMayCall(inbound);
+      calls.assertRoomForCalls();
+      identity.line?.admit('inbound', over.promise);
+      call = await this.#admit(inbound, identity, caller);
+      void call.done.then(() => over.resolve());
+      await this.#answer(call, inbound);
+    } catch (thrown) {
+      over.resolve();
+      this.#refused({ inbound, caller, to: withoutPin(uri), call, error: toGatewayError(thrown) });
+    }
+  }
+
+  async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
+    const { calls, door, rooms, meetings, config, defence } = this.#options;
+    const { source, callId } = inbound;
+    const admission = await door.admit(uri, source.address, {
+      ...{ from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username },
+      header: (name) => inbound.header(name),
+    });
+    const { room: found, pin, language, hasPrompts } = admission;
+    const room = await rooms.open(found.id);
+    const { displayName, user } = account
+      ? { displayName: account.displayName ?? account.username, user: account.username }
+      : caller;
+    const party = { kind: 'sip', user: user || 'phone', displayName, role: phoneRoleIn(room.record) } as const;
+    // Who stays hears that it is recorded.
+    const arrival = { room: found.id, party, hasConsented: true };
+    const entrance = meetings.judge(room.record, arrival);
+    if (entrance.kind === 'refuse') throw new GatewayError(entrance.code, entrance.message);
+    const lobby: SipCallOptions['lobby'] = async (wait) => void (await meetings.enter({ ...arrival, wait }));
+    const guess = (typed: string) => {
+      door.assertMayGuess(found.id, source.address);
+      const isRight = door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
+      if (!isRight) defence.note('wrong_pin', inbound);
+      return isRight;
+    };
+    const attributeHeaders = [...config.attributeHeaders, ...(line?.trunk.headers?.attributes ?? [])];
+    return calls.begin(
+      {
+        ...{ direction: 'inbound', room, from: caller.uri, to: withoutPin(uri), displayName, user, sipCallId: callId },
+        ...{ language, hasPrompts, gate: pin === undefined ? undefined : { pin, guess } },
+        ...{ lobby, mustWait: entrance.kind === 'wait' },
+        attributes: {
+          ...attributesOf(inbound, attributeHeaders),
+          ...(line && { 'sip.trunk': line.trunk.name }),
+          ...(account && { 'sip.account': account.username }),
+        },
+        sourceAddress: source.address,
+        trunk: line?.trunk,
+        account,
+      },
+      line?.trunk.media,
+    );
+  }
+
+  #refused({ inbound, caller, to, call, error }: RefusedCall): void {
+    const { log, defence } = this.#options;
+    const { source, callId } = inbound;
+    const fields = { from: caller.uri, to, source: source.address, sipCallId: callId, code: error.code };
+    const level = error.code === 'internal' ? 'error' : 'warn';
+    log[level]({ ...fields, reason: error.message, ...(level === 'error' && { err: error }) }, 'call refused');
+    if (error.code === 'not_found') defence.note('nowhere', inbound);
+    refuse(inbound, error);
+    if (call) call.fail(error, statusOf(error));
+    else this.#noteRefused(inbound, caller, error);
+  }
+
+  /** A call that found no room leaves a record too: somebody will ask why. */
+  #noteRefused({ uri, callId }: InboundCall, { uri: from, displayName }: Caller, error: GatewayError): void {
+    const atMs = Date.now();
+    const { code, message } = error;
+    this.#options.calls.record({
+      ...{ id: newCallId(atMs), direction: 'inbound', state: 'ended', roomId: undefined, roomName: undefined },
+      ...{ from, to: withoutPin(uri), displayName, sipCallId: callId, participantId: undefined },
+      ...{ startedAtMs: atMs, answeredAtMs: undefined, endedAtMs: atMs },
+      end: { by: 'us', reason: code, message, code, sipStatus: statusOf(error) },
+      ...{
+        isMuted: false,
+        isHeld: false,
+        gainDb: 0,
+        isHeldByPeer: false,
+        isEncrypted: false,
+        codec: undefined,
+        digits: '',
+      },
+      stats: undefined,
+    });
+  }
+
+  async #answer(call: SipCall, inbound: InboundCall): Promise<void> {
+    inbound.events.on('cancelled', () => call.finish(callEnds.cancelled));
+    // CANCEL may have been faster than we could listen.
+    if (inbound.isCancelled) call.finish(callEnds.cancelled);
+    inbound.respond(180);
+    const speech = await call.prepare(inbound.source.address, { offer: inbound.body });
+    const answered = inbound.body === '' ? undefined : speech.answer(inbound.body);
+    // A full room is busy; whoever is asked for a PIN hears of it after that.
+    if (call.mayEnter) call.join();
+    await inbound.answer(
+      answered?.sdp ?? speech.offer(),
+      (dialog) => {
+        call.attach(dialog, { isOfferOpen: answered === undefined });
+        if (answered) call.speak(answered.parameters);
+      },
+      { allow, supported },
+    );
+  }
+}

@@ -1,0 +1,91 @@
+// Owns: the calls that are on and the last that were; how a call begins, and the record that it leaves.
+import { EventEmitter } from 'node:events';
+import type { SipConfig } from '#config/schema.ts';
+import type { CallEvents, CallInfo } from '#core/call.ts';
+import type { CallRecords } from '#core/call-records.ts';
+import { GatewayError } from '#core/errors.ts';
+import type { RoomId } from '#core/ids.ts';
+import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { PhoneBridgePort } from '#core/phone-bridge.ts';
+import type { Logger, PhonePort } from '#core/ports.ts';
+import type { TrunkMedia } from '#core/trunk.ts';
+import { SipCall } from './call.ts';
+import type { SipCallOptions } from './call-options.ts';
+
+const maxPastCalls = 500;
+
+export interface CallTableOptions {
+  readonly phones: PhonePort;
+  readonly bridges: PhoneBridgePort;
+  readonly records: CallRecords;
+  readonly config: SipConfig;
+  readonly log: Logger;
+}
+
+export type NewCall = Omit<SipCallOptions, 'phones' | 'bridges' | 'settings' | 'log'>;
+
+export class CallTable extends Owned {
+  readonly events = new EventEmitter<CallEvents>();
+  readonly #options: CallTableOptions;
+  readonly #live = new Set<SipCall>();
+  readonly #past: SipCall[] = [];
+  #isDraining = false;
+
+  constructor(options: CallTableOptions) {
+    super();
+    this.#options = options;
+  }
+
+  get live(): ReadonlySet<SipCall> {
+    return this.#live;
+  }
+
+  /** Those that are on and the last that were, oldest first. */
+  of(room: RoomId): readonly SipCall[] {
+    const known = [...this.#past, ...this.#live].filter(({ info }) => info.roomId === room);
+    return known.sort((a, b) => a.info.startedAtMs - b.info.startedAtMs);
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** @throws GatewayError `draining`, `overloaded` */
+  assertRoomForCalls(): void {
+    if (this.#isDraining || this.isClosed) {
+      throw new GatewayError('draining', 'This gateway takes no new calls.', { retryAfterMs: 5_000 });
+    }
+    if (this.#live.size >= this.#options.config.maxCalls) {
+      throw new GatewayError('overloaded', `There are ${this.#live.size} calls, the most that sip.maxCalls allows.`);
+    }
+  }
+
+  /** @throws GatewayError `draining`, `overloaded` */
+  begin(options: NewCall, media: TrunkMedia = {}): SipCall {
+    this.assertRoomForCalls();
+    const { phones, bridges, config, log } = this.#options;
+    const { srtp = config.srtp, codecs = config.codecs } = media;
+    const { maxDurationMs } = config;
+    const call = this.own(new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs }, log }));
+    this.#live.add(call);
+    this.events.emit('started', call.info);
+    call.events.on('changed', () => this.events.emit('updated', call.info));
+    void call.done.then(() => {
+      this.#live.delete(call);
+      this.record(call.info);
+      this.#past.push(call);
+      if (this.#past.length > maxPastCalls) this.#past.shift();
+    });
+    return call;
+  }
+
+  /** Of one that has ended, or never began. */
+  record(info: CallInfo): void {
+    this.#options.records.add(info);
+    this.events.emit('ended', info);
+  }
+
+  protected override onClose(_reason: CloseReason): void {
+    this.#live.clear();
+  }
+}
