@@ -6,7 +6,7 @@ import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
-import type { SipDoor } from '#core/sip-door.ts';
+import { CallRejected, type SipDoor } from '#core/sip-door.ts';
 import type { SipCall } from './call.ts';
 import { callEnds } from './call-ends.ts';
 import type { SipCallOptions } from './call-options.ts';
@@ -17,6 +17,7 @@ import type { CallerCheck, Identity } from './caller-check.ts';
 import type { Defence } from './defence.ts';
 import type { InboundCall } from './inbound-call.ts';
 import { allow, refuse, statusOf, supported } from './status.ts';
+import { readReplaces } from './transfer/refer-words.ts';
 
 export interface ArrivalsOptions {
   readonly calls: CallTable;
@@ -60,17 +61,69 @@ export class Arrivals {
       if (!identity.line) defence.assertMayCall(inbound);
       calls.assertRoomForCalls();
       identity.line?.admit('inbound', over.promise);
-      call = await this.#admit(inbound, identity, caller);
+      const replaced = this.#replacedBy(inbound);
+      call = replaced
+        ? this.#takeOver(replaced, inbound, identity, caller)
+        : await this.#admit(inbound, identity, caller);
       void call.done.then(() => over.resolve());
       await this.#answer(call, inbound);
+      replaced?.finish(callEnds.replaced);
     } catch (thrown) {
       over.resolve();
       this.#refused({ inbound, caller, to: withoutPin(uri), call, error: toGatewayError(thrown) });
     }
   }
 
+  /**
+   * The call whose place this one takes (RFC 3891 §3).
+   * @throws CallRejected 481 for none that is known; 486 for one that was to ring and is answered
+   */
+  #replacedBy(inbound: InboundCall): SipCall | undefined {
+    const header = inbound.header('replaces');
+    if (header === undefined) return undefined;
+    const { callId, toTag: localTag, fromTag: remoteTag, isEarlyOnly } = readReplaces(header);
+    const found = this.#options.calls.ofDialog({ callId, localTag, remoteTag });
+    if (!found) throw new CallRejected(481, 'closed', 'The call that was to be taken over is not there.');
+    if (found.isOver) throw new CallRejected(603, 'closed', 'The call that was to be taken over has ended.');
+    if (isEarlyOnly) throw new CallRejected(486, 'conflict', 'The call that was to be taken over is answered.');
+    if (found.info.state !== 'connected') {
+      throw new CallRejected(403, 'forbidden', 'The call that was to be taken over is not in its room yet.');
+    }
+    return found;
+  }
+
+  /** Whoever knows both tags of a call was told them by one of its ends: it enters where that call is, without a PIN. */
+  #takeOver(replaced: SipCall, inbound: InboundCall, { line, account }: Identity, caller: Caller): SipCall {
+    const { calls } = this.#options;
+    const { displayName, user } = nameOf(caller, account);
+    return calls.begin(
+      {
+        ...{
+          direction: 'inbound',
+          room: replaced.room,
+          from: caller.uri,
+          to: withoutPin(inbound.uri),
+          displayName,
+          user,
+        },
+        ...{ sipCallId: inbound.callId, attributes: this.#attributesOf(inbound, line, account) },
+        ...{ sourceAddress: inbound.source.address, trunk: line?.trunk, account },
+      },
+      line?.trunk.media,
+    );
+  }
+
+  #attributesOf(inbound: InboundCall, line: Identity['line'], account: Identity['account']): Record<string, string> {
+    const names = [...this.#options.config.attributeHeaders, ...(line?.trunk.headers?.attributes ?? [])];
+    return {
+      ...attributesOf(inbound, names),
+      ...(line && { 'sip.trunk': line.trunk.name }),
+      ...(account && { 'sip.account': account.username }),
+    };
+  }
+
   async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
-    const { calls, door, rooms, meetings, config, defence } = this.#options;
+    const { calls, door, rooms, meetings, defence } = this.#options;
     const { source, callId } = inbound;
     const admission = await door.admit(uri, source.address, {
       ...{ from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username },
@@ -78,9 +131,7 @@ export class Arrivals {
     });
     const { room: found, pin, language, hasPrompts } = admission;
     const room = await rooms.open(found.id);
-    const { displayName, user } = account
-      ? { displayName: account.displayName ?? account.username, user: account.username }
-      : caller;
+    const { displayName, user } = nameOf(caller, account);
     const party = { kind: 'sip', user: user || 'phone', displayName, role: phoneRoleIn(room.record) } as const;
     // Who stays hears that it is recorded.
     const arrival = { room: found.id, party, hasConsented: true };
@@ -93,17 +144,12 @@ export class Arrivals {
       if (!isRight) defence.note('wrong_pin', inbound);
       return isRight;
     };
-    const attributeHeaders = [...config.attributeHeaders, ...(line?.trunk.headers?.attributes ?? [])];
     return calls.begin(
       {
         ...{ direction: 'inbound', room, from: caller.uri, to: withoutPin(uri), displayName, user, sipCallId: callId },
         ...{ language, hasPrompts, gate: pin === undefined ? undefined : { pin, guess } },
         ...{ lobby, mustWait: entrance.kind === 'wait' },
-        attributes: {
-          ...attributesOf(inbound, attributeHeaders),
-          ...(line && { 'sip.trunk': line.trunk.name }),
-          ...(account && { 'sip.account': account.username }),
-        },
+        attributes: this.#attributesOf(inbound, line, account),
         sourceAddress: source.address,
         trunk: line?.trunk,
         account,
@@ -164,4 +210,9 @@ export class Arrivals {
       { allow, supported },
     );
   }
+}
+
+function nameOf(caller: Caller, account: Identity['account']): Pick<Caller, 'displayName' | 'user'> {
+  if (!account) return caller;
+  return { displayName: account.displayName ?? account.username, user: account.username };
 }

@@ -11,6 +11,7 @@ export const callEnds = {
   silence: { by: 'us', reason: 'rtp_timeout', message: 'Nothing was heard of the phone.', code: 'timeout' },
   byApi: { by: 'us', reason: 'hung_up', message: 'Hung up by the API.' },
   shutdown: { by: 'us', reason: 'shutdown', message: 'The gateway is shutting down.' },
+  replaced: { by: 'peer', reason: 'replaced', message: 'Another phone took the call over.' },
   cancelled: { by: 'peer', reason: 'cancelled', message: 'The caller gave up.' },
 } as const satisfies Record<string, CallEnd>;
 
@@ -20,6 +21,11 @@ export const gateEnds: Readonly<Record<Exclude<PinGateOutcome, 'right'>, CallEnd
   left: { by: 'us', reason: 'no_pin', message: 'No PIN was entered in time.', code: 'timeout' },
   locked_out: { by: 'us', reason: 'locked_out', message: 'Too many wrong PINs were entered.', code: 'rate_limited' },
 };
+
+/** @param by who hung up after it */
+export function transferredEnd(by: 'us' | 'peer', to: string): CallEnd {
+  return { by, reason: 'transferred', message: `Transferred to ${to}.` };
+}
 
 /** What ended the dialog, if it was not we. */
 export function endOfDialog(by: 'peer' | 'us' | 'server' | 'lost', reason: string): CallEnd {

@@ -11,6 +11,7 @@ import type { Logger, PhonePort } from '#core/ports.ts';
 import type { TrunkMedia } from '#core/trunk.ts';
 import { SipCall } from './call.ts';
 import type { SipCallOptions } from './call-options.ts';
+import type { SipDialog, SipQuestion } from './dialog.ts';
 
 const maxPastCalls = 500;
 
@@ -19,6 +20,8 @@ export interface CallTableOptions {
   readonly bridges: PhoneBridgePort;
   readonly records: CallRecords;
   readonly config: SipConfig;
+  /** A phone in a call asks for a transfer: to be answered. */
+  readonly onReferred: (call: SipCall, question: SipQuestion) => void;
   readonly log: Logger;
 }
 
@@ -46,6 +49,15 @@ export class CallTable extends Owned {
     return known.sort((a, b) => a.info.startedAtMs - b.info.startedAtMs);
   }
 
+  /** The call of a dialog, which the other end names by its own tag last. */
+  ofDialog({ callId, localTag, remoteTag }: Pick<SipDialog, 'callId' | 'localTag' | 'remoteTag'>): SipCall | undefined {
+    for (const call of this.#live) {
+      const { dialog } = call;
+      if (dialog?.callId === callId && dialog.localTag === localTag && dialog.remoteTag === remoteTag) return call;
+    }
+    return undefined;
+  }
+
   drain(): void {
     this.#isDraining = true;
   }
@@ -69,6 +81,7 @@ export class CallTable extends Owned {
     const call = this.own(new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs }, log }));
     this.#live.add(call);
     this.events.emit('started', call.info);
+    call.events.on('referred', (question) => this.#options.onReferred(call, question));
     call.events.on('changed', () => this.events.emit('updated', call.info));
     void call.done.then(() => {
       this.#live.delete(call);

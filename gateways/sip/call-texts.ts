@@ -71,3 +71,27 @@ export function addressesOf(
     ...(tls === undefined ? [] : [`sips:${name}@${withPort(tls, 5061)}`]),
   ];
 }
+
+/**
+ * Whether `host` or `host:port` of an address is this gateway.
+ * @param hostPorts `udp/192.0.2.1:5060,…` as the server tells where it listens
+ */
+export function isOurHost(
+  host: string,
+  hostPorts: string,
+  {
+    externalAddress,
+    publicHost,
+    realm,
+  }: { externalAddress?: string | undefined; publicHost?: string | undefined; realm: string },
+): boolean {
+  const [, name = host, port] = /^(\[[^\]]*\]|[^:]+)(?::(\d+))?$/.exec(host.toLowerCase()) ?? [];
+  const points = hostPorts.split(',').map((point) => /^[^/]*\/(.*):(\d+)$/.exec(point) ?? []);
+  const isNamed = [externalAddress, publicHost, realm].some(
+    (one) => one?.toLowerCase() === name.replaceAll(/[[\]]/g, ''),
+  );
+  const ports = port === undefined ? ['5060', '5061'] : [port];
+  return points.some(
+    ([, at, ours = '']) => (isNamed || at === name) && ((isNamed && port === undefined) || ports.includes(ours)),
+  );
+}

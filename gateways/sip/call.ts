@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Call, type CallEnd, type CallInfo, type CallState, newCallId } from '#core/call.ts';
+import type { CallTransferInfo } from '#core/call-transfer.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Leg } from '#core/leg.ts';
 import type { LegParameters, PromptName } from '#core/leg-media.ts';
@@ -9,7 +10,7 @@ import type { Participant } from '#core/participant.ts';
 import type { Logger } from '#core/ports.ts';
 import { Announcer } from './announcer.ts';
 import { CallChat, sayInRoom } from './call-chat.ts';
-import { callEnds, endOfDialog } from './call-ends.ts';
+import { callEnds, endOfDialog, transferredEnd } from './call-ends.ts';
 import { CallEntrance } from './call-entrance.ts';
 import { CallMedia } from './call-media.ts';
 import type { SipCallOptions } from './call-options.ts';
@@ -34,8 +35,8 @@ const maxFarewellMs = 6_000;
  */
 export class SipCall extends Owned implements Call {
   readonly id = newCallId();
-  /** Its state, mute or hold has changed. */
-  readonly events = new EventEmitter<{ changed: [] }>();
+  /** Its state, mute or hold has changed; the phone asks to be transferred, which must be answered. */
+  readonly events = new EventEmitter<{ changed: []; referred: [question: SipQuestion] }>();
   readonly #options: SipCallOptions;
   readonly #log: Logger;
   readonly #startedAtMs = Date.now();
@@ -55,6 +56,7 @@ export class SipCall extends Owned implements Call {
   #participantId: Participant['id'] | undefined;
   readonly #entrance: CallEntrance;
   #announcer: Announcer | undefined;
+  #transfer: CallTransferInfo | undefined;
   #limitTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SipCallOptions) {
@@ -91,12 +93,27 @@ export class SipCall extends Owned implements Call {
       codec: leg?.stats?.codec ?? leg?.parameters?.send.codec,
       digits: this.#digits,
       stats: leg?.stats,
+      transfer: this.#transfer,
     };
   }
 
   /** Its leg and what is said of it; undefined until there is one. */
   get media(): CallMedia | undefined {
     return this.#media;
+  }
+
+  /** Once it is answered. */
+  get dialog(): SipDialog | undefined {
+    return this.#dialog;
+  }
+
+  get room(): SipCallOptions['room'] {
+    return this.#options.room;
+  }
+
+  /** Where its INVITE came from. */
+  get sourceAddress(): string | undefined {
+    return this.#options.sourceAddress;
   }
 
   /** No PIN is asked for, or it was typed, and nobody keeps it waiting. */
@@ -293,6 +310,11 @@ export class SipCall extends Owned implements Call {
     await pressDigits(digits, leg, dialog);
   }
 
+  noteTransfer(info: CallTransferInfo): void {
+    this.#transfer = info;
+    if (!this.isOver) this.events.emit('changed');
+  }
+
   async hangUp(): Promise<void> {
     this.finish(callEnds.byApi);
     await this.done;
@@ -326,6 +348,10 @@ export class SipCall extends Owned implements Call {
     sayInRoom(this.#participant, message);
   }
 
+  referred(question: SipQuestion): void {
+    if (!this.events.emit('referred', question)) question.respond(603);
+  }
+
   /** A key, by RTP or by SIP INFO. */
   pressed(digit: string): void {
     if (this.#entrance.press(digit)) return;
@@ -338,6 +364,7 @@ export class SipCall extends Owned implements Call {
   #dialogEnded(by: 'peer' | 'us' | 'server' | 'lost', reason: string): void {
     // In the middle of our goodbye: there is nobody to hear it any more.
     if (this.#end) void this.close('requested');
+    else if (by === 'peer' && this.#transfer?.state === 'done') this.finish(transferredEnd(by, this.#transfer.to));
     else this.finish(endOfDialog(by, reason));
   }
 

@@ -100,6 +100,16 @@ export class SipDialog {
     return this.#dialog.remote.sdp ?? '';
   }
 
+  /** Where it is to be reached within this call. */
+  get contact(): string {
+    return this.#dialog.local.contact;
+  }
+
+  /** Contact of the peer. */
+  get remoteUri(): string {
+    return this.#dialog.remote.uri;
+  }
+
   /** What the peer says that it takes: `Allow` of its INVITE, or of its answer to ours. */
   get remoteAllow(): string {
     const message = this.#wasCaller ? this.#dialog.res : this.#dialog.req;

@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SipConfig } from '#config/schema.ts';
 import type { Bans } from '#core/bans.ts';
-import type { CallEvents, CallInfo, CallsPort, DialOptions } from '#core/call.ts';
+import type { Call, CallEvents, CallInfo, CallsPort, DialOptions } from '#core/call.ts';
 import type { CallRecords } from '#core/call-records.ts';
+import type { CallTransferTarget } from '#core/call-transfer.ts';
 import type { DispatchRules } from '#core/dispatch-rules.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
@@ -22,7 +23,7 @@ import type { Trunks } from '#core/trunks.ts';
 import { Arrivals } from './arrivals.ts';
 import type { SipCall } from './call.ts';
 import { CallTable } from './call-table.ts';
-import { addressesOf, withoutKeys } from './call-texts.ts';
+import { addressesOf, isOurHost, withoutKeys } from './call-texts.ts';
 import { CallerCheck } from './caller-check.ts';
 import { Defence } from './defence.ts';
 import { Departures } from './departures.ts';
@@ -33,6 +34,8 @@ import { PasswordCheck } from './password-check.ts';
 import { Registrar } from './registrar/registrar.ts';
 import type { Certificate } from './server/index.ts';
 import { SipSignalling } from './signalling.ts';
+import { ApiTransfers } from './transfer/api-transfers.ts';
+import { PhoneTransfers } from './transfer/phone-transfers.ts';
 import { TrunkLines } from './trunks/trunk-lines.ts';
 
 export interface SipGatewayPorts {
@@ -72,6 +75,8 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly #calls: CallTable;
   readonly #arrivals: Arrivals;
   readonly #departures: Departures;
+  readonly #transfers: PhoneTransfers;
+  readonly #apiTransfers: ApiTransfers;
   #signalling: SipSignalling | undefined;
 
   constructor(ports: SipGatewayPorts) {
@@ -95,11 +100,21 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     });
     const passwords = new PasswordCheck(new DigestServer({ realm, algorithms }), defence);
     this.registrar = this.own(new Registrar({ accounts, passwords, ...registrar, log }));
-    const calls = this.own(new CallTable({ ...ports, log }));
+    const calls = this.own(
+      new CallTable({ ...ports, log, onReferred: (call, question) => this.#transfers.take(call, question) }),
+    );
     this.#calls = calls;
     const check = new CallerCheck({ trunks, lines: this.lines, accounts, passwords, callers });
     this.#arrivals = new Arrivals({ ...ports, calls, callers: check, defence, log });
     this.#departures = new Departures({ ...ports, calls, lines: this.lines, phones: this, log });
+    this.#transfers = new PhoneTransfers({
+      ...{ config, accounts, log },
+      accountAt: (contact) => this.registrar.accountAt(contact),
+      isOurs: (host) => isOurHost(host, this.hostPorts, config),
+      dial: (options, own) => this.#departures.dial(this.#link(), options, own),
+    });
+    const find = (id: string) => [...calls.live].find((call) => call.id === id);
+    this.#apiTransfers = new ApiTransfers({ config, phones: this, lines: this.lines, find, log });
     this.#outside = new OutsideRequests({ calls, defence, registrar: this.registrar });
   }
 
@@ -170,6 +185,12 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
 
   async dial(options: DialOptions): Promise<SipCall> {
     return this.#departures.dial(this.#link(), options);
+  }
+
+  async transfer(call: Call, target: CallTransferTarget, waitMs: number): Promise<void> {
+    const found = [...this.#calls.live].find(({ id }) => id === call.info.id);
+    if (!found) throw new GatewayError('closed', 'The call has ended.');
+    await this.#apiTransfers.begin(found, target, waitMs);
   }
 
   #link(): SipLink {

@@ -16,6 +16,8 @@ export interface PeerRequestsOwner {
   pressed(digit: string): void;
   /** @throws GatewayError as `sayInRoom()` */
   hear(message: SipQuestion): void;
+  /** It asks that somebody else be called: to be answered. */
+  referred(question: SipQuestion): void;
   fail(error: GatewayError): void;
 }
 
@@ -81,7 +83,7 @@ export class PeerRequests {
     } else if (method === 'MESSAGE') {
       this.#chat(question);
     } else if (method === 'REFER') {
-      question.respond(603);
+      this.#owner.referred(question);
     } else {
       question.respond(200);
     }

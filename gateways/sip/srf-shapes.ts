@@ -45,7 +45,7 @@ export interface SrfReply {
 export interface SrfDialog extends EventEmitter {
   readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
   readonly local: { sdp: string; readonly contact: string };
-  readonly remote: { sdp: string | undefined };
+  readonly remote: { readonly uri: string; sdp: string | undefined };
   /** The INVITE that made it, and the answer. */
   readonly req: SrfMessage;
   readonly res: SrfMessage;

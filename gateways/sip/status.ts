@@ -4,9 +4,9 @@ import { CallRejected } from '#core/sip-door.ts';
 import type { SipAnswer, SipQuestion } from './dialog.ts';
 import type { Headers } from './srf-shapes.ts';
 
-export const allow = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, PRACK, REGISTER';
+export const allow = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, PRACK, REFER, NOTIFY, REGISTER';
 /** Extensions that we take part in, in either role. */
-export const supported = '100rel, timer, path';
+export const supported = '100rel, timer, path, replaces, norefersub';
 
 /** Refuses it; the reason goes along as Warning (RFC 3261 §20.43), for whoever reads the trace of the caller. */
 export function refuse(question: Pick<SipQuestion, 'respond'>, error: GatewayError): void {

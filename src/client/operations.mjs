@@ -52,6 +52,7 @@ export const operations = {
   readSipCall: ["GET","/api/rooms/{room}/sipcalls/{sipCall}"],
   patchSipCall: ["PATCH","/api/rooms/{room}/sipcalls/{sipCall}","application/json"],
   deleteSipCall: ["DELETE","/api/rooms/{room}/sipcalls/{sipCall}"],
+  transferSipCall: ["POST","/api/rooms/{room}/sipcalls/{sipCall}/transfer","application/json"],
   readDialIn: ["GET","/api/rooms/{room}/dial-in"],
   listCalls: ["GET","/api/sip/calls"],
   readCall: ["GET","/api/sip/calls/{sipCall}"],

@@ -1,4 +1,5 @@
 // Owns: a phone call as the API and the room see it, and the record that it leaves. May import: core only.
+import type { CallTransferInfo, CallTransferTarget } from './call-transfer.ts';
 import type { ErrorCode } from './errors.ts';
 import { type ParticipantId, type RoomId, randomText } from './ids.ts';
 import type { LegCodec, LegStats, PromptLanguage } from './leg-media.ts';
@@ -50,6 +51,8 @@ export interface CallInfo {
   /** Keys that were pressed, the last 64. */
   readonly digits: string;
   readonly stats: LegStats | undefined;
+  /** The last that was tried. */
+  readonly transfer?: CallTransferInfo | undefined;
 }
 
 export interface DialOptions {
@@ -115,6 +118,12 @@ export interface CallsPort {
   callsOf(room: RoomId): readonly Call[];
   /** Those that are on. */
   readonly live: Iterable<Call>;
+  /**
+   * Has the phone of a call ask somebody else in its stead; `info.transfer` tells how that goes.
+   * @returns when that is known, or after `waitMs`
+   * @throws GatewayError `not_found` (`with`), `invalid_request` (`to`), `unprocessable`, `conflict` (one is under way), `closed`
+   */
+  transfer(call: Call, target: CallTransferTarget, waitMs: number): Promise<void>;
   /** What went to and fro; undefined where that is not kept (any more). */
   messagesOf(call: CallInfo): { readonly droppedCount: number; readonly messages: readonly CallMessage[] } | undefined;
   /** What to dial for a room, `sip:demo@host`; empty while phones cannot call. */

@@ -1,5 +1,6 @@
 // Owns: a CallsPort without SIP, for tests of the API: a call rings until the test says otherwise.
 import { type Call, type CallEnd, type CallInfo, type CallsPort, type DialOptions, newCallId } from '#core/call.ts';
+import type { CallTransferTarget } from '#core/call-transfer.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -75,6 +76,15 @@ export class FakeCalls implements CallsPort {
 
   get live(): readonly Call[] {
     return this.calls.filter(({ info }) => info.state !== 'ended');
+  }
+
+  async transfer(call: Call, target: CallTransferTarget): Promise<void> {
+    const found = this.calls.find((one) => one === call) as FakeCall;
+    const [kind, to] = target.kind === 'blind' ? (['blind', target.to] as const) : (['attended', target.with] as const);
+    found.info = {
+      ...found.info,
+      transfer: { by: 'api', kind, to, state: 'trying', sipStatus: 100, message: 'Trying' },
+    };
   }
 
   messagesOf({ startedAtMs: atMs, to }: CallInfo) {

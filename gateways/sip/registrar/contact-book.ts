@@ -28,6 +28,13 @@ export class ContactBook {
     return (this.#accounts.get(accountId)?.bindings ?? []).filter(({ expiresAtMs }) => expiresAtMs > nowMs);
   }
 
+  accountAt(contact: string): AccountRecord | undefined {
+    for (const { account } of this.#accounts.values()) {
+      if (this.of(account.id).some(({ uri }) => sameContact(uri, contact))) return account;
+    }
+    return undefined;
+  }
+
   get onlineCount(): number {
     return [...this.#accounts.keys()].filter((id) => this.of(id).length > 0).length;
   }

@@ -51,6 +51,11 @@ export class Registrar extends Owned {
     }
   }
 
+  /** Username of the account one of whose phones registered this Contact. */
+  accountAt(contact: string): string | undefined {
+    return this.book.accountAt(contact)?.username;
+  }
+
   #register(request: InboundRequest): void {
     const { accounts, passwords, log } = this.#options;
     const username = passwords.prove(request, (name) => accounts.passwordOf(name));

@@ -59,6 +59,21 @@ export const sipCallSchema = z
     codec: z.enum(legCodecs).nullable(),
     digits: z.string().meta({ description: 'Keys that were pressed on the phone, the last 64.' }),
     quality: quality.nullable(),
+    transfer: z
+      .object({
+        by: z
+          .enum(['api', 'phone'])
+          .meta({ description: '`api`: we asked the phone to call somebody else; `phone`: it asked us.' }),
+        kind: z.enum(['blind', 'attended']),
+        to: z.string(),
+        state: z
+          .enum(['trying', 'ringing', 'done', 'failed', 'left'])
+          .meta({ description: '`left`: the phone hung up before it had said what came of it.' }),
+        sipStatus: z.int().nullable().meta({ description: 'What the other side answered last.' }),
+        message: z.string(),
+      })
+      .nullable()
+      .meta({ description: 'The last that was tried.' }),
   })
   .meta({ id: 'SipCall' });
 
@@ -113,6 +128,33 @@ export const sipCallPatch = z
     dtmf: digits.optional().meta({ description: 'Keys to press now.' }),
   })
   .meta({ id: 'SipCallPatch' });
+
+export const sipCallTransferInput = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('blind'),
+      to: z
+        .string()
+        .min(1)
+        .max(512)
+        .meta({ description: 'A SIP address, an account, or a number where the call goes through a trunk.' }),
+    }),
+    z.strictObject({
+      kind: z.literal('attended'),
+      with: itemId.meta({ description: 'Id of another answered call, of any room: the phone takes its place.' }),
+    }),
+  ])
+  .meta({ id: 'SipCallTransferInput' });
+
+export const transferWait = z.object({
+  wait: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(60)
+    .default(0)
+    .meta({ description: 'Seconds to wait for what comes of it.' }),
+});
 
 export type SipCallResource = z.output<typeof sipCallSchema>;
 export type SipCallInput = z.input<typeof sipCallInput>;

@@ -12,6 +12,8 @@ import {
   sipCallParams,
   sipCallPatch,
   sipCallSchema,
+  sipCallTransferInput,
+  transferWait,
   waitQuery,
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
@@ -90,6 +92,23 @@ const deleteRoute = apiRoute({
   errors: ['not_found'],
 });
 
+const transferRoute = apiRoute({
+  method: 'post',
+  path: '/api/rooms/{room}/sipcalls/{sipCall}/transfer',
+  operationId: 'transferSipCall',
+  tags,
+  summary: 'Hand a call on to somebody else',
+  description:
+    'The phone is asked to call there itself (REFER), and leaves the room once it does. How that goes is in `transfer`; a phone that is refused there stays in the room.',
+  access: { scope: 'rooms:write' },
+  request: { params: sipCallParams, query: transferWait, body: jsonInput(sipCallTransferInput) },
+  responses: {
+    200: jsonBody(sipCallSchema, 'It is known what came of it.'),
+    202: jsonBody(sipCallSchema, 'It is under way: read the call again, or ask with `?wait=`.'),
+  },
+  errors: ['not_found', 'closed', 'conflict', 'unprocessable'],
+});
+
 export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<ApiEnv> {
   const callsOf = async (room: string) => calls.callsOf((await rooms.get(room)).record.id);
   const find = async ({ room, sipCall }: { room: string; sipCall: string }): Promise<Call> => {
@@ -125,6 +144,13 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
     if (isHeld !== undefined) await call.setHeld(isHeld);
     if (dtmf !== undefined) await call.sendDtmf(dtmf);
     return c.json(view(call), 200);
+  });
+
+  app.openapi(transferRoute, async (c) => {
+    const call = await find(c.req.valid('param'));
+    await calls.transfer(call, c.req.valid('json'), c.req.valid('query').wait * 1_000);
+    const isUnderWay = ['trying', 'ringing'].includes(call.info.transfer?.state ?? '');
+    return c.json(view(call), isUnderWay ? 202 : 200);
   });
 
   app.openapi(deleteRoute, async (c) => {
