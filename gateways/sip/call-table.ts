@@ -6,6 +6,7 @@ import type { CallRecords } from '#core/call-records.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import type { Meetings } from '#core/meetings.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
 import type { TrunkMedia } from '#core/trunk.ts';
@@ -19,6 +20,8 @@ export interface CallTableOptions {
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
   readonly records: CallRecords;
+  /** Whether this machine takes anybody. */
+  readonly meetings: Pick<Meetings, 'assertTakesPeople'>;
   readonly config: SipConfig;
   /** A phone in a call asks for a transfer: to be answered. */
   readonly onReferred: (call: SipCall, question: SipQuestion) => void;
@@ -70,6 +73,7 @@ export class CallTable extends Owned {
     if (this.#live.size >= this.#options.config.maxCalls) {
       throw new GatewayError('overloaded', `There are ${this.#live.size} calls, the most that sip.maxCalls allows.`);
     }
+    this.#options.meetings.assertTakesPeople();
   }
 
   /** @throws GatewayError `draining`, `overloaded` */
