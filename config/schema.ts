@@ -11,7 +11,10 @@ const http = z.strictObject({
   port: port.default(8080).describe('API, console, signalling, WHIP and WHEP. 0 picks a free port.'),
   isEnabled: z.boolean().default(true).describe('Turns plain HTTP off; HTTPS stays.'),
   publicUrl: z.url().optional().describe('How the world reaches this server, for links: https://meet.example.org'),
-  maxBodyBytes: z.int().positive().default(1_048_576).describe('Longest request body.'),
+  maxBodyBytes: z.int().positive().default(1_048_576).describe('Longest request body; past it 413.'),
+  maxHeaderBytes: z.int().min(4_096).max(262_144).default(16_384).describe('All headers of a request; past it 431.'),
+  headersTimeoutMs: milliseconds.default(15_000).describe('A client that takes longer to send its headers gets 408.'),
+  requestTimeoutMs: milliseconds.default(60_000).describe('The same for a whole request with its body.'),
   trustedProxies: z.array(z.string()).default([]).describe('Addresses whose X-Forwarded-For is believed.'),
   corsOrigins: z
     .array(z.string())
@@ -63,12 +66,20 @@ const auth = z.strictObject({
 });
 
 const limits = z.strictObject({
-  requestsPerMinute: z.int().positive().default(600).describe('API requests per address.'),
+  requestsPerMinute: z.int().positive().default(600).describe('API requests per address, then 429.'),
+  requestsPerMinutePerKey: z.int().positive().default(6_000).describe('API requests with one key, from wherever.'),
+  roomsPerMinute: z.int().positive().default(300).describe('Rooms made by the API, per key and per address.'),
+  tokensPerMinute: z.int().positive().default(1_200).describe('Join tokens made by the API, per key and per address.'),
   failedLoginsPerMinute: z.int().positive().default(10).describe('Wrong credentials per address, then 429.'),
-  joinsPerMinute: z.int().positive().default(300).describe('Room joins per address: WebSocket, WHIP and WHEP.'),
+  joinsPerMinute: z.int().positive().default(300).describe('Room joins per address: WebSocket, WHIP, WHEP, HLS.'),
   messagesPerSecond: z.int().positive().default(50).describe('Signalling messages per connection, on average.'),
   maxMessageBytes: z.int().positive().default(262_144).describe('Longest signalling message or SDP.'),
   maxConnections: z.int().positive().default(10_000).describe('Signalling connections at once.'),
+  maxConnectionsPerAddress: z
+    .int()
+    .positive()
+    .default(2_000)
+    .describe('HTTP and WebSocket connections of one address that is none of http.trustedProxies.'),
 });
 
 const rooms = z.strictObject({

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
+import { ApiLimits } from '#api/api-limits.ts';
 import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
@@ -318,8 +319,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   tapAccounts(sip.registrar.book.events, eventParts.eventLog);
   watchTrunks(metrics.registry, sip);
 
-  const requests = byAddress(perMinute(config.limits.requestsPerMinute, 'requests'));
-  const eventSockets = eventParts.sockets({ rooms, auth, limiter: requests, addressOf, log });
+  const limits = new ApiLimits(config.limits);
+  const eventSockets = eventParts.sockets({ rooms, auth, limiter: limits.requests, addressOf, log });
   const api = createApi({
     ...eventParts.forApi,
     ...egress.forApi,
@@ -335,7 +336,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     metrics,
     health,
     config,
-    limiter: requests,
+    limits,
   });
   api.route('/', webrtc.app);
   if (config.hls.isEnabled) api.route('/', hls.app);

@@ -19,6 +19,7 @@ export function accessGate(access: Access): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if ('to' in access && access.to === 'everybody') return next();
     const principal = await identify(c);
+    c.get('limits').countRequest(principal);
     if ('scope' in access) await assertMay(principal, access, c.req.param('room'), c.get('rooms'));
     return next();
   };

@@ -11,7 +11,7 @@ import type { EventLog } from '#core/event-log.ts';
 import type { Principal } from '#core/grants.ts';
 import type { LoadState } from '#core/load-breaker.ts';
 import type { Meetings } from '#core/meetings.ts';
-import type { Logger, MediaPort, RateLimiter, SfuPort } from '#core/ports.ts';
+import type { Logger, MediaPort, SfuPort } from '#core/ports.ts';
 import type { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { RecordingFiles } from '#core/recording-files.ts';
 import type { Recordings } from '#core/recordings.ts';
@@ -28,6 +28,7 @@ import type { TrunkStatus } from '#core/trunk.ts';
 import type { Trunks } from '#core/trunks.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import type { WebhooksPort } from '#core/webhook.ts';
+import type { ApiLimits } from './api-limits.ts';
 import type { Auth } from './auth.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { StreamSlots } from './stream-slots.ts';
@@ -103,8 +104,7 @@ export interface ApiOptions {
   readonly log: Logger;
   readonly metrics: ApiMetrics;
   readonly health: ApiHealth;
-  /** Requests by address. */
-  readonly limiter: RateLimiter;
+  readonly limits: ApiLimits;
   readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings'>;
   /** Folder of the built pages; `web/dist` of the project unless said. */
   readonly webRoot?: string | undefined;
@@ -122,6 +122,7 @@ export interface ApiVariables {
   auth: Auth;
   audit: AuditStorePort;
   idempotency: Idempotency;
+  limits: ApiLimits;
   /** Asks the application itself, as the same client. */
   inside: (request: Request) => Promise<Response>;
   /** Of routes that ask for a credential. */

@@ -21,7 +21,7 @@ import { cors, securityHeaders } from './security-headers.ts';
  * what they throw becomes a problem like everything else, and CORS, limits and logs hold for them too.
  */
 export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
-  const { config, limiter, metrics } = options;
+  const { config, limits, metrics } = options;
   const app = newRouter();
 
   app.onError((thrown, c) => answerError(c, thrown, metrics));
@@ -40,7 +40,7 @@ export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
   app.use((c, next) => (c.req.method === 'GET' || c.req.method === 'HEAD' ? next() : limitBody(c, next)));
   for (const path of ['/api/*', '/metrics']) {
     app.use(path, async (c, next) => {
-      limiter.consume(c.get('address'));
+      limits.requests.consume(c.get('address'));
       // What is asked of the API is of this moment and of this caller.
       await next();
       if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');

@@ -8,6 +8,7 @@ import type { EventLog } from '#core/event-log.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
+import { TokenBucket } from '#core/token-bucket.ts';
 import { assertMay } from './access.ts';
 import type { Auth } from './auth.ts';
 import { eventPattern } from './contract.ts';
@@ -36,6 +37,9 @@ const firstMessage = z.strictObject({
 
 const maxMessageBytes = 16_384;
 const firstMessageTimeoutMs = 10_000;
+/** Nothing is asked for after the first; what comes all the same (pings of proxies and libraries) is let pass at this rate. */
+const idleMessagesPerSecond = 5;
+const idleMessageBurst = 20;
 /** A socket that has so much unread is not written to. */
 const maxBufferedBytes = 1_000_000;
 const bufferedPollMs = 100;
@@ -69,6 +73,7 @@ export class EventSockets extends Owned {
     const { promise: first, resolve } = Promise.withResolvers<string | undefined>();
     webSocket.once('message', (data, isBinary) => resolve(isBinary ? '' : String(data)));
     webSocket.once('close', () => resolve(undefined));
+    boundMessages(webSocket);
     const text = await first;
     clearTimeout(timer);
     if (text === undefined) return;
@@ -125,6 +130,13 @@ export class EventSockets extends Owned {
     for (const client of this.#server.clients) client.close(goingAway, 'server is shutting down');
     this.#server.close();
   }
+}
+
+function boundMessages(webSocket: WebSocket): void {
+  const bucket = new TokenBucket(idleMessagesPerSecond, idleMessageBurst, Date.now());
+  webSocket.on('message', () => {
+    if (bucket.take(Date.now()) > 0) webSocket.close(refused, 'too many messages');
+  });
 }
 
 /** @throws GatewayError `invalid_request` */

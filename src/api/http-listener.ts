@@ -11,6 +11,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
+import { limitKey } from './client-address.ts';
 import { routeUpgrade, type UpgradeMap } from './upgrades.ts';
 
 /** What a Hono application is to a listener. */
@@ -24,15 +25,28 @@ export interface HttpListenerOptions {
   readonly fetch: FetchHandler;
   readonly upgrades?: UpgradeMap;
   readonly maxConnections: number;
+  readonly limits: ClientLimits;
   readonly log: Logger;
   /** Makes it HTTPS. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
 
-/** A client that sends its headers more slowly than this is cut off (slowloris). */
-const headersTimeoutMs = 15_000;
-/** The same for a whole request with its body. */
-const requestTimeoutMs = 60_000;
+/** What one client may take of a listener. */
+export interface ClientLimits {
+  readonly maxHeaderBytes: number;
+  /** A client that sends its headers more slowly than this is cut off (slowloris). */
+  readonly headersTimeoutMs: number;
+  /** The same for a whole request with its body. */
+  readonly requestTimeoutMs: number;
+  readonly maxConnectionsPerAddress: number;
+  /** Many clients in one, which are not counted by address. */
+  readonly isProxy: (address: string) => boolean;
+}
+
+/** A client that neither sends nor reads for so long is cut off; the longest answer that is waited for takes a minute. */
+const stalledTimeoutMs = 300_000;
+/** How often Node looks for slow clients, at the most. */
+const longestCheckIntervalMs = 5_000;
 /** Longer than load balancers keep idle connections, so that it is they who close first. */
 const keepAliveTimeoutMs = 65_000;
 /** What is being answered when the listener closes gets so long to end. */
@@ -42,15 +56,18 @@ export class HttpListener extends Owned {
   readonly #server: Server | TlsServer;
   /** Sockets that have become something else than HTTP: Node no longer counts them as its own. */
   readonly #upgraded = new Set<Duplex>();
+  /** By address. */
+  readonly #connections = new Map<string, number>();
 
   private constructor(options: HttpListenerOptions) {
     super();
+    const { headersTimeoutMs, requestTimeoutMs, maxHeaderBytes } = options.limits;
     const settings: ServerOptions = {
-      headersTimeout: headersTimeoutMs,
+      headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
-      connectionsCheckingInterval: 5_000,
-      maxHeaderSize: 16_384,
+      connectionsCheckingInterval: Math.min(longestCheckIntervalMs, Math.ceil(headersTimeoutMs / 2)),
+      maxHeaderSize: maxHeaderBytes,
     };
     // It puts its own Request in the place of the global one: hono's bodyLimit makes a new Request of the one it got, which
     // the global class refuses where no length was said.
@@ -58,10 +75,14 @@ export class HttpListener extends Owned {
     const secure: SecureServerOptions = { ...settings, ...options.tls, minVersion: 'TLSv1.2' };
     this.#server = options.tls ? createSecureServer(secure, listener) : createServer(settings, listener);
     this.#server.maxConnections = options.maxConnections;
-    this.#server.on('upgrade', (request, socket: Duplex, head) => {
+    this.#server.timeout = stalledTimeoutMs;
+    this.#server.on('connection', (socket: Socket) => this.#count(socket, options.limits));
+    this.#server.on('upgrade', (request, socket: Socket, head) => {
+      // Whose silence is whoever's it is now.
+      socket.setTimeout(0);
       this.#upgraded.add(socket);
       socket.once('close', () => this.#upgraded.delete(socket));
-      routeUpgrade(options.upgrades ?? {}, options.log, request, socket as Socket, head);
+      routeUpgrade(options.upgrades ?? {}, options.log, request, socket, head);
     });
   }
 
@@ -81,6 +102,24 @@ export class HttpListener extends Owned {
   /** Where it listens; the port is the real one where 0 was asked for. */
   get address(): AddressInfo {
     return this.#server.address() as AddressInfo;
+  }
+
+  /** One client must not take the connections of all others. */
+  #count(socket: Socket, { maxConnectionsPerAddress, isProxy }: ClientLimits): void {
+    const address = socket.remoteAddress ?? '';
+    if (isProxy(address)) return;
+    const key = limitKey(address);
+    const count = (this.#connections.get(key) ?? 0) + 1;
+    if (count > maxConnectionsPerAddress) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(key, count);
+    socket.once('close', () => {
+      const left = (this.#connections.get(key) ?? 1) - 1;
+      if (left > 0) this.#connections.set(key, left);
+      else this.#connections.delete(key);
+    });
   }
 
   /** A renewed certificate for connections from now on. */

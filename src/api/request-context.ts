@@ -10,7 +10,7 @@ const requestIdPattern = /^[\w-]{1,64}$/;
 
 /** Sets the variables of the request, and afterwards logs and counts it. */
 export function requestContext(
-  options: Pick<ApiOptions, 'rooms' | 'auth' | 'audit' | 'idempotency' | 'log' | 'metrics' | 'config'>,
+  options: Pick<ApiOptions, 'rooms' | 'auth' | 'audit' | 'idempotency' | 'limits' | 'log' | 'metrics' | 'config'>,
   ask: (request: Request, env: ApiEnv['Bindings']) => Response | Promise<Response>,
 ): MiddlewareHandler<ApiEnv> {
   const proxies = parseProxies(options.config.http.trustedProxies);
@@ -28,6 +28,7 @@ export function requestContext(
     c.set('auth', options.auth);
     c.set('audit', options.audit);
     c.set('idempotency', options.idempotency);
+    c.set('limits', options.limits);
     c.set('inside', async (request) => ask(request, c.env));
     const { origin, protocol, host } = new URL(c.req.url);
     const isProxied = isTrusted(proxies, remoteAddress);

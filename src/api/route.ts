@@ -5,6 +5,7 @@ import { ZodObject, type ZodType } from 'zod';
 import type { ErrorCode } from '#core/errors.ts';
 import { type Access, accessGate, describeAccess } from './access.ts';
 import type { ApiEnv } from './api-env.ts';
+import type { Made } from './api-limits.ts';
 import { audited } from './audited.ts';
 import { conditionalRead, conditionalWrite } from './conditional.ts';
 import { problemSchema } from './contract.ts';
@@ -18,6 +19,8 @@ type ApiRoute = Omit<RouteConfig, 'middleware' | 'security' | 'description'> & {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
+  /** It makes one more of these, of which one may make so many in a minute. */
+  readonly makes?: Made;
   /** Refusals of its own, besides those that every route can answer. */
   readonly errors?: readonly ErrorCode[];
 };
@@ -32,7 +35,7 @@ const withBody: readonly ErrorCode[] = ['invalid_request', 'unsupported_media_ty
  * that a handler returns what it declared and throws everything else.
  */
 export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(declared: R) {
-  const { access, errors = [], description, ...config } = declared;
+  const { access, errors = [], description, makes, ...config } = declared;
   const isOpen = 'to' in access && access.to === 'everybody';
   const habits = isOpen ? noHabits : habitsOf(config.method, config.operationId);
   const codes: ErrorCode[] = [...everywhere, ...errors, ...habits.errors];
@@ -46,11 +49,19 @@ export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(dec
     description: [description, describeAccess(access)].filter(Boolean).join('\n\n'),
     request: withHeaders(config.request, habits.headers),
     'x-access': access,
-    middleware: [accessGate(access), ...habits.middleware],
+    middleware: [accessGate(access), ...habits.middleware, ...(makes ? [countMade(makes)] : [])],
     ...(isOpen ? { security: [] } : {}),
     responses: { ...habits.responses, ...config.responses, ...refusals(codes) },
   };
   return createRoute(route) as unknown as Omit<R, 'middleware'> & { path: P; responses: R['responses'] };
+}
+
+/** After what was asked before under the same Idempotency-Key has been answered: that makes nothing. */
+function countMade(made: Made): MiddlewareHandler<ApiEnv> {
+  return (c, next) => {
+    c.get('limits').countMade(made, c.get('principal'), c.get('address'));
+    return next();
+  };
 }
 
 interface Habits {

@@ -5,7 +5,8 @@ import type { Config } from '#config/schema.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
 import { type Certificate, loadCertificate } from './certificate.ts';
-import { type FetchHandler, HttpListener } from './http-listener.ts';
+import { isTrusted, parseProxies } from './client-address.ts';
+import { type ClientLimits, type FetchHandler, HttpListener } from './http-listener.ts';
 import type { UpgradeMap } from './upgrades.ts';
 
 export interface ServersOptions {
@@ -67,7 +68,9 @@ export class Servers extends Owned {
   async #listen(): Promise<void> {
     const { config, fetch, metricsFetch, upgrades, log } = this.#options;
     const { http, https, metrics, limits } = config;
-    const common = { host: http.host, fetch, upgrades, log, maxConnections: limits.maxConnections + spareConnections };
+    const clients = this.#clientLimits();
+    const maxConnections = limits.maxConnections + spareConnections;
+    const common = { host: http.host, fetch, upgrades, log, maxConnections, limits: clients };
     if (http.isEnabled) {
       this.#http = this.own(await HttpListener.listen({ ...common, port: http.port, setting: 'http.port' }));
     }
@@ -84,10 +87,20 @@ export class Servers extends Owned {
           setting: 'metrics.port',
           fetch: metricsFetch,
           maxConnections: 100,
+          limits: clients,
           log,
         }),
       );
     }
+  }
+
+  #clientLimits(): ClientLimits {
+    const { http, limits } = this.#options.config;
+    const { maxHeaderBytes, headersTimeoutMs, requestTimeoutMs } = http;
+    const { maxConnectionsPerAddress } = limits;
+    const proxies = parseProxies(http.trustedProxies);
+    const isProxy = (address: string) => isTrusted(proxies, address);
+    return { maxHeaderBytes, headersTimeoutMs, requestTimeoutMs, maxConnectionsPerAddress, isProxy };
   }
 
   async #loadCertificate(): Promise<Certificate> {

@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { test } from 'vitest';
 import { HttpListener } from '#api/http-listener.ts';
 import { launchChromium } from '#test/support/chromium.ts';
+import { usualLimits } from '#test/support/client-limits.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { someApi } from '#test/support/some-api.ts';
 
@@ -14,6 +15,7 @@ test('/docs shows every operation, breaks no policy and calls nobody else', asyn
     setting: 'http.port',
     fetch: app.fetch,
     maxConnections: 100,
+    limits: usualLimits,
     log: new KeepingLog(),
   });
   const browser = await launchChromium();

@@ -15,6 +15,7 @@ import { createServers, type Servers } from '#api/server.ts';
 import type { UpgradeMap } from '#api/upgrades.ts';
 import { configSchema } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
+import { usualLimits } from '#test/support/client-limits.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { someApi } from '#test/support/some-api.ts';
 
@@ -30,13 +31,16 @@ afterEach(async () => {
 
 const free = { host: '127.0.0.1', port: 0 };
 
-async function listen(options: { upgrades?: UpgradeMap; http?: object; https?: object; metrics?: object } = {}) {
+async function listen(
+  options: { upgrades?: UpgradeMap; http?: object; https?: object; metrics?: object; limits?: object } = {},
+) {
   const api = await someApi();
   const config = configSchema.parse({
     data,
     http: { ...free, ...options.http },
     https: { port: 0, ...options.https },
     metrics: { ...free, ...options.metrics },
+    limits: { ...options.limits },
   });
   const started = await createServers({
     config,
@@ -130,6 +134,7 @@ describe('the listeners', () => {
       log: new KeepingLog(),
       fetch: () => new Response('ok'),
       maxConnections: 10,
+      limits: usualLimits,
       tls: one,
     });
     const { generate } = await import('selfsigned');
@@ -189,6 +194,24 @@ describe('bytes that are no good request', () => {
   }
 });
 
+test('connections of one address past its limit are cut, until one of them ends', async () => {
+  const { http } = await listen({ limits: { maxConnectionsPerAddress: 2 } });
+  const open = async () => {
+    const socket = connect(http, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+    const first = await Promise.race([once(socket, 'data'), closing(socket).then(() => undefined)]);
+    return { socket, isAnswered: first !== undefined };
+  };
+  const [one, two, three] = [await open(), await open(), await open()];
+  assert.deepEqual([one.isAnswered, two.isAnswered, three.isAnswered], [true, true, false]);
+  const gone = closing(one.socket);
+  one.socket.end();
+  await gone;
+  // The server hears of the end at about the same time as we do.
+  await expect.poll(async () => (await open()).isAnswered).toBe(true);
+});
+
 describe('an upgrade', () => {
   test('reaches who owns its path, on HTTP and HTTPS, whatever its query', async () => {
     const sockets = new WebSocketServer({ noServer: true });
@@ -231,6 +254,7 @@ describe('closing', () => {
       setting: 'http.port',
       log: new KeepingLog(),
       maxConnections: 10,
+      limits: usualLimits,
       // Takes the connection and says nothing, like a peer that hangs.
       upgrades: { '/ws': () => arrive('/ws') },
       fetch: async (request) => {

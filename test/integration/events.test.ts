@@ -140,6 +140,13 @@ test('a moderator follows its own room over WebSocket, and nobody another or all
   }
 });
 
+test('a follower that floods its socket is cut off', async () => {
+  const { ws } = await socket({ token: adminKey });
+  const closed = once(ws, 'close');
+  for (let i = 0; i < 100; i++) ws.send('again');
+  assert.equal((await closed)[0], 1008);
+});
+
 test('a key without the scope reads no events', async () => {
   const made = await gateway.api<{ id: string; key: string }>('POST', '/api/keys', {
     name: 'x',

@@ -35,7 +35,11 @@ export async function startGateway(overrides: ConfigInput = {}): Promise<TestGat
     metrics: { isEnabled: false, ...overrides.metrics },
     auth: { adminKey, ...overrides.auth },
     // One address makes all the requests of a test file.
-    limits: { requestsPerMinute: 100_000, joinsPerMinute: 10_000, failedLoginsPerMinute: 1_000, ...overrides.limits },
+    limits: {
+      ...{ requestsPerMinute: 100_000, requestsPerMinutePerKey: 100_000, roomsPerMinute: 10_000 },
+      ...{ tokensPerMinute: 10_000, joinsPerMinute: 10_000, failedLoginsPerMinute: 1_000 },
+      ...overrides.limits,
+    },
     rtmp: { host: '127.0.0.1', port: 0, tlsIsEnabled: false, ...overrides.rtmp },
     rtsp: { host: '127.0.0.1', port: 0, tlsIsEnabled: false, ...overrides.rtsp },
     srt: { host: '127.0.0.1', port: 0, ...overrides.srt },

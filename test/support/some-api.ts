@@ -2,6 +2,7 @@
 // is not documented, a body that does not fit or a refusal that is no problem fails the test that provoked it.
 import { strict as assert } from 'node:assert';
 import type { z } from 'zod';
+import { ApiLimits } from '#api/api-limits.ts';
 import { createApi } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { problemSchema } from '#api/contract.ts';
@@ -68,17 +69,22 @@ export interface SomeApiOptions<S extends SfuPort> {
 export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptions<S> = {}) {
   const { rooms, store, sfu, log } = someRooms<S>(options.sfu ? { sfu: options.sfu } : {});
   // Limits out of the way, for tests that are about something else.
-  const limits = { requestsPerMinute: 1e9, failedLoginsPerMinute: 1e9, ...options.config?.limits };
-  const config: Config = configSchema.parse({ ...options.config, limits });
+  const config: Config = configSchema.parse({
+    ...options.config,
+    limits: {
+      ...{ requestsPerMinute: 1e9, requestsPerMinutePerKey: 1e9, roomsPerMinute: 1e9, tokensPerMinute: 1e9 },
+      failedLoginsPerMinute: 1e9,
+      ...options.config?.limits,
+    },
+  });
   const perMinute = (points: number, what: string) => new MemoryRateLimiter({ points, windowMs: 60_000, what });
-  const failures = perMinute(limits.failedLoginsPerMinute, 'wrong credentials');
+  const failures = perMinute(config.limits.failedLoginsPerMinute, 'wrong credentials');
   const secrets = someSecrets();
   const auth = await Auth.create({ store, rooms, config: config.auth, failures, secrets, log });
   auth.revocations.watch(rooms);
   const media = new FakeMedia();
   const metrics = new Metrics({ rooms, sfu, media, log });
   const health = new Health({ sfu, store, dataFolder: '.', minFreeBytes: 1 });
-  const limiter = perMinute(limits.requestsPerMinute, 'requests');
   const webRoot = options.webRoot ?? '/nonexistent';
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
@@ -102,7 +108,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     log,
     metrics,
     health,
-    limiter,
+    limits: new ApiLimits(config.limits),
     config,
     webRoot,
   });

@@ -36,6 +36,7 @@ const instantRoute = apiRoute({
   method: 'post',
   path: '/api/meetings',
   operationId: 'createInstantMeeting',
+  makes: 'rooms',
   tags,
   summary: 'Start a meeting now',
   description: 'A room of its own with links for host and guests; forgotten an hour after the last one left.',
@@ -121,6 +122,7 @@ const guestRoute = apiRoute({
   method: 'post',
   path: '/api/rooms/{room}/guest-tokens',
   operationId: 'createGuestToken',
+  makes: 'tokens',
   tags,
   summary: 'Get a join token for the PIN of a room',
   description:

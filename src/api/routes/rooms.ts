@@ -43,6 +43,7 @@ const createRoute = apiRoute({
   method: 'post',
   path: '/api/rooms',
   operationId: 'createRoom',
+  makes: 'rooms',
   tags,
   summary: 'Create a room',
   access: { scope: 'rooms:write' },

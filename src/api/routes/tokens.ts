@@ -14,6 +14,7 @@ const createRoute = apiRoute({
   method: 'post',
   path: '/api/rooms/{room}/tokens',
   operationId: 'createToken',
+  makes: 'tokens',
   tags: ['Tokens'],
   summary: 'Make a join token',
   description:
