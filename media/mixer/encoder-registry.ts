@@ -17,7 +17,7 @@ export interface EncodedTap {
 export interface TapHandle {
   /** With the next picture; several requests at once cost one key frame. */
   requestKeyFrame(): void;
-  /** Of the encoder, and so of everybody who has the same. */
+  /** As much as it can take; the encoder spends what the tap with the most can. */
   setBitrate(bitrateBps: number): void;
   close(): void;
 }
@@ -25,10 +25,16 @@ export interface TapHandle {
 /** A key frame within this time of the last is put off to its end: who has just joined has that one. */
 const keyFrameSpacingUs = 300_000;
 
+interface Tap {
+  readonly tap: EncodedTap;
+  /** What its receivers can take; a recording takes what it asked for. */
+  bitrateBps: number;
+}
+
 class SharedEncoder implements Disposable {
   readonly request: EncoderRequest;
   /** One that changes to a request that comes to the same encoder is in it twice for a moment. */
-  readonly taps = new Set<{ readonly tap: EncodedTap }>();
+  readonly taps = new Set<Tap>();
   readonly #encoder: VideoEncoder;
   #nextUs = 0;
   #lastKeyUs = Number.NEGATIVE_INFINITY;
@@ -62,8 +68,10 @@ class SharedEncoder implements Disposable {
     this.#mustKey = true;
   }
 
-  setBitrate(bitrateBps: number): void {
-    if (this.#encoder.bitrateBps === bitrateBps) return;
+  /** After one has come, gone, or can take another bitrate. */
+  reviewBitrate(): void {
+    const bitrateBps = Math.max(...[...this.taps].map((tap) => tap.bitrateBps));
+    if (this.taps.size === 0 || this.#encoder.bitrateBps === bitrateBps) return;
     this.#encoder.setBitrate(bitrateBps);
   }
 
@@ -134,15 +142,20 @@ export class EncoderRegistry implements Disposable {
     const key = keyOf(request);
     const encoder = this.#encoders.get(key) ?? new SharedEncoder(request);
     this.#encoders.set(key, encoder);
-    const entry = { tap };
+    const entry: Tap = { tap, bitrateBps: request.bitrateBps };
     encoder.taps.add(entry);
+    encoder.reviewBitrate();
     encoder.requestKeyFrame();
     return {
       requestKeyFrame: () => encoder.requestKeyFrame(),
-      setBitrate: (bitrateBps) => encoder.setBitrate(bitrateBps),
+      setBitrate: (bitrateBps) => {
+        entry.bitrateBps = Math.min(bitrateBps, request.bitrateBps);
+        encoder.reviewBitrate();
+      },
       close: () => {
         encoder.taps.delete(entry);
         if (encoder.taps.size === 0) this.#drop(key, encoder);
+        else encoder.reviewBitrate();
       },
     };
   }

@@ -1,5 +1,7 @@
 // Owns: what one job encodes for those who asked: a publication of the room for each, and the encoder behind it.
 // May import: core only.
+
+import { BitrateFollower } from './bitrate-follower.ts';
 import { GatewayError } from './errors.ts';
 import type { JobTrack } from './job.ts';
 import type { Participant } from './participant.ts';
@@ -9,6 +11,9 @@ import type { EncoderRequest, ViewCommand } from './view-messages.ts';
 
 /** The worker that is to make an encoder may be dying; whoever waits for it is told after this. */
 const openTimeoutMs = 10_000;
+
+/** How often encoders are fitted to what their receivers can take. */
+const bitrateReviewMs = 1_000;
 
 /** A picture in one encoding, for one who asked. */
 export interface EncodedStream {
@@ -25,6 +30,8 @@ interface OpenStream {
   readonly ready: PromiseWithResolvers<Publication>;
   publication: Publication | undefined;
   users: number;
+  /** What its encoder may spend, as its receivers are. */
+  bitrate: BitrateFollower;
   /** Asked of the worker and not answered yet. */
   change: (PromiseWithResolvers<void> & { readonly request: EncoderRequest }) | undefined;
 }
@@ -45,6 +52,7 @@ export class EncodedStreams {
   readonly #options: EncodedStreamsOptions;
   readonly #streams = new Map<number, OpenStream>();
   #lastTrackId = 0;
+  #bitrateTimer: NodeJS.Timeout | undefined;
 
   constructor(options: EncodedStreamsOptions) {
     this.#options = options;
@@ -103,9 +111,11 @@ export class EncodedStreams {
 
   /** A worker that knows nothing yet. */
   resend(): void {
-    for (const { trackId, request, change } of this.#streams.values()) {
+    for (const stream of this.#streams.values()) {
+      const { trackId, request, change } = stream;
       change?.reject(new GatewayError('media_lost', 'Its media worker was lost; it goes on as it was.'));
       this.#options.send({ type: 'openViewEncoder', trackId, request });
+      stream.bitrate = new BitrateFollower(request.bitrateBps);
     }
   }
 
@@ -145,7 +155,7 @@ export class EncodedStreams {
   fail(trackId: number, message: string): void {
     const stream = this.#streams.get(trackId);
     if (!stream) return;
-    this.#streams.delete(trackId);
+    this.#remove(trackId);
     this.#options.log.warn({ request: stream.request, detail: message }, 'not encoded');
     const error = new GatewayError('overloaded', message, { retryAfterMs: 10_000 });
     stream.ready.reject(error);
@@ -161,6 +171,7 @@ export class EncodedStreams {
       change?.reject(error);
     }
     this.#streams.clear();
+    clearInterval(this.#bitrateTimer);
   }
 
   #add(key: string, request: EncoderRequest): OpenStream {
@@ -169,8 +180,10 @@ export class EncodedStreams {
     const stream: OpenStream = {
       ...{ trackId: ++this.#lastTrackId, key, request, ready },
       ...{ publication: undefined, users: 0, change: undefined },
+      bitrate: new BitrateFollower(request.bitrateBps),
     };
     this.#streams.set(stream.trackId, stream);
+    this.#bitrateTimer ??= setInterval(() => this.#fitBitrates(), bitrateReviewMs).unref();
     this.#options.send({ type: 'openViewEncoder', trackId: stream.trackId, request });
     return stream;
   }
@@ -190,9 +203,36 @@ export class EncodedStreams {
       await withTimeout(change.promise);
       stream.request = request;
       stream.key = key;
+      stream.bitrate = new BitrateFollower(request.bitrateBps);
     } finally {
       stream.change = undefined;
     }
+  }
+
+  #fitBitrates(): void {
+    for (const stream of this.#streams.values()) {
+      void this.#fitBitrate(stream).catch((error: unknown) => {
+        // Its media has just gone: with the next one it begins anew.
+        this.#options.log.debug({ err: error }, 'bitrate left as it is');
+      });
+    }
+  }
+
+  async #fitBitrate({ trackId, bitrate, publication, change }: OpenStream): Promise<void> {
+    if (!publication || publication.isClosed || change) return;
+    const estimates = estimatesOf(publication);
+    if (!bitrate.concerns(estimates)) return;
+    const stats = await publication.producer.getStats();
+    const spentBps = stats.reduce((sum, { bitrateBps: bps }) => sum + bps, 0);
+    const bitrateBps = bitrate.fit(estimates, spentBps, performance.now());
+    if (bitrateBps !== undefined) this.#options.send({ type: 'setViewBitrate', trackId, bitrateBps });
+  }
+
+  #remove(trackId: number): void {
+    this.#streams.delete(trackId);
+    if (this.#streams.size > 0) return;
+    clearInterval(this.#bitrateTimer);
+    this.#bitrateTimer = undefined;
   }
 
   #handleOf(stream: OpenStream): EncodedStream {
@@ -216,11 +256,21 @@ export class EncodedStreams {
   #release(stream: OpenStream): void {
     stream.users -= 1;
     if (stream.users > 0 || this.#streams.get(stream.trackId) !== stream) return;
-    this.#streams.delete(stream.trackId);
+    this.#remove(stream.trackId);
     void stream.publication?.close('requested');
     this.#options.send({ type: 'closeViewEncoder', trackId: stream.trackId });
     this.#options.onUse();
   }
+}
+
+/** Of those whom it is sent to. */
+function estimatesOf({ subscriptions }: Publication): Map<string, number> {
+  const flowing = [...subscriptions].filter(({ isFlowing }) => isFlowing);
+  return new Map(
+    flowing.flatMap(({ id, participant: { availableOutgoingBps } }) =>
+      availableOutgoingBps === undefined ? [] : [[id, availableOutgoingBps] as const],
+    ),
+  );
 }
 
 async function withTimeout<T>(promise: Promise<T>): Promise<T> {

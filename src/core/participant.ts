@@ -84,6 +84,7 @@ export class Participant extends Owned {
   #isHandRaised = false;
   #isConnected = true;
   #quality: ConnectionQuality = 'good';
+  #availableOutgoingBps: number | undefined;
 
   /** Made by `room.join()`, which has checked the limits. */
   constructor(room: Room, options: ParticipantOptions) {
@@ -123,6 +124,10 @@ export class Participant extends Owned {
   get quality(): ConnectionQuality {
     return this.#isConnected ? this.#quality : 'lost';
   }
+  /** bit/s that the SFU believes it can receive; undefined for who has no such estimate. */
+  get availableOutgoingBps(): number | undefined {
+    return this.#availableOutgoingBps;
+  }
 
   update(change: {
     displayName?: string | undefined;
@@ -143,6 +148,11 @@ export class Participant extends Owned {
     if (change.isHandRaised !== undefined) this.#isHandRaised = change.isHandRaised;
     if (change.isConnected !== undefined) this.#isConnected = change.isConnected;
     this.events.emit('updated');
+  }
+
+  noteBandwidth(availableOutgoingBps: number): void {
+    this.#availableOutgoingBps = availableOutgoingBps;
+    this.events.emit('bandwidthEstimated', availableOutgoingBps);
   }
 
   /** @param permissions replaces what the role gives, for this participant alone */

@@ -280,7 +280,7 @@ function watchTransport(participant: Participant, transport: SfuWebRtcTransport,
   });
   if (direction === 'recv') {
     transport.events.on('bandwidthEstimated', (availableOutgoingBps) => {
-      participant.events.emit('bandwidthEstimated', availableOutgoingBps);
+      participant.noteBandwidth(availableOutgoingBps);
     });
   }
 }

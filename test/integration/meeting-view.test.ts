@@ -39,8 +39,8 @@ test('with ?mode=mcu a page takes one picture of the whole room, and gets it bac
   const room = await gateway.app.rooms.open(name);
   const size = { width: 640, height: 360 };
   const cameras = [
-    await CameraPeer.join(room, { name: 'red', color: '#c02020', ...size }),
-    await CameraPeer.join(room, { name: 'blue', color: '#2020c0', ...size }),
+    await CameraPeer.join(room, { name: 'red', color: '#c02020', isGrainy: true, ...size }),
+    await CameraPeer.join(room, { name: 'blue', color: '#2020c0', isGrainy: true, ...size }),
   ];
   const quiet = { isCameraOn: false, isMicrophoneOn: false };
   const ada = await MeetingPeer.join(browser, gateway, { room: name, name: 'Ada', search: '?mode=mcu', ...quiet });
@@ -53,6 +53,21 @@ test('with ?mode=mcu a page takes one picture of the whole room, and gets it bac
   process.kill(view?.job?.workerPid ?? 0, 'SIGKILL');
   cameras[0]?.setColor('#2020c0');
   cameras[1]?.setColor('#c02020');
+  await shows(ada, 'blue,red');
+
+  // What she can take is capped, as a thin line would: the encoder follows, and comes back with the line.
+  const full = view?.stats?.encoders[0]?.bitrateBps ?? 0;
+  expect(full).toBeGreaterThan(0);
+  const [participant] = [...room.participants.values()].filter(({ displayName }) => displayName === 'Ada');
+  const cap = (bps: number) =>
+    Promise.all([...(participant?.transports.values() ?? [])].map((transport) => transport.setMaxOutgoingBitrate(bps)));
+  const spends = (isRight: (bps: number) => boolean) =>
+    vi.waitUntil(() => view?.stats?.encoders.some(({ bitrateBps }) => isRight(bitrateBps)), { timeout: 60_000 });
+  await spends((bps) => bps === full);
+  await cap(Math.round(full * 0.6));
+  await spends((bps) => bps < full * 0.6);
+  await cap(full * 4);
+  await spends((bps) => bps > full * 0.7);
   await shows(ada, 'blue,red');
   await ada.close();
   await view?.done;

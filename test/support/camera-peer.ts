@@ -1,4 +1,5 @@
 // Owns: a participant whose camera is a plain colour with its frame number, sent by RTP without a browser.
+import { randomFillSync } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Participant } from '#core/participant.ts';
@@ -26,6 +27,8 @@ export interface CameraOptions {
   readonly framerateHz?: number;
   readonly source?: TrackSource;
   readonly displayName?: string;
+  /** Noise in the second quarter from above, which takes all the bits that there are. */
+  readonly isGrainy?: boolean;
 }
 
 let lastSsrc = 70_000;
@@ -146,6 +149,7 @@ export class CameraPeer {
     picture.makeWritable();
     const { y, u, v } = toYuv(this.#color);
     for (const [index, value] of [y, u, v].entries()) picture.planes[index]?.fill(value);
+    if (this.#options.isGrainy) drawGrain(picture);
     this.#drawNumber(picture);
     this.#encoder?.encode(picture, clockNowUs(), ({ data, isKey }) => {
       this.#sender.sendFrame(this.#packetise(data, isKey), clockNowUs(), { isKey });
@@ -170,4 +174,9 @@ export class CameraPeer {
     if (codec === 'vp8') return packetiseVp8(data, this.#pictureId++);
     return codec === 'vp9' ? packetiseVp9(data, this.#pictureId++, isKey) : packetiseH264(splitAnnexB(data));
   }
+}
+
+function drawGrain({ planes: [luma], strides: [stride = 0], height }: Picture): void {
+  const grain = luma?.subarray((height >> 2) * stride, (height >> 1) * stride);
+  if (grain) randomFillSync(grain);
 }
