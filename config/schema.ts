@@ -197,10 +197,15 @@ const rtmp = z.strictObject({
 const rtsp = z.strictObject({
   isEnabled: z.boolean().default(true).describe('Turns RTSP and RTSPS off.'),
   host: z.string().default('0.0.0.0').describe('Address to listen on; "::" for IPv6 and IPv4.'),
-  port: port.default(8554).describe('Encoders push here: rtsp://host:8554/live/{stream key}. 0 picks a free port.'),
+  port: port
+    .default(8554)
+    .describe(
+      'Encoders push to rtsp://host:8554/live/{stream key}, players play rtsp://host:8554/{room}. 0: a free port.',
+    ),
   tlsIsEnabled: z.boolean().default(true).describe('Turns RTSPS alone off.'),
   tlsPort: port.default(8322).describe('The same over TLS, with the certificate of HTTPS.'),
   maxConnections: z.int().positive().default(2_000).describe('RTSP connections at once.'),
+  maxPlayers: z.int().min(0).default(500).describe('Players at once; 0 lets nobody play.'),
   maxConnectionsPerAddress: z.int().positive().default(64).describe('Of one address.'),
 });
 

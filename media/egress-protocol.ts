@@ -30,6 +30,14 @@ const liveSink = z.object({
   needsVideo: z.boolean(),
 });
 
+const payloadType = z.int().min(0).max(127);
+const playSink = z.object({
+  type: z.literal('play'),
+  feed: z.int().positive().max(0xffffffff),
+  audioCodec: z.enum(['aac', 'opus']),
+  payloadTypes: z.object({ video: payloadType, audio: payloadType }),
+});
+
 const recordSink = z.object({
   type: z.literal('record'),
   folder: z.string().max(4_096),
@@ -40,7 +48,7 @@ const recordSink = z.object({
   segmentBytes: z.number().positive().optional(),
 });
 
-const sink = z.discriminatedUnion('type', [pushSink, liveSink, recordSink]);
+const sink = z.discriminatedUnion('type', [pushSink, liveSink, playSink, recordSink]);
 
 export const egressJobSpec = z.object({
   kind: z.literal('egress'),

@@ -1,20 +1,23 @@
-// Owns: how fragments for viewers travel from a media worker to the control process: back over the pipe of media, and bounded.
+// Owns: how fragments and packets for viewers travel from a media worker to the control process: back over the pipe of media, and bounded.
 // Shared by both ends. May import: its neighbours, core types.
 import type { Writable } from 'node:stream';
 import { deserialize, serialize } from 'node:v8';
 import { z } from 'zod';
 import type { LiveFragment, LiveInit } from '#core/live-media.ts';
+import type { RtpUnit } from '#core/rtp-feed.ts';
 import { FrameReader } from './frame-reader.ts';
 
 export type LiveMessage =
   | { readonly feed: number; readonly init: LiveInit }
-  | { readonly feed: number; readonly fragment: LiveFragment };
+  | { readonly feed: number; readonly fragment: LiveFragment }
+  /** Feeds of RTP are numbered by themselves. */
+  | { readonly feed: number; readonly unit: RtpUnit };
 
 /*
  * A frame: length of what follows (4), feed (4), flags (1), and either an initialisation as V8 writes it, or a fragment:
- * start (8), duration (8), data.
+ * start (8), duration (8), data; or packets of RTP, each after its length (2).
  */
-const flags = { init: 1, isKey: 2, isAudio: 4 } as const;
+const flags = { init: 1, isKey: 2, isAudio: 4, isRtp: 8 } as const;
 const headBytes = 4 + 4 + 1;
 const timesBytes = 16;
 /** What waits for a control process that does not read; more is thrown away. */
@@ -63,6 +66,18 @@ export class LiveOutlet {
     return true;
   }
 
+  /** @returns false when it was thrown away, as above */
+  unit(feed: number, { kind, isKey, packets }: RtpUnit): boolean {
+    if (this.#pipe.writableLength > maxQueuedBytes) return false;
+    const parts = packets.flatMap((packet) => {
+      const length = Buffer.allocUnsafe(2);
+      length.writeUInt16BE(packet.byteLength);
+      return [length, packet];
+    });
+    this.#write(feed, flags.isRtp | (isKey ? flags.isKey : 0) | (kind === 'audio' ? flags.isAudio : 0), ...parts);
+    return true;
+  }
+
   #write(feed: number, flag: number, ...parts: readonly Uint8Array[]): void {
     const head = Buffer.allocUnsafe(headBytes);
     head.writeUInt32BE(
@@ -93,16 +108,33 @@ function decode(frame: Buffer): LiveMessage {
   const flag = frame.readUInt8(4);
   const body = frame.subarray(5);
   if ((flag & flags.init) !== 0) return { feed, init: liveInit.parse(deserialize(body)) };
+  if ((flag & flags.isRtp) !== 0) return { feed, unit: { ...kindOf(flag), packets: packetsOf(body) } };
   if (body.length < timesBytes) throw new Error('a live frame that is cut off');
   return {
     feed,
     fragment: {
-      kind: (flag & flags.isAudio) === 0 ? 'video' : 'audio',
-      isKey: (flag & flags.isKey) !== 0,
+      ...kindOf(flag),
       startUs: body.readDoubleBE(0),
       durationUs: body.readDoubleBE(8),
       // A copy of its own: what is kept for minutes must not hold on to all that came in the same piece.
       data: Buffer.from(body.subarray(timesBytes)),
     },
   };
+}
+
+function kindOf(flag: number) {
+  return { kind: (flag & flags.isAudio) === 0 ? 'video' : 'audio', isKey: (flag & flags.isKey) !== 0 } as const;
+}
+
+/** Sent at once and not kept: no copies. */
+function packetsOf(body: Buffer): Buffer[] {
+  const packets: Buffer[] = [];
+  for (let at = 0; at < body.length; ) {
+    if (at + 2 > body.length) throw new Error('a unit that is cut off');
+    const end = at + 2 + body.readUInt16BE(at);
+    if (end > body.length) throw new Error('a unit that is cut off');
+    packets.push(body.subarray(at + 2, end));
+    at = end;
+  }
+  return packets;
 }

@@ -22,10 +22,8 @@ import type { RoomRecord } from '#core/room.ts';
 import { RoomPins, spokenPin } from '#core/room-pins.ts';
 import { Rooms } from '#core/rooms.ts';
 import type { StorePort } from '#core/store-port.ts';
-import { createHlsGateway, type HlsGateway } from '#gateways/hls/index.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
-import { LiveFeeds } from '#jobs/live-feeds.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { checkPrompts } from '#jobs/prompt-check.ts';
@@ -35,7 +33,6 @@ import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openStore } from '#store/open-store.ts';
 import { Health } from '#telemetry/health.ts';
-import { watchLive } from '#telemetry/live-metrics.ts';
 import { Metrics } from '#telemetry/metrics.ts';
 import { watchTranscodes } from '#telemetry/transcode-metrics.ts';
 import { watchTrunks } from '#telemetry/trunk-metrics.ts';
@@ -44,6 +41,7 @@ import { EgressParts } from './egress-parts.ts';
 import { EventParts } from './event-parts.ts';
 import { buildIngest, type Ingest, listening, openPushGateways, type PushGateways, pushersOf } from './ingest-parts.ts';
 import { OverloadParts } from './overload-parts.ts';
+import { ViewingParts } from './viewing-parts.ts';
 
 const minuteMs = 60_000;
 const drainPollMs = 100;
@@ -69,7 +67,7 @@ interface Parts {
   readonly views: Views;
   readonly recordings: RecordingParts;
   readonly sip: SipGateway;
-  readonly hls: HlsGateway;
+  readonly viewing: ViewingParts;
   readonly servers: Servers;
 }
 
@@ -156,7 +154,8 @@ export class App extends Owned {
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, hls, sip, eventParts } = this.#parts;
+    const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, viewing, sip, eventParts } =
+      this.#parts;
     const { meetings } = this.#parts;
     this.#parts.recordings.all.drain();
     eventParts.eventLog.emit('node.draining', { timeoutMs });
@@ -170,7 +169,7 @@ export class App extends Owned {
     sip.drain();
     phones.drain();
     views.drain();
-    hls.drain();
+    viewing.drain();
     signalling.drain(timeoutMs);
     const endsAtMs = performance.now() + timeoutMs;
     // A camera never leaves by itself, nor does the mixer: only people are waited for.
@@ -183,7 +182,7 @@ export class App extends Owned {
 
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
-    const { signalling, webrtc, sip, phones, views, hls, ingest, pushGateways, rooms, servers } = this.#parts;
+    const { signalling, webrtc, sip, phones, views, viewing, ingest, pushGateways, rooms, servers } = this.#parts;
     const { meetings, overload, media, sfu, store, eventParts, egress } = this.#parts;
     // Load that falls because everything ends is no recovery.
     await overload.close(reason);
@@ -193,7 +192,7 @@ export class App extends Owned {
       meetings.close(reason),
       signalling.close(reason),
       webrtc.close(reason),
-      Promise.all([sip.close(reason), hls.close(reason).then(() => views.close(reason))]).then(() =>
+      Promise.all([sip.close(reason), viewing.close(reason).then(() => views.close(reason))]).then(() =>
         phones.close(reason),
       ),
       ingest.streamingIns.close(reason),
@@ -295,16 +294,10 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   });
   undo.push(() => signalling.close());
 
-  const feeds = new LiveFeeds({
-    media,
-    views,
-    keyFrameIntervalMs: config.hls.segmentMs,
-    maxHeight: config.hls.maxHeight,
-    log,
+  const viewing = new ViewingParts({
+    ...{ config, rooms, meetings, auth, media, views, limiter: joins, metrics, addressOf, log },
   });
-  const hls = createHlsGateway({ rooms, meetings, auth, feeds, limiter: joins, log, addressOf }, config.hls);
-  undo.push(() => hls.close().then(() => feeds.close()));
-  watchLive(metrics.registry, hls);
+  undo.push(() => viewing.close());
 
   const { language } = config.mix;
   const sip = await createSipGateway({
@@ -339,7 +332,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     limits,
   });
   api.route('/', webrtc.app);
-  if (config.hls.isEnabled) api.route('/', hls.app);
+  if (config.hls.isEnabled) api.route('/', viewing.hls.app);
   const servers = await createServers({
     config,
     fetch: api.fetch,
@@ -347,20 +340,20 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     upgrades: {
       ...{ '/ws': signalling.handleUpgrade, '/api/events': eventSockets.handleUpgrade },
       ...(config.sip.isEnabled && { '/sip': sip.handleUpgrade }),
-      ...(config.hls.isEnabled && { '/fmp4/': hls.handleUpgrade }),
+      ...(config.hls.isEnabled && { '/fmp4/': viewing.hls.handleUpgrade }),
     },
     log,
   });
   undo.push(() => servers.close());
   undo.push(() => Promise.all(Object.values(pushGateways).map((gateway) => gateway.close())));
   const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
-  await openPushGateways(config, ingest.pushes, certificate, log, pushGateways);
+  await openPushGateways(config, { pushes: ingest.pushes, plays: viewing.plays }, certificate, log, pushGateways);
   if (config.sip.isEnabled) await listening('sip', sip.listen(certificate));
   tapCalls(sip.events, eventLog);
   eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, meetings, eventParts, auth, ingest, egress, pushGateways },
-    ...{ health, overload, signalling, webrtc, phones, views, recordings, hls, sip, servers },
+    ...{ health, overload, signalling, webrtc, phones, views, recordings, viewing, sip, servers },
   };
 }
 

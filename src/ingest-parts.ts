@@ -13,7 +13,14 @@ import { StreamingIns } from '#core/streaming-ins.ts';
 import type { Pusher } from '#core/streaming-out.ts';
 import { filePuller, httpPuller } from '#gateways/http/index.ts';
 import { createRtmpGateway, defaultRtmpConfig, rtmpPuller, rtmpPusher } from '#gateways/rtmp/index.ts';
-import { createRtspGateway, defaultRtspConfig, rtspPuller, rtspPusher } from '#gateways/rtsp/index.ts';
+import {
+  createRtspGateway,
+  defaultRtspConfig,
+  type RtspAccessRequest,
+  type RtspPlays,
+  rtspPuller,
+  rtspPusher,
+} from '#gateways/rtsp/index.ts';
 import { createSrtGateway, defaultSrtConfig, srtPuller, srtPushAddress, srtPusher } from '#gateways/srt/index.ts';
 import type { MediaPool } from '#jobs/pool.ts';
 
@@ -55,7 +62,8 @@ export async function buildIngest(
     const serverUrl = `${protocol}://${host}${shown}/live`;
     return { serverUrl, urlOf: (key) => `${serverUrl}/${key}` };
   };
-  return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf };
+  const playPorts = () => ({ rtsp: gateways.rtsp?.port, rtsps: gateways.rtsp?.tlsPort });
+  return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf, playPorts };
 }
 
 /** Sources that are pulled are opened in the media worker, so that their media never crosses this process. */
@@ -73,7 +81,7 @@ export function pushersOf({ netPolicy }: Pick<Config, 'netPolicy'>): Pusher[] {
 /** @param opened gets what listens, so that it can be closed should the next one fail */
 export async function openPushGateways(
   { rtmp, rtsp, srt, rtp }: Config,
-  pushes: PushedIngresses,
+  { pushes, plays }: { readonly pushes: PushedIngresses; readonly plays: RtspPlays },
   certificate: { readonly cert: string; readonly key: string },
   log: Logger,
   opened: PushGateways,
@@ -91,12 +99,10 @@ export async function openPushGateways(
     };
     const ports = {
       ...{ log, certificate },
-      passwordOf: async () => undefined,
+      passwordOf: (username: string) => plays.passwordOf(username),
       authorizePublish: ({ path, remoteAddress }: { path: string; remoteAddress: string }) =>
         pushes.authorize({ protocol: 'rtsp', key: path.replace(/^live\//, ''), remoteAddress }),
-      authorizePlay: async () => {
-        throw new GatewayError('forbidden', 'Nothing is played here by RTSP; use WHEP.');
-      },
+      authorizePlay: (request: RtspAccessRequest) => plays.authorize(request),
     };
     opened.rtsp = await listening('rtsp', createRtspGateway(ports, config));
   }

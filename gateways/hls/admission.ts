@@ -1,25 +1,18 @@
 // Owns: who may watch, and the tickets that stand for their credentials in addresses. May import: core.
 import { createHash, randomBytes } from 'node:crypto';
 import { GatewayError } from '#core/errors.ts';
-import { limited, partyOf, permissionsOf } from '#core/grants.ts';
-import type { Meetings } from '#core/meetings.ts';
-import type { AuthPort } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { ViewerAsking, ViewerDoor } from '#core/viewer-door.ts';
 
 export interface AdmissionOptions {
   readonly rooms: Rooms;
-  readonly meetings: Pick<Meetings, 'assertMayWatch'>;
-  readonly auth: AuthPort;
+  readonly door: ViewerDoor;
   readonly maxViewers: number;
 }
 
-export interface Asking {
-  /** Name or id. */
-  readonly room: string;
-  readonly credential: string | undefined;
+export interface Asking extends ViewerAsking {
   /** From an address that a playlist named. */
   readonly ticket: string | undefined;
-  readonly address: string;
 }
 
 export interface Admitted {
@@ -80,21 +73,8 @@ export class Admission {
    * @returns the room's id
    * @throws GatewayError `unauthorized`, `forbidden`, `not_found`, `rate_limited`, `room_locked`, `meeting_over`, `must_wait`
    */
-  async authorize(
-    { room, credential, address }: Pick<Asking, 'room' | 'credential' | 'address'>,
-    isThere = false,
-  ): Promise<string> {
-    const { auth, rooms, meetings } = this.#options;
-    const grant = await auth.authorizeJoin(credential, room, address);
-    const { record } = await rooms.get(room);
-    // Whoever has such a token could hand it on to any number of viewers.
-    if (grant.isOneTime) throw new GatewayError('forbidden', 'A token for one join does not open a broadcast.');
-    const { subscribe } = limited(permissionsOf(record.roles, grant.role), grant.limits);
-    if (!subscribe.audio || !subscribe.video) {
-      throw new GatewayError('forbidden', `The role "${grant.role}" may not watch this room.`);
-    }
-    meetings.assertMayWatch(record, { kind: 'webrtc', ...partyOf(grant) }, isThere);
-    return record.id;
+  async authorize(asking: ViewerAsking, isThere = false): Promise<string> {
+    return (await this.#options.door.admit(asking, isThere)).id;
   }
 
   async #redeem(id: string, room: string): Promise<Admitted> {

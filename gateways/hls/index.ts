@@ -7,9 +7,9 @@ import type { HlsConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { LiveFeedPort } from '#core/live-feed.ts';
-import type { Meetings } from '#core/meetings.ts';
-import type { AuthPort, Gateway, Logger, RateLimiter } from '#core/ports.ts';
+import type { Gateway, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
+import type { ViewerDoor } from '#core/viewer-door.ts';
 import { Admission } from './admission.ts';
 import type { Broadcast } from './broadcast.ts';
 import { Broadcasts } from './broadcasts.ts';
@@ -20,8 +20,7 @@ import { createLiveApp, nameFrom } from './server.ts';
 
 export interface HlsGatewayPorts {
   readonly rooms: Rooms;
-  readonly meetings: Pick<Meetings, 'assertMayWatch'>;
-  readonly auth: AuthPort;
+  readonly door: ViewerDoor;
   readonly feeds: LiveFeedPort;
   /** Counts those who begin to watch by fMP4, by address. */
   readonly limiter: RateLimiter;
@@ -46,9 +45,9 @@ export class HlsGateway extends Owned implements Gateway {
     super();
     this.#ports = ports;
     this.#config = config;
-    const { rooms, meetings, auth, feeds, log } = ports;
+    const { rooms, door, feeds, log } = ports;
     const { partMs, segmentMs, windowMs, maxBytesPerBroadcast, maxBytesPerViewer } = config;
-    this.#admission = new Admission({ rooms, meetings, auth, maxViewers: config.maxViewers });
+    this.#admission = new Admission({ rooms, door, maxViewers: config.maxViewers });
     this.#broadcasts = this.own(
       new Broadcasts({
         ...{ rooms, feeds, lingerMs: config.lingerMs, maxBroadcasts: config.maxBroadcasts },

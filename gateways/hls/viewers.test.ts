@@ -9,6 +9,7 @@ import type { CloseReason } from '#core/lifecycle.ts';
 import type { LiveFeed, LiveFeedEvents } from '#core/live-feed.ts';
 import { Meetings } from '#core/meetings.ts';
 import type { AuthPort } from '#core/ports.ts';
+import { ViewerDoor } from '#core/viewer-door.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { someRooms } from '#test/support/some-room.ts';
 import { createHlsGateway, type HlsGateway } from './index.ts';
@@ -64,6 +65,7 @@ beforeEach(async () => {
       ...{ room: record.id, user: 'u', displayName: 'u', role: 'viewer', attributes: {}, mayCreateRoom: false },
       expiresAtMs: Date.now() + 60_000,
     }),
+    assertNotRevoked: () => undefined,
   } as unknown as AuthPort;
   const feeds = {
     open: async () => {
@@ -79,7 +81,8 @@ beforeEach(async () => {
   const config = { ...configSchema.parse({}).hls, maxBytesPerViewer: 1_000_000, lingerMs: 1_000 };
   const log = new KeepingLog();
   const meetings = new Meetings({ rooms: stack.rooms, log });
-  const ports = { rooms: stack.rooms, meetings, auth, feeds, limiter: { consume: () => undefined }, log };
+  const door = new ViewerDoor({ rooms: stack.rooms, meetings, auth });
+  const ports = { rooms: stack.rooms, door, feeds, limiter: { consume: () => undefined }, log };
   gateway = createHlsGateway({ ...ports, addressOf: () => '127.0.0.1' }, config);
   server = createServer().listen(0, '127.0.0.1');
   server.on('upgrade', gateway.handleUpgrade);

@@ -2,15 +2,19 @@
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import { headerOf, type RtspRequest } from './message.ts';
-import type { RtspPlayable, RtspPlayback } from './ports.ts';
+import type { RtspPlayable, RtspPlayback, RtspPlayer, RtspPosition } from './ports.ts';
 import { buildDescription } from './sdp.ts';
 import type { RtspAnswer, RtspRole, RtspSessionContext } from './session.ts';
 import { type ChosenTransport, chooseTransport, SessionTransport } from './session-transport.ts';
 import { placeOf } from './translate.ts';
+import { UdpLatch } from './udp-latch.ts';
+import { plainAddress } from './udp-pair.ts';
 
 export class PlayerSession extends Owned implements RtspRole {
   readonly #context: RtspSessionContext;
   readonly #transports = new Map<number, SessionTransport>();
+  /** Tracks that the SFU is to send, until it does. */
+  readonly #latches = new Map<number, UdpLatch>();
   readonly #directTracks = new Set<number>();
   #playable: RtspPlayable | undefined;
   #path: string | undefined;
@@ -33,7 +37,7 @@ export class PlayerSession extends Owned implements RtspRole {
       case 'SETUP':
         return this.#isPlaying ? undefined : this.#setup(request);
       case 'PLAY':
-        return this.#playback ? this.#play(this.#playback) : undefined;
+        return this.#playback ? this.#play(this.#playback, request.uri) : undefined;
       case 'PAUSE':
         return this.#playback && this.#isPlaying ? this.#pause(this.#playback) : undefined;
       default:
@@ -74,29 +78,41 @@ export class PlayerSession extends Owned implements RtspRole {
     if (this.#transports.has(track) || this.#directTracks.has(track)) return { status: 455 };
     const choice = chooseTransport(headerOf(request, 'transport') ?? '', [...this.#transports.values()]);
     if (!choice) return { status: 461 };
-    this.#playback ??= playable.open();
-    const direct = await this.#sendDirectly(this.#playback, track, choice);
-    const transport = direct ?? (await this.#relay(this.#playback, track, choice));
+    this.#playback ??= playable.open(this.#player);
+    const isDirect = !choice.spec.isTcp && this.#playback.sendDirectly;
+    const transport = isDirect ? await this.#reserve(track, choice) : await this.#relay(this.#playback, track, choice);
     return { status: 200, fields: { Transport: `${transport};mode=play` } };
   }
 
-  async #sendDirectly(playback: RtspPlayback, track: number, { spec }: ChosenTransport): Promise<string | undefined> {
-    const { clientPorts } = spec;
-    if (spec.isTcp || !clientPorts || !playback.sendDirectly) return undefined;
-    const [rtpPort, rtcpPort] = clientPorts;
+  get #player(): RtspPlayer {
+    return {
+      heard: () => this.#context.heard(),
+      end: (failure) => this.#context.end('failed', failure),
+    };
+  }
+
+  /** Ports that the SFU sends from, once it is known from where the player has knocked on them. */
+  async #reserve(track: number, { spec }: ChosenTransport): Promise<string> {
+    const { remoteAddress: address, localAddress: host, firstUdpPort, lastUdpPort } = this.#context.options;
+    const [rtpPort, rtcpPort] = spec.clientPorts ?? [0, 0];
     // The address of the connection, whatever `destination` says: nobody is flooded on somebody else's word.
-    const player = { address: this.#context.options.remoteAddress, rtpPort, rtcpPort };
-    const sender = await playback.sendDirectly(track, player);
-    if (!sender) return undefined;
+    const named = { address, rtpPort, rtcpPort };
+    const latch = await UdpLatch.create({ host, firstPort: firstUdpPort, lastPort: lastUdpPort }, named);
+    if (this.isClosed) {
+      await latch.release();
+      throw new GatewayError('closed', 'The RTSP client left.');
+    }
     this.#directTracks.add(track);
-    const ports = `client_port=${rtpPort}-${rtcpPort};server_port=${sender.rtpPort}-${sender.rtcpPort}`;
-    return `RTP/AVP;unicast;${ports};ssrc=${hex(sender.ssrc)}`;
+    this.#latches.set(track, latch);
+    const ports = `client_port=${rtpPort}-${rtcpPort};server_port=${latch.localPort}-${latch.localPort + 1}`;
+    return `RTP/AVP;unicast;${ports}`;
   }
 
   async #relay(playback: RtspPlayback, track: number, choice: ChosenTransport): Promise<string> {
     const transport = await SessionTransport.create(choice.spec, choice.channels, {
       ...this.#context.options,
       sendFrame: (channel, packet) => this.#context.sendFrame(channel, packet),
+      queuedBytes: () => this.#context.queuedBytes(),
       onPacket: (kind, packet) => {
         this.#context.heard();
         if (kind === 'rtcp') playback.receiveRtcp(track, packet);
@@ -107,20 +123,36 @@ export class PlayerSession extends Owned implements RtspRole {
       throw new GatewayError('closed', 'The RTSP client left.');
     }
     this.#transports.set(track, transport);
-    const { ssrc } = await playback.relay(track, (kind, packet) => this.#isPlaying && transport.send(kind, packet));
+    const { ssrc } = await playback.relay(track, transport);
     return `${transport.answer}${ssrc === undefined ? '' : `;ssrc=${hex(ssrc)}`}`;
   }
 
-  #play(playback: RtspPlayback): RtspAnswer {
+  async #play(playback: RtspPlayback, uri: string): Promise<RtspAnswer> {
+    const positions = (await playback.begin?.()) ?? [];
     return {
       status: 200,
-      fields: { Range: 'npt=now-' },
+      fields: { Range: 'npt=now-', ...(positions.length > 0 && { 'RTP-Info': rtpInfo(uri, positions) }) },
       // After the answer: some players take the first packet in the connection for a broken one.
       afterwards: () => {
         this.#isPlaying = true;
-        playback.play().catch((thrown) => this.#context.end('failed', toGatewayError(thrown)));
+        this.#send(playback).catch((thrown) => this.#context.end('failed', toGatewayError(thrown)));
       },
     };
+  }
+
+  async #send(playback: RtspPlayback): Promise<void> {
+    const { localAddress } = this.#context.options;
+    for (const [track, latch] of this.#latches) {
+      this.#latches.delete(track);
+      const { localPort } = latch;
+      const player = await latch.release();
+      if (this.isClosed) return;
+      await playback.sendDirectly?.(track, {
+        ...{ localAddress: plainAddress(localAddress), localPort },
+        ...player,
+      });
+    }
+    await playback.play();
   }
 
   async #pause(playback: RtspPlayback): Promise<RtspAnswer> {
@@ -133,8 +165,22 @@ export class PlayerSession extends Owned implements RtspRole {
     const { reason } = this.#context.ending();
     this.#isPlaying = false;
     this.#playback?.close(reason);
-    await Promise.all([...this.#transports.values()].map((transport) => transport.close(reason)));
+    await Promise.all([
+      ...[...this.#transports.values()].map((transport) => transport.close(reason)),
+      ...[...this.#latches.values()].map((latch) => latch.release()),
+    ]);
   }
+}
+
+/** RFC 2326 §12.33. */
+function rtpInfo(uri: string, positions: readonly RtspPosition[]): string {
+  const base = uri.replace(/\/$/, '');
+  return positions
+    .map(
+      ({ track, sequenceNumber, rtpTimestamp }) =>
+        `url=${base}/trackID=${track};seq=${sequenceNumber};rtptime=${rtpTimestamp}`,
+    )
+    .join(',');
 }
 
 function hex(ssrc: number): string {

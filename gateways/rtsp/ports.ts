@@ -1,6 +1,8 @@
 // Owns: what an RTSP session asks before somebody may push or play, and is answered. Types only. May import: core.
+import type { GatewayError } from '#core/errors.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
 import type { MediaSource, RtpFormat, SourceStream } from '#core/media-source.ts';
+import type { PlayerTransportOptions } from '#core/player-transport.ts';
 import type { Logger } from '#core/ports.ts';
 import type { MediaKind } from '#core/rtp.ts';
 
@@ -29,32 +31,44 @@ export interface RtspPlayable {
   /** One m-line each, in this order; an index into it names a track. */
   readonly tracks: readonly { readonly kind: MediaKind; readonly rtp: RtpFormat }[];
   /** Called for each player, at its first SETUP. */
-  open(): RtspPlayback;
+  open(player: RtspPlayer): RtspPlayback;
 }
 
-export interface RtspPlayerAddress {
-  readonly address: string;
-  readonly rtpPort: number;
-  readonly rtcpPort: number;
+/** Who plays, as its playback sees it. */
+export interface RtspPlayer {
+  /** It has given a sign of life that did not come through its session. */
+  heard(): void;
+  /** There is nothing more for it, or it does not keep up. */
+  end(failure: GatewayError): void;
+}
+
+/** Where a track goes that is relayed. */
+export interface RtspOutlet {
+  send(kind: 'rtp' | 'rtcp', packet: Uint8Array): void;
+  /** Written and not taken by the network yet; 0 where there is no telling. */
+  readonly queuedBytes: number;
+}
+
+/** Where a track goes on from, for RTP-Info (RFC 2326 §12.33). */
+export interface RtspPosition {
+  readonly track: number;
+  readonly sequenceNumber: number;
+  readonly rtpTimestamp: number;
 }
 
 /** One player's share of a playable. Calls after `close` are ignored. */
 export interface RtspPlayback {
   /**
-   * Sends straight from the SFU to the player, so that media by UDP does not pass through here.
-   * @returns the ports that it sends from; undefined where it cannot, and packets are to be relayed
+   * Sends straight from the SFU to the player, so that media by UDP does not pass through here. Absent where it cannot.
+   * Called before the first `play`; the ports are free then.
    */
-  sendDirectly?(
-    track: number,
-    player: RtspPlayerAddress,
-  ): Promise<{ readonly rtpPort: number; readonly rtcpPort: number; readonly ssrc: number } | undefined>;
-  /** @param send takes packets from now until `close`, and drops them when the player does not keep up */
-  relay(
-    track: number,
-    send: (kind: 'rtp' | 'rtcp', packet: Uint8Array) => void,
-  ): Promise<{ readonly ssrc: number | undefined }>;
+  sendDirectly?(track: number, path: PlayerTransportOptions): Promise<void>;
+  /** @param outlet takes packets from now until `close` */
+  relay(track: number, outlet: RtspOutlet): Promise<{ readonly ssrc: number | undefined }>;
   /** Receiver reports and requests for key frames. */
   receiveRtcp(track: number, packet: Uint8Array): void;
+  /** Before the answer to PLAY: what will come first, as far as that can be known soon. */
+  begin?(): Promise<readonly RtspPosition[]>;
   /** Begin, with a key frame and a sender report as soon as they can be had. */
   play(): Promise<void>;
   pause(): Promise<void>;

@@ -72,6 +72,7 @@ export class PusherSession extends Owned implements RtspRole {
     if (!choice) return { status: 461 };
     const transport = await SessionTransport.create(choice.spec, choice.channels, {
       ...this.#context.options,
+      queuedBytes: () => this.#context.queuedBytes(),
       sendFrame: (channel, packet) => this.#context.sendFrame(channel, packet),
       onPacket: (kind, packet) => {
         this.#context.heard();

@@ -27,3 +27,14 @@ export function buildPli(senderSsrc: number, mediaSsrc: number): Buffer {
   packet.writeUInt32BE(mediaSsrc, 8);
   return packet;
 }
+
+/** Whether a player wants a picture that can be decoded by itself: PLI (RFC 4585 §6.3.1) or FIR (RFC 5104 §4.3.1). */
+export function asksForKeyFrame(packet: Uint8Array): boolean {
+  for (let at = 0; at + 4 <= packet.length; ) {
+    const [first = 0, type = 0, high = 0, low = 0] = packet.subarray(at, at + 4);
+    if (first >> 6 !== 2) return false;
+    if (type === 206 && ((first & 31) === 1 || (first & 31) === 4)) return true;
+    at += 4 * (1 + ((high << 8) | low));
+  }
+  return false;
+}

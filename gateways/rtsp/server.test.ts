@@ -5,12 +5,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '#core/errors.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
 import type { MediaSource, SourceEnd } from '#core/media-source.ts';
+import type { PlayerTransportOptions } from '#core/player-transport.ts';
 import { CollectingSink } from '#test/support/collecting-sink.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { Authenticator, chooseChallenge } from './digest.ts';
 import { type InterleavedFrame, interleavedHead, RtspReader } from './interleaved.ts';
 import { type HeaderFields, headerOf, type RtspResponse, serializeRequest } from './message.ts';
-import type { RtspAccessRequest, RtspPlayback } from './ports.ts';
+import type { RtspAccessRequest, RtspOutlet, RtspPlayback } from './ports.ts';
 import { defaultRtspConfig, type RtspGatewayConfig, RtspServer } from './server.ts';
 import { parseSession } from './translate.ts';
 
@@ -80,20 +81,23 @@ class Peer {
 }
 
 class Playback implements RtspPlayback {
-  send: (kind: 'rtp' | 'rtcp', packet: Uint8Array) => void = () => undefined;
+  outlet: RtspOutlet | undefined;
   readonly heard: Uint8Array[] = [];
   readonly calls: string[] = [];
-  readonly players: unknown[] = [];
-  isDirect = false;
+  readonly paths: PlayerTransportOptions[] = [];
+  sendDirectly: RtspPlayback['sendDirectly'];
 
-  async sendDirectly(_track: number, player: unknown) {
-    this.players.push(player);
-    return this.isDirect ? { rtpPort: 40_000, rtcpPort: 40_001, ssrc: 0xab } : undefined;
+  allowDirect(): void {
+    this.sendDirectly = async (_track, path) => void this.paths.push(path);
   }
 
-  async relay(_track: number, send: (kind: 'rtp' | 'rtcp', packet: Uint8Array) => void) {
-    this.send = send;
+  async relay(_track: number, outlet: RtspOutlet) {
+    this.outlet = outlet;
     return { ssrc: 11 };
+  }
+
+  async begin() {
+    return [{ track: 0, sequenceNumber: 1, rtpTimestamp: 90 }];
   }
 
   receiveRtcp(_track: number, packet: Uint8Array): void {
@@ -102,7 +106,7 @@ class Playback implements RtspPlayback {
 
   async play(): Promise<void> {
     this.calls.push('play');
-    this.send('rtp', rtp(1));
+    this.outlet?.send('rtp', rtp(1));
   }
 
   async pause(): Promise<void> {
@@ -255,7 +259,8 @@ describe('a player', () => {
     const setup = await player.ask('SETUP', 'good/trackID=0', { Transport: 'RTP/AVP/TCP;interleaved=4-5' });
     expect(headerOf(setup, 'transport')).toBe('RTP/AVP/TCP;unicast;interleaved=4-5;ssrc=0000000B;mode=play');
     expect(parseSession(headerOf(setup, 'session') ?? '').timeoutMs).toBe(60_000);
-    expect((await player.ask('PLAY', 'good')).status).toBe(200);
+    const played = await player.ask('PLAY', 'good');
+    expect(headerOf(played, 'rtp-info')).toBe('url=rtsp://127.0.0.1/good/trackID=0;seq=1;rtptime=90');
     await expect.poll(() => player.frames.length).toBe(1);
     expect(player.frames[0]).toMatchObject({ channel: 4, payload: rtp(1) });
     player.frame(5, senderReport);
@@ -274,13 +279,28 @@ describe('a player', () => {
     await player.ask('SETUP', 'good', { Transport: transport });
     await player.ask('PLAY', 'good');
     expect(((await arrived) as [Buffer])[0]).toEqual(rtp(1));
-    expect(playback.players).toEqual([{ address: '127.0.0.1', rtpPort: port, rtcpPort: port + 1 }]);
   });
 
-  test('by UDP may be served by the SFU itself', async () => {
-    playback.isDirect = true;
-    const setup = await peer().ask('SETUP', 'good', { Transport: 'RTP/AVP;unicast;client_port=5000-5001' });
-    expect(headerOf(setup, 'transport')).toContain('server_port=40000-40001;ssrc=000000AB');
+  test('by UDP is served by the SFU from ports that are free then, to where it has knocked from, and to nobody else', async () => {
+    playback.allowDirect();
+    const [knocking, stranger] = [await udp(), createSocket('udp4').bind(0, '127.0.0.2')];
+    sockets.push(stranger);
+    await once(stranger, 'listening');
+    const player = peer();
+    const setup = await player.ask('SETUP', 'good', { Transport: 'RTP/AVP;unicast;client_port=5000-5001' });
+    const [, serverPort] = /server_port=(\d+)-\d+;mode=play/.exec(headerOf(setup, 'transport') ?? '') ?? [];
+    const localPort = Number(serverPort);
+    knocking.send(rtp(1), localPort, '127.0.0.1');
+    stranger.send(rtp(1), localPort, '127.0.0.1');
+    await player.ask('OPTIONS', '*');
+    await player.ask('PLAY', 'good');
+    await expect.poll(() => playback.calls).toEqual(['play']);
+    const local = { localAddress: '127.0.0.1', localPort };
+    const remote = { address: '127.0.0.1', rtpPort: knocking.address().port, rtcpPort: 5_001 };
+    expect(playback.paths).toEqual([{ ...local, ...remote }]);
+    const again = createSocket('udp4').bind(localPort, '127.0.0.1');
+    sockets.push(again);
+    await once(again, 'listening');
   });
 
   test('that stops reading loses packets instead of filling our memory', async () => {
@@ -290,7 +310,7 @@ describe('a player', () => {
     player.socket.pause();
     const before = process.memoryUsage().arrayBuffers;
     const big = Buffer.concat([rtp(1), Buffer.alloc(60_000)]);
-    for (let i = 0; i < 5_000; i++) playback.send('rtp', big);
+    for (let i = 0; i < 5_000; i++) playback.outlet?.send('rtp', big);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(30_000_000);
   });
 });

@@ -1,5 +1,6 @@
 // Owns: how one track travels between us and a client of ours, as SETUP agreed. May import: core.
 import type { CloseReason } from '#core/lifecycle.ts';
+import type { RtspOutlet } from './ports.ts';
 import { isRtcp, isRtp, parseTransport, type TransportSpec } from './translate.ts';
 import { UdpPair } from './udp-pair.ts';
 
@@ -8,12 +9,14 @@ export interface SessionTransportOptions {
   readonly localAddress: string;
   readonly firstUdpPort: number;
   readonly lastUdpPort: number;
-  /** Writes into the connection, if it has room. */
+  /** Writes into the connection. */
   readonly sendFrame: (channel: number, packet: Uint8Array) => void;
+  /** Of the connection. */
+  readonly queuedBytes: () => number;
   readonly onPacket: (kind: 'rtp' | 'rtcp', packet: Buffer) => void;
 }
 
-export class SessionTransport {
+export class SessionTransport implements RtspOutlet {
   /** What SETUP answers. */
   readonly answer: string;
   readonly channels: readonly [number, number] | undefined;
@@ -62,6 +65,11 @@ export class SessionTransport {
     if (channel === rtp && isRtp(packet)) this.#options.onPacket('rtp', packet);
     if (channel === rtcp && isRtcp(packet)) this.#options.onPacket('rtcp', packet);
     return channel === rtp || channel === rtcp;
+  }
+
+  /** UDP does not wait. */
+  get queuedBytes(): number {
+    return this.channels ? this.#options.queuedBytes() : 0;
   }
 
   send(kind: 'rtp' | 'rtcp', packet: Uint8Array): void {

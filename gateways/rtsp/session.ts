@@ -39,6 +39,8 @@ export interface RtspSessionContext {
   readonly sessionId: string;
   access(request: RtspRequest): Promise<RtspAccessRequest>;
   sendFrame(channel: number, packet: Uint8Array): void;
+  /** Written into the connection and not taken by the network yet. */
+  queuedBytes(): number;
   /** A packet or report came: the client lives. */
   heard(): void;
   hold(): void;
@@ -215,6 +217,7 @@ export class RtspSession extends Owned {
       sessionId: this.#sessionId,
       access: (request) => this.#access(request),
       sendFrame: (channel, packet) => this.#sendFrame(channel, packet),
+      queuedBytes: () => this.#socket.writableLength,
       heard: () => this.#heard(),
       hold: () => this.#hold(),
       release: () => this.#release(),

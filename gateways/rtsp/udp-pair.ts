@@ -19,7 +19,8 @@ export interface UdpRemote {
   readonly rtcpPort: number;
 }
 
-type Listener = (packet: Buffer) => void;
+/** @param fromPort port of who sent it */
+type Listener = (packet: Buffer, fromPort: number) => void;
 
 /** A second of a fast camera, as far as the system allows. */
 const receiveBufferBytes = 2 * 1_048_576;
@@ -64,10 +65,11 @@ export class UdpPair extends Owned {
    */
   connect(remote: UdpRemote, listeners: { rtp: Listener; rtcp: Listener }): void {
     this.#remote = remote;
-    const from = plain(remote.address);
+    const from = plainAddress(remote.address);
     const listen = (socket: Socket, port: number, listener: Listener) =>
       socket.on('message', (packet, sender) => {
-        if (plain(sender.address) === from && (port === 0 || sender.port === port)) listener(packet);
+        if (plainAddress(sender.address) === from && (port === 0 || sender.port === port))
+          listener(packet, sender.port);
       });
     listen(this.#rtp, remote.rtpPort, listeners.rtp);
     listen(this.#rtcp, remote.rtcpPort, listeners.rtcp);
@@ -115,6 +117,7 @@ async function bind(host: string, port: number): Promise<Socket | undefined> {
   }
 }
 
-function plain(address: string): string {
+/** Of IPv4 over a socket of IPv6. */
+export function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }

@@ -5,6 +5,7 @@ import { recordCodecs } from '#core/record-sink.ts';
 import type { LiveOutlet } from '../live-pipe.ts';
 import type { EgressSound } from './audio-line.ts';
 import { LiveSink } from './live-sink.ts';
+import { PlaySink } from './play-sink.ts';
 import type { PushOpener } from './push-connection.ts';
 import { noOpener, PushSink } from './push-sink.ts';
 import { RecordSink } from './record.ts';
@@ -38,6 +39,10 @@ const sinkMakers: SinkMakers = {
   live: (spec, { live }) => ({
     sink: new LiveSink({ ...spec, outlet: live }),
     takes: { video: ['h264', 'h265', 'vp9', 'av1'], audio: ['aac'] },
+  }),
+  play: (spec, { live }) => ({
+    sink: new PlaySink({ ...spec, outlet: live }),
+    takes: { video: ['h264'], audio: [spec.audioCodec] },
   }),
   record: (spec) => ({
     sink: new RecordSink(spec),

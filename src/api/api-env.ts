@@ -62,6 +62,8 @@ export interface ApiIngest {
   readonly media: Pick<MediaPort, 'jobs' | 'describeWorkers'>;
   /** Undefined for a protocol that is not served here. */
   pushAddressOf(protocol: PushProtocol, host: string): PushAddress | undefined;
+  /** That players come to; undefined while turned off. */
+  playPorts(): { readonly rtsp: number | undefined; readonly rtsps: number | undefined };
 }
 
 /** Phones, whether they are turned on or not. */
@@ -105,7 +107,7 @@ export interface ApiOptions {
   readonly metrics: ApiMetrics;
   readonly health: ApiHealth;
   readonly limits: ApiLimits;
-  readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings'>;
+  readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings' | 'hls'>;
   /** Folder of the built pages; `web/dist` of the project unless said. */
   readonly webRoot?: string | undefined;
 }

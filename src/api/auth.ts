@@ -11,6 +11,7 @@ import type { StorePort } from '#core/store-port.ts';
 import { ApiKeys, isExpired, sha256 } from './api-keys.ts';
 import { AppTokens } from './app-tokens.ts';
 import { Logins, type SessionInfo } from './logins.ts';
+import { PlayLogins } from './play-logins.ts';
 import type { MemoryRateLimiter } from './rate-limiter.ts';
 import { Revocations } from './revocations.ts';
 import { looksLikeToken, SignedTokens } from './signed-tokens.ts';
@@ -39,6 +40,8 @@ const configuredKeyId = 'config';
 export class Auth implements AuthPort {
   readonly keys: ApiKeys;
   readonly revocations: Revocations;
+  /** For players that know no tokens. */
+  readonly playLogins: PlayLogins;
   /** The key made at this first start, to be shown once; undefined at later ones. */
   readonly firstAdminKey: string | undefined;
   readonly #options: AuthOptions;
@@ -49,11 +52,12 @@ export class Auth implements AuthPort {
 
   private constructor(
     options: AuthOptions,
-    parts: { keys: ApiKeys; tokens: SignedTokens; revocations: Revocations; firstAdminKey: string | undefined },
+    parts: Pick<Auth, 'keys' | 'revocations' | 'playLogins' | 'firstAdminKey'> & { readonly tokens: SignedTokens },
   ) {
     this.#options = options;
     this.keys = parts.keys;
     this.revocations = parts.revocations;
+    this.playLogins = parts.playLogins;
     this.firstAdminKey = parts.firstAdminKey;
     this.#tokens = parts.tokens;
     this.#appTokens = new AppTokens(parts.keys, options.config.issuers);
@@ -64,11 +68,13 @@ export class Auth implements AuthPort {
   static async create(options: AuthOptions): Promise<Auth> {
     const { store, secrets, log, config } = options;
     const keys = new ApiKeys({ store, secrets, log });
-    const tokens = new SignedTokens(await loadSigningKey(store));
+    const signingKey = await loadSigningKey(store);
+    const tokens = new SignedTokens(signingKey);
+    const playLogins = new PlayLogins(signingKey);
     const revocations = await Revocations.create(store, log);
     const needsKey = config.adminKey === undefined && !(await hasAdminKey(keys));
     const made = needsKey ? await keys.create({ name: 'First start', scopes: ['admin'] }) : undefined;
-    const auth = new Auth(options, { keys, tokens, revocations, firstAdminKey: made?.key });
+    const auth = new Auth(options, { keys, tokens, revocations, playLogins, firstAdminKey: made?.key });
     await auth.#logins.sweep();
     return auth;
   }

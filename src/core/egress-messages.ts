@@ -37,8 +37,17 @@ export interface LiveSinkSpec {
   readonly needsVideo: boolean;
 }
 
+/** RTP for players in their connections, handed to this process over the worker's pipe. */
+export interface PlaySinkSpec {
+  readonly type: 'play';
+  /** What it is sent under; unique among those of RTP in this process. */
+  readonly feed: number;
+  readonly audioCodec: 'aac' | 'opus';
+  readonly payloadTypes: Readonly<Record<MediaKind, number>>;
+}
+
 /** What takes the media of an egress; another kind is another member here, in egress-protocol.ts and in the table of sinks. */
-export type EgressSinkSpec = PushSinkSpec | LiveSinkSpec | RecordSinkSpec;
+export type EgressSinkSpec = PushSinkSpec | LiveSinkSpec | PlaySinkSpec | RecordSinkSpec;
 
 export type EgressCommand =
   /** The whole, so that saying it again does no harm; a kind that is absent does not go out. */

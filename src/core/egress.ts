@@ -119,6 +119,11 @@ export class Egress extends Owned implements JobHost {
     return sink;
   }
 
+  /** Somebody joins who can begin with nothing else. */
+  requestKeyFrame(): void {
+    this.#tracks.video?.requestKeyFrame();
+  }
+
   /** Live: the sinks go on with the other source. */
   switchTo(source: EgressSource, wishes: EgressWishes = this.#wishes): void {
     if (this.isClosed) throw new GatewayError('closed', 'This egress has ended.');
@@ -154,7 +159,7 @@ export class Egress extends Owned implements JobHost {
   received(event: EgressEvent): void {
     switch (event.type) {
       case 'egressKeyFrameWanted':
-        this.#tracks.video?.requestKeyFrame();
+        this.requestKeyFrame();
         this.#past.video?.requestKeyFrame();
         return;
       case 'egressSinkChanged': {

@@ -9,6 +9,7 @@ import type { PromptLanguage } from './leg-media.ts';
 import type { CloseReason } from './lifecycle.ts';
 import type { MediaSource } from './media-source.ts';
 import type { Mix } from './mix.ts';
+import type { PlayerTransportOptions, SfuPlayerTransport } from './player-transport.ts';
 import type { Room } from './room.ts';
 import type {
   DtlsParameters,
@@ -248,6 +249,7 @@ export interface SfuRoom {
   readonly events: EventEmitter<SfuRoomEvents>;
   createWebRtcTransport(options?: WebRtcTransportOptions): Promise<SfuWebRtcTransport>;
   createPlainTransport(): Promise<SfuPlainTransport>;
+  createPlayerTransport(options: PlayerTransportOptions): Promise<SfuPlayerTransport>;
   /** Lets audio of this producer count for levels and the dominant speaker. */
   observeAudio(producer: SfuProducer): Promise<void>;
   close(): void;

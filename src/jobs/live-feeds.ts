@@ -29,7 +29,9 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
   constructor(options: LiveFeedsOptions) {
     super();
     this.#options = options;
-    const receive = (message: LiveMessage) => this.#feeds.get(message.feed)?.receive(message);
+    const receive = (message: LiveMessage) => {
+      if (!('unit' in message)) this.#feeds.get(message.feed)?.receive(message);
+    };
     options.media.live.on('message', receive);
     this.signal.addEventListener('abort', () => options.media.live.off('message', receive), { once: true });
   }
@@ -83,7 +85,7 @@ class Feed extends Owned implements LiveFeed {
     return sinks[0]?.info.message ?? this.#egress.job?.info.message ?? '';
   }
 
-  receive(message: LiveMessage): void {
+  receive(message: Exclude<LiveMessage, { unit: unknown }>): void {
     if (this.isClosed) return;
     if ('init' in message) this.events.emit('init', message.init);
     else this.events.emit('fragment', message.fragment);

@@ -8,6 +8,7 @@ import type { types } from 'mediasoup';
 import type { SfuConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
+import type { PlayerTransportOptions, SfuPlayerTransport } from '#core/player-transport.ts';
 import type {
   Logger,
   SfuDataProducer,
@@ -23,6 +24,7 @@ import { AudioObserver } from './audio-observer.ts';
 import type { LayerLimit } from './layer-limit.ts';
 import { type LayoutPlan, planLayout } from './payload-layout.ts';
 import { PlainTransport } from './plain-transport.ts';
+import { PlayerTransport } from './player-transport.ts';
 import { type Lease, type Origin, RoomNode } from './room-node.ts';
 import { RouterPipe } from './router-pipe.ts';
 import { mediaLost, toSfuError } from './sfu-errors.ts';
@@ -103,6 +105,11 @@ export class RoomRouter implements SfuRoom, SfuProcessUser, RoomMedia {
   async createPlainTransport(): Promise<SfuPlainTransport> {
     this.assertOpen();
     return this.#onNode(undefined, (node) => PlainTransport.create(this, node));
+  }
+
+  async createPlayerTransport(options: PlayerTransportOptions): Promise<SfuPlayerTransport> {
+    this.assertOpen();
+    return this.#onNode(undefined, (node) => PlayerTransport.create(this, node, options));
   }
 
   async observeAudio(producer: SfuProducer): Promise<void> {

@@ -12,7 +12,8 @@ export interface LiveCounts {
   };
 }
 
-export function watchLive(registry: Registry, live: LiveCounts): void {
+/** @param plays players by RTSP */
+export function watchLive(registry: Registry, live: LiveCounts, plays: { readonly playerCount: number }): void {
   const gauge = (name: string, help: string, read: (gauge: Gauge) => void) =>
     new Gauge({
       name: `switchyard_live_${name}`,
@@ -24,11 +25,12 @@ export function watchLive(registry: Registry, live: LiveCounts): void {
     });
   new Gauge({
     name: 'switchyard_live_viewers',
-    help: 'Players that watch now, by way: hls (and dash), http, websocket.',
+    help: 'Players that watch now, by way: hls (and dash), http, websocket, rtsp.',
     labelNames: ['way'],
     registers: [registry],
     collect() {
       for (const [way, count] of Object.entries(live.counts.viewers)) this.set({ way }, count);
+      this.set({ way: 'rtsp' }, plays.playerCount);
     },
   });
   gauge('broadcasts', 'Rooms and streams that are sent without WebRTC.', (one) => one.set(live.counts.broadcasts));

@@ -26,6 +26,8 @@ const forMedia = [
     'view-layout.ts',
     'view-messages.ts',
     'live-media.ts',
+    'rtp-feed.ts',
+    'rtp-formats.ts',
   ].map((file) => `${core}${file}`),
   // Media leaves a worker as fragments of MP4 files, which are written without native code.
   'src/wire/fmp4/',
@@ -110,6 +112,8 @@ const table: PartTable = {
   },
   // The part of app.ts that knows the gateways which encoders push to.
   'src/ingest-parts.ts': { mayImport: ['src/', 'gateways/', config], packages: ['node:*'] },
+  // Its other half: those that rooms are watched by.
+  'src/viewing-parts.ts': { mayImport: ['src/', 'gateways/', config], packages: ['node:*'] },
   src: { mayImport: ['src/', config], packages: ['node:*'] }, // main.ts and what it alone uses
 };
 

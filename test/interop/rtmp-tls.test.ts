@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { MediaSource } from '#core/media-source.ts';
 import { NetPolicy } from '#core/net-policy.ts';
 import { createRtmpGateway, defaultRtmpConfig, pushRtmp } from '#gateways/rtmp/index.ts';
-import { createRtspGateway, defaultRtspConfig, RtspPull } from '#gateways/rtsp/index.ts';
+import { createRtspGateway, defaultRtspConfig, type RtspOutlet, RtspPull } from '#gateways/rtsp/index.ts';
 import { CollectingSink } from '#test/support/collecting-sink.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { PeerProcess } from '#test/support/peer-process.ts';
@@ -80,16 +80,16 @@ describe('RTSPS', () => {
           ],
           open: () => {
             let timer: NodeJS.Timeout;
-            let send: (kind: 'rtp', packet: Uint8Array) => void = () => undefined;
+            let outlet: RtspOutlet | undefined;
             return {
-              relay: async (_track, sender) => {
-                send = sender;
+              relay: async (_track, given) => {
+                outlet = given;
                 return { ssrc: 7 };
               },
               receiveRtcp: () => undefined,
               play: async () => {
                 let count = 0;
-                timer = setInterval(() => send('rtp', silence(++count)), 20);
+                timer = setInterval(() => outlet?.send('rtp', silence(++count)), 20);
               },
               pause: async () => clearInterval(timer),
               close: () => clearInterval(timer),

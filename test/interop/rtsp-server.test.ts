@@ -3,7 +3,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '#core/errors.ts';
 import type { MediaSource, SourceEnd, SourceStream, SourceUnit } from '#core/media-source.ts';
 import { NetPolicy } from '#core/net-policy.ts';
-import { createRtspGateway, defaultRtspConfig, type RtspPlayback, RtspPull } from '#gateways/rtsp/index.ts';
+import {
+  createRtspGateway,
+  defaultRtspConfig,
+  type RtspOutlet,
+  type RtspPlayback,
+  RtspPull,
+} from '#gateways/rtsp/index.ts';
 import { CollectingSink } from '#test/support/collecting-sink.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { PeerProcess } from '#test/support/peer-process.ts';
@@ -18,13 +24,13 @@ class Relay extends CollectingSink {
   }
 
   open(): RtspPlayback {
-    const sends = new Map<number, (kind: 'rtp' | 'rtcp', packet: Uint8Array) => void>();
+    const outlets = new Map<number, RtspOutlet>();
     const player = (unit: SourceUnit) => {
-      if (unit.kind !== 'access_unit') sends.get(unit.streamId)?.(unit.kind, unit.data);
+      if (unit.kind !== 'access_unit') outlets.get(unit.streamId)?.send(unit.kind, unit.data);
     };
     return {
-      relay: async (track, send) => {
-        sends.set(track, send);
+      relay: async (track, outlet) => {
+        outlets.set(track, outlet);
         return { ssrc: undefined };
       },
       receiveRtcp: () => undefined,

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { GatewayError } from '#core/errors.ts';
 import { randomText } from '#core/ids.ts';
+import type { SfuPlayerTransport } from '#core/player-transport.ts';
 import type {
   ConsumeOptions,
   SfuConsumer,
@@ -247,6 +248,9 @@ export class FakeSfuRoom implements SfuRoom {
   }
   async createPlainTransport() {
     return this.#create() as unknown as SfuPlainTransport;
+  }
+  async createPlayerTransport() {
+    return this.#create() as unknown as SfuPlayerTransport;
   }
   async observeAudio(producer: SfuProducer) {
     this.observed.push(producer);

@@ -207,12 +207,13 @@ async function someIngest(parts: { rooms: Rooms; store: StorePort; media: FakeMe
   };
   const limits = { lingerMs: 10, stallTimeoutMs: 1_000, maxPerRoom: 3 };
   const streamingIns = await StreamingIns.create({ ...parts, pullers: [rtsp], ...limits });
+  const playPorts = () => ({ rtsp: 8554, rtsps: undefined });
   const pushAddressOf = (protocol: string, host: string) => {
     const serverUrl = `${protocol}://${host}/live`;
     const urlOf = (key: string, passphrase?: string) => `${serverUrl}/${key}${passphrase ? `?${passphrase}` : ''}`;
     return protocol === 'rtmp' || protocol === 'srt' ? { serverUrl, urlOf } : undefined;
   };
-  return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf };
+  return { streamKeys, pushes, streamingIns, media: parts.media, pushAddressOf, playPorts };
 }
 
 /** Pushed by RTMP to anywhere. */

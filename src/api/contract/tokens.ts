@@ -22,11 +22,27 @@ export const tokenInput = z
   })
   .meta({ id: 'TokenInput' });
 
+const address = (what: string) =>
+  z
+    .string()
+    .nullable()
+    .meta({ description: `${what}; null while turned off.` });
+
+const play = z.object({
+  hls: address('HLS'),
+  dash: address('MPEG-DASH'),
+  rtsp: address('RTSP, with a login of its own'),
+  rtsps: address('RTSP over TLS'),
+});
+
 export const tokenSchema = z
   .object({
     id: z.string().meta({ description: 'To revoke it by.' }),
     token: z.string(),
     url: z.url().meta({ description: 'Page of the meeting with the token in its fragment.' }),
+    play: z
+      .union([play, z.null()])
+      .meta({ description: 'For players without WebRTC, with the credential in them. Null for who may not watch.' }),
     expiresAt: time,
   })
   .meta({ id: 'Token' });

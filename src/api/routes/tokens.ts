@@ -3,6 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { randomText } from '#core/ids.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { roomParams, tokenInput, tokenParams, tokenSchema } from '../contract.ts';
+import { playAddresses } from '../play-addresses.ts';
 import { invalidFields } from '../problem.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
 import { timeText } from '../views.ts';
@@ -38,7 +39,7 @@ const revokeRoute = apiRoute({
   responses: { 204: { description: 'Revoked, whether it was ever made or not.' } },
 });
 
-export function tokenRoutes({ rooms, auth, config }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function tokenRoutes({ rooms, auth, config, ingest }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
 
   app.openapi(createRoute, async (c) => {
@@ -50,7 +51,7 @@ export function tokenRoutes({ rooms, auth, config }: ApiOptions): OpenAPIHono<Ap
     }
     const expiresAtMs = Date.now() + (ttlMs ?? config.auth.tokenTtlMs);
     const id = randomText(tokenIdLength);
-    const token = await auth.createJoinToken({
+    const grant = {
       tokenId: id,
       room: record.id,
       user,
@@ -60,12 +61,17 @@ export function tokenRoutes({ rooms, auth, config }: ApiOptions): OpenAPIHono<Ap
       expiresAtMs,
       isOneTime: once,
       limits: { publish, subscribe },
-    });
+    };
+    const token = await auth.createJoinToken(grant);
     const base = config.http.publicUrl ?? c.get('origin');
     const url = new URL(`/r/${record.name}`, base);
     url.hash = `token=${token}`;
     c.header('cache-control', 'no-store');
-    return c.json({ id, token, url: url.href, expiresAt: timeText(expiresAtMs) }, 201);
+    const play = playAddresses({
+      ...{ record, grant, token, base, login: auth.playLogins.loginOf(grant) },
+      ...{ ports: ingest.playPorts(), hasHls: config.hls.isEnabled },
+    });
+    return c.json({ id, token, url: url.href, play, expiresAt: timeText(expiresAtMs) }, 201);
   });
 
   app.openapi(revokeRoute, async (c) => {
