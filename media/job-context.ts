@@ -161,6 +161,7 @@ export class JobContext {
     const track = this.#tracks.get(id);
     if (!track) return;
     track.isPublished = true;
+    this.#options.port.introduce(track.sender.ssrc);
     track.events.published();
   }
 

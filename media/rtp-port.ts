@@ -11,6 +11,11 @@ import type { RtpSender } from './rtp/sender.ts';
 const burstPackets = 48;
 const burstIntervalMs = 1;
 const reportIntervalMs = 1_000;
+/**
+ * Since a sender was published. The SFU goes by its reports, instead of by when its packets happen to come, once it has had
+ * three at different moments; what it tells receivers before that disturbs their idea of what is in step for half a minute.
+ */
+const firstReportsMs = [0, 10, 20, 200, 400, 600, 800];
 const socketBufferBytes = 4 * 1024 * 1024;
 /** What waits for its turn; beyond it the oldest is worthless. */
 const maxQueuedPackets = 8_192;
@@ -29,6 +34,7 @@ interface Sending {
   readonly sender: RtpSender;
   readonly link: RtpLink;
   readonly feedback: RtpFeedback;
+  reportTimer?: NodeJS.Timeout | undefined;
 }
 
 export class RtpPort {
@@ -87,11 +93,28 @@ export class RtpPort {
   }
 
   add(sender: RtpSender, link: RtpLink, feedback: RtpFeedback): void {
+    this.remove(sender.ssrc);
     this.#sendings.set(sender.ssrc, { sender, link, feedback });
   }
 
   remove(ssrc: number): void {
+    clearTimeout(this.#sendings.get(ssrc)?.reportTimer);
     this.#sendings.delete(ssrc);
+  }
+
+  /** The other end takes this sender from now on, and knows nothing of its clock yet. */
+  introduce(ssrc: number): void {
+    const sending = this.#sendings.get(ssrc);
+    if (sending) this.#introduce(sending, 0);
+  }
+
+  #introduce(sending: Sending, step: number): void {
+    clearTimeout(sending.reportTimer);
+    // Until its first packet there is nothing to report.
+    const next = this.#report(sending) ? step + 1 : step;
+    const waitMs = (firstReportsMs[next] ?? 0) - (firstReportsMs[step] ?? 0) || reportIntervalMs / 10;
+    if (next === firstReportsMs.length) return;
+    sending.reportTimer = setTimeout(() => this.#introduce(sending, next), waitMs);
   }
 
   /** Lets packets of a stream that the room sends on this link through. They may be kept. */
@@ -118,6 +141,7 @@ export class RtpPort {
   close(): void {
     clearInterval(this.#reports);
     clearTimeout(this.#drainTimer);
+    for (const ssrc of [...this.#sendings.keys()]) this.remove(ssrc);
     this.#socket.close();
   }
 
@@ -159,10 +183,14 @@ export class RtpPort {
   }
 
   #sendReports(): void {
-    for (const { sender, link } of this.#sendings.values()) {
-      const report = sender.report();
-      if (report) this.send(report, link);
-    }
+    for (const sending of this.#sendings.values()) this.#report(sending);
+  }
+
+  /** @returns false while it has nothing to report */
+  #report({ sender, link }: Sending): boolean {
+    const report = sender.report();
+    if (report) this.send(report, link);
+    return report !== undefined;
   }
 }
 

@@ -72,6 +72,7 @@ export class IngressAudio implements IngressStream, TrackEvents {
   }
 
   published(): void {
+    this.#options.departures.beginAnew();
     this.#options.onSent();
   }
 
@@ -92,7 +93,13 @@ export class IngressAudio implements IngressStream, TrackEvents {
   }
 
   #send(data: Uint8Array, clockUs: number): void {
-    const isInTime = this.#options.departures.leave('audio', clockUs, () => {
+    const { clock, departures } = this.#options;
+    // A listener's jitter buffer would remember for long how sound began that moves with the line.
+    if (!clock.isSettled(clockNowUs())) {
+      departures.note('audio', clockUs);
+      return;
+    }
+    const isInTime = departures.leave('audio', clockUs, () => {
       this.#sender?.sendFrame([data], clockUs, { marker: false });
       this.delayUs = clockNowUs() - clockUs;
       this.#options.onSent();

@@ -130,6 +130,8 @@ export class IngressVideo implements IngressStream, TrackEvents {
     this.#answerTimer = undefined;
     if (this.#isQuiet && (this.#transcoder ?? this.#bridge)) this.#showLast();
     else if (this.#bridge) this.#bridge.requestKeyFrame();
+    // The first that goes is a key frame, and it goes in a moment.
+    else if (this.#sender?.packetCount === 0 && !this.#isQuiet) return;
     // What is sent again does not reach players while nothing follows it.
     else if (this.#isQuiet || !this.#sender?.replayFromKeyFrame()) void this.#openBridge();
   }
@@ -185,6 +187,7 @@ export class IngressVideo implements IngressStream, TrackEvents {
   }
 
   published(): void {
+    this.#options.departures.beginAnew();
     if (!this.#isResting) this.#options.onSent();
     // What went out before went nowhere.
     if (this.#transcoder && !this.#isQuiet) this.#transcoder.requestKeyFrame();

@@ -131,6 +131,7 @@ export class IngressPipeline implements Pipeline {
       return;
     }
     if (!known && this.#streams.size >= maxStreams) return;
+    this.#departures.expect(stream.kind);
     known?.close();
     if (stream.framing.kind === 'rtp') this.#unpackers.set(stream.id, new RtpUnpacker(stream, this.#rtpClock));
     const options = {
@@ -232,6 +233,7 @@ export class IngressPipeline implements Pipeline {
     }
     // What still waits belongs to the connection that has ended.
     this.#departures.flush();
+    this.#departures.beginAnew();
     const delayMs = end.retryInMs ?? this.#backOffMs();
     const wasReached = this.#bytesIn > this.#bytesBefore;
     this.#bytesBefore = this.#bytesIn;

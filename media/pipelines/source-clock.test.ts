@@ -52,3 +52,17 @@ test('a clock that begins anew is placed anew', () => {
   expect(clock.place(at(0), 2_000 * ms)).toBe(2_000 * ms);
   expect(clock.place(at(20), 2_020 * ms)).toBe(2_020 * ms);
 });
+
+test('the line is said to stand when it has not moved for a moment, and at the latest after a second; and for good', () => {
+  const clock = new SourceClock();
+  expect(clock.isSettled(0)).toBe(false);
+  clock.place(at(0), 200 * ms);
+  clock.place(at(100), 200 * ms); // earlier: the line moves
+  expect(clock.isSettled(400 * ms)).toBe(false);
+  expect(clock.isSettled(501 * ms)).toBe(true);
+  clock.place(at(1_100), 1_100 * ms);
+  expect(clock.isSettled(1_101 * ms)).toBe(true);
+  const restless = new SourceClock();
+  for (let n = 0; n < 10; n++) restless.place(at(n * 100), (n * 50 + 600) * ms);
+  expect([restless.isSettled(1_050 * ms), restless.isSettled(1_601 * ms)]).toEqual([false, true]);
+});

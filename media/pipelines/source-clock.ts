@@ -8,6 +8,8 @@ const maxSlew = 0.001;
 const windowUs = 1_000_000;
 /** What is further off is put right at once: receivers take media that runs ahead or behind for their own delay. */
 const maxErrorUs = 40_000;
+/** It has stood so long, or is taken as it is: a source that never stands is not waited for. */
+const settledUs = { stood: 300_000, most: 1_000_000 };
 /** Frames of audio: whole ones can be left out without a gap in what remains. */
 const stepUs = 20_000;
 
@@ -25,6 +27,9 @@ export class SourceClock {
   #leastLatenessUs = Number.POSITIVE_INFINITY;
   #lastNowUs = 0;
   #slewUs = 0;
+  #beganUs: number | undefined;
+  #movedUs = 0;
+  #isSettled = false;
 
   /**
    * @param unit time stamps on the source's clock: when it is to be shown, and its place in the order of sending
@@ -48,8 +53,17 @@ export class SourceClock {
     return ptsUs + (this.#offsetUs ?? 0);
   }
 
+  /** Whether the line stands, after it went to and fro with the first units. */
+  isSettled(nowUs: number): boolean {
+    if (this.#beganUs === undefined) return false;
+    this.#isSettled ||= nowUs - this.#movedUs > settledUs.stood || nowUs - this.#beganUs > settledUs.most;
+    return this.#isSettled;
+  }
+
   #moveTo(offsetUs: number, nowUs: number): void {
     this.#offsetUs = offsetUs;
+    this.#beganUs ??= nowUs;
+    this.#movedUs = nowUs;
     this.#windowStartUs = nowUs;
     this.#leastLatenessUs = Number.POSITIVE_INFINITY;
     this.#slewUs = 0;

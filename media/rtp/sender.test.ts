@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseRtp, type RtpPacket } from './packet.ts';
+import { parseRtcp } from './rtcp.ts';
 import { RtpSender } from './sender.ts';
+import { clockNowUs, fromNtp, timestampDistance } from './sequence.ts';
 
 function sending(): { sender: RtpSender; sent: RtpPacket[] } {
   const sent: RtpPacket[] = [];
@@ -44,4 +46,22 @@ test('a group that is not kept as a whole is not sent again', () => {
   sent.splice(0);
   expect(sender.replayFromKeyFrame()).toBe(false);
   expect(sent).toEqual([]);
+});
+
+test('reports speak of the moment that they are made at, however long ago the last frame was to be shown', async () => {
+  const { sender, sent } = sending();
+  expect(sender.report()).toBeUndefined();
+  sender.sendFrame(frame(1, 1), clockNowUs() - 400_000);
+  const read = () => {
+    const [report] = parseRtcp(sender.report() ?? Buffer.alloc(0));
+    if (report?.kind !== 'sr') throw new Error('no sender report');
+    const aheadUs = timestampDistance(report.rtpTimestamp, sent[0]?.timestamp ?? 0) / 0.09;
+    return { aheadUs, unixUs: fromNtp(report.ntpSeconds, report.ntpFraction) };
+  };
+  const first = read();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const second = read();
+  expect(first.aheadUs).toBeGreaterThanOrEqual(400_000 - 20);
+  expect(second.aheadUs - first.aheadUs).toBeGreaterThan(15_000);
+  expect(Math.abs(second.aheadUs - first.aheadUs - (second.unixUs - first.unixUs))).toBeLessThan(30);
 });

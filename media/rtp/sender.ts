@@ -36,8 +36,6 @@ export class RtpSender {
   readonly #replay = new Replay();
   #next: number;
   #keyFrameAt: number | undefined;
-  #lastTimestamp = 0;
-  #lastClockUs = 0;
   #packetCount = 0;
   #octetCount = 0;
 
@@ -78,8 +76,6 @@ export class RtpSender {
       const marker = (options.marker ?? true) && index === payloads.length - 1;
       this.#emit(payload, marker, timestamp, options.levelDbov);
     });
-    this.#lastTimestamp = timestamp;
-    this.#lastClockUs = clockUs;
   }
 
   #emit(payload: Uint8Array, marker: boolean, timestamp: number, dbov: number | undefined): void {
@@ -123,13 +119,18 @@ export class RtpSender {
     }
   }
 
-  /** Tells the receiver what time the timestamps stand for; undefined before the first frame. */
+  /**
+   * Tells the receiver what time the timestamps stand for; undefined before the first frame. It speaks of the moment that
+   * it leaves at (RFC 3550 §6.4.1): the SFU takes what it arrives later for the distance of the clocks, and with the time
+   * of the last frame in it that would be another one with each report.
+   */
   report(): Buffer | undefined {
     if (this.#packetCount === 0) return undefined;
+    const clockUs = clockNowUs();
     return buildSenderReport({
       ssrc: this.ssrc,
-      unixUs: this.#lastClockUs + unixOffsetUs,
-      rtpTimestamp: this.#lastTimestamp,
+      unixUs: clockUs + unixOffsetUs,
+      rtpTimestamp: this.#timeline.timestampAt(clockUs),
       packetCount: this.#packetCount,
       octetCount: this.#octetCount,
       cname: this.#options.cname,
