@@ -177,6 +177,13 @@ export class StreamingIn extends Owned {
     return changedUntil(this, () => this.isSettled, timeoutMs);
   }
 
+  /** Whether the first attempt found no room on the machine; answered once the media plane has taken or refused it. */
+  async isRefused(timeoutMs: number): Promise<boolean> {
+    const { events, signal } = this;
+    await changedUntil({ events, signal }, () => this.#ingress !== undefined || this.isSettled, timeoutMs);
+    return this.#status.state === 'failed' && this.#status.reason === 'overloaded';
+  }
+
   #hasViewers(): boolean {
     if (this.#holds > 0) return true;
     const room = this.#options.rooms.live(this.record.roomId);

@@ -23,6 +23,8 @@ export interface StreamingInsOptions {
 const collection = 'streaming-ins';
 /** At boot: so many cameras a second are connected to, not all at once. */
 const bootIntervalMs = 20;
+/** The media plane says at once what it has no room for; that it has takes as long as a process to start. */
+const admissionMs = 300;
 
 export class StreamingIns extends Owned implements OnDemandMedia {
   readonly #options: StreamingInsOptions;
@@ -74,7 +76,10 @@ export class StreamingIns extends Owned implements OnDemandMedia {
     return found;
   }
 
-  /** @throws GatewayError `unprocessable` (scheme), `invalid_request` (URL), `forbidden` (network), `limit_reached` */
+  /**
+   * @throws GatewayError `unprocessable` (scheme), `invalid_request` (URL), `forbidden` (network), `limit_reached`,
+   * `overloaded` when no media worker has room for it; it is not kept then
+   */
   async create(roomId: RoomId, settings: StreamingInSettings): Promise<StreamingIn> {
     this.#pullerOf(settings.url).check(settings.url);
     const { maxPerRoom, store } = this.#options;
@@ -83,7 +88,10 @@ export class StreamingIns extends Owned implements OnDemandMedia {
     }
     const record: StreamingInRecord = { ...settings, id: newIngressId(), roomId, createdAtMs: Date.now() };
     await store.put(collection, record.id, record, 0);
-    return this.#begin(record);
+    const made = this.#begin(record);
+    if (!(await made.isRefused(admissionMs))) return made;
+    await this.delete(roomId, record.id);
+    throw new GatewayError('overloaded', made.status.message, { retryAfterMs: 10_000 });
   }
 
   /** What runs is ended and begun again with the new settings. @throws GatewayError like `create`, `not_found` */

@@ -31,6 +31,8 @@ export interface WorkerSlotOptions {
 export class WorkerSlot extends Owned {
   readonly id: number;
   readonly runs = new Set<JobRun>();
+  /** Placed here while the worker starts: they count before they run. */
+  readonly #coming = new Set<JobRun>();
   readonly #options: WorkerSlotOptions;
   readonly #log: Logger;
   readonly #links = new Map<SfuRoom, Promise<RoomLink>>();
@@ -57,7 +59,7 @@ export class WorkerSlot extends Owned {
 
   get costMsPerS(): number {
     let sum = 0;
-    for (const run of this.runs) sum += run.job.costMsPerS;
+    for (const run of [...this.runs, ...this.#coming]) sum += run.job.costMsPerS;
     return sum;
   }
 
@@ -73,7 +75,12 @@ export class WorkerSlot extends Owned {
 
   /** @throws GatewayError `media_lost` when neither the worker nor the room's SFU side is there */
   async start(run: JobRun): Promise<void> {
-    await this.#whenReady;
+    this.#coming.add(run);
+    try {
+      await this.#whenReady;
+    } finally {
+      this.#coming.delete(run);
+    }
     this.runs.add(run);
     try {
       const link = await this.#linkTo(run.host.media);

@@ -112,17 +112,20 @@ test.each<[string, AudioCodec, string]>([
   ['PCMA', 'pcma', '-c:a pcm_alaw -ar 8000 -ac 1'],
   ['G.722', 'g722', '-c:a g722 -ar 16000 -ac 1'],
   ['G.726 at 32 kbit/s', 'g726', '-c:a g726le -b:a 32k -ar 8000 -ac 1'],
+  ['G.726 with its codes in the order of AAL2', 'g726', '-c:a g726 -b:a 32k -ar 8000 -ac 1'],
   ['L16', 'l16', '-c:a pcm_s16be -ar 44100 -ac 2'],
   ['Speex', 'speex', '-c:a libspeex -ar 16000 -ac 1'],
-])('%s becomes Opus with its tone', async (_title, codec, output) => {
-  const encoder = await start(['-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'], output.split(' '));
+])('%s becomes Opus with its tone', async (_title, codec, args) => {
+  const encoder = await start(['-f', 'lavfi', '-i', 'sine=frequency=440:duration=2'], args.split(' '));
   const rtp = await encoder.format();
   const described: SourceStream = { id: 0, kind: 'audio', codec, framing: { kind: 'rtp' }, rtp };
   const { config, channels } = withSdpConfig(described);
   using opus = new OpusEncoder({ channels: 1, bitrateBps: 64_000 });
   const bitsPerSample = codec === 'g726' ? 4 : undefined;
+  const isAal2 = /^AAL2-/.test(rtp.encodingName);
   const sampleRateHz = codec === 'g722' ? 16_000 : rtp.clockRateHz;
-  using decoder = new AudioDecoder({ codec, config, sampleRateHz, channels, bitsPerSample, output: opus.shape });
+  const output = opus.shape;
+  using decoder = new AudioDecoder({ codec, config, sampleRateHz, channels, bitsPerSample, isAal2, output });
   using ear = new AudioDecoder({ codec: 'opus', output: { sampleRateHz: 48_000, channels: 1 } });
   const heard: number[] = [];
   await unpack(encoder, described, (unit) => {
