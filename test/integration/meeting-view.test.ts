@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CameraPeer } from '../support/camera-peer.ts';
 import { launchChromium } from '../support/chromium.ts';
+import { colorsOfHalves } from '../support/colors-of-halves.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { freshRoom, MeetingPeer } from '../support/meeting-peer.ts';
 
@@ -17,18 +18,7 @@ afterAll(async () => {
   await gateway?.close();
 });
 
-/** Whether the middle of each half of the one picture is red or blue. */
-const halves = `(() => {
-  const video = document.querySelector('[data-testid=room-view]');
-  if (!video?.videoWidth) return 'nothing';
-  const canvas = Object.assign(document.createElement('canvas'), { width: 100, height: 100 });
-  const context = canvas.getContext('2d');
-  context.drawImage(video, 0, 0, 100, 100);
-  return [25, 75].map((x) => {
-    const [red, , blue] = context.getImageData(x, 55, 1, 1).data;
-    return red > 120 && blue < 90 ? 'red' : blue > 120 && red < 90 ? 'blue' : 'else';
-  }).join();
-})()`;
+const halves = colorsOfHalves('[data-testid=room-view]');
 
 /** A browser that joins, a media worker that starts and an encoder: longer than other waits where the machine is busy. */
 const shows = (peer: MeetingPeer, expected: string) =>

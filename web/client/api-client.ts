@@ -40,6 +40,8 @@ import type {
   StreamResource,
   TokenInput,
   TokenResource,
+  ViewPatch,
+  ViewResource,
 } from '#api/contract.ts';
 
 export interface ApiClientOptions {
@@ -178,6 +180,15 @@ export class ApiClient {
 
   deleteStream(room: string, stream: string): Promise<void> {
     return this.#call('DELETE', `rooms/${part(room)}/streams/${part(stream)}`);
+  }
+
+  async views(room: string): Promise<readonly ViewResource[]> {
+    const { items }: Pick<Page<ViewResource>, 'items'> = await this.#call('GET', `rooms/${part(room)}/views`);
+    return items;
+  }
+
+  patchView(room: string, view: string, patch: ViewPatch): Promise<ViewResource> {
+    return this.#call('PATCH', `rooms/${part(room)}/views/${part(view)}`, patch);
   }
 
   // ── What comes into a room from elsewhere ────────────────────────────────────────────────────────────────────────

@@ -9,17 +9,15 @@ import { InviteDialog } from './invite-dialog.tsx';
 import { ParticipantTable } from './participant-table.tsx';
 import { Phones } from './phones.tsx';
 import { usePolled } from './polled.ts';
-
 import { Preview } from './preview.tsx';
-
 import { Recordings } from './recordings.tsx';
-
 import { RoomDialog } from './room-dialog.tsx';
 import { Loaded } from './states.tsx';
 import { StreamKeys } from './stream-keys.tsx';
 import { StreamTable } from './stream-table.tsx';
 import { StreamingIns } from './streaming-ins.tsx';
 import { StreamingOuts } from './streaming-outs.tsx';
+import { Views } from './views.tsx';
 
 export interface RoomView {
   readonly room: RoomResource;
@@ -66,6 +64,7 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
             <Preview app={app} room={view.room} />
             <ParticipantTable app={app} view={view} onChanged={refresh} />
             <StreamTable app={app} view={view} onChanged={refresh} />
+            <Views app={app} view={view} />
             <Phones app={app} room={view.room} />
             <StreamKeys app={app} room={view.room} />
             <StreamingIns app={app} room={view.room} />
