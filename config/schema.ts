@@ -171,6 +171,10 @@ const ingress = z.strictObject({
 
 const egress = z.strictObject({
   maxPerRoom: z.int().positive().default(16).describe('Most streams that leave one room (streaming-outs).'),
+  folders: z
+    .array(z.string())
+    .default([])
+    .describe('Folders in which HLS and DASH may be written for another server: file:///var/www/live/….'),
 });
 
 const netPolicy = z.strictObject({

@@ -1,13 +1,17 @@
 // Owns: which protocols a media worker pushes by. Like source-openers.ts, it alone knows gateways. May import: core,
 // gateways/x/index.ts, media/egress.
+
 import { z } from 'zod';
 import { GatewayError } from '#core/errors.ts';
 import { NetPolicy } from '#core/net-policy.ts';
 import { pushRtmp } from '#gateways/rtmp/index.ts';
 import { pushRtsp } from '#gateways/rtsp/index.ts';
 import { publishSrt } from '#gateways/srt/index.ts';
+import { httpSend } from '#wire/http-send.ts';
 import type { PushOpener } from './egress/push-connection.ts';
 import { announcedStreams, asksForKeyFrame, RtspConnection } from './egress/rtsp-connection.ts';
+import { SegmentConnection } from './egress/segment-connection.ts';
+import { FolderStore, OriginStore } from './egress/segment-store.ts';
 import { SinkConnection } from './egress/sink-connection.ts';
 
 const push = z.object({
@@ -22,6 +26,12 @@ const push = z.object({
   startTimeoutMs: z.number().positive().optional(),
   stallTimeoutMs: z.number().positive().optional(),
 });
+
+const segmentShape = { segmentMs: z.number().min(1_000).max(30_000), segmentCount: z.int().min(2).max(1_000) };
+const segmentPush = push.extend({ ...segmentShape, method: z.enum(['PUT', 'POST']) });
+const folderPush = z.object({ ...segmentShape, path: z.string().max(4_096), folders: z.array(z.string()) });
+/** A segment of some seconds takes no longer to be sent than to be made. */
+const sendTimeoutMs = 10_000;
 
 const rtspPush = push.extend({ transport: z.enum(['tcp', 'udp']).optional() });
 
@@ -43,6 +53,22 @@ export const pushOpeners: Readonly<Record<string, PushOpener>> = {
     const announced = announcedStreams(streams);
     const client = await pushRtsp({ ...rest, policy: new NetPolicy(policy), streams: announced, onRtcp }, signal);
     return new RtspConnection(client, streams);
+  },
+  segments: async ({ options }) => {
+    const { url, policy: rules, method, ...rest } = parse(segmentPush, options);
+    const policy = new NetPolicy(rules);
+    const playlist = new URL(url);
+    const store = new OriginStore(playlist, (what, file, { data, contentType, signal }) =>
+      httpSend(file, data, {
+        ...{ method: what === 'put' ? method : 'DELETE', policy, signal, timeoutMs: sendTimeoutMs, contentType },
+      }),
+    );
+    return new SegmentConnection({ store, playlist: playlist.pathname, ...rest });
+  },
+  segments_folder: async ({ options }) => {
+    const { path, folders, ...rest } = parse(folderPush, options);
+    const store = await FolderStore.create(path, folders);
+    return new SegmentConnection({ store, playlist: path, ...rest });
   },
 };
 

@@ -11,6 +11,7 @@ import { type PushAddress, type PushProtocol, StreamKeys } from '#core/stream-ke
 import type { Puller } from '#core/streaming-in.ts';
 import { StreamingIns } from '#core/streaming-ins.ts';
 import type { Pusher } from '#core/streaming-out.ts';
+import { folderPusher, segmentPusher } from '#gateways/hls/index.ts';
 import { filePuller, httpPuller } from '#gateways/http/index.ts';
 import { createRtmpGateway, defaultRtmpConfig, rtmpPuller, rtmpPusher } from '#gateways/rtmp/index.ts';
 import {
@@ -73,9 +74,10 @@ function pullersOf({ netPolicy, ingress }: Pick<Config, 'netPolicy' | 'ingress'>
 }
 
 /** Targets, too, are connected to from the media worker. */
-export function pushersOf({ netPolicy }: Pick<Config, 'netPolicy'>): Pusher[] {
-  const rules = { ...netPolicy, schemes: ['rtmp', 'rtmps', 'rtsp', 'rtsps', 'srt'] };
-  return [rtmpPusher(rules), rtspPusher(rules), srtPusher(rules)];
+export function pushersOf({ netPolicy, egress }: Pick<Config, 'netPolicy' | 'egress'>): Pusher[] {
+  const rules = { ...netPolicy, schemes: ['rtmp', 'rtmps', 'rtsp', 'rtsps', 'srt', 'http', 'https'] };
+  const byFiles = [segmentPusher(rules), folderPusher(egress.folders)];
+  return [rtmpPusher(rules), rtspPusher(rules), srtPusher(rules), ...byFiles];
 }
 
 /** @param opened gets what listens, so that it can be closed should the next one fail */

@@ -4,7 +4,7 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { listen } from '#core/listen.ts';
 import type { LiveFeed } from '#core/live-feed.ts';
 import type { LiveFragment, LiveInit } from '#core/live-media.ts';
-import { Timeline, type TimelineOptions } from './timeline.ts';
+import { Timeline, type TimelineOptions } from '#wire/segments/timeline.ts';
 
 export interface BroadcastOptions {
   readonly feed: LiveFeed;

@@ -4,8 +4,8 @@ import { Owned } from '#core/lifecycle.ts';
 import type { LiveFeedPort, LiveTarget } from '#core/live-feed.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { StartedOnce } from '#core/started-once.ts';
+import type { TimelineOptions } from '#wire/segments/timeline.ts';
 import { Broadcast } from './broadcast.ts';
-import type { TimelineOptions } from './timeline.ts';
 
 export interface BroadcastsOptions {
   readonly rooms: Rooms;

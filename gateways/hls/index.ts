@@ -141,6 +141,8 @@ function decodePath(step: string): string {
   }
 }
 
+export { folderPusher, segmentPusher } from './pusher.ts';
+
 /** @returns not listening by itself: mount `app` on the HTTP server, `handleUpgrade` below `/fmp4/` */
 export function createHlsGateway(ports: HlsGatewayPorts, config: HlsConfig): HlsGateway {
   return new HlsGateway(ports, config);

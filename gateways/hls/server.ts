@@ -2,14 +2,14 @@
 import { type Context, Hono } from 'hono';
 import { GatewayError } from '#core/errors.ts';
 import type { MediaKind } from '#core/rtp.ts';
+import { dashManifest } from '#wire/segments/dash-manifest.ts';
+import { mediaPlaylist, targetDurationS } from '#wire/segments/media-playlist.ts';
+import { multivariantPlaylist } from '#wire/segments/multivariant-playlist.ts';
+import type { Rendition, Segment } from '#wire/segments/timeline.ts';
 import type { Admission, Asking } from './admission.ts';
 import type { Broadcast } from './broadcast.ts';
-import { dashManifest } from './dash-manifest.ts';
-import { mediaPlaylist, targetDurationS } from './media-playlist.ts';
 import { mimeTypeOf } from './media-type.ts';
-import { multivariantPlaylist } from './multivariant-playlist.ts';
 import { parseReload } from './reload.ts';
-import type { Rendition, Segment } from './timeline.ts';
 
 export interface LiveHttpOptions {
   readonly admission: Admission;

@@ -77,7 +77,8 @@ export class PushSink implements EgressSink {
       this.#awaitsKey = false;
     }
     this.#connection.write(unit);
-    if (this.#liveSinceMs !== undefined) return;
+    // Not before the other side has taken something.
+    if (this.#liveSinceMs !== undefined || this.#connection.bytesOut === 0) return;
     this.#liveSinceMs = performance.now();
     this.events.emit('changed', 'live', 'media_flowing', 'Streaming.');
   }

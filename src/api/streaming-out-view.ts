@@ -2,18 +2,19 @@
 import type { EventSink } from '#core/gateway-events.ts';
 import { maskedPushUrl } from '#core/masked-url.ts';
 import type { Rooms } from '#core/rooms.ts';
-import type { StreamingOut, StreamingOutStatus, TargetInfo } from '#core/streaming-out.ts';
+import { type StreamingOut, type StreamingOutStatus, type TargetInfo, usualSegments } from '#core/streaming-out.ts';
 import type { StreamingOuts } from '#core/streaming-outs.ts';
 import type { StreamingOutResource } from './contract.ts';
 import { jobView, timeText } from './views.ts';
 
 export function streamingOutView(one: StreamingOut): StreamingOutResource {
   const { record, status, lastError, egress } = one;
-  const { source, hasAudio, hasVideo, video, createdAtMs, targets: _, ...settings } = record;
+  const { source, hasAudio, hasVideo, video, createdAtMs, targets: _, segments, ...settings } = record;
   const job = egress?.job && jobView(egress.job.info);
   const { width = null, height = null, framerateHz = null, bitrateBps = null, profile = null, ...rest } = video;
   return {
     ...settings,
+    segments: { ...(segments ?? usualSegments) },
     source: sourceView(source),
     media: { audio: hasAudio, video: hasVideo },
     video: { width, height, framerateHz, bitrateBps, profile, ...rest },

@@ -31,6 +31,17 @@ export interface StreamingOutVideo {
   readonly keyFrameIntervalS: number;
 }
 
+/** HLS and DASH by files. */
+export interface StreamingOutSegments {
+  readonly method: 'PUT' | 'POST';
+  /** Least length of a segment. */
+  readonly durationS: number;
+  /** In the playlist. */
+  readonly count: number;
+}
+
+export const usualSegments: StreamingOutSegments = { method: 'PUT', durationS: 2, count: 6 };
+
 export interface StreamingOutSettings {
   readonly name: string;
   readonly source: EgressSource;
@@ -40,6 +51,8 @@ export interface StreamingOutSettings {
   readonly video: StreamingOutVideo;
   /** Of RTSP targets. */
   readonly transport: 'tcp' | 'udp';
+  /** Of targets that take files. */
+  readonly segments?: StreamingOutSegments | undefined;
   readonly isEnabled: boolean;
   readonly targets: readonly StreamingOutTarget[];
 }
@@ -60,6 +73,11 @@ export interface Pusher {
   push(options: {
     readonly url: string;
     readonly transport: 'tcp' | 'udp';
+    readonly segments: {
+      readonly method: 'PUT' | 'POST';
+      readonly segmentMs: number;
+      readonly segmentCount: number;
+    };
   }): Pick<PushSinkSpec, 'protocol' | 'options'>;
 }
 
@@ -269,8 +287,9 @@ export class StreamingOut extends Owned {
   }
 
   #specOf({ url }: StreamingOutTarget): EgressSinkSpec {
-    const { audioCodec, transport } = this.#record;
-    return { type: 'push', audioCodec, ...this.#options.pusherOf(url).push({ url, transport }) };
+    const { audioCodec, transport, segments: { method, durationS, count } = usualSegments } = this.#record;
+    const segments = { method, segmentMs: durationS * 1_000, segmentCount: count };
+    return { type: 'push', audioCodec, ...this.#options.pusherOf(url).push({ url, transport, segments }) };
   }
 
   #infoOf(target: StreamingOutTarget): TargetInfo {

@@ -188,7 +188,8 @@ const decoders: Readonly<Record<string, () => ReturnType<typeof createGunzip>>> 
   br: createBrotliDecompress,
 };
 
-function authorizationOf({ username, password }: URL): { authorization: string } | undefined {
+/** Basic, of a URL with a user. */
+export function authorizationOf({ username, password }: URL): { authorization: string } | undefined {
   if (username === '') return undefined;
   const pair = `${unescaped(username)}:${unescaped(password)}`;
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };

@@ -29,8 +29,9 @@ const forMedia = [
     'rtp-feed.ts',
     'rtp-formats.ts',
   ].map((file) => `${core}${file}`),
-  // Media leaves a worker as fragments of MP4 files, which are written without native code.
+  // Media leaves a worker as fragments and segments of MP4 files, which are written without native code.
   'src/wire/fmp4/',
+  'src/wire/segments/',
   'src/telemetry/',
 ];
 

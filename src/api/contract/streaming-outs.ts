@@ -38,6 +38,12 @@ const keyFrameIntervalS = z.number().min(0.5).max(30).meta({ description: 'What 
 
 const audioCodec = z.enum(['aac', 'opus']).meta({ description: 'Opus only for targets that take it.' });
 const transport = z.enum(['tcp', 'udp']).meta({ description: 'Of RTSP targets.' });
+const segments = {
+  method: z.enum(['PUT', 'POST']),
+  durationS: z.number().min(1).max(30).meta({ description: 'Least length of one; it ends with the next key picture.' }),
+  count: z.int().min(2).max(1_000).meta({ description: 'In the playlist; as many again are kept.' }),
+};
+
 const isEnabled = z.boolean().meta({ description: 'false keeps it, but stopped.' });
 
 const url = z
@@ -46,7 +52,12 @@ const url = z
   .max(2_048)
   .meta({
     description: 'With its key, or user and password.',
-    examples: ['rtmps://live.example/app/key', 'rtsp://user:pass@server.example/room', 'srt://host:9000?streamid=key'],
+    examples: [
+      'rtmps://live.example/app/key',
+      'rtsp://user:pass@server.example/room',
+      'srt://host:9000?streamid=key',
+      'https://origin.example/live/index.m3u8',
+    ],
   });
 const urls = z.array(url).min(1).max(16);
 const targetIds = z.array(z.string().min(1).max(64)).max(16);
@@ -83,6 +94,7 @@ export const streamingOutSchema = z
       keyFrameIntervalS,
     }),
     transport,
+    segments: z.object(segments).meta({ description: 'Of HLS and DASH targets, which take files.' }),
     isEnabled,
     createdAt: time,
     ...happening.shape,
@@ -123,6 +135,13 @@ export const streamingOutInput = z
       })
       .prefault({}),
     transport: transport.default('tcp'),
+    segments: z
+      .strictObject({
+        method: segments.method.default('PUT'),
+        durationS: segments.durationS.default(2),
+        count: segments.count.default(6),
+      })
+      .prefault({}),
     isEnabled: isEnabled.default(true),
   })
   .meta({ id: 'StreamingOutInput' });
@@ -144,6 +163,13 @@ export const streamingOutPatch = z
       })
       .optional(),
     transport: transport.optional(),
+    segments: z
+      .strictObject({
+        method: segments.method.optional(),
+        durationS: segments.durationS.optional(),
+        count: segments.count.optional(),
+      })
+      .optional(),
     isEnabled: isEnabled.optional(),
     isPaused: z.boolean().optional().meta({ description: 'Of all targets: leaves them, and comes back.' }),
     addUrls: urls.optional(),

@@ -3,7 +3,12 @@ import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { EgressSource } from '#core/egress-source.ts';
 import { GatewayError } from '#core/errors.ts';
 import { maskedPushUrl } from '#core/masked-url.ts';
-import type { StreamingOut, StreamingOutVideo } from '#core/streaming-out.ts';
+import {
+  type StreamingOut,
+  type StreamingOutSegments,
+  type StreamingOutVideo,
+  usualSegments,
+} from '#core/streaming-out.ts';
 import type { StreamingOutChange } from '#core/streaming-outs.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
@@ -150,13 +155,14 @@ function sourceOf(source: z.output<typeof streamingOutInput>['source']): EgressS
 }
 
 function changeOf(patch: z.output<typeof streamingOutPatch>, { record }: StreamingOut): StreamingOutChange {
-  const { source, media, video, ...rest } = patch;
+  const { source, media, video, segments, ...rest } = patch;
   const change = {
     ...rest,
     source: source && sourceOf(source),
     hasAudio: media?.audio,
     hasVideo: media?.video,
     video: video && ({ ...record.video, ...video } as StreamingOutVideo),
+    segments: segments && ({ ...(record.segments ?? usualSegments), ...segments } as StreamingOutSegments),
   };
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 }

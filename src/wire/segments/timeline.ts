@@ -12,6 +12,8 @@ export interface TimelineOptions {
   readonly windowUs: number;
   /** Of all that is kept; the oldest goes first. */
   readonly maxBytes: number;
+  /** Of the first segment, and of the first initialisation: 0 unless others have been before. */
+  readonly firstNumber?: number | undefined;
 }
 
 export interface Part {
@@ -64,7 +66,7 @@ export class Rendition {
   readonly #options: TimelineOptions;
   readonly #segments: GrowingSegment[] = [];
   #part: OpenPart | undefined;
-  #nextNumber = 0;
+  #nextNumber: number;
   #bytes = 0;
   #longestUs = 0;
   #peakBitrateBps = 0;
@@ -72,6 +74,7 @@ export class Rendition {
   constructor(kind: MediaKind, options: TimelineOptions) {
     this.kind = kind;
     this.#options = options;
+    this.#nextNumber = options.firstNumber ?? 0;
   }
 
   get segments(): readonly Segment[] {
@@ -174,14 +177,15 @@ export class Rendition {
 export class Timeline {
   readonly #options: TimelineOptions;
   readonly #renditions = new Map<MediaKind, Rendition>();
-  readonly #epochs: (Epoch | undefined)[] = [];
-  #epoch = -1;
+  readonly #epochs = new Map<number, Epoch>();
+  #epoch: number;
   #init: LiveInit | undefined;
   /** Where the sound's segment is to end. */
   #soundCutUs: number | undefined;
 
   constructor(options: TimelineOptions) {
     this.#options = options;
+    this.#epoch = (options.firstNumber ?? 0) - 1;
   }
 
   get options(): TimelineOptions {
@@ -192,7 +196,7 @@ export class Timeline {
     return this.#init;
   }
 
-  /** Of the epoch that grows; -1 before the first. */
+  /** Of the epoch that grows; one less than the first before it. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -212,7 +216,7 @@ export class Timeline {
 
   /** As long as a segment of it is kept. */
   epochOf(index: number): Epoch | undefined {
-    return this.#epochs[index];
+    return this.#epochs.get(index);
   }
 
   begin(init: LiveInit): void {
@@ -220,7 +224,7 @@ export class Timeline {
     this.#init = init;
     this.#epoch += 1;
     this.#soundCutUs = undefined;
-    this.#epochs[this.#epoch] = { index: this.#epoch, init, originMs: 0, originUs: 0 };
+    this.#epochs.set(this.#epoch, { index: this.#epoch, init, originMs: 0, originUs: 0 });
     for (const { kind } of init.tracks) {
       if (!this.#renditions.has(kind)) this.#renditions.set(kind, new Rendition(kind, this.#options));
     }
@@ -230,11 +234,11 @@ export class Timeline {
   /** @param nowMs milliseconds since 1970 */
   add(fragment: LiveFragment, nowMs: number): void {
     const rendition = this.#renditions.get(fragment.kind);
-    const epoch = this.#epochs[this.#epoch];
+    const epoch = this.#epochs.get(this.#epoch);
     if (!rendition || !epoch) return;
     if (epoch.originMs === 0) {
       const originMs = nowMs - fragment.durationUs / 1_000;
-      this.#epochs[this.#epoch] = { ...epoch, originMs, originUs: fragment.startUs };
+      this.#epochs.set(this.#epoch, { ...epoch, originMs, originUs: fragment.startUs });
     }
     rendition.add(fragment, this.#epoch, this.#isCut(fragment, rendition));
     this.#limit();
@@ -271,8 +275,6 @@ export class Timeline {
   #forgetEpochs(): void {
     const kept = new Set([this.#epoch]);
     for (const rendition of this.#renditions.values()) for (const { epoch } of rendition.segments) kept.add(epoch);
-    this.#epochs.forEach((_, index) => {
-      if (!kept.has(index)) this.#epochs[index] = undefined;
-    });
+    for (const index of this.#epochs.keys()) if (!kept.has(index)) this.#epochs.delete(index);
   }
 }

@@ -9,6 +9,8 @@ export interface MediaPlaylistOptions {
   /** The client has what was there before, and wants the news only (§6.2.5.1). */
   readonly isDelta: boolean;
   readonly hasEnded: boolean;
+  /** Lies on a server that knows nothing of it: whole segments only, and no news to be asked for. */
+  readonly isStatic?: boolean | undefined;
 }
 
 /** Players start so many parts from the end (§4.4.3.8 wants two at least, three are good). */
@@ -22,23 +24,16 @@ const segmentsWithParts = 4;
 const seconds = (us: number) => (us / 1e6).toFixed(5);
 
 export function mediaPlaylist(options: MediaPlaylistOptions): string {
-  const { timeline, rendition, query, isDelta, hasEnded } = options;
-  const { partUs } = timeline.options;
+  const { timeline, rendition, query, isDelta, hasEnded, isStatic } = options;
   const { segments, kind, next } = rendition;
   const targetS = targetDurationS(rendition, timeline);
   const skipped = isDelta ? skippedSegments(segments, targetS * 1e6 * skipAfterSegments) : 0;
   const [first] = segments;
   const lines = [
     '#EXTM3U',
-    '#EXT-X-VERSION:9',
+    `#EXT-X-VERSION:${isStatic ? 7 : 9}`,
     `#EXT-X-TARGETDURATION:${targetS}`,
-    `#EXT-X-SERVER-CONTROL:${[
-      'CAN-BLOCK-RELOAD=YES',
-      `PART-HOLD-BACK=${seconds(partUs * holdBackParts)}`,
-      `HOLD-BACK=${targetS * holdBackSegments}`,
-      `CAN-SKIP-UNTIL=${targetS * skipAfterSegments}`,
-    ].join(',')}`,
-    `#EXT-X-PART-INF:PART-TARGET=${seconds(partUs)}`,
+    ...(isStatic ? [] : lowLatencyLines(targetS, timeline.options.partUs)),
     `#EXT-X-MEDIA-SEQUENCE:${first?.number ?? next.number}`,
     `#EXT-X-DISCONTINUITY-SEQUENCE:${first?.epoch ?? timeline.epoch}`,
     ...(skipped > 0 ? [`#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}`] : []),
@@ -50,9 +45,10 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
     if (segment.epoch !== epoch || !hasMap) lines.push(`#EXT-X-MAP:URI="${kind}-${segment.epoch}.mp4${query}"`);
     hasMap = true;
     epoch = segment.epoch;
-    lines.push(...segmentLines(segment, options, index >= listed.length - segmentsWithParts));
+    lines.push(...segmentLines(segment, options, !isStatic && index >= listed.length - segmentsWithParts));
   });
   if (hasEnded) return `${[...lines, '#EXT-X-ENDLIST'].join('\n')}\n`;
+  if (isStatic) return `${lines.join('\n')}\n`;
   lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${kind}-${next.number}.${next.part}.m4s${query}"`);
   for (const other of timeline.renditions) {
     if (other !== rendition) lines.push(reportLine(other, query));
@@ -60,13 +56,23 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
   return `${lines.join('\n')}\n`;
 }
 
+function lowLatencyLines(targetS: number, partUs: number): string[] {
+  const control = [
+    'CAN-BLOCK-RELOAD=YES',
+    `PART-HOLD-BACK=${seconds(partUs * holdBackParts)}`,
+    `HOLD-BACK=${targetS * holdBackSegments}`,
+    `CAN-SKIP-UNTIL=${targetS * skipAfterSegments}`,
+  ];
+  return [`#EXT-X-SERVER-CONTROL:${control.join(',')}`, `#EXT-X-PART-INF:PART-TARGET=${seconds(partUs)}`];
+}
+
 function segmentLines(
   segment: Segment,
-  { rendition, timeline, query }: MediaPlaylistOptions,
+  { rendition, timeline, query, isStatic }: MediaPlaylistOptions,
   hasParts: boolean,
 ): string[] {
   const { number, parts, durationUs, isComplete } = segment;
-  if (!isComplete && parts.length === 0) return [];
+  if (!isComplete && (isStatic || parts.length === 0)) return [];
   const epoch = timeline.epochOf(segment.epoch);
   const atMs = epoch && epoch.originMs + (segment.startUs - epoch.originUs) / 1_000;
   return [
