@@ -8,6 +8,12 @@ const spacing = 18;
  * says another time than the next is never whole, and the player waits for seconds.
  */
 const sameForUs = 1_000_000;
+/**
+ * The SFU keeps so many packets for who waits for a key frame, and sends them right behind its first packet, before those that
+ * lie in between. They have their own times, so these have to stay: pictures whose times go back are thrown away by players,
+ * which then stand still until the next key frame.
+ */
+const keptPackets = 30;
 
 export class Replay {
   #copies: readonly Buffer[] = [];
@@ -17,7 +23,7 @@ export class Replay {
   /**
    * @param packets of the group, as they were sent; untouched
    * @param start number of the first
-   * @returns copies in which the pictures follow each other closely up to the last, which keeps its time
+   * @returns copies in which the pictures follow each other closely up to the last few, which keep their times
    */
   hasten(packets: readonly Buffer[], start: number, nowUs: number): readonly Buffer[] {
     const isSame = start === this.#start && nowUs - this.#madeUs < sameForUs;
@@ -31,10 +37,13 @@ export class Replay {
 
 function hastened(packets: readonly Buffer[]): Buffer[] {
   const copies = packets.map((packet) => Buffer.from(packet));
-  let timestamp = packets.at(-1)?.readUInt32BE(rtpTimestampOffset) ?? 0;
-  for (let n = copies.length - 2; n >= 0; n--) {
-    const isOther = packets[n]?.readUInt32BE(rtpTimestampOffset) !== packets[n + 1]?.readUInt32BE(rtpTimestampOffset);
-    if (isOther) timestamp = (timestamp - spacing) >>> 0;
+  const timeOf = (n: number) => packets[n]?.readUInt32BE(rtpTimestampOffset);
+  let first = Math.max(0, packets.length - keptPackets);
+  // Not a part of a picture.
+  while (first > 0 && timeOf(first - 1) === timeOf(first)) first -= 1;
+  let timestamp = timeOf(first) ?? 0;
+  for (let n = first - 1; n >= 0; n--) {
+    if (timeOf(n) !== timeOf(n + 1)) timestamp = (timestamp - spacing) >>> 0;
     copies[n]?.writeUInt32BE(timestamp, rtpTimestampOffset);
   }
   return copies;

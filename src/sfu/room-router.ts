@@ -237,7 +237,8 @@ export class RoomRouter implements SfuRoom, SfuProcessUser, RoomMedia {
 
   #pipeBetween(a: RoomNode, b: RoomNode): RouterPipe {
     const key = [a.router.id, b.router.id].sort().join(' ');
-    const pipe = this.#pipes.get(key) ?? new RouterPipe([a.router, b.router], a.process.loopback);
+    const isWithinProcess = a.process === b.process;
+    const pipe = this.#pipes.get(key) ?? new RouterPipe([a.router, b.router], a.process.loopback, { isWithinProcess });
     this.#pipes.set(key, pipe);
     return pipe;
   }

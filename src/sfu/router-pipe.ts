@@ -4,19 +4,34 @@
 // which would end our process when a worker dies in that moment; hence the same thing here, with both seen to.
 import type { types } from 'mediasoup';
 
+/** As far as the system grants it. */
+const bufferBytes = 4 * 1024 * 1024;
+
 type PipePair = ReadonlyMap<types.Router, types.PipeTransport>;
 
 /** Two PipeTransports that face each other over loopback UDP; made when the first stream crosses, in either direction. */
 export class RouterPipe {
   readonly #ends: readonly [types.Router, types.Router];
-  readonly #listen: readonly [types.TransportListenInfo, types.TransportListenInfo];
+  readonly #listen: types.TransportListenInfo;
+  readonly #isWithinProcess: boolean;
   /** Media and data apart, so that a room without data channels has no SCTP association. */
   #media: Promise<PipePair> | undefined;
   #data: Promise<PipePair> | undefined;
 
-  constructor(ends: readonly [types.Router, types.Router], loopback: types.TransportListenInfo) {
+  /**
+   * @param isWithinProcess both ends are read by one thread, so that a burst does not overrun what lies between. Then lost packets
+   * are not asked for again, and none are kept to be: a source that cannot make key frames sends those since its last one
+   * again, under the same numbers, and what is kept is not let through a second time. Whoever came a moment too late for the
+   * first would see nothing until the source's next key frame.
+   */
+  constructor(
+    ends: readonly [types.Router, types.Router],
+    loopback: types.TransportListenInfo,
+    { isWithinProcess }: { isWithinProcess: boolean },
+  ) {
     this.#ends = ends;
-    this.#listen = [loopback, loopback];
+    this.#listen = { ...loopback, recvBufferSize: bufferBytes, sendBufferSize: bufferBytes };
+    this.#isWithinProcess = isWithinProcess;
   }
 
   /** @returns the stream as the far router's producer; it pauses, resumes and ends with the one that is carried */
@@ -86,12 +101,9 @@ export class RouterPipe {
   }
 
   async #connect({ enableSctp }: { enableSctp: boolean }): Promise<PipePair> {
-    const options = { enableSctp, enableRtx: true }; // a burst can overrun the socket's buffer even on loopback
-    const made = await Promise.allSettled(
-      this.#ends.map((router, i) =>
-        router.createPipeTransport({ ...options, listenInfo: this.#listen[i] ?? this.#listen[0] }),
-      ),
-    );
+    // A burst can overrun the socket's buffer even on loopback.
+    const options = { enableSctp, enableRtx: !this.#isWithinProcess, listenInfo: this.#listen };
+    const made = await Promise.allSettled(this.#ends.map((router) => router.createPipeTransport(options)));
     const transports = made.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     try {
       const failure = made.find((result) => result.status === 'rejected');
