@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { configSchema } from '#config/schema.ts';
 import type { Room } from '#core/room.ts';
@@ -194,6 +195,57 @@ test('a view is back with the same layout after its media worker was killed', as
   await watcher.shows([[0.25, 0.5, colors.blue], swapped[1]]);
   expect(view.job?.workerPid).not.toBe(pid);
 }, 30_000);
+
+test('cameras that hang, send garbage, one picture a second or 120 stand beside each other, and each is seen', async () => {
+  const small = { width: 160, height: 90 };
+  const frozen = await join({ name: 'frozen', color: colors.red });
+  const slow = await join({ name: 'slow', color: colors.green, framerateHz: 1, ...small });
+  const fast = await join({ name: 'fast', color: colors.blue, framerateHz: 120, ...small });
+  const broken = await join({ name: 'broken', color: colors.grey });
+  const watcher = await Watcher.watch();
+  await watcher.shows([
+    [...quarter.first, colors.red],
+    [...quarter.second, colors.green],
+    [...quarter.third, colors.blue],
+    [...quarter.fourth, colors.grey],
+  ]);
+  frozen.freeze();
+  broken.freeze();
+  for (let size = 1; size < 1_200; size += 37) broken.sendPayloads([randomBytes(size), randomBytes(size)]);
+  slow.setColor(colors.blue);
+  fast.setColor(colors.green);
+  await watcher.shows([
+    [...quarter.first, colors.red],
+    [...quarter.second, colors.blue],
+    [...quarter.third, colors.green],
+  ]);
+  frozen.resume();
+  frozen.setColor(colors.grey);
+  broken.resume();
+  broken.setColor(colors.red);
+  await watcher.shows([
+    [...quarter.first, colors.grey],
+    [...quarter.fourth, colors.red],
+  ]);
+  expect(view.job?.state).toBe('live');
+}, 60_000);
+
+test('sixteen cameras are seen at once, and a seventeenth takes the place of who leaves', async () => {
+  const shades = ['#c02020', '#20a020', '#2020c0', '#808080'];
+  const cameras: CameraPeer[] = [];
+  const tiny = { width: 160, height: 90, framerateHz: 5 };
+  for (let n = 0; n < 17; n++) {
+    cameras.push(await join({ name: `n${n}`, color: n === 16 ? '#c0c020' : (shades[n % 4] ?? ''), ...tiny }));
+  }
+  const watcher = await Watcher.watch({ codec: 'h264', width: 640, height: 360 });
+  const cells = Array.from({ length: 16 }, (_, n) => {
+    return [((n % 4) + 0.5) / 4, (Math.floor(n / 4) + 0.6) / 4, shades[n % 4] ?? ''] as const;
+  });
+  await watcher.shows(cells);
+  await until(() => view.stats?.inputsWaiting === 1);
+  await cameras[15]?.close();
+  await watcher.shows([...cells.slice(0, 15), [3.5 / 4, 3.6 / 4, '#c0c020']]);
+}, 60_000);
 
 const change = (wanted: ViewChange) => views.ofRooms.change(room.id, 'common', wanted);
 
