@@ -24,99 +24,14 @@ import type {
 import { formatCodecs } from '#core/stream-format.ts';
 import { type TrackSource, trackSources } from '#core/track.ts';
 import { protocolVersion } from './protocol-constants.ts';
+import { dtlsParameters, mediaKind, rtpCapabilities, rtpParameters } from './rtp-shapes.ts';
 
 // ── Pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const id = z.string().min(1).max(64);
-const shortText = z.string().max(256);
-const kind = z.enum(['audio', 'video']);
 const layers = z.strictObject({
   spatialLayer: z.int().min(0).max(7),
   temporalLayer: z.int().min(0).max(7).optional(),
-});
-const parameterBag = z.record(z.string().max(64), z.unknown());
-const rtcpFeedback = z.array(z.object({ type: shortText, parameter: shortText.optional() })).max(16);
-
-/** Shapes only: mediasoup decides what the numbers mean, and refuses what does not fit. */
-const rtpParameters = z.object({
-  mid: z.string().max(32).optional(),
-  codecs: z
-    .array(
-      z.object({
-        mimeType: shortText,
-        payloadType: z.int().min(0).max(127),
-        clockRate: z.int().positive(),
-        channels: z.int().positive().max(255).optional(),
-        parameters: parameterBag.optional(),
-        rtcpFeedback: rtcpFeedback.optional(),
-      }),
-    )
-    .min(1)
-    .max(32),
-  headerExtensions: z
-    .array(
-      z.object({
-        uri: shortText,
-        id: z.int().min(1).max(255),
-        encrypt: z.boolean().optional(),
-        parameters: parameterBag.optional(),
-      }),
-    )
-    .max(32)
-    .optional(),
-  encodings: z
-    .array(
-      z.object({
-        ssrc: z.int().min(0).max(0xffffffff).optional(),
-        rid: z.string().max(16).optional(),
-        codecPayloadType: z.int().min(0).max(127).optional(),
-        rtx: z.object({ ssrc: z.int().min(0).max(0xffffffff) }).optional(),
-        dtx: z.boolean().optional(),
-        scalabilityMode: z.string().max(16).optional(),
-        maxBitrate: z.int().positive().optional(),
-      }),
-    )
-    .max(8)
-    .optional(),
-  rtcp: z.object({ cname: shortText.optional(), reducedSize: z.boolean().optional() }).optional(),
-  msid: shortText.optional(),
-});
-
-const rtpCapabilities = z.object({
-  codecs: z
-    .array(
-      z.object({
-        kind,
-        mimeType: shortText,
-        preferredPayloadType: z.int().min(0).max(127),
-        clockRate: z.int().positive(),
-        channels: z.int().positive().max(255).optional(),
-        parameters: parameterBag.optional(),
-        rtcpFeedback: rtcpFeedback.optional(),
-      }),
-    )
-    .max(128)
-    .optional(),
-  headerExtensions: z
-    .array(
-      z.object({
-        kind,
-        uri: shortText,
-        preferredId: z.int().min(1).max(255),
-        preferredEncrypt: z.boolean().optional(),
-        direction: z.enum(['sendrecv', 'sendonly', 'recvonly', 'inactive']).optional(),
-      }),
-    )
-    .max(64)
-    .optional(),
-});
-
-const dtlsParameters = z.object({
-  role: z.enum(['auto', 'client', 'server']).optional(),
-  fingerprints: z
-    .array(z.object({ algorithm: z.string().max(16), value: z.string().max(256) }))
-    .min(1)
-    .max(8),
 });
 
 /** What is not said is as the source has it. `resolution`: `x3/4`, `r640x360`, `vga`; `bitrate`: `x0.8` or bit/s. */
@@ -158,7 +73,7 @@ export const requestSchemas = {
   closeTransport: z.strictObject({ transportId: id }),
   publish: z.strictObject({
     transportId: id,
-    kind,
+    kind: mediaKind,
     source: z.enum(trackSources),
     label: z.string().max(128).optional(),
     isMuted: z.boolean().optional(),
