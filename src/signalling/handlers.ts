@@ -120,6 +120,11 @@ export const handlers: Handlers = {
     return done;
   },
 
+  async arrangeView({ participant, views }, { view, ...arrangement }) {
+    await views.arrange(moderatedRoom(participant), view, arrangement);
+    return done;
+  },
+
   async openTranscoded({ participant, transcodes }, { publicationId, format }) {
     return { publication: publicationInfo(await transcodes.open(participant, publicationId, format)) };
   },

@@ -25,6 +25,7 @@ import { formatCodecs } from '#core/stream-format.ts';
 import { type TrackSource, trackSources } from '#core/track.ts';
 import { protocolVersion } from './protocol-constants.ts';
 import { dtlsParameters, mediaKind, rtpCapabilities, rtpParameters } from './rtp-shapes.ts';
+import { viewArrangement } from './view-arrangement.ts';
 
 // ── Pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -90,6 +91,8 @@ export const requestSchemas = {
   /** The room as one picture: answers with the publication to subscribe to. Ask again when that has ended. */
   openView: z.strictObject({ view: z.string().min(1).max(64) }),
   closeView: z.strictObject({ view: z.string().min(1).max(64) }),
+  /** Moderators: what is named changes for everybody who watches; the look stays, places last while who has them is there. */
+  arrangeView: viewArrangement.extend({ view: z.string().min(1).max(64) }),
   /** Somebody's video in another format: answers with the publication to subscribe to. Ask again when that has ended. */
   openTranscoded: z.strictObject({ publicationId: id, format: streamFormat }),
   /** Of that publication, live; the subscription stays, and on an error what was goes on. */
@@ -196,6 +199,18 @@ export interface SubscriptionInfo {
   readonly producerId: string;
 }
 
+export interface ViewInputInfo {
+  /** null for who is shown by initials. */
+  readonly publicationId: string | null;
+  readonly participantId: string;
+  readonly place: {
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  } | null;
+}
+
 export interface RoomInfo {
   readonly id: string;
   readonly name: string;
@@ -284,6 +299,7 @@ export interface ResultMap {
   unsubscribe: Record<string, never>;
   openView: { readonly publication: PublicationInfo };
   closeView: Record<string, never>;
+  arrangeView: Record<string, never>;
   openTranscoded: { readonly publication: PublicationInfo };
   changeTranscoded: Record<string, never>;
   closeTranscoded: Record<string, never>;
@@ -342,6 +358,13 @@ export interface EventMap {
   subscriptionEnded: { readonly subscriptionId: string; readonly reason: CloseReason };
   dataSubscriptionEnded: { readonly subscriptionId: string };
   activeSpeaker: { readonly participantId: string | null };
+  /** To who has opened a view: who is seen where in it, in pixels; those who wait have no place. */
+  viewArranged: {
+    readonly view: string;
+    readonly width: number;
+    readonly height: number;
+    readonly inputs: readonly ViewInputInfo[];
+  };
   chat: ChatInfo;
   /** A phone in the room pressed a key: `0`-`9`, `*`, `#`, `A`-`D`. */
   digitPressed: { readonly participantId: string; readonly digit: string };

@@ -87,7 +87,7 @@ export class Session extends Owned {
     this.#options = options;
     this.participant = options.participant;
     const { participant, ice, meetings } = options;
-    const views = new ViewWatch(options.views);
+    const views = new ViewWatch(options.views, (arranged) => this.#emit('viewArranged', arranged));
     const transcodes = new TranscodeWatch(options.transcodes);
     this.#context = { participant, ice, meetings, views, transcodes, rtpCapabilities: undefined };
     this.#lobby = new LobbyWatch(participant, meetings, (waiting) => this.#emit('lobby', { waiting }));

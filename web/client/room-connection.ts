@@ -1,6 +1,6 @@
 // Owns: one participant in one room, for pages and scripts: what they may do and what they are told.
 // May import: its siblings; of the server only types and constants of the signalling protocol.
-import type { ChatInfo, EventMap, ParticipantInfo, PublicationInfo } from '#signalling/protocol.ts';
+import type { ChatInfo, EventMap, ParticipantInfo, PublicationInfo, RequestData } from '#signalling/protocol.ts';
 import { DataHub, type DataMessage, type LocalData, type PublishDataOptions } from './data-hub.ts';
 import { Emitter } from './emitter.ts';
 import { ClientError, toClientError } from './errors.ts';
@@ -295,6 +295,11 @@ export class RoomConnection {
 
   async lowerHand(participantId: string): Promise<void> {
     await this.#link.request('lowerHand', { participantId });
+  }
+
+  /** Moderators: of the view that this client takes, for everybody who watches it. Members by publication or participant. */
+  async arrangeView(arrangement: Omit<RequestData<'arrangeView'>, 'view'>): Promise<void> {
+    await this.#link.request('arrangeView', { ...arrangement, view: this.#options.view ?? 'common' });
   }
 
   /** @param waitingId of `state.lobby`; everybody who waits for a moderator's word when it is left out */

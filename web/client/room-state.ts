@@ -91,6 +91,8 @@ export interface RoomState {
   readonly failedSubscriptions: ReadonlyMap<string, string>;
   /** Of the room as one picture, where that is taken instead of everybody's. */
   readonly viewPublicationId: string | undefined;
+  /** Who is seen where in that picture; undefined until it is composed. */
+  readonly viewArrangement: EventMap['viewArranged'] | undefined;
   /** bit/s that the server believes this client can receive. */
   readonly availableOutgoingBps: number | undefined;
   /** Not in yet: why, and how many are before. */
@@ -115,6 +117,7 @@ export const initialState: RoomState = {
   subscriptions: new Map(),
   failedSubscriptions: new Map(),
   viewPublicationId: undefined,
+  viewArrangement: undefined,
   availableOutgoingBps: undefined,
   waiting: undefined,
   lobby: [],
@@ -196,6 +199,7 @@ const reducers: Reducers = {
   activeSpeaker: (_state, { participantId }) => ({ activeSpeaker: participantId }),
   chat: (state, message) =>
     state.chat.some((known) => known.id === message.id) ? {} : { chat: [...state.chat, message].slice(-chatLength) },
+  viewArranged: (_state, viewArrangement) => ({ viewArrangement }),
   roomUpdated: (_state, { room }) => ({ room }),
   waiting: (_state, waiting) => ({ waiting }),
   lobby: (_state, { waiting }) => ({ lobby: waiting }),

@@ -17,6 +17,8 @@ export function ModeratorItems({ meeting, participant }: { meeting: Meeting; par
   const { connection } = meeting;
   if (!connection) return null;
   const { id, publications, isHandRaised, role } = participant;
+  const inputs = meeting.state.value.viewArrangement?.inputs ?? [];
+  const place = inputs.findIndex(({ participantId }) => participantId === id);
   const has = (kind: 'audio' | 'video') => publications.some((publication) => publication.kind === kind);
   const isForced = (kind: 'audio' | 'video') =>
     publications.some((publication) => publication.kind === kind && publication.isMutedByModerator);
@@ -38,6 +40,15 @@ export function ModeratorItems({ meeting, participant }: { meeting: Meeting; par
           onChoose={() => orToast(connection.muteParticipant(id, !isForced('video'), 'camera'))}
         >
           {isForced('video') ? 'Let them show video' : 'Stop their video'}
+        </MenuItem>
+      )}
+      {place > 0 && (
+        <MenuItem
+          icon="spotlight"
+          testId="show-first"
+          onChoose={() => orToast(connection.arrangeView({ primary: id }))}
+        >
+          Show first to everybody
         </MenuItem>
       )}
       {isHandRaised && (

@@ -1,20 +1,10 @@
 // Owns: /api/rooms/{room}/views, the room as one picture. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { GatewayError } from '#core/errors.ts';
 import { viewNamed } from '#core/room-views.ts';
-import type { View } from '#core/view.ts';
+import { arrangeView } from '#core/view-arrangement.ts';
 import type { ViewSettings } from '#core/view-settings.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import {
-  roomParams,
-  type ViewInput,
-  type ViewPatch,
-  viewInput,
-  viewList,
-  viewParams,
-  viewPatch,
-  viewSchema,
-} from '../contract.ts';
+import { roomParams, type ViewInput, viewInput, viewList, viewParams, viewPatch, viewSchema } from '../contract.ts';
 import { viewResource } from '../room-view-resource.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 
@@ -113,13 +103,8 @@ export function roomViewRoutes({ rooms, views }: ApiOptions): OpenAPIHono<ApiEnv
     const { record } = await rooms.get(room);
     const { primary, pinned, swap, order, add, remove, ...looks } = c.req.valid('json');
     const stage = { primary, pinned, swap, order, add, remove };
-    const isStaged = Object.values(stage).some((value) => value !== undefined);
-    const running = views.find(record, name);
-    // Before anything is changed: a patch is applied as a whole or not at all.
-    if (isStaged) checkStage(running, stage);
-    const settings = await views.ofRooms.change(record.id, name, withImage(looks));
-    if (running && isStaged) applyStage(running, stage);
-    return c.json(viewResource(settings, running), 200);
+    const settings = await arrangeView(views, record, name, { look: withImage(looks), stage });
+    return c.json(resource(record, settings), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {
@@ -135,29 +120,4 @@ export function roomViewRoutes({ rooms, views }: ApiOptions): OpenAPIHono<ApiEnv
 function withImage<T extends Pick<ViewInput, 'backgroundImage'>>({ backgroundImage, ...rest }: T) {
   const image = typeof backgroundImage === 'string' ? Buffer.from(backgroundImage, 'base64') : backgroundImage;
   return { ...rest, backgroundImage: image };
-}
-
-type StagePatch = Pick<ViewPatch, 'primary' | 'pinned' | 'swap' | 'order' | 'add' | 'remove'>;
-
-/** @throws GatewayError `conflict` when it does not run, `not_found` for who is not there */
-function checkStage(view: View | undefined, { primary, pinned, swap, order, add, remove }: StagePatch): void {
-  if (!view) throw new GatewayError('conflict', 'Nobody watches this view now, so nobody has a place in it.');
-  for (const name of [primary, pinned, ...(swap ?? []), ...(order ?? [])]) {
-    if (typeof name === 'string' && !view.inputs.named(name)) {
-      throw new GatewayError('not_found', `"${name}" is not in this view.`);
-    }
-  }
-  const published = new Set<string>([...view.room.publications()].map(({ id }) => id));
-  for (const id of [...(add ?? []), ...(remove ?? [])]) {
-    if (!published.has(id)) throw new GatewayError('not_found', `The stream "${id}" is not in this room.`);
-  }
-}
-
-function applyStage(view: View, { primary, pinned, swap, order, add, remove }: StagePatch): void {
-  for (const id of remove ?? []) view.inputs.exclude(id);
-  for (const id of add ?? []) view.inputs.include(id);
-  if (order) view.reorder(order);
-  if (swap) view.swap(...swap);
-  if (primary !== undefined) view.setPrimary(primary);
-  if (pinned !== undefined) view.pin(pinned ?? undefined);
 }
