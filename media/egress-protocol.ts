@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { egressSinkStates } from '#core/egress-messages.ts';
 import { jobReasons } from '#core/job.ts';
 import { recordFormats } from '#core/record-sink.ts';
+import { streamTimeline } from './timeline-protocol.ts';
 
 const sinkId = z.int().positive();
 
@@ -12,9 +13,10 @@ const input = z.object({
   codec: z.string().min(1).max(32),
   clockRateHz: z.int().positive(),
   channels: z.int().min(1).max(8),
+  timeline: streamTimeline.optional(),
 });
 
-const media = z.object({ input: input.optional() });
+const media = z.object({ input: input.optional(), delayMs: z.number().min(0).max(10_000).optional() });
 
 const pushSink = z.object({
   type: z.literal('push'),

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import type { JobProgress, JobReason, StreamVerdict } from '#core/job.ts';
 import type { MediaKind } from '#core/rtp.ts';
 import type { FromWorkerMessage, TrackResume } from './protocol.ts';
+import type { CaptureClock } from './rtp/capture-clock.ts';
 import { RtpSender } from './rtp/sender.ts';
 import { clockNowUs } from './rtp/sequence.ts';
 import type { RtpFeedback, RtpLink, RtpPort } from './rtp-port.ts';
@@ -189,9 +190,12 @@ export class JobContext {
     return count;
   }
 
-  /** A stream that the room sends to this job's worker, on whatever link the job has now. */
-  listen(ssrc: number, receive: (packet: Buffer) => void): void {
-    this.#options.port.listen(ssrc, this.#link, receive);
+  /**
+   * A stream that the room sends to this job's worker, on whatever link the job has now.
+   * @param clock is told when what comes was captured
+   */
+  listen(ssrc: number, receive: (packet: Buffer) => void, clock?: CaptureClock): void {
+    this.#options.port.listen(ssrc, this.#link, receive, clock);
   }
 
   unlisten(ssrc: number): void {

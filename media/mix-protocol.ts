@@ -1,6 +1,7 @@
 // Owns: the shape of what src/core/mix-messages.ts describes, as it crosses between processes. Part of protocol.ts.
 import { z } from 'zod';
 import { legCodecs, promptNames, srtpSuites } from '#core/leg-media.ts';
+import { streamTimeline } from './timeline-protocol.ts';
 
 const legId = z.int().positive();
 const port = z.int().min(1).max(65_535);
@@ -94,6 +95,7 @@ export const mixCommand = z.discriminatedUnion('type', [
     payloadType,
     codec,
     levelExtensionId: z.int().min(1).max(255).optional(),
+    timeline: streamTimeline.optional(),
   }),
   z.object({ type: z.literal('removeInput'), inputId: z.int().positive() }),
   z.object({ type: z.literal('setMixTrack'), isOn: z.boolean() }),
@@ -126,5 +128,6 @@ export const mixEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('legDtmfSent'), legId }),
   z.object({ type: z.literal('legSilent'), legId }),
   z.object({ type: z.literal('legHeard'), legId }),
+  z.object({ type: z.literal('mixInputDelayed'), inputId: z.int().positive(), delayMs: z.number() }),
   z.object({ type: z.literal('legReport'), legId, stats, position }),
 ]);

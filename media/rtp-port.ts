@@ -3,9 +3,11 @@
 
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
+import { type CaptureClock, ReportClock } from './rtp/capture-clock.ts';
 import { isRtcp } from './rtp/packet.ts';
-import { parseRtcp } from './rtp/rtcp.ts';
+import { parseRtcp, type RtcpPacket } from './rtp/rtcp.ts';
 import type { RtpSender } from './rtp/sender.ts';
+import { clockNowUs } from './rtp/sequence.ts';
 
 /** A key frame of 100 kB would overrun the default receive buffer of the SFU's socket; so many go at once, the rest after. */
 const burstPackets = 48;
@@ -30,6 +32,12 @@ export interface RtpLink {
   readonly port: number;
 }
 
+interface Receiving {
+  readonly link: RtpLink;
+  readonly receive: (packet: Buffer) => void;
+  readonly clock: CaptureClock | undefined;
+}
+
 interface Sending {
   readonly sender: RtpSender;
   readonly link: RtpLink;
@@ -41,7 +49,9 @@ export class RtpPort {
   readonly #socket: Socket;
   readonly #links = new Map<number, RtpLink>();
   readonly #sendings = new Map<number, Sending>();
-  readonly #receivers = new Map<number, { readonly link: RtpLink; readonly receive: (packet: Buffer) => void }>();
+  readonly #receivers = new Map<number, Receiving>();
+  /** Of the SFU at the other end of each link. */
+  readonly #clocks = new WeakMap<RtpLink, ReportClock>();
   readonly #queue: { packet: Buffer; link: RtpLink }[] = [];
   readonly #reports: NodeJS.Timeout;
   #budget = burstPackets;
@@ -117,9 +127,12 @@ export class RtpPort {
     sending.reportTimer = setTimeout(() => this.#introduce(sending, next), waitMs);
   }
 
-  /** Lets packets of a stream that the room sends on this link through. They may be kept. */
-  listen(ssrc: number, link: RtpLink, receive: (packet: Buffer) => void): void {
-    this.#receivers.set(ssrc, { link, receive });
+  /**
+   * Lets packets of a stream that the room sends on this link through. They may be kept.
+   * @param clock is told of the stream's sender reports
+   */
+  listen(ssrc: number, link: RtpLink, receive: (packet: Buffer) => void, clock?: CaptureClock): void {
+    this.#receivers.set(ssrc, { link, receive, clock });
   }
 
   unlisten(ssrc: number): void {
@@ -172,8 +185,16 @@ export class RtpPort {
         this.#sendingTo(packet.mediaSsrc, ip, port)?.sender.resend(packet.sequenceNumbers);
       else if (packet.kind === 'fir') {
         for (const ssrc of packet.mediaSsrcs) this.#sendingTo(ssrc, ip, port)?.feedback.keyFrameRequested();
-      }
+      } else if (packet.kind === 'sr') this.#noteReport(packet, ip, port);
     }
+  }
+
+  #noteReport(report: Extract<RtcpPacket, { kind: 'sr' }>, ip: string, port: number): void {
+    const { link, clock } = this.#receivers.get(report.ssrc) ?? {};
+    if (!link || link.port !== port || link.ip !== ip || report.ntpSeconds === 0) return;
+    const reports = this.#clocks.get(link) ?? new ReportClock();
+    this.#clocks.set(link, reports);
+    clock?.note(report.rtpTimestamp, reports.toClockUs(report, clockNowUs()));
   }
 
   /** Only the transport that carries a stream may say something about it. */

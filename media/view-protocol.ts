@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { fitPolicies, layoutBases, maxRegions } from '#core/view-layout.ts';
 import { h264Profiles, viewCodecs } from '#core/view-messages.ts';
+import { streamTimeline } from './timeline-protocol.ts';
 
 const inputId = z.int().positive();
 const trackId = z.int().min(0).max(0x7fffffff);
@@ -55,6 +56,7 @@ const input = z.object({
       payloadType: z.int().min(0).max(127),
       codec: z.enum(['vp8', 'vp9', 'h264']),
       orientationExtensionId: z.int().min(1).max(255).optional(),
+      timeline: streamTimeline.optional(),
     })
     .optional(),
 });
@@ -87,6 +89,7 @@ export const viewCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('lookView'), look }),
   z.object({ type: z.literal('putViewInput'), input }),
   z.object({ type: z.literal('dropViewInput'), inputId }),
+  z.object({ type: z.literal('delayViewInput'), inputId, delayMs: z.number().min(0).max(10_000) }),
   z.object({ type: z.literal('orderView'), inputIds: z.array(inputId).max(2_000).readonly() }),
   z.object({ type: z.literal('swapView'), inputIds: z.tuple([inputId, inputId]).readonly() }),
   z.object({ type: z.literal('leadView'), inputId }),

@@ -5,9 +5,9 @@ import type { AudioCodec } from '#core/media-source.ts';
 import { AacEncoder, aacFrameSamples } from '../av/aac-encoder.ts';
 import { AudioDecoder } from '../av/audio-decoder.ts';
 import { OpusEncoder } from '../av/audio-encoder.ts';
-import { RtpSourceClock } from '../pipelines/rtp-source-clock.ts';
+import { InputClock } from '../pipelines/input-clock.ts';
 import { RtpUnpacker } from '../pipelines/rtp-unpacker.ts';
-import { SourceClock } from '../pipelines/source-clock.ts';
+import type { CaptureClock } from '../rtp/capture-clock.ts';
 import { durationOf } from '../rtp/voice-duration.ts';
 import type { EgressStream, EgressUnit } from './sink.ts';
 
@@ -16,8 +16,8 @@ const frameSamples = 960;
 /** What has not come by then is silence. */
 const patienceUs = 300_000;
 /** Sound within this of its place is put where the line has got to: time stamps wobble. */
-const maxGapSamples = 1_440;
-const maxOverlapSamples = 1_920;
+const maxGapSamples = 1_200;
+const maxOverlapSamples = 1_200;
 const aacBitrateBps = 128_000;
 const opusBitrateBps = 96_000;
 /** 20 ms of nothing: CELT, full band, mono (RFC 6716 §3.1). */
@@ -47,7 +47,8 @@ export class AudioLine implements Disposable {
   readonly #wanted = new Set<EgressSound>();
   #input: EgressInput | undefined;
   #unpacker: RtpUnpacker | undefined;
-  #place = new SourceClock();
+  #clock: InputClock | undefined;
+  #delayUs = 0;
   #decoder: AudioDecoder | undefined;
   #aac: AacEncoder | undefined;
   #aacStart = 0;
@@ -66,9 +67,19 @@ export class AudioLine implements Disposable {
   setInput(input: EgressInput | undefined): void {
     if (JSON.stringify(input) === JSON.stringify(this.#input)) return;
     this.#input = input;
-    this.#unpacker = input && new RtpUnpacker(sourceStreamOf(input), new RtpSourceClock());
-    this.#place = new SourceClock();
+    this.#clock = input && new InputClock(input.clockRateHz, input.timeline);
+    this.#unpacker = input && this.#clock && new RtpUnpacker(sourceStreamOf(input), this.#clock);
     this.#closeDecoder();
+  }
+
+  /** To be told when what comes was captured. */
+  get captureClock(): CaptureClock | undefined {
+    return this.#clock?.capture;
+  }
+
+  /** @param delayMs as late as the picture that it belongs to */
+  setDelay(delayMs: number): void {
+    this.#delayUs = delayMs * 1_000;
   }
 
   /** Who wants what: an encoder lives as long as somebody does. */
@@ -86,7 +97,7 @@ export class AudioLine implements Disposable {
     this.bytesIn += packet.length;
     if (this.#wanted.size === 0) return;
     this.#unpacker?.push(packet, nowUs, ({ data, ptsUs }) => {
-      if (data.length > 0) this.#take(data, this.#place.place({ ptsUs, dtsUs: ptsUs }, nowUs));
+      if (data.length > 0) this.#take(data, ptsUs + this.#delayUs);
     });
   }
 

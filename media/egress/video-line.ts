@@ -2,9 +2,9 @@
 // May import: media/rtp, media/pipelines, core's words.
 import type { EgressInput } from '#core/egress-messages.ts';
 import type { VideoCodec } from '#core/media-source.ts';
-import { RtpSourceClock } from '../pipelines/rtp-source-clock.ts';
+import { InputClock } from '../pipelines/input-clock.ts';
 import { RtpUnpacker } from '../pipelines/rtp-unpacker.ts';
-import { SourceClock } from '../pipelines/source-clock.ts';
+import type { CaptureClock } from '../rtp/capture-clock.ts';
 import { h264Nal, h264NalType, splitAnnexB, toAnnexB } from '../rtp/h264.ts';
 import { describePicture, isSameStream } from './picture-facts.ts';
 import { type EgressCodec, type EgressStream, type EgressUnit, egressCodecs } from './sink.ts';
@@ -30,7 +30,7 @@ export class VideoLine {
   #input: EgressInput | undefined;
   #codec: EgressCodec | undefined;
   #unpacker: RtpUnpacker | undefined;
-  #place = new SourceClock();
+  #clock: InputClock | undefined;
   #stream: EgressStream | undefined;
   #parameterSets: readonly Uint8Array[] = [];
   #isWaiting = true;
@@ -56,13 +56,19 @@ export class VideoLine {
     if (JSON.stringify(input) === JSON.stringify(this.#input)) return;
     this.#input = input;
     this.#unpacker = undefined;
+    this.#clock = undefined;
     this.#codec = egressCodecs.find((codec) => codec === input?.codec);
     if (!input || !this.#codec) return;
-    this.#unpacker = new RtpUnpacker(sourceStreamOf(input), new RtpSourceClock());
-    this.#place = new SourceClock();
+    this.#clock = new InputClock(input.clockRateHz, input.timeline);
+    this.#unpacker = new RtpUnpacker(sourceStreamOf(input), this.#clock);
     this.#isWaiting = true;
     this.#parameterSets = [];
     this.requestKeyFrame();
+  }
+
+  /** To be told when what comes was captured. */
+  get captureClock(): CaptureClock | undefined {
+    return this.#clock?.capture;
   }
 
   /** Soon: with the next packet at the earliest. */
@@ -72,7 +78,7 @@ export class VideoLine {
 
   receive(packet: Buffer, nowUs: number): void {
     this.bytesIn += packet.length;
-    this.#unpacker?.push(packet, nowUs, ({ data, isKey, ptsUs }) => this.#take(data, isKey, ptsUs, nowUs));
+    this.#unpacker?.push(packet, nowUs, ({ data, isKey, ptsUs }) => this.#take(data, isKey, ptsUs));
     this.reviewKeyFrame(nowUs);
   }
 
@@ -84,8 +90,8 @@ export class VideoLine {
     this.#events.keyFrameWanted();
   }
 
-  #take(data: Uint8Array, isKey: boolean, sourceUs: number, nowUs: number): void {
-    const placedUs = this.#place.place({ ptsUs: sourceUs, dtsUs: sourceUs }, nowUs) - this.#originUs;
+  #take(data: Uint8Array, isKey: boolean, clockUs: number): void {
+    const placedUs = clockUs - this.#originUs;
     this.framesIn += 1;
     if (this.#isWaiting && !isKey) {
       this.framesDropped += 1;

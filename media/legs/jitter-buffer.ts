@@ -90,6 +90,11 @@ export class JitterBuffer {
     return this.#targetMs;
   }
 
+  /** RTP time stamp after what was played last. */
+  get playedTimestamp(): number {
+    return this.#playTicks % 2 ** 32;
+  }
+
   get isEmpty(): boolean {
     return !this.#isSynced || this.#nextSeq > this.#highestSeq;
   }

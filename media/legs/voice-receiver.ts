@@ -35,6 +35,8 @@ type State = 'none' | 'packet' | 'queue' | 'lost' | 'noise';
 export class VoiceReceiver {
   /** Of the step just taken; the last known where it was not looked at. */
   levelDbov = silentDbov;
+  /** RTP time stamp of where the step just taken begins; undefined where that is nothing that was sent. */
+  heardTimestamp: number | undefined;
   #buffer: JitterBuffer | undefined;
   #clockRateHz = 0;
   #codec: LegCodec = 'pcmu';
@@ -104,17 +106,20 @@ export class VoiceReceiver {
    */
   step(nowMs: number, isHeard: boolean, scanPeriod: number): void {
     this.#steps += 1;
+    this.heardTimestamp = undefined;
     if (!this.#buffer) return;
     const frameSamples = sampleRates[this.#codec] / 50;
     for (let turn = 0; turn < 8; turn++) {
       if (this.#queued >= frameSamples) {
         this.#state = 'queue';
+        this.#noteHeard(this.#buffer, (this.#queued * this.#clockRateHz) / sampleRates[this.#codec]);
         return;
       }
       switch (this.#buffer.pop(nowMs, !isHeard)) {
         case 'audio':
-          if (this.#takePacket(this.#buffer, isHeard || this.#steps % scanPeriod === 0)) return;
-          break;
+          if (!this.#takePacket(this.#buffer, isHeard || this.#steps % scanPeriod === 0)) break;
+          this.#noteHeard(this.#buffer, this.#clockRateHz / 50);
+          return;
         case 'lost':
           this.#state = 'lost';
           this.#lostFrames += 1;
@@ -131,6 +136,10 @@ export class VoiceReceiver {
           return;
       }
     }
+  }
+
+  #noteHeard({ playedTimestamp }: JitterBuffer, ticksBefore: number): void {
+    this.heardTimestamp = (playedTimestamp - ticksBefore) >>> 0;
   }
 
   /** @returns whether that was 20 ms */

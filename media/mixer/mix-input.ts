@@ -1,15 +1,23 @@
 // Owns: one stream of the room's SFU side on its way into the mix.
 import type { MixInput as MixInputInfo } from '#core/mix-messages.ts';
-import { unknownLevel, VoiceReceiver } from '../legs/voice-receiver.ts';
+import { clockRateOf, unknownLevel, VoiceReceiver } from '../legs/voice-receiver.ts';
+import { clockNowUs } from '../rtp/sequence.ts';
+import { VoiceDelayMeter } from './voice-delay-meter.ts';
 
 const oneByteProfile = 0xbede;
+/** Of libopus, which makes the mix, and what most senders send. */
+const opusLookAheadMs = 6.5;
 
 export class MixInput {
   readonly info: MixInputInfo;
   readonly receiver = new VoiceReceiver();
+  readonly delay: VoiceDelayMeter;
 
   constructor(info: MixInputInfo) {
     this.info = info;
+    const { codec, timeline } = info;
+    const codecDelayMs = codec === 'opus' ? opusLookAheadMs * 2 : opusLookAheadMs;
+    this.delay = new VoiceDelayMeter({ clockRateHz: clockRateOf(codec), timeline, codecDelayMs });
   }
 
   receive(packet: Buffer, nowMs: number): void {
@@ -32,7 +40,14 @@ export class MixInput {
     if (length <= 0) return;
     const seq = packet.readUInt16BE(2);
     const timestamp = packet.readUInt32BE(4);
+    this.delay.note(timestamp, clockNowUs());
     this.receiver.receive('audio', codec, payloadType, seq, timestamp, packet, offset, length, levelDbov, nowMs);
+  }
+
+  /** After each step. */
+  measure(beatUs: number): void {
+    const { heardTimestamp } = this.receiver;
+    if (heardTimestamp !== undefined) this.delay.measure(heardTimestamp, beatUs);
   }
 
   close(): void {

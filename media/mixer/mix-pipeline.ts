@@ -6,7 +6,7 @@ import { CallLeg } from '../legs/call-leg.ts';
 import type { RtpSender } from '../rtp/sender.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import { LegVoice } from './leg-voice.ts';
-import { beatMs, MixClock } from './mix-clock.ts';
+import { MixClock } from './mix-clock.ts';
 import { MixInput } from './mix-input.ts';
 import { type Listener, Mixer } from './mixer.ts';
 import { Player } from './player.ts';
@@ -31,7 +31,7 @@ export class MixPipeline implements Pipeline {
   readonly #members = new Map<number, Member>();
   /** Commands for a leg whose ports are being bound wait for it. */
   readonly #opening = new Map<number, LegCommand[]>();
-  #mixTrack: { readonly sender: RtpSender; readonly startUs: number; readonly startBeat: number } | undefined;
+  #mixTrack: { readonly sender: RtpSender; readonly startUs: number; readonly startDueMs: number } | undefined;
   #isClosed = false;
   #framesIn = 0;
 
@@ -103,17 +103,29 @@ export class MixPipeline implements Pipeline {
         const { leg, source } = listener;
         voice?.step(source, beat, leg.speaks, leg.standing.voice === 'always');
       }
-      this.#sendMix(beat);
+      this.#sendMix(dueMs);
+      this.#measureDelays(toClockUs(dueMs));
       this.#framesIn += this.#mixer.decodedVoices;
       this.#mixer.endBeat();
     });
   };
 
-  #sendMix(beat: number): void {
+  /** Stamped with the beat that is due, whatever timers do: pictures of the same moment have the same. */
+  #sendMix(dueMs: number): void {
+    if (!this.#mixTrack) return;
+    const { startDueMs } = this.#mixTrack;
+    if (Number.isNaN(startDueMs)) this.#mixTrack = { ...this.#mixTrack, startUs: toClockUs(dueMs), startDueMs: dueMs };
     const track = this.#mixTrack;
-    if (!track) return;
-    const clockUs = track.startUs + (beat - track.startBeat) * beatMs * 1_000;
+    const clockUs = track.startUs + Math.round((dueMs - track.startDueMs) * 1_000);
     track.sender.sendFrame([this.#mixer.shared.payload('opus')], clockUs, { marker: false });
+  }
+
+  #measureDelays(beatUs: number): void {
+    for (const input of this.#mixer.inputs) {
+      input.measure(beatUs);
+      const delayMs = input.delay.news();
+      if (delayMs !== undefined) this.#tell({ type: 'mixInputDelayed', inputId: input.info.inputId, delayMs });
+    }
   }
 
   async #open({ legId: id, address, port, ssrc, standing, position, timeoutMs }: OpenLeg): Promise<void> {
@@ -250,7 +262,8 @@ export class MixPipeline implements Pipeline {
 
   #addInput(input: MixInput): void {
     this.#mixer.addInput(input);
-    this.#context.listen(input.info.ssrc, (packet) => input.receive(packet, performance.now()));
+    const receive = (packet: Buffer) => input.receive(packet, performance.now());
+    this.#context.listen(input.info.ssrc, receive, input.delay.captureClock);
   }
 
   #removeInput(inputId: number): void {
@@ -262,7 +275,7 @@ export class MixPipeline implements Pipeline {
     if (isOn && !this.#mixTrack) {
       const events = { published: () => undefined, keyFrameRequested: () => undefined };
       const sender = this.#context.openTrack(mixTrackId, 'audio', 'opus', events);
-      this.#mixTrack = { sender, startUs: clockNowUs(), startBeat: this.#mixer.beat };
+      this.#mixTrack = { sender, startUs: 0, startDueMs: Number.NaN };
     } else if (!isOn && this.#mixTrack) {
       this.#mixTrack = undefined;
       this.#context.endTrack(mixTrackId);
@@ -272,4 +285,9 @@ export class MixPipeline implements Pipeline {
   #tell(event: MixEvent): void {
     if (!this.#isClosed) this.#context.send({ type: 'mixEvent', jobId: this.#context.id, event });
   }
+}
+
+/** From `performance.now()` to the clock that streams are stamped by. */
+function toClockUs(nowMs: number): number {
+  return clockNowUs() - Math.round((performance.now() - nowMs) * 1_000);
 }

@@ -3,6 +3,8 @@ import type { ViewInput as ViewInputInfo } from '#core/view-messages.ts';
 import type { Rotation } from '../av/canvas.ts';
 import type { Picture } from '../av/picture.ts';
 import { VideoDecoder } from '../av/video-decoder.ts';
+import { InputClock } from '../pipelines/input-clock.ts';
+import type { CaptureClock } from '../rtp/capture-clock.ts';
 import {
   type Depacketiser,
   H264Depacketiser,
@@ -13,6 +15,7 @@ import {
 import { findExtension } from '../rtp/extension.ts';
 import { parseRtp } from '../rtp/packet.ts';
 import { ReorderBuffer } from '../rtp/reorder.ts';
+import { HeldFrames } from './held-frames.ts';
 
 /** What is sent again on request takes about a round trip; a picture later than this is worth less than the next. */
 const maxWaitUs = 120_000;
@@ -20,6 +23,7 @@ const maxHeldPackets = 512;
 /** A publisher answers with hundreds of packets: not more often. */
 const keyFrameIntervalMs = 500;
 const firstPatienceMs = 150;
+const clockRateHz = 90_000;
 
 export interface ViewInputEvents {
   keyFrameWanted(): void;
@@ -35,6 +39,8 @@ export class ViewInput implements Disposable {
   #decoder: VideoDecoder | undefined;
   #depacketiser: Depacketiser | undefined;
   #order = newOrder();
+  #clock = new InputClock(clockRateHz);
+  readonly #held = new HeldFrames();
   #latest: Picture | undefined;
   #serial = 0;
   #rotation: Rotation = 0;
@@ -59,6 +65,11 @@ export class ViewInput implements Disposable {
   /** Undefined before the first, and while it is muted. Valid until the next packet. */
   get latest(): Picture | undefined {
     return this.#info.isMuted ? undefined : this.#latest;
+  }
+
+  /** To be told when what comes was captured. */
+  get captureClock(): CaptureClock {
+    return this.#clock.capture;
   }
 
   /** Another number for each picture. */
@@ -93,9 +104,20 @@ export class ViewInput implements Disposable {
     this.#bytesIn += data.length;
     if (packet.marker) this.#readRotation(stream, data);
     this.#order.push(packet, nowUs, (ordered) => {
-      this.#depacketiser?.push(ordered, (frame) => this.#decode(frame));
+      this.#depacketiser?.push(ordered, (frame) => this.#held.push(frame, this.#clock.place(frame.timestamp, nowUs)));
     });
+    this.advance(nowUs);
     this.#reviewKeyFrame();
+  }
+
+  /** Decodes what is to be seen by then. */
+  advance(nowUs: number): void {
+    for (const frame of this.#held.take(nowUs)) this.#decode(frame);
+  }
+
+  /** Pictures are shown so long after they were captured; 0 as soon as they are there. */
+  setDelay(delayMs: number): void {
+    this.#held.delayUs = delayMs * 1_000;
   }
 
   [Symbol.dispose](): void {
@@ -108,6 +130,8 @@ export class ViewInput implements Disposable {
     this.#decoder = new VideoDecoder({ codec: stream.codec, hasLowDelay: true });
     this.#depacketiser = depacketiserFor(stream.codec);
     this.#order = newOrder();
+    this.#clock = new InputClock(clockRateHz, stream.timeline);
+    this.#held.clear();
     this.#isBroken = true;
     // A stream that is new in the room sends one by itself; that of a worker that died does not.
     this.#keyFrameAskedMs = performance.now() - keyFrameIntervalMs + firstPatienceMs;

@@ -88,6 +88,9 @@ export class ViewPipeline implements Pipeline {
       case 'putViewInput':
         this.#put(command.input);
         return;
+      case 'delayViewInput':
+        this.#compositor.inputs.get(command.inputId)?.setDelay(command.delayMs);
+        return;
       case 'dropViewInput':
         this.#drop(command.inputId);
         return;
@@ -142,6 +145,8 @@ export class ViewPipeline implements Pipeline {
   readonly #run = (clockUs: number, tickUs: number) => {
     const startMs = performance.now();
     this.#context.account(() => {
+      // The picture nearest to this moment.
+      for (const input of this.#compositor.inputs.values()) input.advance(clockUs + tickUs / 2);
       const isChanged = this.#compositor.paint(startMs);
       const isIdle = !isChanged && clockUs - this.#lastEncodedUs < 1e6 / idleFramerateHz - tickUs / 2;
       if (isIdle && !this.#encoders.wantsKeyFrame) return;
@@ -176,9 +181,9 @@ export class ViewPipeline implements Pipeline {
 
   #listen({ inputId, stream }: ViewInputInfo): void {
     if (!stream) return;
-    this.#context.listen(stream.ssrc, (packet) => {
-      this.#context.account(() => this.#compositor.inputs.get(inputId)?.receive(packet, clockNowUs()));
-    });
+    const input = () => this.#compositor.inputs.get(inputId);
+    const receive = (packet: Buffer) => this.#context.account(() => input()?.receive(packet, clockNowUs()));
+    this.#context.listen(stream.ssrc, receive, input()?.captureClock);
   }
 
   #drop(inputId: number): void {

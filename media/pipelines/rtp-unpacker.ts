@@ -15,22 +15,27 @@ import { JpegDepacketiser } from '../rtp/jpeg.ts';
 import { parseRtp, type RtpPacket } from '../rtp/packet.ts';
 import { ReorderBuffer } from '../rtp/reorder.ts';
 import type { AccessUnit } from './ingress-stream.ts';
-import type { RtpSourceClock } from './rtp-source-clock.ts';
 
 /** On a local network packets overtake each other by milliseconds; a camera over the Internet is pulled by TCP. */
 const maxWaitUs = 60_000;
 const maxHeldPackets = 512;
 
+/** Where time stamps lie. */
+export interface UnpackerClock {
+  add(streamId: number, clockRateHz: number): void;
+  toPtsUs(streamId: number, timestamp: number, nowUs: number): number;
+}
+
 export class RtpUnpacker {
   readonly #stream: SourceStream;
-  readonly #clock: RtpSourceClock;
+  readonly #clock: UnpackerClock;
   readonly #order = new ReorderBuffer({ maxWaitUs, maxPackets: maxHeldPackets });
   readonly #depacketiser: Depacketiser;
   readonly #keepsPayloads: boolean;
   #payloads: Uint8Array[] = [];
   #isBroken = false;
 
-  constructor(stream: SourceStream, clock: RtpSourceClock) {
+  constructor(stream: SourceStream, clock: UnpackerClock) {
     this.#stream = stream;
     this.#clock = clock;
     this.#depacketiser = depacketiserFor(stream);

@@ -1,7 +1,7 @@
 // Owns: what the control process tells the job of an egress and hears from it. May import: core only.
 import type { JobReason } from './job.ts';
 import type { RecordSinkSpec } from './record-sink.ts';
-import type { MediaKind } from './rtp.ts';
+import type { MediaKind, StreamTimeline } from './rtp.ts';
 
 /** A stream that the room sends to the job, as it comes. */
 export interface EgressInput {
@@ -11,11 +11,15 @@ export interface EgressInput {
   readonly codec: string;
   readonly clockRateHz: number;
   readonly channels: number;
+  /** Where its time stamps lie, where it is made here. */
+  readonly timeline?: StreamTimeline | undefined;
 }
 
 /** One kind of media that goes out; without an input it is silence, or nothing until one comes. */
 export interface EgressMedia {
   readonly input?: EgressInput | undefined;
+  /** Of sound: so much later than it was captured goes the picture that it belongs to. */
+  readonly delayMs?: number | undefined;
 }
 
 /** A stream pushed to somebody else's server; `options` is what that protocol's opener wants (never log a spec). */

@@ -131,11 +131,18 @@ function isRtx(mimeType: string): boolean {
   return /\/rtx$/i.test(mimeType);
 }
 
-function inputOf({ consumer }: Subscription): EgressInput | undefined {
+function inputOf({ consumer, publication }: Subscription): EgressInput | undefined {
   const { codecs, encodings } = consumer.rtpParameters;
   const [used] = codecs;
   const ssrc = encodings?.[0]?.ssrc;
   if (!used || ssrc === undefined) return undefined;
   const codec = used.mimeType.slice(used.mimeType.indexOf('/') + 1).toLowerCase();
-  return { ssrc, payloadType: used.payloadType, codec, clockRateHz: used.clockRate, channels: used.channels ?? 1 };
+  return {
+    ssrc,
+    payloadType: used.payloadType,
+    codec,
+    clockRateHz: used.clockRate,
+    channels: used.channels ?? 1,
+    timeline: publication.timeline,
+  };
 }

@@ -13,6 +13,7 @@ import type { Participant } from './participant.ts';
 import type { Logger, MediaPort, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
 import type { ViewPort } from './view-port.ts';
+import { soloDelayMs } from './voice-delay.ts';
 
 /** A source that is not there by then leaves silence, and its last picture. */
 const switchTimeoutMs = 5_000;
@@ -225,7 +226,9 @@ export class Egress extends Owned implements JobHost {
     if (track && past && !track.media.input) return past.media;
     past?.close();
     delete this.#past[kind];
-    return track?.media;
+    if (!track || kind === 'video') return track?.media;
+    const isWithSolo = this.#source.kind !== 'view' && this.#source.kind !== 'mix' && this.#wishes.video === 'encoded';
+    return isWithSolo ? { ...track.media, delayMs: soloDelayMs } : track.media;
   }
 
   get #allTracks(): EgressTrack[] {

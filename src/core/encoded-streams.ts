@@ -119,7 +119,7 @@ export class EncodedStreams {
     }
   }
 
-  async publish(transport: SfuPlainTransport, { id, rtpParameters }: JobTrack): Promise<void> {
+  async publish(transport: SfuPlainTransport, { id, rtpParameters, timeline }: JobTrack): Promise<void> {
     const stream = this.#streams.get(id);
     if (!stream) return;
     const past = stream.publication;
@@ -130,6 +130,7 @@ export class EncodedStreams {
       source: 'other',
       label,
       rtpParameters,
+      timeline,
       id: past?.id,
     });
     stream.ready.resolve(stream.publication);

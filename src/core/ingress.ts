@@ -87,6 +87,7 @@ export class Ingress extends Owned implements JobHost {
       kind: track.kind,
       source: track.kind === 'video' ? 'camera' : 'microphone',
       rtpParameters: track.rtpParameters,
+      timeline: track.timeline,
       id: this.#publicationIds.get(track.id),
     });
     this.#publications.set(track.id, publication);

@@ -7,7 +7,7 @@ import { type JobId, newJobId } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { MixCommand, MixEvent, MixJobSpec } from './mix-messages.ts';
 import type { SfuPlainTransport, SfuRoom } from './ports.ts';
-import type { MediaKind, RtpParameters } from './rtp.ts';
+import type { MediaKind, RtpParameters, StreamTimeline } from './rtp.ts';
 import type { TranscodeJobSpec, ViewCommand, ViewEvent, ViewJobSpec } from './view-messages.ts';
 
 export type JobState = 'starting' | 'live' | 'stalled' | 'reconnecting' | 'ended' | 'failed';
@@ -87,6 +87,7 @@ export interface JobTrack {
   readonly id: number;
   readonly kind: MediaKind;
   readonly rtpParameters: RtpParameters;
+  readonly timeline: StreamTimeline;
 }
 
 export interface JobProgress {

@@ -7,7 +7,7 @@ import { type CloseReason, Owned } from './lifecycle.ts';
 import type { LegStanding, MixCommand, MixEvent } from './mix-messages.ts';
 import type { Participant } from './participant.ts';
 import type { SfuPlainTransport } from './ports.ts';
-import type { RtpParameters } from './rtp.ts';
+import type { RtpParameters, StreamTimeline } from './rtp.ts';
 import type { Publication } from './track.ts';
 
 /** What a leg wants of the mix that it is in. */
@@ -297,7 +297,11 @@ export class Leg extends Owned {
   }
 
   /** Its voice is there as a stream. @throws GatewayError as `participant.publish()` does */
-  async publishVoice(transport: SfuPlainTransport, rtpParameters: RtpParameters): Promise<void> {
+  async publishVoice(
+    transport: SfuPlainTransport,
+    rtpParameters: RtpParameters,
+    timeline: StreamTimeline,
+  ): Promise<void> {
     const participant = this.#participant;
     if (!participant) return;
     const id = this.#publication?.participant === participant ? this.#publication.id : undefined;
@@ -306,6 +310,7 @@ export class Leg extends Owned {
       kind: 'audio',
       source: 'microphone',
       rtpParameters,
+      timeline,
       id,
     });
     if (this.#participant !== participant || this.isClosed) {

@@ -1,5 +1,6 @@
 // Owns: what the control process tells the mix of a room and hears from it. May import: core only.
 import type { FarQuality, LegCodec, LegParameters, LegPosition, LegStats, PromptName } from './leg-media.ts';
+import type { StreamTimeline } from './rtp.ts';
 
 /** Track id of the mix itself; the ids of legs begin above it. */
 export const mixTrackId = 0;
@@ -28,6 +29,8 @@ export interface MixInput {
   readonly codec: LegCodec;
   /** Header extension of RFC 6464, where the stream has it. */
   readonly levelExtensionId?: number | undefined;
+  /** Where its time stamps lie, where it is made here. */
+  readonly timeline?: StreamTimeline | undefined;
 }
 
 export type MixCommand =
@@ -72,6 +75,8 @@ export type MixEvent =
   /** Nothing came for its time-out although the peer is to send; and: something came again. */
   | { readonly type: 'legSilent'; readonly legId: number }
   | { readonly type: 'legHeard'; readonly legId: number }
+  /** From the capture of what an input says until it is heard, when that has changed. */
+  | { readonly type: 'mixInputDelayed'; readonly inputId: number; readonly delayMs: number }
   | {
       readonly type: 'legReport';
       readonly legId: number;

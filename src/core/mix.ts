@@ -158,9 +158,9 @@ export class Mix extends Owned implements JobHost {
     this.#reviewUse();
   }
 
-  async publishTrack(transport: SfuPlainTransport, { id, rtpParameters }: JobTrack): Promise<void> {
+  async publishTrack(transport: SfuPlainTransport, { id, rtpParameters, timeline }: JobTrack): Promise<void> {
     if (id !== mixTrackId) {
-      await this.legs.get(id)?.publishVoice(transport, rtpParameters);
+      await this.legs.get(id)?.publishVoice(transport, rtpParameters, timeline);
       return;
     }
     const stream = this.#stream;
@@ -172,6 +172,7 @@ export class Mix extends Owned implements JobHost {
       source: 'other',
       label: 'Mix',
       rtpParameters,
+      timeline,
       id: past?.id,
     });
     this.#streamReady?.resolve(stream.publication);
@@ -195,6 +196,10 @@ export class Mix extends Owned implements JobHost {
   }
 
   received(event: MixEvent): void {
+    if (event.type === 'mixInputDelayed') {
+      this.#noteDelay(event.inputId, event.delayMs);
+      return;
+    }
     const opening = this.#opening.get(event.legId);
     if (event.type === 'legOpened') {
       opening?.resolve();
@@ -250,10 +255,17 @@ export class Mix extends Owned implements JobHost {
     if (input) this.#send({ type: 'addInput', ...input });
   }
 
+  /** Whose picture is seen is to be seen when he is heard. */
+  #noteDelay(inputId: number, delayMs: number): void {
+    const input = [...this.#inputs.values()].find(({ id }) => id === inputId);
+    if (input && input.publication.source !== 'screen_audio') input.publication.participant.voiceDelay.set(delayMs);
+  }
+
   readonly #forget = (publication: Publication) => {
     const input = this.#inputs.get(publication);
     if (!input) return;
     this.#inputs.delete(publication);
+    if (publication.source !== 'screen_audio') publication.participant.voiceDelay.set(undefined);
     this.#send({ type: 'removeInput', inputId: input.id });
     void input.subscription?.close('requested');
   };
@@ -285,6 +297,7 @@ export class Mix extends Owned implements JobHost {
     events.off('publicationAdded', this.#admit);
     events.off('publicationRemoved', this.#forget);
     this.#streamReady?.reject(new GatewayError('closed', 'The mix of this room has ended.'));
+    for (const publication of [...this.#inputs.keys()]) this.#forget(publication);
     await this.#self.close('requested');
     this.events.emit('closed', reason);
   }
@@ -304,12 +317,13 @@ function isCodec(mimeType: string, codec: LegCodec): boolean {
   return mimeType.toLowerCase() === `audio/${codec}`;
 }
 
-function describeConsumer(inputId: number, { consumer }: Subscription): MixInput | undefined {
+function describeConsumer(inputId: number, { consumer, publication }: Subscription): MixInput | undefined {
   const { codecs, encodings, headerExtensions } = consumer.rtpParameters;
   const [used] = codecs;
   const codec = used && legCodecs.find((name) => isCodec(used.mimeType, name));
   const ssrc = encodings?.[0]?.ssrc;
   if (!used || !codec || ssrc === undefined) return undefined;
   const levelExtensionId = headerExtensions?.find(({ uri }) => uri === levelUri)?.id;
-  return { inputId, ssrc, payloadType: used.payloadType, codec, levelExtensionId };
+  const { timeline } = publication;
+  return { inputId, ssrc, payloadType: used.payloadType, codec, levelExtensionId, timeline };
 }

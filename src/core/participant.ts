@@ -17,6 +17,7 @@ import {
   type PublicationOptions,
   Subscription,
 } from './track.ts';
+import { VoiceDelay } from './voice-delay.ts';
 
 export type ParticipantKind = 'webrtc' | 'sip' | 'ingress' | 'egress' | 'bot';
 export type ConnectionQuality = 'good' | 'fair' | 'poor' | 'lost';
@@ -64,6 +65,7 @@ export class Participant extends Owned {
   readonly isOneTime: boolean;
   readonly joinedAtMs = Date.now();
   readonly events = new EventEmitter<ParticipantEvents>();
+  readonly voiceDelay = new VoiceDelay();
   readonly publications = new Map<PublicationId, Publication>();
   readonly subscriptions = new Map<SubscriptionId, Subscription>();
   readonly dataPublications = new Map<PublicationId, DataPublication>();

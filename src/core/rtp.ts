@@ -101,6 +101,12 @@ export interface SctpParameters {
   readonly maxMessageSize: number;
 }
 
+/** One time stamp of a stream that is made here, and its moment on the machine's monotonic clock. */
+export interface StreamTimeline {
+  readonly rtpTimestamp: number;
+  readonly clockUs: number;
+}
+
 export interface SctpStreamParameters {
   readonly streamId: number;
   readonly ordered?: boolean | undefined;

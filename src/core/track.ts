@@ -12,7 +12,7 @@ import type {
   SfuProducer,
   VideoLayers,
 } from './ports.ts';
-import type { MediaKind, RtpParameters } from './rtp.ts';
+import type { MediaKind, RtpParameters, StreamTimeline } from './rtp.ts';
 
 export const trackSources = ['microphone', 'camera', 'screen', 'screen_audio', 'other'] as const;
 export type TrackSource = (typeof trackSources)[number];
@@ -38,6 +38,8 @@ export interface PublicationOptions {
   readonly isMutedByModerator?: boolean | undefined;
   /** Takes up an id of this participant again after its media was lost, so that receivers keep what they know of it. */
   readonly id?: PublicationId | undefined;
+  /** Of what is made here; what comes from elsewhere has sender reports. */
+  readonly timeline?: StreamTimeline | undefined;
 }
 
 export type PublicationEvents = {
@@ -61,6 +63,7 @@ export class Publication extends Owned {
   readonly source: TrackSource;
   readonly label: string;
   readonly producer: SfuProducer;
+  readonly timeline: StreamTimeline | undefined;
   readonly startedAtMs = Date.now();
   readonly events = new EventEmitter<PublicationEvents>();
   readonly subscriptions = new Set<Subscription>();
@@ -78,6 +81,7 @@ export class Publication extends Owned {
     this.source = options.source;
     this.label = options.label ?? '';
     this.producer = producer;
+    this.timeline = options.timeline;
     this.#isMuted = options.isMuted ?? false;
     this.#isMutedByModerator = options.isMutedByModerator ?? false;
     producer.events.on('closed', () => void this.close('failed'));

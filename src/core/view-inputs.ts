@@ -1,4 +1,5 @@
 // Owns: which streams of a room are in a view, and how they get to its job. May import: core only.
+import { listen } from './listen.ts';
 import type { Participant } from './participant.ts';
 import type { Logger } from './ports.ts';
 import type { Room } from './room.ts';
@@ -24,6 +25,7 @@ export interface ViewMember {
   place: ViewPlace | undefined;
   /** Of the highest layer, as far as known. */
   fullHeight: number | undefined;
+  readonly ignoreVoice: () => void;
 }
 
 export interface ViewInputsOptions {
@@ -33,6 +35,8 @@ export interface ViewInputsOptions {
   readonly send: (command: ViewCommand) => void;
   /** Nobody else is ever in it. */
   readonly only?: ((participant: Participant, publication?: Publication) => boolean) | undefined;
+  /** So late are all pictures, whatever voices are; with it they keep their distance from sound that is taken as it comes. */
+  readonly delayMs?: number | undefined;
   readonly log: Logger;
 }
 
@@ -162,6 +166,7 @@ export class ViewInputs {
     const member: ViewMember = {
       ...{ id: ++this.#lastId, participant, publication },
       ...{ subscription: undefined, place: undefined, fullHeight: undefined },
+      ignoreVoice: listen(participant.voiceDelay.events, { changed: () => this.#tellDelay(member) }),
     };
     this.#members.set(key, member);
     this.#tell(member);
@@ -210,16 +215,28 @@ export class ViewInputs {
     }
   }
 
+  /** The view has ended. */
+  close(): void {
+    for (const key of [...this.#members.keys()]) this.#forget(key);
+  }
+
   #forget(key: Publication | Participant): void {
     const member = this.#members.get(key);
     if (!member) return;
     this.#members.delete(key);
+    member.ignoreVoice();
     this.#options.send({ type: 'dropViewInput', inputId: member.id });
     void member.subscription?.close('requested');
   }
 
   #tell(member: ViewMember): void {
     this.#options.send({ type: 'putViewInput', input: describe(member) });
+    this.#tellDelay(member);
+  }
+
+  #tellDelay({ id: inputId, participant }: ViewMember): void {
+    const delayMs = this.#options.delayMs ?? participant.voiceDelay.ms ?? 0;
+    this.#options.send({ type: 'delayViewInput', inputId, delayMs });
   }
 }
 
@@ -234,14 +251,15 @@ function describe({ id, participant, publication, subscription }: ViewMember): V
 }
 
 /** @returns undefined for a codec that is not decoded here */
-export function pictureStreamOf({ consumer }: Subscription): ViewInput['stream'] {
+export function pictureStreamOf({ consumer, publication }: Subscription): ViewInput['stream'] {
   const { codecs, encodings, headerExtensions } = consumer.rtpParameters;
   const [used] = codecs;
   const ssrc = encodings?.[0]?.ssrc;
   const codec = used && decodable.find((name) => used.mimeType.toLowerCase() === `video/${name}`);
   if (!used || !codec || ssrc === undefined) return undefined;
   const orientationExtensionId = headerExtensions?.find(({ uri }) => uri === orientationUri)?.id;
-  return { ssrc, payloadType: used.payloadType, codec, orientationExtensionId };
+  const { timeline } = publication;
+  return { ssrc, payloadType: used.payloadType, codec, orientationExtensionId, timeline };
 }
 
 /** What is decoded here, as the room has it, with the camera's orientation. */

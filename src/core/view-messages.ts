@@ -1,4 +1,5 @@
 // Owns: what the control process tells the job of a view and hears from it. May import: core only.
+import type { StreamTimeline } from './rtp.ts';
 import type { ViewLayout } from './view-layout.ts';
 
 /** What a view can be encoded in; the last two for egress only, no room carries them. */
@@ -48,6 +49,8 @@ export interface ViewInput {
         readonly codec: 'vp8' | 'vp9' | 'h264';
         /** Header extension `urn:3gpp:video-orientation`, where the stream has it. */
         readonly orientationExtensionId?: number | undefined;
+        /** Where its time stamps lie, where it is made here. */
+        readonly timeline?: StreamTimeline | undefined;
       }
     | undefined;
 }
@@ -58,6 +61,8 @@ export type ViewCommand =
   /** Known by its id already: it is changed. */
   | { readonly type: 'putViewInput'; readonly input: ViewInput }
   | { readonly type: 'dropViewInput'; readonly inputId: number }
+  /** Its pictures are shown so long after they were captured, as its voice is heard; 0 as soon as they are there. */
+  | { readonly type: 'delayViewInput'; readonly inputId: number; readonly delayMs: number }
   /** Those named come first. */
   | { readonly type: 'orderView'; readonly inputIds: readonly number[] }
   | { readonly type: 'swapView'; readonly inputIds: readonly [number, number] }

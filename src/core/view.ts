@@ -25,6 +25,8 @@ export interface ViewOptions {
   readonly settings: ViewSettings;
   /** Nobody else is ever in it. */
   readonly only?: ViewInputsOptions['only'];
+  /** So late are all its pictures, rather than as late as the voices in the mix. */
+  readonly delayMs?: number | undefined;
   readonly log: Logger;
 }
 
@@ -83,7 +85,7 @@ export class View extends Owned implements JobHost {
     const send = (command: ViewCommand) => this.#send(command);
     this.inputs = new ViewInputs(settings.autoMix, {
       ...{ room, self: this.#self, send, log: this.#log },
-      only: options.only,
+      ...{ only: options.only, delayMs: options.delayMs },
     });
     this.#streams = new EncodedStreams({
       ...{ self: this.#self, label: `View ${settings.name}`, isShared: true, send, log: this.#log },
@@ -295,6 +297,7 @@ export class View extends Owned implements JobHost {
   protected override async onClose(reason: CloseReason): Promise<void> {
     clearTimeout(this.#lingerTimer);
     this.#streams.close('This view has ended.');
+    this.inputs.close();
     await this.#self.close('requested');
     this.events.emit('closed', reason);
   }

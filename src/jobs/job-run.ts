@@ -109,6 +109,7 @@ export class JobRun {
         id: trackId,
         kind: message.kind,
         rtpParameters: message.rtpParameters,
+        timeline: message.resume,
       });
       track.publishedOn = link;
       worker.send({ type: 'trackPublished', jobId, trackId });

@@ -14,6 +14,7 @@ import { View, type ViewOptions } from '#core/view.ts';
 import { ViewImages } from '#core/view-images.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import { commonView, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
+import { soloDelayMs } from '#core/voice-delay.ts';
 import { Transcodes } from './transcodes.ts';
 
 export interface ViewsOptions {
@@ -69,10 +70,14 @@ export class Views extends Owned implements ViewPort {
     const { width, height, framerateHz } = settings.video;
     const key = `${room.id}${soloMark}${JSON.stringify(source)} ${width}x${height}@${framerateHz}`;
     const only: ViewOptions['only'] = (participant, publication) => isMeant(source, participant, publication);
-    return this.#open(key, room, () => ({ settings, only }));
+    return this.#open(key, room, () => ({ settings, only, delayMs: soloDelayMs }));
   }
 
-  async #open(key: string, room: Room, describe: () => Pick<ViewOptions, 'settings' | 'only'>): Promise<View> {
+  async #open(
+    key: string,
+    room: Room,
+    describe: () => Pick<ViewOptions, 'settings' | 'only' | 'delayMs'>,
+  ): Promise<View> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
     const described = describe();
     const { media, log } = this.#options;

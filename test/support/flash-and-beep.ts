@@ -8,13 +8,26 @@ const periodS = 2;
 const lengthS = 0.2;
 const gridHz = 100;
 const soundHz = 8_000;
+/** Pictures are looked at in so many cells. */
+const columns = 32;
+const rows = 18;
+const minRise = 120;
 
-/** Flashes and beeps every other second, for a fifth of one. @param url RTMP, with its key */
-export function pushFlashes(url: string, { toneHz = 1_000, size = '320x180' } = {}): ChildProcess {
-  const isOn = `lt(mod(t,${periodS}),${lengthS})`;
-  const video = `color=c=black:s=${size}:r=30,drawbox=color=white:t=fill:enable='${isOn}'`;
+/**
+ * Flashes and beeps every other second, for a fifth of one.
+ * @param url RTMP, with its key
+ * @param options `isSteady`: is seen and heard all the time instead
+ */
+export function pushFlashes(
+  url: string,
+  { toneHz = 1_000, size = '320x180', isSteady = false, codecArguments = '' } = {},
+): ChildProcess {
+  const isOn = isSteady ? 'gte(t,0)' : `lt(mod(t,${periodS}),${lengthS})`;
+  const video = `color=c=black:s=${size}:r=30,drawbox=color=${isSteady ? 'blue' : 'white'}:t=fill:enable='${isOn}'`;
   const audio = `sine=f=${toneHz}:r=48000,volume='if(${isOn},1,0)':eval=frame`;
-  const encode = '-c:v libx264 -preset ultrafast -tune zerolatency -g 30 -pix_fmt yuv420p -b:v 400k -c:a aac -b:a 96k';
+  const encode =
+    codecArguments ||
+    '-c:v libx264 -preset ultrafast -tune zerolatency -g 30 -pix_fmt yuv420p -b:v 400k -c:a aac -b:a 96k';
   const inputs = ['-re', '-f', 'lavfi', '-i', video, '-re', '-f', 'lavfi', '-i', audio];
   const args = ['-loglevel', 'error', '-nostdin', ...inputs, ...encode.split(' '), '-f', 'flv', url];
   return spawn('ffmpeg', args, { stdio: 'ignore' });
@@ -46,39 +59,65 @@ export async function probeFile(path: string): Promise<FileFacts> {
   };
 }
 
-/** When flashes and beeps begin, in seconds from the start of the file. */
-export async function findFlashes(path: string): Promise<{ readonly flashes: number[]; readonly beeps: number[] }> {
-  const video = ['-vf', `fps=${gridHz}:start_time=0,scale=1:1:flags=area,format=gray`, '-f', 'rawvideo', '-'];
-  const audio = ['-af', 'aresample=async=1:first_pts=0', '-ac', '1', '-ar', String(soundHz), '-f', 's16le', '-'];
+/** When flashes and beeps begin, in seconds from the start of the file. Other sounds and pictures do not count. */
+export async function findFlashes(
+  path: string,
+  { toneHz = 1_000 } = {},
+): Promise<{ readonly flashes: number[]; readonly beeps: number[] }> {
+  const video = [
+    '-vf',
+    `fps=${gridHz}:start_time=0,scale=${columns}:${rows}:flags=area,format=gray`,
+    '-f',
+    'rawvideo',
+    '-',
+  ];
+  const tone = `aresample=async=1:first_pts=0,aformat=channel_layouts=mono,bandpass=f=${toneHz}:width_type=h:w=200`;
+  const audio = ['-af', tone, '-ac', '1', '-ar', String(soundHz), '-f', 's16le', '-'];
   const decode = async (args: string[]) =>
     (await run('ffmpeg', ['-v', 'error', '-nostdin', '-i', path, ...args], { encoding: 'buffer', maxBuffer })).stdout;
-  const light = [...(await decode(video))];
-  const sound = await decode(audio);
+  return { flashes: flashesOf(await decode(video)), beeps: beepsOf(await decode(audio)) };
+}
+
+/** How far the beep is behind the flash, milliseconds, for each beep that has one. */
+export function offsetsMs({ flashes, beeps }: { flashes: readonly number[]; beeps: readonly number[] }): number[] {
+  return beeps.flatMap((beep) => {
+    const [flash] = flashes.toSorted((a, b) => Math.abs(a - beep) - Math.abs(b - beep));
+    if (flash === undefined || Math.abs(beep - flash) > periodS / 4) return [];
+    return [Math.round((beep - flash) * 1_000)];
+  });
+}
+
+/** Somewhere in the picture it becomes white at once. */
+function flashesOf(pictures: Buffer): number[] {
+  const size = columns * rows;
+  return onsets(Math.floor(pictures.length / size), (n) => {
+    let most = 0;
+    for (let at = 0; at < size; at++) {
+      const before = pictures[Math.max(0, n - 5) * size + at] ?? 0;
+      most = Math.max(most, (pictures[n * size + at] ?? 0) - before);
+    }
+    return most > minRise;
+  });
+}
+
+/** From half of the loudest on. */
+function beepsOf(sound: Buffer): number[] {
   const step = soundHz / gridHz;
   const loudness = Array.from({ length: Math.floor(sound.length / 2 / step) }, (_, n) => {
     let peak = 0;
     for (let i = 0; i < step; i++) peak = Math.max(peak, Math.abs(sound.readInt16LE((n * step + i) * 2)));
     return peak;
   });
-  return { flashes: risesOf(light), beeps: risesOf(loudness) };
+  const limit = loudness.reduce((most, value) => Math.max(most, value), 0) / 2;
+  return onsets(loudness.length, (n) => limit > 0 && (loudness[n] ?? 0) > limit);
 }
 
-/** How far the beep is behind the flash, milliseconds, for each flash that has one. */
-export function offsetsMs({ flashes, beeps }: { flashes: readonly number[]; beeps: readonly number[] }): number[] {
-  return flashes.flatMap((flash) => {
-    const near = beeps.filter((beep) => Math.abs(beep - flash) < periodS / 4);
-    return near.slice(0, 1).map((beep) => Math.round((beep - flash) * 1_000));
-  });
-}
-
-/** Sudden rises, whatever else is to be seen or heard; those of half a second count once. */
-function risesOf(values: readonly number[]): number[] {
-  const limit = values.reduce((most, value) => Math.max(most, value), 0) / 6;
-  const rises: number[] = [];
-  values.forEach((value, n) => {
-    const rise = value - (values[Math.max(0, n - 5)] ?? 0);
-    const sinceLastS = n / gridHz - (rises.at(-1) ?? Number.NEGATIVE_INFINITY);
-    if (rise > limit && sinceLastS > 0.5) rises.push(n / gridHz);
-  });
-  return rises;
+/** Where it begins to be; those of half a second count once. */
+function onsets(count: number, is: (n: number) => boolean): number[] {
+  const found: number[] = [];
+  for (let n = 0; n < count; n++) {
+    const sinceLastS = n / gridHz - (found.at(-1) ?? Number.NEGATIVE_INFINITY);
+    if (is(n) && sinceLastS > 0.5) found.push(n / gridHz);
+  }
+  return found;
 }
