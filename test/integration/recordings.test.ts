@@ -147,6 +147,9 @@ test(
     const newest = page.getByTestId('recording-row').first();
     const isFinished = async () => expect(await newest.getAttribute('data-state')).toBe('finished');
     await vi.waitFor(isFinished, { timeout: waitMs, interval: 200 });
+    const { items } = await gateway.api<{ items: RecordingResource[] }>('GET', path);
+    const [video] = items[0]?.parts[0]?.streams.filter(({ kind }) => kind === 'video') ?? [];
+    expect([items[0]?.source.kind, video?.width]).toEqual(['room', 1_280]);
     await newest.getByTestId('play-recording').first().click({ timeout: waitMs });
     const player = page.getByTestId('recording-player');
     await player.waitFor({ timeout: waitMs });
