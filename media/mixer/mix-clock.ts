@@ -1,7 +1,7 @@
 // Owns: the beat of every mix in this process: each 20 ms by the machine's clock, whatever timers do.
 import { batchUdp } from '../legs/batch-udp.ts';
 
-export const beatMs = 20;
+const beatMs = 20;
 /** Beats that were missed are made up for, so many at once; beyond them time is skipped, and everybody told. */
 const maxCatchUp = 5;
 const latenessSamples = 4_096;
