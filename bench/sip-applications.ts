@@ -171,6 +171,7 @@ class SilentPhones implements PhonePort {
     return leg;
   }
 
+  moveLeg = (): Promise<never> => Promise.reject(new Error('There is one room here.'));
   addressFor = (): string => '127.0.0.1';
   mixOf = (): Promise<never> => Promise.reject(new GatewayError('unprocessable', 'There is no media here.'));
 }

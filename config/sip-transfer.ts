@@ -5,10 +5,10 @@ export const sipTransfer = z
   .strictObject({
     isEnabled: z.boolean().default(true).describe('Whether a phone in a room may have others called into it (REFER).'),
     to: z
-      .array(z.enum(['accounts', 'attended', 'peers']))
-      .default(['accounts', 'attended'])
+      .array(z.enum(['rooms', 'accounts', 'attended', 'peers']))
+      .default(['rooms', 'accounts', 'attended'])
       .describe(
-        'Phones with an account; calls that the phone has elsewhere, at the address it calls from; any number there.',
+        'Rooms, past their doors; phones with an account; calls that the phone has elsewhere, at the address it calls from; any number there.',
       ),
     trunk: z.string().min(1).max(64).optional().describe('Trunk for the numbers below.'),
     numbers: z

@@ -87,7 +87,7 @@ export const mixCommand = z.discriminatedUnion('type', [
     digits: z.string().min(1).max(64),
     durationMs: z.number().min(40).max(6_000),
   }),
-  z.object({ type: z.literal('closeLeg'), legId }),
+  z.object({ type: z.literal('closeLeg'), legId, isMoving: z.boolean().optional() }),
   z.object({
     type: z.literal('addInput'),
     inputId: z.int().positive(),
@@ -121,6 +121,7 @@ const stats = z.object({
 
 export const mixEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('legOpened'), legId }),
+  z.object({ type: z.literal('legClosed'), legId }),
   z.object({ type: z.literal('legRefused'), legId, message: z.string().max(500) }),
   z.object({ type: z.literal('legLatched'), legId, address, port }),
   z.object({ type: z.literal('legDtmf'), legId, digit: z.string().length(1) }),

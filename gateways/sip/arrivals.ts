@@ -1,10 +1,11 @@
 // Owns: calls that come in, from the INVITE to the 200 or the refusal: who is it from, where does it go, what can it hear.
 import type { SipConfig } from '#config/schema.ts';
 import { newCallId } from '#core/call.ts';
-import { withoutPin } from '#core/dispatch.ts';
+import { dialledOf, withoutPin } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { Logger } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { CallRejected, type SipDoor } from '#core/sip-door.ts';
 import type { SipCall } from './call.ts';
@@ -16,6 +17,7 @@ import { type Caller, callerOf } from './caller.ts';
 import type { CallerCheck, Identity } from './caller-check.ts';
 import type { Defence } from './defence.ts';
 import type { InboundCall } from './inbound-call.ts';
+import type { Parking } from './parking.ts';
 import { allow, refuse, statusOf, supported } from './status.ts';
 import { readReplaces } from './transfer/refer-words.ts';
 
@@ -23,6 +25,7 @@ export interface ArrivalsOptions {
   readonly calls: CallTable;
   readonly callers: CallerCheck;
   readonly defence: Defence;
+  readonly parking: Parking;
   readonly door: SipDoor;
   readonly rooms: Rooms;
   readonly meetings: Meetings;
@@ -62,16 +65,26 @@ export class Arrivals {
       calls.assertRoomForCalls();
       identity.line?.admit('inbound', over.promise);
       const replaced = this.#replacedBy(inbound);
-      call = replaced
-        ? this.#takeOver(replaced, inbound, identity, caller)
+      const fetched = replaced ? undefined : this.#fetchedBy(identity);
+      const room = replaced?.room ?? fetched?.room;
+      call = room
+        ? this.#enter(await this.#options.rooms.open(room.record.id), inbound, identity, caller)
         : await this.#admit(inbound, identity, caller);
       void call.done.then(() => over.resolve());
       await this.#answer(call, inbound);
       replaced?.finish(callEnds.replaced);
+      if (fetched) await fetched.call.moveTo(call.room);
     } catch (thrown) {
       over.resolve();
       this.#refused({ inbound, caller, to: withoutPin(uri), call, error: toGatewayError(thrown) });
     }
+  }
+
+  /** The parked call that it dialled, with the room that both come into. */
+  #fetchedBy({ account, line, uri }: Identity): ReturnType<Parking['at']> {
+    const { callers } = this.#options.config.parking;
+    const isAllowed = callers !== 'nobody' && (account !== undefined || (callers === 'known' && line !== undefined));
+    return isAllowed ? this.#options.parking.at(dialledOf(uri)) : undefined;
   }
 
   /**
@@ -92,15 +105,15 @@ export class Arrivals {
     return found;
   }
 
-  /** Whoever knows both tags of a call was told them by one of its ends: it enters where that call is, without a PIN. */
-  #takeOver(replaced: SipCall, inbound: InboundCall, { line, account }: Identity, caller: Caller): SipCall {
+  /** Without a PIN: whoever knows both tags of a call was told them by one of its ends; who may fetch a call is known here. */
+  #enter(room: Room, inbound: InboundCall, { line, account }: Identity, caller: Caller): SipCall {
     const { calls } = this.#options;
     const { displayName, user } = nameOf(caller, account);
     return calls.begin(
       {
         ...{
           direction: 'inbound',
-          room: replaced.room,
+          room,
           from: caller.uri,
           to: withoutPin(inbound.uri),
           displayName,

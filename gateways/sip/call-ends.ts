@@ -1,5 +1,5 @@
 // Owns: the words for how calls end, where we are the ones to end them. Constants.
-import type { CallEnd } from '#core/call.ts';
+import type { CallEnd, CallInfo } from '#core/call.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { PromptName } from '#core/leg-media.ts';
 import type { PinGateOutcome } from './pin-gate.ts';
@@ -25,6 +25,13 @@ export const gateEnds: Readonly<Record<Exclude<PinGateOutcome, 'right'>, CallEnd
 /** @param by who hung up after it */
 export function transferredEnd(by: 'us' | 'peer', to: string): CallEnd {
   return { by, reason: 'transferred', message: `Transferred to ${to}.` };
+}
+
+/** For the log. */
+export function factsOf({ direction, from, to, codec, answeredAtMs, endedAtMs, end, stats, isEncrypted }: CallInfo) {
+  const { by, reason, message, code, sipStatus } = end ?? {};
+  const durationMs = answeredAtMs === undefined ? 0 : (endedAtMs ?? answeredAtMs) - answeredAtMs;
+  return { direction, from, to, codec, isEncrypted, durationMs, by, reason, message, code, sipStatus, stats };
 }
 
 /** What ended the dialog, if it was not we. */

@@ -52,6 +52,11 @@ export class CallTable extends Owned {
     return known.sort((a, b) => a.info.startedAtMs - b.info.startedAtMs);
   }
 
+  find(id: string): SipCall | undefined {
+    for (const call of this.#live) if (call.id === id) return call;
+    return undefined;
+  }
+
   /** The call of a dialog, which the other end names by its own tag last. */
   ofDialog({ callId, localTag, remoteTag }: Pick<SipDialog, 'callId' | 'localTag' | 'remoteTag'>): SipCall | undefined {
     for (const call of this.#live) {

@@ -1,20 +1,20 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Call, type CallEnd, type CallInfo, type CallState, newCallId } from '#core/call.ts';
+import type { ParkedInfo } from '#core/call-parking.ts';
 import type { CallTransferInfo } from '#core/call-transfer.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Leg } from '#core/leg.ts';
 import type { LegParameters, PromptName } from '#core/leg-media.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
-import type { Participant } from '#core/participant.ts';
 import type { Logger } from '#core/ports.ts';
-import { Announcer } from './announcer.ts';
-import { CallChat, sayInRoom } from './call-chat.ts';
-import { callEnds, endOfDialog, transferredEnd } from './call-ends.ts';
+import type { Room } from '#core/room.ts';
+import { callEnds, endOfDialog, factsOf, transferredEnd } from './call-ends.ts';
 import { CallEntrance } from './call-entrance.ts';
 import { CallMedia } from './call-media.ts';
 import type { SipCallOptions } from './call-options.ts';
-import { partyOf, phoneRoleIn } from './call-texts.ts';
+import { CallPresence } from './call-presence.ts';
+import { partyOf } from './call-texts.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
 import type { OfferAnswer } from './offer-answer.ts';
@@ -25,6 +25,12 @@ const maxKeptDigits = 64;
 const byeWaitMs = 500;
 /** Of what is said before we hang up. */
 const maxFarewellMs = 6_000;
+
+interface Connected {
+  readonly dialog: SipDialog;
+  readonly leg: Leg;
+  readonly speech: OfferAnswer;
+}
 
 /**
  * One call: a dialog, a leg for its media, and the participant that it is in the room.
@@ -52,10 +58,8 @@ export class SipCall extends Owned implements Call {
   #media: CallMedia | undefined;
   readonly #requests: PeerRequests;
   #dialog: SipDialog | undefined;
-  #participant: Participant | undefined;
-  #participantId: Participant['id'] | undefined;
+  readonly #presence: CallPresence;
   readonly #entrance: CallEntrance;
-  #announcer: Announcer | undefined;
   #transfer: CallTransferInfo | undefined;
   #limitTimer: NodeJS.Timeout | undefined;
 
@@ -66,12 +70,18 @@ export class SipCall extends Owned implements Call {
     this.#sipCallId = options.sipCallId;
     this.#log = options.log.child({ call: this.id, room: options.room.name, sipCallId: options.sipCallId });
     this.#requests = new PeerRequests(this, this.#log);
+    this.#presence = new CallPresence({
+      call: options,
+      onGone: (end, farewell) => this.finish(end, farewell),
+      log: this.#log,
+    });
     this.#entrance = new CallEntrance(this, options, this.#log);
   }
 
   get info(): CallInfo {
     if (this.#lastInfo) return this.#lastInfo;
-    const { direction, room, from, to, displayName, trunk, account } = this.#options;
+    const { direction, from, to, displayName, trunk, account } = this.#options;
+    const { room, participantId, parked } = this.#presence;
     const media = this.#media;
     const leg = media?.leg;
     return {
@@ -80,7 +90,7 @@ export class SipCall extends Owned implements Call {
       sipCallId: this.#sipCallId,
       trunk: trunk && { id: trunk.id, name: trunk.name },
       account: account?.username,
-      participantId: this.#participantId,
+      participantId,
       startedAtMs: this.#startedAtMs,
       answeredAtMs: this.#answeredAtMs,
       endedAtMs: this.#endedAtMs,
@@ -94,6 +104,7 @@ export class SipCall extends Owned implements Call {
       digits: this.#digits,
       stats: leg?.stats,
       transfer: this.#transfer,
+      parked,
     };
   }
 
@@ -108,7 +119,7 @@ export class SipCall extends Owned implements Call {
   }
 
   get room(): SipCallOptions['room'] {
-    return this.#options.room;
+    return this.#presence.room;
   }
 
   /** Where its INVITE came from. */
@@ -126,7 +137,7 @@ export class SipCall extends Owned implements Call {
   }
 
   get isInRoom(): boolean {
-    return this.#participant !== undefined;
+    return this.#presence.isInRoom;
   }
 
   async settled(timeoutMs: number): Promise<void> {
@@ -152,30 +163,16 @@ export class SipCall extends Owned implements Call {
     leg.events.on('dtmfReceived', (digit) => this.pressed(digit));
     leg.events.on('timedOut', () => this.finish(callEnds.silence));
     leg.events.on('closed', () => {
-      if (room.isClosed) this.finish(callEnds.roomClosed);
+      if (this.room.isClosed) this.finish(callEnds.roomClosed);
       else this.fail(new GatewayError('media_lost', 'The media of the call was lost.'));
     });
     return media.speech;
   }
 
   /** Takes its place in the room. @throws GatewayError `room_full`, `forbidden`, `closed` */
-  join(): Participant {
-    if (this.#participant) return this.#participant;
+  join(): void {
     if (this.isClosed) throw new GatewayError('closed', 'The call has ended.');
-    const { room, user, displayName, direction, from, to } = this.#options;
-    const role = phoneRoleIn(room.record);
-    const attributes = {
-      ...this.#options.attributes,
-      ...{ 'sip.direction': direction, 'sip.from': from.slice(0, 256), 'sip.to': to.slice(0, 256) },
-    };
-    const participant = room.join({ kind: 'sip', user: user || 'phone', displayName, role, attributes });
-    this.#participant = participant;
-    this.#participantId = participant.id;
-    participant.events.on('closed', (reason) => {
-      if (reason === 'kicked') this.finish(callEnds.kicked, ['removed', 'goodbye']);
-      else this.finish(callEnds.roomClosed, ['room_closed', 'goodbye']);
-    });
-    return participant;
+    this.#presence.join();
   }
 
   /** What was agreed holds from now on; the room is heard as soon as the call may be in it. */
@@ -199,25 +196,49 @@ export class SipCall extends Owned implements Call {
 
   /** For the entrance: it may. */
   goIn(leg: Leg): void {
-    const participant = this.join();
-    if (leg.participant !== participant) leg.enter(participant);
-    this.#settleIn(participant, leg);
-  }
-
-  /** Once it is answered: announcements and chat. */
-  #settleIn(participant: Participant, leg: Leg): void {
+    this.#presence.enter(leg);
     const dialog = this.#dialog;
-    const { direction, gate, hasPrompts = true } = this.#options;
     if (!dialog || this.#state === 'connected') return;
     this.#state = 'connected';
     this.#settled.resolve();
     this.events.emit('changed');
-    void new CallChat({ participant, dialog, log: this.#log });
-    if (!hasPrompts) return;
+    const { direction, gate } = this.#options;
     const isLate = gate || this.#entrance.wasKeptWaiting;
-    const greeting: PromptName[] = direction === 'outbound' ? [] : isLate ? ['joined'] : ['welcome'];
-    if (participant.room.record.meeting?.asksConsent) greeting.push('recording_on');
-    this.#announcer = new Announcer({ participant, leg, greeting });
+    this.#presence.attend(dialog, leg, direction === 'outbound' ? [] : isLate ? ['joined'] : ['welcome']);
+  }
+
+  /** To another room, at the same ports: the phone notices nothing. @throws GatewayError `closed`, `room_full`, `media_lost` */
+  async moveTo(room: Room): Promise<void> {
+    const { dialog, leg } = this.#inRoom();
+    if (room === this.room && this.#state === 'connected') return;
+    await this.#carry(room, leg);
+    this.#presence.attend(dialog, leg, ['joined']);
+  }
+
+  /** Out of the room, to wait with music. @param lot whose mix its leg is in meanwhile @throws GatewayError as `moveTo()` */
+  async park(lot: Room, parked: ParkedInfo): Promise<void> {
+    const { leg } = this.#inRoom();
+    await this.#carry(lot, leg, parked);
+    // Until it is fetched or ends.
+    void leg.play('hold_music', { isRepeated: true });
+  }
+
+  async #carry(room: Room, leg: Leg, parked?: ParkedInfo): Promise<void> {
+    try {
+      await this.#presence.moveTo(room, { leg, parked, carry: () => this.#options.phones.moveLeg(leg, room) });
+    } catch (error) {
+      if (leg.isClosed) this.fail(toGatewayError(error));
+      throw error;
+    }
+    if (this.isOver) throw new GatewayError('closed', 'The call has ended.');
+    this.#state = parked ? 'parked' : 'connected';
+    this.events.emit('changed');
+  }
+
+  #inRoom(): Connected {
+    const connected = this.#connected();
+    if (this.#state === 'connected' || this.#state === 'parked') return connected;
+    throw new GatewayError('closed', 'The call is not in a room yet.');
   }
 
   ringing(): void {
@@ -267,7 +288,7 @@ export class SipCall extends Owned implements Call {
     const { hasPrompts = true } = this.#options;
     const isHeard = this.#dialog && !this.#dialog.isEnded && leg?.parameters && !leg.isClosed;
     if (isHeard && hasPrompts && farewell.length > 0) {
-      void this.#participant?.close(reason);
+      void this.#presence.close(reason);
       leg.leave();
       await Promise.race([leg.play(farewell), delay(maxFarewellMs, undefined, { ref: false })]);
     }
@@ -281,7 +302,7 @@ export class SipCall extends Owned implements Call {
     if (leg.isMuted === isMuted) return;
     leg.setMuted(isMuted);
     this.events.emit('changed');
-    this.#announcer?.say(isMuted ? 'muted' : 'unmuted');
+    this.#presence.say(isMuted ? 'muted' : 'unmuted');
   }
 
   setGain(gainDb: number): void {
@@ -320,7 +341,7 @@ export class SipCall extends Owned implements Call {
     await this.done;
   }
 
-  #connected(): { dialog: SipDialog; leg: Leg; speech: OfferAnswer } {
+  #connected(): Connected {
     const dialog = this.#dialog;
     const media = this.#media;
     if (this.isClosed || this.#end || !dialog || !media) {
@@ -345,7 +366,7 @@ export class SipCall extends Owned implements Call {
 
   /** @throws GatewayError as `sayInRoom()` */
   hear(message: SipQuestion): void {
-    sayInRoom(this.#participant, message);
+    this.#presence.hear(message);
   }
 
   referred(question: SipQuestion): void {
@@ -356,9 +377,7 @@ export class SipCall extends Owned implements Call {
   pressed(digit: string): void {
     if (this.#entrance.press(digit)) return;
     this.#digits = (this.#digits + digit).slice(-maxKeptDigits);
-    const participant = this.#participant;
-    // Not in the log: it may be a PIN.
-    if (participant && !participant.isClosed) participant.room.events.emit('dtmfReceived', participant, digit);
+    this.#presence.tellKey(digit);
   }
 
   #dialogEnded(by: 'peer' | 'us' | 'server' | 'lost', reason: string): void {
@@ -379,22 +398,13 @@ export class SipCall extends Owned implements Call {
     this.#media?.closePath();
     await Promise.all([
       this.#media?.leg.close(reason),
-      this.#participant?.close(reason === 'peer_left' ? 'peer_left' : 'requested'),
+      this.#presence.close(reason === 'peer_left' ? 'peer_left' : 'requested'),
       bye && Promise.race([bye, delay(byeWaitMs)]),
     ]);
     this.#settled.resolve();
     this.#lastInfo = this.info;
-    this.#record(this.#lastInfo);
+    this.#log.info(factsOf(this.#lastInfo), 'call ended');
     // It is remembered for a while; what it was made of, whole SIP messages, need not be.
-    this.#dialog = this.#participant = this.#media = this.#announcer = undefined;
-  }
-
-  #record({ direction, from, to, codec, answeredAtMs, endedAtMs, end, stats, isEncrypted }: CallInfo): void {
-    const { by, reason, message, code, sipStatus } = end ?? {};
-    const durationMs = answeredAtMs === undefined ? 0 : (endedAtMs ?? answeredAtMs) - answeredAtMs;
-    this.#log.info(
-      { direction, from, to, codec, isEncrypted, durationMs, by, reason, message, code, sipStatus, stats },
-      'call ended',
-    );
+    this.#dialog = this.#media = undefined;
   }
 }

@@ -30,12 +30,14 @@ import { Departures } from './departures.ts';
 import { DigestServer } from './digest-server.ts';
 import type { SipLink } from './link.ts';
 import { OutsideRequests } from './outside-requests.ts';
+import { Parking } from './parking.ts';
 import { PasswordCheck } from './password-check.ts';
 import { Registrar } from './registrar/registrar.ts';
 import type { Certificate } from './server/index.ts';
 import { SipSignalling } from './signalling.ts';
 import { ApiTransfers } from './transfer/api-transfers.ts';
 import { PhoneTransfers } from './transfer/phone-transfers.ts';
+import { RoomTransfers } from './transfer/room-transfers.ts';
 import { TrunkLines } from './trunks/trunk-lines.ts';
 
 export interface SipGatewayPorts {
@@ -77,6 +79,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly #departures: Departures;
   readonly #transfers: PhoneTransfers;
   readonly #apiTransfers: ApiTransfers;
+  readonly #parking: Parking;
   #signalling: SipSignalling | undefined;
 
   constructor(ports: SipGatewayPorts) {
@@ -105,15 +108,18 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     );
     this.#calls = calls;
     const check = new CallerCheck({ trunks, lines: this.lines, accounts, passwords, callers });
-    this.#arrivals = new Arrivals({ ...ports, calls, callers: check, defence, log });
+    this.#parking = new Parking({ rooms: ports.rooms, settings: config.parking, log });
+    this.#arrivals = new Arrivals({ ...ports, calls, parking: this.#parking, callers: check, defence, log });
     this.#departures = new Departures({ ...ports, calls, lines: this.lines, phones: this, log });
+    const roomTransfers = new RoomTransfers({ ...ports, calls });
     this.#transfers = new PhoneTransfers({
       ...{ config, accounts, log },
+      sendToRoom: (call, uri) => roomTransfers.send(call, uri),
       accountAt: (contact) => this.registrar.accountAt(contact),
       isOurs: (host) => isOurHost(host, this.hostPorts, config),
       dial: (options, own) => this.#departures.dial(this.#link(), options, own),
     });
-    const find = (id: string) => [...calls.live].find((call) => call.id === id);
+    const find = (id: string) => calls.find(id);
     this.#apiTransfers = new ApiTransfers({ config, phones: this, lines: this.lines, find, log });
     this.#outside = new OutsideRequests({ calls, defence, registrar: this.registrar });
   }
@@ -188,9 +194,21 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   }
 
   async transfer(call: Call, target: CallTransferTarget, waitMs: number): Promise<void> {
-    const found = [...this.#calls.live].find(({ id }) => id === call.info.id);
+    await this.#apiTransfers.begin(this.#liveOf(call), target, waitMs);
+  }
+
+  async move(call: Call, room: string): Promise<void> {
+    await this.#liveOf(call).moveTo(await this.#ports.rooms.open(room));
+  }
+
+  async park(call: Call): Promise<void> {
+    await this.#parking.park(this.#liveOf(call));
+  }
+
+  #liveOf({ info: { id } }: Call): SipCall {
+    const found = this.#calls.find(id);
     if (!found) throw new GatewayError('closed', 'The call has ended.');
-    await this.#apiTransfers.begin(found, target, waitMs);
+    return found;
   }
 
   #link(): SipLink {

@@ -141,8 +141,9 @@ export class CallLeg {
     if (nowMs >= this.#nextReportMs) this.#report(nowMs);
   }
 
-  close(): void {
-    if (this.#parameters) this.output.sendRtcp(buildBye(this.output.ssrc, this.#cname));
+  /** @param isMoving its peer hears nothing of it */
+  close(isMoving = false): void {
+    if (this.#parameters && !isMoving) this.output.sendRtcp(buildBye(this.output.ssrc, this.#cname));
     this.#tell();
     this.#socket.close();
     this.receiver.close();

@@ -193,7 +193,8 @@ export class MixPipeline implements Pipeline {
         listener.leg.output.dtmf.push(command.digits, command.durationMs);
         return;
       case 'closeLeg':
-        this.#closeLeg(legId);
+        this.#closeLeg(legId, command.isMoving);
+        this.#tell({ type: 'legClosed', legId });
         return;
     }
   }
@@ -251,12 +252,12 @@ export class MixPipeline implements Pipeline {
     this.#context.endTrack(legId);
   }
 
-  #closeLeg(id: number): void {
+  #closeLeg(id: number, isMoving = false): void {
     const member = this.#members.get(id);
     if (!member) return;
     if (member.voice) this.#endVoice(id, member);
     this.#mixer.removeLeg(id);
-    member.listener.leg.close();
+    member.listener.leg.close(isMoving);
     this.#members.delete(id);
   }
 

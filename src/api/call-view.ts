@@ -6,7 +6,19 @@ import type { SipCallResource } from './contract.ts';
 import { timeText } from './views.ts';
 
 export function callView(info: CallInfo): SipCallResource {
-  const { startedAtMs, answeredAtMs, endedAtMs, end, stats, codec, sipCallId, participantId, transfer, ...rest } = info;
+  const {
+    startedAtMs,
+    answeredAtMs,
+    endedAtMs,
+    end,
+    stats,
+    codec,
+    sipCallId,
+    participantId,
+    transfer,
+    parked,
+    ...rest
+  } = info;
   const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
   return {
     ...rest,
@@ -22,6 +34,7 @@ export function callView(info: CallInfo): SipCallResource {
     end: end ? endOf(end) : null,
     codec: codec ?? null,
     quality: stats ? qualityOf(stats) : null,
+    parked: parked ? { slot: parked.slot, since: timeText(parked.sinceMs), until: timeText(parked.untilMs) } : null,
     transfer: transfer ? { ...transfer, sipStatus: transfer.sipStatus ?? null } : null,
   };
 }

@@ -99,6 +99,7 @@ const samples: Record<string, object> = {
   'POST /api/rooms/{room}/recording/start': { video: 'off', name: 'Talk' },
   'PATCH /api/rooms/{room}/recordings/{recording}': { isPaused: true },
   'POST /api/rooms/{room}/sipcalls': { to: 'sip:a@phone.example', headers: { 'X-A': 'b' }, ringTimeoutMs: 2_000 },
+  'POST /api/rooms/{room}/sipcalls/{sipCall}/move': { room: 'demo' },
   'POST /api/rooms/{room}/sipcalls/{sipCall}/transfer': { kind: 'blind', to: 'sip:b@phone.example' },
   'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
   'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },

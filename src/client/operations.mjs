@@ -53,6 +53,8 @@ export const operations = {
   patchSipCall: ["PATCH","/api/rooms/{room}/sipcalls/{sipCall}","application/json"],
   deleteSipCall: ["DELETE","/api/rooms/{room}/sipcalls/{sipCall}"],
   transferSipCall: ["POST","/api/rooms/{room}/sipcalls/{sipCall}/transfer","application/json"],
+  moveSipCall: ["POST","/api/rooms/{room}/sipcalls/{sipCall}/move","application/json"],
+  parkSipCall: ["POST","/api/rooms/{room}/sipcalls/{sipCall}/park"],
   readDialIn: ["GET","/api/rooms/{room}/dial-in"],
   listCalls: ["GET","/api/sip/calls"],
   readCall: ["GET","/api/sip/calls/{sipCall}"],

@@ -1,11 +1,12 @@
 // Owns: a phone call as the API and the room see it, and the record that it leaves. May import: core only.
+import type { ParkedInfo } from './call-parking.ts';
 import type { CallTransferInfo, CallTransferTarget } from './call-transfer.ts';
 import type { ErrorCode } from './errors.ts';
 import { type ParticipantId, type RoomId, randomText } from './ids.ts';
 import type { LegCodec, LegStats, PromptLanguage } from './leg-media.ts';
 
-/** `asking`: answered, and asked for a PIN before it is let in. */
-export type CallState = 'dialing' | 'ringing' | 'asking' | 'waiting' | 'connected' | 'ended';
+/** `asking`: answered, and asked for a PIN before it is let in. `parked`: out of its room, until it is fetched. */
+export type CallState = 'dialing' | 'ringing' | 'asking' | 'waiting' | 'connected' | 'parked' | 'ended';
 
 /** How a call ended, or why it never began. */
 export interface CallEnd {
@@ -51,6 +52,7 @@ export interface CallInfo {
   /** Keys that were pressed, the last 64. */
   readonly digits: string;
   readonly stats: LegStats | undefined;
+  readonly parked?: ParkedInfo | undefined;
   /** The last that was tried. */
   readonly transfer?: CallTransferInfo | undefined;
 }
@@ -124,6 +126,10 @@ export interface CallsPort {
    * @throws GatewayError `not_found` (`with`), `invalid_request` (`to`), `unprocessable`, `conflict` (one is under way), `closed`
    */
   transfer(call: Call, target: CallTransferTarget, waitMs: number): Promise<void>;
+  /** To another room, or back out of its slot; the phone notices nothing. @throws GatewayError `not_found`, `closed`, `room_full` … */
+  move(call: Call, room: string): Promise<void>;
+  /** Out of its room, to wait with music. @throws GatewayError `limit_reached`, `conflict`, `closed` */
+  park(call: Call): Promise<void>;
   /** What went to and fro; undefined where that is not kept (any more). */
   messagesOf(call: CallInfo): { readonly droppedCount: number; readonly messages: readonly CallMessage[] } | undefined;
   /** What to dial for a room, `sip:demo@host`; empty while phones cannot call. */

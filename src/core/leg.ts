@@ -51,7 +51,7 @@ export class Leg extends Owned {
   readonly localPort: number;
   readonly events = new EventEmitter<LegEvents>();
   readonly timeoutMs: number;
-  readonly #mix: LegMix;
+  #mix: LegMix;
   readonly #plays = new Map<number, (isWhole: boolean) => void>();
   #language: PromptLanguage;
   #parameters: LegParameters | undefined;
@@ -229,6 +229,13 @@ export class Leg extends Owned {
     }
     const durationMs = Math.max(40, Math.min(6_000, options.durationMs ?? 160));
     this.#mix.send({ type: 'sendDtmf', legId: this.id, digits: digits.toUpperCase(), durationMs });
+  }
+
+  /** For the mix that takes it over: from now on it is that one's, and what was playing has ended. */
+  joinMix(mix: LegMix): void {
+    this.#mix = mix;
+    this.#music = undefined;
+    this.#endPlays();
   }
 
   // ── Called by its mix ────────────────────────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,11 @@ export abstract class Owned {
     return child;
   }
 
+  /** It has another owner from now on. */
+  protected disown(child: Owned): void {
+    this.#children.delete(child);
+  }
+
   /** Releases own resources: runs once, after the children are gone. */
   protected abstract onClose(reason: CloseReason): void | Promise<void>;
 

@@ -59,13 +59,16 @@ export type MixCommand =
     }
   | { readonly type: 'stopPlaying'; readonly legId: number }
   | { readonly type: 'sendDtmf'; readonly legId: number; readonly digits: string; readonly durationMs: number }
-  | { readonly type: 'closeLeg'; readonly legId: number }
+  /** @property isMoving another mix goes on with it, at the same ports: its peer is told nothing */
+  | { readonly type: 'closeLeg'; readonly legId: number; readonly isMoving?: boolean | undefined }
   | ({ readonly type: 'addInput' } & MixInput)
   | { readonly type: 'removeInput'; readonly inputId: number }
   /** The mix of everybody as a track of the room, with the track id 0. */
   | { readonly type: 'setMixTrack'; readonly isOn: boolean };
 
 export type MixEvent =
+  /** Its ports are free; its last `legReport` went before. */
+  | { readonly type: 'legClosed'; readonly legId: number }
   | { readonly type: 'legOpened'; readonly legId: number }
   | { readonly type: 'legRefused'; readonly legId: number; readonly message: string }
   | { readonly type: 'legLatched'; readonly legId: number; readonly address: string; readonly port: number }

@@ -19,6 +19,8 @@ const levelUri = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 const lingerMs = 5_000;
 /** After the room has closed; longer than any goodbye. */
 const farewellMs = 8_000;
+/** Of a leg that goes to another mix. */
+const maxReleaseMs = 2_000;
 
 export interface MixOptions {
   readonly room: Room;
@@ -48,6 +50,8 @@ export class Mix extends Owned implements JobHost {
   readonly #self: Participant;
   readonly #inputs = new Map<Publication, Input>();
   readonly #opening = new Map<number, PromiseWithResolvers<void>>();
+  /** Legs that go to another mix, until their ports are free. */
+  readonly #leaving = new Map<number, () => void>();
   #job: Job | undefined;
   #link: JobLink | undefined;
   #lastInputId = 0;
@@ -111,6 +115,37 @@ export class Mix extends Owned implements JobHost {
   async addLeg(options: LegOptions): Promise<Leg> {
     if (this.isClosed || !this.#job) throw new GatewayError('closed', 'The mix of this room has ended.');
     const leg = new Leg({ send: (command) => this.#send(command) }, options);
+    await this.#open(leg);
+    return leg;
+  }
+
+  /**
+   * Lets go of a leg whose participant has left: another mix takes it over, ports and streams as they stand.
+   * @returns once its ports are free
+   */
+  async release(leg: Leg): Promise<void> {
+    const closed = Promise.withResolvers<void>();
+    this.#leaving.set(leg.id, closed.resolve);
+    this.disown(leg);
+    this.#send({ type: 'closeLeg', legId: leg.id, isMoving: true });
+    // With a worker that has died the ports are free as well.
+    const timer = setTimeout(closed.resolve, maxReleaseMs).unref();
+    await Promise.race([closed.promise, this.done]);
+    clearTimeout(timer);
+    this.#leaving.delete(leg.id);
+    this.legs.delete(leg.id);
+    this.#reviewUse();
+  }
+
+  /** Takes over a leg that another mix has let go of. @throws GatewayError `conflict`, `media_lost`, `closed` */
+  async adopt(leg: Leg): Promise<void> {
+    if (this.isClosed || !this.#job) throw new GatewayError('closed', 'The mix of this room has ended.');
+    leg.joinMix({ send: (command) => this.#send(command) });
+    await this.#open(leg);
+  }
+
+  /** Closes it where that cannot be done. */
+  async #open(leg: Leg): Promise<void> {
     const opening = Promise.withResolvers<void>();
     this.#opening.set(leg.id, opening);
     this.legs.set(leg.id, leg);
@@ -129,7 +164,6 @@ export class Mix extends Owned implements JobHost {
       await leg.close('failed');
       throw error;
     }
-    return leg;
   }
 
   /**
@@ -203,6 +237,8 @@ export class Mix extends Owned implements JobHost {
     const opening = this.#opening.get(event.legId);
     if (event.type === 'legOpened') {
       opening?.resolve();
+    } else if (event.type === 'legClosed') {
+      this.#leaving.get(event.legId)?.();
     } else if (event.type === 'legRefused') {
       // A port that was free when it was taken and is not after its worker died cannot be had back.
       if (opening) opening.reject(new GatewayError('conflict', event.message));

@@ -332,6 +332,11 @@ export interface PhonePort {
    * @throws GatewayError `overloaded` (no port, no media worker), `draining`, `media_lost`, `closed` (the room)
    */
   allocateLeg(options: AllocateLegOptions): Promise<Leg>;
+  /**
+   * To the mix of another room, at the same ports: its peer notices nothing. Its participant has left before.
+   * @throws GatewayError as `allocateLeg()`; where it had left its mix already, it is closed
+   */
+  moveLeg(leg: Leg, room: Room): Promise<void>;
   /** What c= is to say to a peer at `remoteAddress`: the announced address, or the one of ours that reaches it. */
   addressFor(remoteAddress: string): string;
   /** The room's mix, made if need be; it lasts while it has legs or its stream is published. */

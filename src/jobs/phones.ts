@@ -57,6 +57,14 @@ export class Phones extends Owned implements PhonePort {
     }
   }
 
+  async moveLeg(leg: Leg, room: Room): Promise<void> {
+    const from = [...this.#mixes.live.values()].find((mix) => mix.legs.get(leg.id) === leg);
+    const to = await this.mixOf(room);
+    if (to === from || leg.isClosed) return;
+    await from?.release(leg);
+    await to.adopt(leg);
+  }
+
   mixOf(room: Room): Promise<Mix> {
     const { media, log, mix: config } = this.#options;
     const { loudest, promptsFolder } = config;

@@ -5,6 +5,7 @@ import type { SipCallResource } from '#api/contract.ts';
 import { answered, byeComes, hangUp, nextPhone, sipAddressOf } from '#test/support/calling-phone.ts';
 import { startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { freePort, whenReceiving } from '#test/support/ports.ts';
+import { refer, tell, told } from '#test/support/sip-refer.ts';
 import {
   ackFailure,
   bye,
@@ -64,23 +65,6 @@ async function callee(answer: readonly string[]): Promise<{ run: SippRun; port: 
   return { run, port };
 }
 
-const refer = (to: string, cseq = 2) =>
-  request({
-    ...{ method: 'REFER', uri: '[next_url]', cseq, isInDialog: true, retransMs: 500 },
-    headers: ['[routes]', `Refer-To: ${to}`],
-  });
-const told = (status: string, state: string) => [
-  recvRequest('NOTIFY', { expect: { body: `SIP/2.0 ${status}`, 'Subscription-State': state, Event: 'refer' } }),
-  response('200 OK', { tag: false }),
-];
-const tell = (cseq: number, status: string, state: string) => [
-  request({
-    ...{ method: 'NOTIFY', uri: '[next_url]', cseq, isInDialog: true, retransMs: 500 },
-    headers: ['[routes]', 'Event: refer', `Subscription-State: ${state}`],
-    ...{ body: `SIP/2.0 ${status}`, contentType: 'message/sipfrag;version=2.0' },
-  }),
-  recv(200),
-];
 const picksUp = (expected: Record<string, string> = {}) => [
   recvRequest('INVITE', { rrs: true, expect: expected }),
   response('180 Ringing'),

@@ -87,6 +87,16 @@ export class FakeCalls implements CallsPort {
     };
   }
 
+  async move(call: Call, room: string): Promise<void> {
+    const found = this.calls.find((one) => one === call) as FakeCall;
+    found.info = { ...found.info, roomId: (await this.#rooms.get(room)).record.id };
+  }
+
+  async park(call: Call): Promise<void> {
+    const found = this.calls.find((one) => one === call) as FakeCall;
+    found.info = { ...found.info, parked: { slot: '7001', sinceMs: 0, untilMs: 1 } };
+  }
+
   messagesOf({ startedAtMs: atMs, to }: CallInfo) {
     const text = `INVITE ${to} SIP/2.0\r\n\r\n`;
     const [local, remote] = ['192.0.2.1:5060', '192.0.2.9:5060'];

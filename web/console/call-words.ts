@@ -7,6 +7,7 @@ const stateWords: Readonly<Record<SipCallResource['state'], string>> = {
   ringing: 'Ringing',
   asking: 'Asked for the PIN',
   waiting: 'Waits to be let in',
+  parked: 'Parked',
   connected: 'In the room',
   ended: 'Ended',
 };

@@ -9,6 +9,8 @@ import type { Headers } from '../srf-shapes.ts';
 import { type ReferTarget, replacesHeader } from './refer-words.ts';
 
 export interface Destination {
+  /** An address of ours that is none of a phone: `to` is what was dialled. */
+  readonly isRoom?: true | undefined;
   /** As `DialOptions` has them. */
   readonly to: string;
   readonly trunk?: string | undefined;
@@ -49,6 +51,7 @@ function blind(uri: string, from: Referrer, parts: DestinationParts): Destinatio
   if (transfer.trunk !== undefined && isNumberIn(user, transfer.numbers)) {
     return { to: user, trunk: transfer.trunk, headers: {} };
   }
+  if (isOurs(host) && allows('rooms')) return { isRoom: true, to: uri, headers: {} };
   if (allows('peers') && isBack(uri, from)) return { to: uri, headers: {} };
   throw new GatewayError(
     'forbidden',

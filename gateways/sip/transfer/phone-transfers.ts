@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SipConfig } from '#config/schema.ts';
 import type { DialOptions } from '#core/call.ts';
 import type { CallTransferState } from '#core/call-transfer.ts';
+import { withoutPin } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Logger } from '#core/ports.ts';
 import type { SipCall } from '../call.ts';
@@ -17,6 +18,7 @@ import { readReferTo } from './refer-words.ts';
 export interface PhoneTransfersOptions extends Omit<DestinationParts, 'transfer'> {
   readonly config: SipConfig;
   readonly dial: (options: DialOptions, own: Headers) => Promise<SipCall>;
+  readonly sendToRoom: (call: SipCall, uri: string) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -59,22 +61,37 @@ export class PhoneTransfers {
   async #carryOut(call: SipCall, destination: Destination, report: ReferReport): Promise<void> {
     const { log } = this.#options;
     const kind = destination.headers.replaces === undefined ? 'blind' : 'attended';
+    // A PIN that was dialled along is in no record.
+    const shown = withoutPin(destination.to);
     const note = (state: CallTransferState, sipStatus: number, message: string) =>
-      call.noteTransfer({ by: 'phone', kind, to: destination.to, state, sipStatus, message });
+      call.noteTransfer({ by: 'phone', kind, to: shown, state, sipStatus, message });
     note('trying', 100, 'Being called.');
     report.tell(100, 'Trying');
-    const { status, reason } = await this.#call(call, destination, () => {
-      note('ringing', 180, 'Ringing.');
-      report.tell(180, 'Ringing');
-    });
+    const isRoom = destination.isRoom === true;
+    const { status, reason } = await (isRoom
+      ? this.#send(call, destination.to)
+      : this.#call(call, destination, () => {
+          note('ringing', 180, 'Ringing.');
+          report.tell(180, 'Ringing');
+        }));
     const isDone = status < 300;
     note(isDone ? 'done' : 'failed', status, reason);
     report.tell(status, reason);
-    log.info({ call: call.id, to: destination.to, status, reason }, 'transfer ended');
+    log.info({ call: call.id, to: shown, status, reason }, 'transfer ended');
     if (!isDone) return;
     await report.delivered;
     await Promise.race([call.done, delay(leaveMs, undefined, { ref: false })]);
-    if (!call.isOver) call.finish(transferredEnd('us', destination.to));
+    if (!call.isOver) call.finish(transferredEnd('us', shown));
+  }
+
+  async #send(call: SipCall, uri: string): Promise<{ status: number; reason: string }> {
+    try {
+      await this.#options.sendToRoom(call, uri);
+      return { status: 200, reason: 'OK' };
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      return { status: statusOf(error), reason: wordsOf(error.message) };
+    }
   }
 
   /** @returns what is told of it: 200, or why not */

@@ -23,8 +23,10 @@ export const sipCallSchema = z
     roomName: z.string().nullable(),
     direction: z.enum(['inbound', 'outbound']),
     state: z
-      .enum(['dialing', 'ringing', 'asking', 'waiting', 'connected', 'ended'])
-      .meta({ description: '`asking`: answered, and asked for the PIN before it is let in.' }),
+      .enum(['dialing', 'ringing', 'asking', 'waiting', 'connected', 'parked', 'ended'])
+      .meta({
+        description: '`asking`: answered, and asked for the PIN before it is let in. `parked`: waits with music.',
+      }),
     from: z.string(),
     to: z.string(),
     displayName: z.string(),
@@ -59,6 +61,13 @@ export const sipCallSchema = z
     codec: z.enum(legCodecs).nullable(),
     digits: z.string().meta({ description: 'Keys that were pressed on the phone, the last 64.' }),
     quality: quality.nullable(),
+    parked: z
+      .object({
+        slot: z.string().meta({ description: 'What is dialled to fetch it.' }),
+        since: time,
+        until: time.meta({ description: 'Goes back to its room then.' }),
+      })
+      .nullable(),
     transfer: z
       .object({
         by: z
@@ -145,6 +154,10 @@ export const sipCallTransferInput = z
     }),
   ])
   .meta({ id: 'SipCallTransferInput' });
+
+export const sipCallMoveInput = z
+  .strictObject({ room: roomParams.shape.room.meta({ description: 'Name or id of the room that it goes to.' }) })
+  .meta({ id: 'SipCallMoveInput' });
 
 export const transferWait = z.object({
   wait: z.coerce

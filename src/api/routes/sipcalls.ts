@@ -9,6 +9,7 @@ import {
   roomParams,
   sipCallInput,
   sipCallList,
+  sipCallMoveInput,
   sipCallParams,
   sipCallPatch,
   sipCallSchema,
@@ -109,6 +110,43 @@ const transferRoute = apiRoute({
   errors: ['not_found', 'closed', 'conflict', 'unprocessable'],
 });
 
+const moveRoute = apiRoute({
+  method: 'post',
+  path: '/api/rooms/{room}/sipcalls/{sipCall}/move',
+  operationId: 'moveSipCall',
+  tags,
+  summary: 'Move a call to another room',
+  description: 'The phone notices nothing but who it hears. A parked call is fetched by this, into any room.',
+  access: { scope: 'rooms:write' },
+  request: { params: sipCallParams, body: jsonInput(sipCallMoveInput) },
+  responses: { 200: jsonBody(sipCallSchema, 'It is there.') },
+  errors: [
+    'not_found',
+    'closed',
+    'conflict',
+    'room_full',
+    'forbidden',
+    'meeting_over',
+    'overloaded',
+    'draining',
+    'media_lost',
+  ],
+});
+
+const parkRoute = apiRoute({
+  method: 'post',
+  path: '/api/rooms/{room}/sipcalls/{sipCall}/park',
+  operationId: 'parkSipCall',
+  tags,
+  summary: 'Park a call',
+  description:
+    'It leaves the room and hears music until it is fetched: by moving it, or by a phone that dials `parked.slot`. After `sip.parking.timeoutMs` it goes back to its room.',
+  access: { scope: 'rooms:write' },
+  request: { params: sipCallParams },
+  responses: { 200: jsonBody(sipCallSchema, 'It waits.') },
+  errors: ['not_found', 'closed', 'conflict', 'limit_reached', 'overloaded', 'draining', 'media_lost'],
+});
+
 export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<ApiEnv> {
   const callsOf = async (room: string) => calls.callsOf((await rooms.get(room)).record.id);
   const find = async ({ room, sipCall }: { room: string; sipCall: string }): Promise<Call> => {
@@ -151,6 +189,18 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
     await calls.transfer(call, c.req.valid('json'), c.req.valid('query').wait * 1_000);
     const isUnderWay = ['trying', 'ringing'].includes(call.info.transfer?.state ?? '');
     return c.json(view(call), isUnderWay ? 202 : 200);
+  });
+
+  app.openapi(moveRoute, async (c) => {
+    const call = await find(c.req.valid('param'));
+    await calls.move(call, c.req.valid('json').room);
+    return c.json(view(call), 200);
+  });
+
+  app.openapi(parkRoute, async (c) => {
+    const call = await find(c.req.valid('param'));
+    await calls.park(call);
+    return c.json(view(call), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {

@@ -1,0 +1,154 @@
+// Owns: a call as somebody in a room: the participant that it is there, what it is told, its chat, its way to another room.
+import type { CallEnd } from '#core/call.ts';
+import type { ParkedInfo } from '#core/call-parking.ts';
+import { GatewayError } from '#core/errors.ts';
+import type { Leg } from '#core/leg.ts';
+import type { PromptName } from '#core/leg-media.ts';
+import type { CloseReason } from '#core/lifecycle.ts';
+import type { Participant } from '#core/participant.ts';
+import type { Logger } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
+import { Announcer } from './announcer.ts';
+import { CallChat, sayInRoom } from './call-chat.ts';
+import { callEnds } from './call-ends.ts';
+import type { SipCallOptions } from './call-options.ts';
+import { phoneRoleIn } from './call-texts.ts';
+import type { SipDialog, SipQuestion } from './dialog.ts';
+
+export interface CallPresenceOptions {
+  readonly call: SipCallOptions;
+  /** It was removed, or the room has closed. */
+  readonly onGone: (end: CallEnd, farewell: readonly PromptName[]) => void;
+  readonly log: Logger;
+}
+
+export interface Move {
+  readonly leg: Leg;
+  readonly parked?: ParkedInfo | undefined;
+  /** Brings the leg there; when it fails, so does the call. */
+  readonly carry: () => Promise<void>;
+}
+
+export class CallPresence {
+  readonly #options: CallPresenceOptions;
+  #room: Room;
+  #participant: Participant | undefined;
+  #participantId: Participant['id'] | undefined;
+  #announcer: Announcer | undefined;
+  #parked: ParkedInfo | undefined;
+  #isMoving = false;
+
+  constructor(options: CallPresenceOptions) {
+    this.#options = options;
+    this.#room = options.call.room;
+  }
+
+  get parked(): ParkedInfo | undefined {
+    return this.#parked;
+  }
+
+  /** That it is in, is to come into, or was parked from. */
+  get room(): Room {
+    return this.#room;
+  }
+
+  get isInRoom(): boolean {
+    return this.#participant !== undefined;
+  }
+
+  /** The last one that it was. */
+  get participantId(): Participant['id'] | undefined {
+    return this.#participantId;
+  }
+
+  /** Takes its place. @throws GatewayError `room_full`, `forbidden`, `closed` */
+  join(): Participant {
+    this.#participant ??= this.#joinIn(this.#room);
+    return this.#participant;
+  }
+
+  /** Is heard and hears. */
+  enter(leg: Leg): Participant {
+    const participant = this.join();
+    if (leg.participant !== participant) leg.enter(participant);
+    return participant;
+  }
+
+  /** Once it is answered: announcements and chat. */
+  attend(dialog: SipDialog, leg: Leg, greeting: readonly PromptName[]): void {
+    const participant = this.#participant;
+    if (!participant) return;
+    const { call, log } = this.#options;
+    void new CallChat({ participant, dialog, log });
+    if (!(call.hasPrompts ?? true)) return;
+    const asksConsent = participant.room.record.meeting?.asksConsent ?? false;
+    const said = asksConsent ? [...greeting, 'recording_on' as const] : greeting;
+    this.#announcer = new Announcer({ participant, leg, greeting: said });
+  }
+
+  say(prompt: PromptName): void {
+    this.#announcer?.say(prompt);
+  }
+
+  /** @throws GatewayError as `sayInRoom()` */
+  hear(message: SipQuestion): void {
+    sayInRoom(this.#participant, message);
+  }
+
+  /** Not in the log: it may be a PIN. */
+  tellKey(digit: string): void {
+    const participant = this.#participant;
+    if (participant && !participant.isClosed) participant.room.events.emit('dtmfReceived', participant, digit);
+  }
+
+  /**
+   * Leaves, without an end to the call: for another room, or, parked, for the mix of `room` without being anybody there.
+   * @throws GatewayError `conflict`, `room_full`, `forbidden`, `closed`: then it stays where it is; `media_lost`
+   */
+  async moveTo(room: Room, { leg, parked, carry }: Move): Promise<void> {
+    if (this.#isMoving) throw new GatewayError('conflict', 'The call is on its way to another room.');
+    const next = parked ? undefined : this.#joinIn(room);
+    const before = this.#participant;
+    this.#isMoving = true;
+    this.#participant = next;
+    this.#parked = parked;
+    if (next) this.#room = room;
+    this.#announcer = undefined;
+    leg.leave();
+    try {
+      await before?.close('requested');
+      await carry();
+      if (next && !leg.isClosed) leg.enter(next);
+    } catch (error) {
+      await this.close('requested');
+      throw error;
+    } finally {
+      this.#isMoving = false;
+    }
+  }
+
+  async close(reason: CloseReason): Promise<void> {
+    const participant = this.#participant;
+    this.#participant = this.#announcer = undefined;
+    await participant?.close(reason);
+  }
+
+  #joinIn(room: Room): Participant {
+    const { user, displayName, direction, from, to, attributes: own } = this.#options.call;
+    if (room.isClosed) throw new GatewayError('closed', 'The room has closed.');
+    const attributes = {
+      ...own,
+      ...{ 'sip.direction': direction, 'sip.from': from.slice(0, 256), 'sip.to': to.slice(0, 256) },
+    };
+    const role = phoneRoleIn(room.record);
+    const participant = room.join({ kind: 'sip', user: user || 'phone', displayName, role, attributes });
+    this.#participantId = participant.id;
+    participant.events.on('closed', (reason) => {
+      // It has left for another room, or the call is over.
+      if (this.#participant !== participant) return;
+      if (reason === 'kicked') this.#options.onGone(callEnds.kicked, ['removed', 'goodbye']);
+      else this.#options.onGone(callEnds.roomClosed, ['room_closed', 'goodbye']);
+    });
+    return participant;
+  }
+}
