@@ -22,11 +22,9 @@ export const sipCallSchema = z
     roomId: z.string().nullable().meta({ description: 'null for a call that was refused before it found a room.' }),
     roomName: z.string().nullable(),
     direction: z.enum(['inbound', 'outbound']),
-    state: z
-      .enum(['dialing', 'ringing', 'asking', 'waiting', 'connected', 'parked', 'ended'])
-      .meta({
-        description: '`asking`: answered, and asked for the PIN before it is let in. `parked`: waits with music.',
-      }),
+    state: z.enum(['dialing', 'ringing', 'asking', 'waiting', 'connected', 'parked', 'ended']).meta({
+      description: '`asking`: answered, and asked for the PIN before it is let in. `parked`: waits with music.',
+    }),
     from: z.string(),
     to: z.string(),
     displayName: z.string(),
