@@ -51,10 +51,27 @@ export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(dec
     'x-access': access,
     middleware: [accessGate(access), ...habits.middleware, ...(makes ? [countMade(makes)] : [])],
     ...(isOpen ? { security: [] } : {}),
-    responses: { ...habits.responses, ...config.responses, ...refusals(codes) },
+    responses: { ...habits.responses, ...(isOpen ? config.responses : withAnswerHeaders(config)), ...refusals(codes) },
   };
   return createRoute(route) as unknown as Omit<R, 'middleware'> & { path: P; responses: R['responses'] };
 }
+
+/** What every answer of a kind brings: reads their ETag, what was made its address. */
+function withAnswerHeaders({ method, responses }: Pick<RouteConfig, 'method' | 'responses'>): RouteConfig['responses'] {
+  const all = Object.entries(responses).map(([status, answer]) => {
+    const isRead = method === 'get' && status === '200' && 'content' in answer && answer.content?.['application/json'];
+    const headers = isRead ? etagHeader : method === 'post' && status === '201' ? locationHeader : undefined;
+    return [status, headers && !('$ref' in answer) ? { ...answer, headers } : answer] as const;
+  });
+  return Object.fromEntries(all);
+}
+
+const textHeader = (name: string, description: string) => ({
+  [name]: { description, schema: { type: 'string' as const } },
+});
+const etagHeader = textHeader('ETag', 'For If-None-Match, and for If-Match of a change.');
+const locationHeader = textHeader('Location', 'Where what was made is found.');
+const retryAfterHeader = textHeader('Retry-After', 'Seconds after which it may go better.');
 
 /** After what was asked before under the same Idempotency-Key has been answered: that makes nothing. */
 function countMade(made: Made): MiddlewareHandler<ApiEnv> {
@@ -104,6 +121,7 @@ function refusals(codes: readonly ErrorCode[]): RouteConfig['responses'] {
         {
           description: names.map((code) => `${titleOf(code)} (\`${code}\`)`).join(', '),
           content: { [problemMediaType]: { schema: problemSchema } },
+          ...((status === 429 || status === 503) && { headers: retryAfterHeader }),
         },
       ];
     }),

@@ -7,6 +7,7 @@ import { viewsOf } from '#core/room-views.ts';
 import type { RoomEntry } from '#core/rooms.ts';
 import type { Publication } from '#core/track.ts';
 import type { JobResource, MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
+import { invalidFields } from './problem.ts';
 import { meetingSettings } from './room-meeting.ts';
 import { roomSipView } from './room-sip.ts';
 import { viewSettingsResource } from './room-view-resource.ts';
@@ -98,6 +99,22 @@ export function pageOf<T extends { readonly id: string }>(
 ): { items: T[]; next: string | null } {
   const rest = [...all].filter(({ id }) => id > after).sort((a, b) => (a.id < b.id ? -1 : 1));
   return nextPage(rest.slice(0, limit + 1), limit);
+}
+
+/**
+ * Of what has an order of its own.
+ * @throws GatewayError `invalid_request` when the item that `after` names has gone: nobody knows where it was
+ */
+export function pageInOrder<T extends { readonly id: string }>(
+  all: readonly T[],
+  { after, limit }: { after?: string | undefined; limit: number },
+): { items: T[]; next: string | null } {
+  const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1;
+  if (from === 0 && after !== undefined) {
+    const message = 'names nothing that is in this list any more; begin again without it';
+    throw invalidFields('query', [{ path: ['after'], message }]);
+  }
+  return nextPage(all.slice(from, from + limit + 1), limit);
 }
 
 /** @param found one more than a page holds, if there is one: that is how the end is known */

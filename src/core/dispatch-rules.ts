@@ -84,6 +84,12 @@ export class DispatchRules {
     return this.get(id);
   }
 
+  /** What would be given to make it as it is. @throws GatewayError `not_found`, `conflict` (of the configuration) */
+  inputOf(id: string): DispatchRuleInput {
+    const { id: _id, source: _source, createdAtMs: _at, ...input } = this.#own(id);
+    return input;
+  }
+
   /** @throws GatewayError `not_found`, `conflict` (of the configuration) */
   async delete(id: string): Promise<void> {
     this.#own(id);

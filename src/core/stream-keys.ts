@@ -120,8 +120,17 @@ export class StreamKeys {
   /** @throws GatewayError `not_found` */
   async get(id: string): Promise<StreamKeyRecord> {
     const found = await this.#options.store.get<StreamKeyRecord>(collection, id);
-    if (!found) throw new GatewayError('not_found', 'There is no such stream key.');
+    if (!found) throw noSuchKey();
     return found.value;
+  }
+
+  /** Holds for the next publisher. @throws GatewayError `not_found`, `conflict` (changed meanwhile) */
+  async update(id: string, change: Partial<Pick<StreamKeyRecord, 'name' | 'onConflict'>>): Promise<StreamKeyRecord> {
+    const found = await this.#options.store.get<StreamKeyRecord>(collection, id);
+    if (!found) throw noSuchKey();
+    const next = { ...found.value, ...change };
+    await this.#options.store.put(collection, id, next, found.revision);
+    return next;
   }
 
   /** Whoever publishes with it is sent away by those who listen. @throws GatewayError `not_found` */
@@ -152,3 +161,5 @@ export class StreamKeys {
 function hashOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
+
+const noSuchKey = () => new GatewayError('not_found', 'There is no such stream key.');

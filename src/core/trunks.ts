@@ -63,6 +63,13 @@ export class Trunks {
     return this.#write(before.id, input, before.createdAtMs, before);
   }
 
+  /** What would be given to make it as it is; its passwords stay by being left out. */
+  inputOf({ id: _id, createdAtMs: _at, inbound, outbound, ...rest }: TrunkRecord): TrunkInput {
+    const { sealedPassword: _in, ...into } = inbound ?? {};
+    const { sealedPassword: _out, ...out } = outbound ?? { hosts: [] };
+    return { ...rest, ...(inbound && { inbound: into }), ...(outbound && { outbound: out }) };
+  }
+
   /** @throws GatewayError `not_found` */
   async delete(id: string): Promise<void> {
     const gone = this.get(id);

@@ -236,7 +236,7 @@ async function someStreamingOuts(parts: {
 interface DeclaredRoute {
   readonly method: string;
   readonly path: string;
-  readonly responses: Record<string, { content?: Record<string, { schema?: z.ZodType }> }>;
+  readonly responses: Record<string, { headers?: object; content?: Record<string, { schema?: z.ZodType }> }>;
 }
 
 class ContractCheck {
@@ -266,6 +266,9 @@ class ContractCheck {
     this.seen.add(`${method} ${route.path} ${status}`);
     const documented = route.responses[String(status)];
     assert.ok(documented, `${what}: this status is not documented`);
+    // HEAD and streams bring none; what is said of the others has to be there.
+    for (const name of Object.keys(documented.headers ?? {}))
+      if (method !== 'HEAD') assert.ok(headers.has(name), `${what}: has no ${name}`);
     const schema = documented.content?.['application/json']?.schema;
     if (schema) assert.deepEqual(schema.parse(json), json, `${what}: does not fit its schema`);
   }

@@ -1,7 +1,7 @@
 // Owns: rooms as meetings: their times, doors and who waits outside. May import: zod, core, ./pieces.
 import { z } from 'zod';
 import { waitReasons } from '#core/room-meeting.ts';
-import { count, itemId, role, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, page, role, roomParams, shortText, time } from './pieces.ts';
 
 const settings = {
   startsAt: time.meta({ description: 'Who comes before waits, until then or until a moderator is there.' }),
@@ -97,7 +97,7 @@ export const waitingSchema = z
   })
   .meta({ id: 'Waiting' });
 
-export const waitingList = z.object({ items: z.array(waitingSchema).readonly() }).meta({ id: 'WaitingList' });
+export const waitingList = page(waitingSchema).meta({ id: 'WaitingList' });
 
 export const admittedSchema = z.object({ admittedCount: count }).meta({ id: 'Admitted' });
 

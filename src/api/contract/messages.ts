@@ -1,7 +1,7 @@
 // Owns: chat by API. May import: zod, core, ./pieces.
 
 import { z } from 'zod';
-import { itemId, time } from './pieces.ts';
+import { itemId, page, time } from './pieces.ts';
 
 export const messageInput = z
   .strictObject({
@@ -20,7 +20,7 @@ export const messageSchema = z
   })
   .meta({ id: 'Message' });
 
-export const messageList = z.object({ items: z.array(messageSchema).readonly() }).meta({ id: 'MessageList' });
+export const messageList = page(messageSchema).meta({ id: 'MessageList' });
 
 export type MessageInput = z.input<typeof messageInput>;
 export type MessageResource = z.output<typeof messageSchema>;

@@ -44,3 +44,18 @@ export const roomParams = z.object({
     .meta({ description: 'Name or id of the room.', examples: ['demo'] }),
 });
 export const itemId = z.string().min(1).max(128);
+
+/** The merge patch (RFC 7396) of an input: everything may be left out, and null takes away what may be absent. */
+export function patchOf(input: z.ZodObject): z.ZodObject {
+  const fields = Object.entries(input.shape).map(([key, field]) => [key, patchField(field)] as const);
+  return z.strictObject(Object.fromEntries(fields));
+}
+
+function patchField(field: z.core.$ZodType): z.ZodType {
+  const described = field as z.ZodType;
+  const inner = described instanceof z.ZodOptional ? (described.unwrap() as z.ZodType) : described;
+  const patched = inner instanceof z.ZodObject ? patchOf(inner) : inner;
+  const { description } = described.meta() ?? inner.meta() ?? {};
+  const mayGo = described instanceof z.ZodOptional ? patched.nullish() : patched.optional();
+  return description === undefined ? mayGo : mayGo.meta({ description });
+}

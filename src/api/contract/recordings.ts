@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { recordFormats } from '#core/record-sink.ts';
 import { recordingReasons } from '#core/recording-record.ts';
 import { templateWords } from '#core/recording-template.ts';
-import { count, itemId, page, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const recordingParams = z.object({ room: roomParams.shape.room, recording: itemId });
 export const recordingPartParams = recordingParams.extend({
@@ -87,7 +87,7 @@ export const recordingInput = z
   .meta({ id: 'RecordingInput', description: 'What is not said is as the configuration has it.' });
 
 export const recordingPatch = z
-  .strictObject({ isPaused: z.boolean() })
+  .strictObject({ isPaused: z.boolean().optional() })
   .meta({ id: 'RecordingPatch', description: 'A pause is left out of the file, which goes on where it was.' });
 
 const uploadStatus = z
@@ -154,6 +154,7 @@ export const recordingSchema = z
   })
   .meta({ id: 'Recording' });
 
+export const recordingQuery = pageQuery.extend({ state: recordingSchema.shape.state.optional() });
 export const recordingList = page(recordingSchema).meta({ id: 'RecordingList' });
 export type RecordingResource = z.output<typeof recordingSchema>;
 export type RecordingInput = z.input<typeof recordingInput>;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { fitPolicies, layoutBases, maxRegions } from '#core/view-layout.ts';
 import { viewCodecs } from '#core/view-messages.ts';
 import { autoMixRules, viewNamePattern } from '#core/view-settings.ts';
-import { count, itemId, roomParams } from './pieces.ts';
+import { count, itemId, page, roomParams } from './pieces.ts';
 
 export const viewParams = z.object({
   room: roomParams.shape.room,
@@ -128,7 +128,7 @@ export const viewSchema = z
   })
   .meta({ id: 'View' });
 
-export const viewList = z.object({ items: z.array(viewSchema).readonly() }).meta({ id: 'ViewList' });
+export const viewList = page(viewSchema).meta({ id: 'ViewList' });
 
 const optional = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).partial();
 

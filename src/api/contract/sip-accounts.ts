@@ -1,6 +1,6 @@
 // Owns: accounts of phones that register here. May import: zod, ./pieces.
 import { z } from 'zod';
-import { itemId, page, shortText, time } from './pieces.ts';
+import { itemId, page, patchOf, shortText, time } from './pieces.ts';
 
 const username = z
   .string()
@@ -26,6 +26,8 @@ export const sipAccountInput = z
     maxContacts: maxContacts.optional(),
   })
   .meta({ id: 'SipAccountInput' });
+
+export const sipAccountPatch = patchOf(sipAccountInput).meta({ id: 'SipAccountPatch' });
 
 export const sipAccountSchema = z
   .object({

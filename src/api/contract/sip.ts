@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { weekdays } from '#core/dispatch-match.ts';
 import { promptLanguages } from '#core/leg-media.ts';
 import { sipAccesses } from '#core/room-sip.ts';
-import { count, itemId, page, pageQuery, time } from './pieces.ts';
+import { count, itemId, page, pageQuery, patchOf, time } from './pieces.ts';
 import { sipCallSchema } from './sipcalls.ts';
 
 const pin = z
@@ -192,6 +192,8 @@ export const dispatchRuleInput = z
     description:
       'All that is asked of a call has to fit; one of `room`, `personalRoom`, `webhook` and `reject` says what becomes of it.',
   });
+
+export const dispatchRulePatch = patchOf(dispatchRuleInput).meta({ id: 'DispatchRulePatch' });
 
 export const dispatchRuleParams = z.object({ rule: itemId });
 

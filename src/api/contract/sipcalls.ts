@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { legCodecs, promptLanguages } from '#core/leg-media.ts';
-import { count, itemId, page, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const sipCallParams = z.object({ room: roomParams.shape.room, sipCall: itemId });
 
@@ -84,6 +84,7 @@ export const sipCallSchema = z
   })
   .meta({ id: 'SipCall' });
 
+export const sipCallQuery = pageQuery.extend({ state: sipCallSchema.shape.state.optional() });
 export const sipCallList = page(sipCallSchema).meta({ id: 'SipCallList' });
 
 const digits = z

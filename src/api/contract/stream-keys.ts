@@ -47,6 +47,10 @@ export const streamKeyInput = z
   })
   .meta({ id: 'StreamKeyInput' });
 
+export const streamKeyPatch = z
+  .strictObject({ name: settings.name.optional(), onConflict: settings.onConflict.nullish() })
+  .meta({ id: 'StreamKeyPatch' });
+
 export const newStreamKeySchema = streamKeySchema
   .extend({
     key: z.string().meta({ description: 'The key itself: shown this once.' }),

@@ -1,7 +1,7 @@
 // Owns: streams that leave a room. May import: zod, core, ./pieces.
 import { z } from 'zod';
 import { progressSchema } from './jobs.ts';
-import { count, itemId, page, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const streamingOutParams = z.object({ room: roomParams.shape.room, streamingOut: itemId });
 
@@ -114,6 +114,7 @@ export const streamingOutSchema = z
   })
   .meta({ id: 'StreamingOut' });
 
+export const streamingOutQuery = pageQuery.extend({ state: streamingOutSchema.shape.state.optional() });
 export const streamingOutList = page(streamingOutSchema).meta({ id: 'StreamingOutList' });
 
 export const streamingOutInput = z

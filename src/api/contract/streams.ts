@@ -36,7 +36,7 @@ export const streamQuery = pageQuery.extend({
 
 export const streamPatch = z
   .strictObject({
-    isMuted: z.boolean().meta({ description: 'true mutes until a moderator lifts it; false lifts it.' }),
+    isMuted: z.boolean().optional().meta({ description: 'true mutes until a moderator lifts it; false lifts it.' }),
   })
   .meta({ id: 'StreamPatch' });
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { legCodecs } from '#core/leg-media.ts';
 import { identityHeaders, trunkTransports } from '#core/trunk.ts';
-import { count, itemId, page, shortText, time } from './pieces.ts';
+import { count, itemId, page, patchOf, shortText, time } from './pieces.ts';
 
 const name = z
   .string()
@@ -135,6 +135,8 @@ export const trunkInput = z
     headers: headers.optional(),
   })
   .meta({ id: 'SipTrunkInput', description: 'Needs `inbound`, `outbound` or both.' });
+
+export const trunkPatch = patchOf(trunkInput).meta({ id: 'SipTrunkPatch' });
 
 const hostState = z.object({
   host: z.string(),

@@ -10,14 +10,16 @@ import {
   dispatchRuleInput,
   dispatchRuleList,
   dispatchRuleParams,
+  dispatchRulePatch,
   dispatchRuleSchema,
   pageQuery,
   type SimulationInput,
   simulationInput,
   simulationSchema,
 } from '../contract.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
-import { nextPage, timeText } from '../views.ts';
+import { patched } from '../patched.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
+import { pageInOrder, timeText } from '../views.ts';
 
 const tags = ['SIP calls'];
 const path = '/api/sip/dispatch-rules';
@@ -70,6 +72,19 @@ const replaceRoute = apiRoute({
   errors: ['not_found', 'conflict'],
 });
 
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: `${path}/{rule}`,
+  operationId: 'patchDispatchRule',
+  tags,
+  summary: 'Change a rule',
+  description: 'What is left out stays, its PIN too; null takes away.',
+  access: { scope: 'rooms:write' },
+  request: { params: dispatchRuleParams, body: mergePatchInput(dispatchRulePatch) },
+  responses: { 200: jsonBody(dispatchRuleSchema, 'As it is now.') },
+  errors: ['not_found', 'conflict'],
+});
+
 const deleteRoute = apiRoute({
   method: 'delete',
   path: `${path}/{rule}`,
@@ -98,9 +113,8 @@ export function dispatchRuleRoutes({ sip: { rules, door, trunks, accounts } }: A
   const app = newRouter();
 
   app.openapi(listRoute, (c) => {
-    const { after = '', limit } = c.req.valid('query');
-    const from = rules.all.findIndex(({ id }) => id === after) + 1;
-    return c.json(nextPage(rules.all.slice(from, from + limit + 1).map(view), limit), 200);
+    const { items, next } = pageInOrder(rules.all, c.req.valid('query'));
+    return c.json({ items: items.map(view), next }, 200);
   });
 
   app.openapi(createRuleRoute, async (c) => {
@@ -113,6 +127,12 @@ export function dispatchRuleRoutes({ sip: { rules, door, trunks, accounts } }: A
 
   app.openapi(replaceRoute, async (c) => {
     return c.json(view(await rules.replace(c.req.valid('param').rule, c.req.valid('json'))), 200);
+  });
+
+  app.openapi(patchRoute, async (c) => {
+    const { rule } = c.req.valid('param');
+    const input = patched(dispatchRuleInput, rules.inputOf(rule), c.req.valid('json'));
+    return c.json(view(await rules.replace(rule, input)), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {

@@ -16,13 +16,14 @@ import {
   instantMeetingSchema,
   type MeetingResource,
   meetingSchema,
+  pageQuery,
   roomParams,
   waitingList,
   waitingParams,
 } from '../contract.ts';
 import { changedMeeting, meetingSettings, waitingView } from '../room-meeting.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
-import { timeText } from '../views.ts';
+import { pageInOrder, timeText } from '../views.ts';
 
 const tags = ['Meetings'];
 const moderators = { scope: 'rooms:write', participants: 'moderate' } as const;
@@ -77,7 +78,7 @@ const waitingRoute = apiRoute({
   tags,
   summary: 'List who waits to be let in',
   access: moderators,
-  request: { params: roomParams },
+  request: { params: roomParams, query: pageQuery },
   responses: { 200: jsonBody(waitingList, 'Next one first.') },
   errors: ['not_found'],
 });
@@ -183,7 +184,8 @@ export function meetingRoutes({ rooms, meetings, auth, sip, config }: ApiOptions
 
   app.openapi(waitingRoute, async (c) => {
     const { record } = await rooms.get(c.req.valid('param').room);
-    return c.json({ items: meetings.waitingIn(record.id).map(waitingView) }, 200);
+    const { items, next } = pageInOrder(meetings.waitingIn(record.id), c.req.valid('query'));
+    return c.json({ items: items.map(waitingView), next }, 200);
   });
 
   app.openapi(admitRoute, async (c) => {

@@ -3,10 +3,10 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { GatewayError } from '#core/errors.ts';
 import type { ParticipantId } from '#core/ids.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { messageInput, messageList, messageSchema, roomParams } from '../contract.ts';
+import { messageInput, messageList, messageSchema, pageQuery, roomParams } from '../contract.ts';
 import { liveRoom } from '../room-lookup.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
-import { messageView } from '../views.ts';
+import { messageView, pageInOrder } from '../views.ts';
 
 const tags = ['Messages'];
 
@@ -17,7 +17,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'Read the last messages to everybody',
   access: { scope: 'rooms:read' },
-  request: { params: roomParams },
+  request: { params: roomParams, query: pageQuery },
   responses: {
     200: jsonBody(messageList, 'Oldest first, the last hundred at the most; kept while the room is in use.'),
   },
@@ -41,13 +41,15 @@ export function messageRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(listRoute, async (c) => {
     const room = await liveRoom(rooms, c.req.valid('param').room);
-    return c.json({ items: (room?.chatHistory ?? []).map(messageView) }, 200);
+    const { items, next } = pageInOrder(room?.chatHistory ?? [], c.req.valid('query'));
+    return c.json({ items: items.map(messageView), next }, 200);
   });
 
   app.openapi(sendRoute, async (c) => {
     const { text, to } = c.req.valid('json');
     const room = await liveRoom(rooms, c.req.valid('param').room);
     if (!room) throw new GatewayError('conflict', 'Nobody is in the room to read it.');
+    c.header('location', `/api/rooms/${room.id}/messages`);
     return c.json(messageView(room.sendChat(undefined, (to as ParticipantId | undefined) ?? 'all', text)), 201);
   });
 

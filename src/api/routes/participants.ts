@@ -12,7 +12,7 @@ import {
 } from '../contract.ts';
 import { invalidFields } from '../problem.ts';
 import { findParticipant, liveRoom } from '../room-lookup.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, mergePatchInput, newRouter } from '../route.ts';
 import { pageOf, participantView } from '../views.ts';
 
 const tags = ['Participants'];
@@ -49,7 +49,7 @@ const patchRoute = apiRoute({
   summary: 'Change a participant',
   description: 'Its name, role, permissions or raised hand, and moderator’s mutes of what it publishes now.',
   access: { scope: 'rooms:write', participants: 'moderate' },
-  request: { params: participantParams, body: jsonInput(participantPatch) },
+  request: { params: participantParams, body: mergePatchInput(participantPatch) },
   responses: { 200: jsonBody(participantSchema, 'The participant as it is now.') },
   errors: ['not_found', 'closed', 'media_lost'],
 });

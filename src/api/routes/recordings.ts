@@ -10,19 +10,19 @@ import { isRunning, type RecordingPart, type RecordingSettings } from '#core/rec
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
   downloadQuery,
-  pageQuery,
   type RecordingResource,
   recordingInput,
   recordingList,
   recordingParams,
   recordingPartParams,
   recordingPatch,
+  recordingQuery,
   recordingSchema,
   roomParams,
 } from '../contract.ts';
 import { fileResponse } from '../file-response.ts';
 import { recordingView } from '../recording-view.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { pageOf } from '../views.ts';
 
 const tags = ['Recordings'];
@@ -37,7 +37,7 @@ const listRoute = apiRoute({
   summary: 'List the recordings of a room',
   description: 'The newest first; also of a room that has closed.',
   access: read,
-  request: { params: roomParams, query: pageQuery },
+  request: { params: roomParams, query: recordingQuery },
   responses: { 200: jsonBody(recordingList, 'A page of recordings.') },
   errors: ['not_found'],
 });
@@ -102,7 +102,7 @@ const patchRoute = apiRoute({
   tags,
   summary: 'Pause a recording, or go on with it',
   access: write,
-  request: { params: recordingParams, body: jsonInput(recordingPatch) },
+  request: { params: recordingParams, body: mergePatchInput(recordingPatch) },
   responses: { 200: jsonBody(recordingSchema, 'As it is now.') },
   errors: ['not_found', 'conflict'],
 });
@@ -202,8 +202,15 @@ export function recordingRoutes({ recordings, config }: ApiOptions): OpenAPIHono
   };
 
   app.openapi(listRoute, async (c) => {
+    const { state, ...query } = c.req.valid('query');
     const all = recordings.all.of(await recordings.all.roomIdOf(c.req.valid('param').room)).map(view);
-    return c.json(pageOf(all, c.req.valid('query')), 200);
+    return c.json(
+      pageOf(
+        all.filter((one) => state === undefined || one.state === state),
+        query,
+      ),
+      200,
+    );
   });
 
   app.openapi(createRecordingRoute, async (c) => {
@@ -232,8 +239,9 @@ export function recordingRoutes({ recordings, config }: ApiOptions): OpenAPIHono
   app.openapi(patchRoute, async (c) => {
     const { room, recording: id } = c.req.valid('param');
     const recording = await find(room, id);
-    if (c.req.valid('json').isPaused) recording.pause();
-    else recording.resume();
+    const { isPaused } = c.req.valid('json');
+    if (isPaused === true) recording.pause();
+    if (isPaused === false) recording.resume();
     return c.json(view(recording), 200);
   });
 

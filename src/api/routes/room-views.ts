@@ -4,9 +4,19 @@ import { viewNamed } from '#core/room-views.ts';
 import { arrangeView } from '#core/view-arrangement.ts';
 import type { ViewSettings } from '#core/view-settings.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { roomParams, type ViewInput, viewInput, viewList, viewParams, viewPatch, viewSchema } from '../contract.ts';
+import {
+  pageQuery,
+  roomParams,
+  type ViewInput,
+  viewInput,
+  viewList,
+  viewParams,
+  viewPatch,
+  viewSchema,
+} from '../contract.ts';
 import { viewResource } from '../room-view-resource.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
+import { pageInOrder } from '../views.ts';
 
 const tags = ['Views'];
 
@@ -17,8 +27,8 @@ const listRoute = apiRoute({
   tags,
   summary: 'List the views of a room',
   access: { scope: 'rooms:read', participants: 'read' },
-  request: { params: roomParams },
-  responses: { 200: jsonBody(viewList, 'All of them, whether they run or not.') },
+  request: { params: roomParams, query: pageQuery },
+  responses: { 200: jsonBody(viewList, 'A page of them, whether they run or not; `next` is a name.') },
   errors: ['not_found'],
 });
 
@@ -82,7 +92,9 @@ export function roomViewRoutes({ rooms, views }: ApiOptions): OpenAPIHono<ApiEnv
 
   app.openapi(listRoute, async (c) => {
     const { record } = await rooms.get(c.req.valid('param').room);
-    return c.json({ items: views.settingsOf(record).map((settings) => resource(record, settings)) }, 200);
+    const named = views.settingsOf(record).map((settings) => ({ id: settings.name, settings }));
+    const { items, next } = pageInOrder(named, c.req.valid('query'));
+    return c.json({ items: items.map(({ settings }) => resource(record, settings)), next }, 200);
   });
 
   app.openapi(createRoute, async (c) => {

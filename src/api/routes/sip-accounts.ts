@@ -8,9 +8,11 @@ import {
   sipAccountInput,
   sipAccountList,
   sipAccountParams,
+  sipAccountPatch,
   sipAccountSchema,
 } from '../contract.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { patched } from '../patched.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { nextPage, timeText } from '../views.ts';
 
 const tags = ['SIP accounts'];
@@ -65,6 +67,19 @@ const replaceRoute = apiRoute({
   errors: ['not_found', 'conflict'],
 });
 
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: `${path}/{account}`,
+  operationId: 'patchSipAccount',
+  tags,
+  summary: 'Change an account',
+  description: 'What is left out stays, null takes back to the default. Disabling it forgets its phones.',
+  access: { scope: 'rooms:write' },
+  request: { params: sipAccountParams, body: mergePatchInput(sipAccountPatch) },
+  responses: { 200: jsonBody(sipAccountSchema, 'As it is now.') },
+  errors: ['not_found', 'conflict'],
+});
+
 const deleteRoute = apiRoute({
   method: 'delete',
   path: `${path}/{account}`,
@@ -98,6 +113,12 @@ export function sipAccountRoutes({ sip: { accounts, phonesOf } }: ApiOptions): O
 
   app.openapi(replaceRoute, async (c) => {
     return c.json(shown(await accounts.replace(c.req.valid('param').account, c.req.valid('json'))), 200);
+  });
+
+  app.openapi(patchRoute, async (c) => {
+    const { id, username, displayName, isEnabled, maxContacts } = accounts.get(c.req.valid('param').account);
+    const before = { username, displayName, isEnabled, maxContacts };
+    return c.json(shown(await accounts.replace(id, patched(sipAccountInput, before, c.req.valid('json')))), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {

@@ -5,20 +5,20 @@ import { GatewayError } from '#core/errors.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { callView } from '../call-view.ts';
 import {
-  pageQuery,
   roomParams,
   sipCallInput,
   sipCallList,
   sipCallMoveInput,
   sipCallParams,
   sipCallPatch,
+  sipCallQuery,
   sipCallSchema,
   sipCallTransferInput,
   transferWait,
   waitQuery,
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { pageOf } from '../views.ts';
 
 const tags = ['SIP calls'];
@@ -31,7 +31,7 @@ const listRoute = apiRoute({
   summary: 'List the calls of a room',
   description: 'Those that are on, and the last ones that have ended.',
   access: { scope: 'rooms:read' },
-  request: { params: roomParams, query: pageQuery },
+  request: { params: roomParams, query: sipCallQuery },
   responses: { 200: jsonBody(sipCallList, 'A page of calls.') },
   errors: ['not_found'],
 });
@@ -68,7 +68,7 @@ const patchRoute = apiRoute({
   tags,
   summary: 'Mute or hold a call, or press keys',
   access: { scope: 'rooms:write' },
-  request: { params: sipCallParams, body: jsonInput(sipCallPatch) },
+  request: { params: sipCallParams, body: mergePatchInput(sipCallPatch) },
   responses: { 200: jsonBody(sipCallSchema, 'As it is now.') },
   errors: [
     'not_found',
@@ -157,8 +157,15 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
   const app = newRouter();
 
   app.openapi(listRoute, async (c) => {
+    const { state, ...query } = c.req.valid('query');
     const all = (await callsOf(c.req.valid('param').room)).map(view);
-    return c.json(pageOf(all, c.req.valid('query')), 200);
+    return c.json(
+      pageOf(
+        all.filter((one) => state === undefined || one.state === state),
+        query,
+      ),
+      200,
+    );
   });
 
   app.openapi(createRoute, async (c) => {

@@ -9,10 +9,11 @@ import {
   streamKeyInput,
   streamKeyList,
   streamKeyParams,
+  streamKeyPatch,
   streamKeyQuery,
   streamKeySchema,
 } from '../contract.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { nextPage, pageOf, timeText } from '../views.ts';
 
 const tags = ['Stream keys'];
@@ -52,6 +53,19 @@ const readRoute = apiRoute({
   request: { params: streamKeyParams },
   responses: { 200: jsonBody(streamKeySchema, 'The stream key, without the key itself.') },
   errors: ['not_found'],
+});
+
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: '/api/stream-keys/{streamKey}',
+  operationId: 'patchStreamKey',
+  tags,
+  summary: 'Change a stream key',
+  description: 'Holds for the next publisher. Its room and protocol are for good: make another.',
+  access: { scope: 'rooms:write' },
+  request: { params: streamKeyParams, body: mergePatchInput(streamKeyPatch) },
+  responses: { 200: jsonBody(streamKeySchema, 'As it is now.') },
+  errors: ['not_found', 'conflict'],
 });
 
 const deleteRoute = apiRoute({
@@ -99,6 +113,15 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
   });
 
   app.openapi(readRoute, async (c) => c.json(await view(await streamKeys.get(c.req.valid('param').streamKey)), 200));
+
+  app.openapi(patchRoute, async (c) => {
+    const { name, onConflict } = c.req.valid('json');
+    const change = {
+      ...(name !== undefined && { name }),
+      ...(onConflict !== undefined && { onConflict: onConflict ?? ('reject' as const) }),
+    };
+    return c.json(await view(await streamKeys.update(c.req.valid('param').streamKey, change)), 200);
+  });
 
   app.openapi(deleteRoute, async (c) => {
     const { streamKey } = c.req.valid('param');

@@ -5,18 +5,18 @@ import { maskedUrl } from '#core/masked-url.ts';
 import type { StreamingIn, StreamingInSettings, StreamingInStatus } from '#core/streaming-in.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
-  pageQuery,
   roomParams,
   type StreamingInResource,
   streamingInInput,
   streamingInList,
   streamingInParams,
   streamingInPatch,
+  streamingInQuery,
   streamingInSchema,
   waitQuery,
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { jobView, pageOf, timeText } from '../views.ts';
 
 const tags = ['Streaming-ins'];
@@ -28,7 +28,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'List what is pulled into a room',
   access: { scope: 'rooms:read' },
-  request: { params: roomParams, query: pageQuery },
+  request: { params: roomParams, query: streamingInQuery },
   responses: { 200: jsonBody(streamingInList, 'A page of streaming-ins.') },
   errors: ['not_found'],
 });
@@ -66,7 +66,7 @@ const patchRoute = apiRoute({
   tags,
   summary: 'Change what is pulled into a room',
   access: { scope: 'rooms:write' },
-  request: { params: streamingInParams, query: waitQuery, body: jsonInput(streamingInPatch) },
+  request: { params: streamingInParams, query: waitQuery, body: mergePatchInput(streamingInPatch) },
   responses: { 200: jsonBody(streamingInSchema, 'As it is now.') },
   errors: ['not_found', 'unprocessable'],
 });
@@ -89,8 +89,15 @@ export function streamingInRoutes({ rooms, ingest }: ApiOptions): OpenAPIHono<Ap
   const app = newRouter();
 
   app.openapi(listRoute, async (c) => {
+    const { state, ...query } = c.req.valid('query');
     const all = streamingIns.of(await roomIdOf(c.req.valid('param').room)).map(view);
-    return c.json(pageOf(all, c.req.valid('query')), 200);
+    return c.json(
+      pageOf(
+        all.filter((one) => state === undefined || one.state === state),
+        query,
+      ),
+      200,
+    );
   });
 
   app.openapi(createRoute, async (c) => {

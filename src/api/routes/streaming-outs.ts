@@ -12,17 +12,17 @@ import {
 import type { StreamingOutChange } from '#core/streaming-outs.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
-  pageQuery,
   roomParams,
   streamingOutInput,
   streamingOutList,
   streamingOutParams,
   streamingOutPatch,
+  streamingOutQuery,
   streamingOutSchema,
   waitQuery,
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { streamingOutView } from '../streaming-out-view.ts';
 import { pageOf } from '../views.ts';
 
@@ -35,7 +35,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'List what leaves a room',
   access: { scope: 'rooms:read' },
-  request: { params: roomParams, query: pageQuery },
+  request: { params: roomParams, query: streamingOutQuery },
   responses: { 200: jsonBody(streamingOutList, 'A page of streaming-outs.') },
   errors: ['not_found'],
 });
@@ -74,7 +74,7 @@ const patchRoute = apiRoute({
   summary: 'Change what leaves a room',
   description: 'Live: another source, more or fewer targets, a pause. Targets that stay see no interruption.',
   access: { scope: 'rooms:write' },
-  request: { params: streamingOutParams, query: waitQuery, body: jsonInput(streamingOutPatch) },
+  request: { params: streamingOutParams, query: waitQuery, body: mergePatchInput(streamingOutPatch) },
   responses: { 200: jsonBody(streamingOutSchema, 'As it is now.') },
   errors: ['not_found', 'unprocessable', 'limit_reached'],
 });
@@ -96,8 +96,15 @@ export function streamingOutRoutes({ rooms, streamingOuts }: ApiOptions): OpenAP
   const app = newRouter();
 
   app.openapi(listRoute, async (c) => {
+    const { state, ...query } = c.req.valid('query');
     const all = streamingOuts.of(await roomIdOf(c.req.valid('param').room)).map(streamingOutView);
-    return c.json(pageOf(all, c.req.valid('query')), 200);
+    return c.json(
+      pageOf(
+        all.filter((one) => state === undefined || one.state === state),
+        query,
+      ),
+      200,
+    );
   });
 
   app.openapi(createRoute, async (c) => {

@@ -3,7 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { roomParams, streamList, streamParams, streamPatch, streamQuery, streamSchema } from '../contract.ts';
 import { findStream, liveRoom } from '../room-lookup.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, mergePatchInput, newRouter } from '../route.ts';
 import { pageOf, streamView } from '../views.ts';
 
 const tags = ['Streams'];
@@ -39,7 +39,7 @@ const patchRoute = apiRoute({
   tags,
   summary: 'Mute or unmute a stream',
   access: { scope: 'rooms:write', participants: 'moderate' },
-  request: { params: streamParams, body: jsonInput(streamPatch) },
+  request: { params: streamParams, body: mergePatchInput(streamPatch) },
   responses: { 200: jsonBody(streamSchema, 'The stream as it is now.') },
   errors: ['not_found', 'closed', 'media_lost'],
 });
@@ -78,7 +78,8 @@ export function streamRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(patchRoute, async (c) => {
     const publication = await findStream(rooms, c.req.valid('param'));
-    await publication.setMuted(c.req.valid('json').isMuted, 'moderator');
+    const { isMuted } = c.req.valid('json');
+    if (isMuted !== undefined) await publication.setMuted(isMuted, 'moderator');
     return c.json(streamView(publication), 200);
   });
 

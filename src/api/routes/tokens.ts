@@ -66,6 +66,7 @@ export function tokenRoutes({ rooms, auth, config, ingest }: ApiOptions): OpenAP
     const base = config.http.publicUrl ?? c.get('origin');
     const url = new URL(`/r/${record.name}`, base);
     url.hash = `token=${token}`;
+    c.header('location', `/api/tokens/${id}`);
     c.header('cache-control', 'no-store');
     const play = playAddresses({
       ...{ record, grant, token, base, login: auth.playLogins.loginOf(grant) },

@@ -2,9 +2,10 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { TrunkRecord, TrunkStatus } from '#core/trunk.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { pageQuery, type SipTrunk, trunkInput, trunkList, trunkParams, trunkSchema } from '../contract.ts';
-import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
-import { nextPage, timeText } from '../views.ts';
+import { pageQuery, type SipTrunk, trunkInput, trunkList, trunkParams, trunkPatch, trunkSchema } from '../contract.ts';
+import { patched } from '../patched.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
+import { pageInOrder, timeText } from '../views.ts';
 
 const tags = ['SIP trunks'];
 const path = '/api/sip/trunks';
@@ -59,6 +60,19 @@ const replaceRoute = apiRoute({
   errors: ['not_found', 'conflict'],
 });
 
+const patchRoute = apiRoute({
+  method: 'patch',
+  path: `${path}/{trunk}`,
+  operationId: 'patchTrunk',
+  tags,
+  summary: 'Change a trunk',
+  description: 'What is left out stays, null takes away. Calls that are on go on.',
+  access: { scope: 'rooms:write' },
+  request: { params: trunkParams, body: mergePatchInput(trunkPatch) },
+  responses: { 200: jsonBody(trunkSchema, 'As it is now.') },
+  errors: ['not_found', 'conflict'],
+});
+
 const deleteRoute = apiRoute({
   method: 'delete',
   path: `${path}/{trunk}`,
@@ -77,9 +91,8 @@ export function trunkRoutes({ sip: { trunks, lines } }: ApiOptions): OpenAPIHono
   const shown = (trunk: TrunkRecord) => view(trunk, lines.statusOf(trunk.id));
 
   app.openapi(listRoute, (c) => {
-    const { after = '', limit } = c.req.valid('query');
-    const from = trunks.all.findIndex(({ id }) => id === after) + 1;
-    return c.json(nextPage(trunks.all.slice(from, from + limit + 1).map(shown), limit), 200);
+    const { items, next } = pageInOrder(trunks.all, c.req.valid('query'));
+    return c.json({ items: items.map(shown), next }, 200);
   });
 
   app.openapi(createTrunkRoute, async (c) => {
@@ -92,6 +105,12 @@ export function trunkRoutes({ sip: { trunks, lines } }: ApiOptions): OpenAPIHono
 
   app.openapi(replaceRoute, async (c) => {
     return c.json(shown(await trunks.replace(c.req.valid('param').trunk, c.req.valid('json'))), 200);
+  });
+
+  app.openapi(patchRoute, async (c) => {
+    const trunk = trunks.get(c.req.valid('param').trunk);
+    const input = patched(trunkInput, trunks.inputOf(trunk), c.req.valid('json'));
+    return c.json(shown(await trunks.replace(trunk.id, input)), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {
