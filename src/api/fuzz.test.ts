@@ -80,7 +80,14 @@ const all = { audio: true, video: true, data: true };
 
 /** Bodies that fit, of which one field or none is then replaced. */
 const samples: Record<string, object> = {
-  'POST /api/rooms': { name: 'new', sip: { pin: '4711' }, lastN: 2, roles: [{ role: 'x' }], metadata: { a: 'b' } },
+  'POST /api/rooms': {
+    name: 'new',
+    sip: { pin: '4711' },
+    lastN: 2,
+    selectActiveAudio: true,
+    roles: [{ role: 'x' }],
+    metadata: { a: 'b' },
+  },
   'PATCH /api/rooms/{room}': { displayName: 'New', maxParticipants: null, metadata: { a: null }, sip: { pin: null } },
   'PATCH /api/rooms/{room}/participants/{participant}': {
     displayName: 'Al',

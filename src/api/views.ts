@@ -15,13 +15,14 @@ import { viewSettingsResource } from './room-view-resource.ts';
 export const timeText = (epochMs: number): string => new Date(epochMs).toISOString();
 
 export function roomView({ record }: RoomEntry, live: Room | undefined): RoomResource {
-  const { createdAtMs, sip, meeting, views, mediaIn, mediaOut, transcoding, ...settings } = record;
+  const { createdAtMs, sip, meeting, views, mediaIn, mediaOut, transcoding, selectActiveAudio, ...settings } = record;
   return {
     ...settings,
     metadata: { ...record.metadata },
     mediaIn: mediaIn ?? usualMedia.mediaIn,
     mediaOut: mediaOut ?? usualMedia.mediaOut,
     transcoding: transcoding ?? usualMedia.transcoding,
+    selectActiveAudio: selectActiveAudio ?? usualMedia.selectActiveAudio,
     views: viewsOf({ views }).map(viewSettingsResource),
     meeting: meetingSettings(meeting),
     sip: roomSipView(sip),

@@ -260,7 +260,7 @@ export class Participant extends Owned {
       this.#reviewQuality();
     });
     this.events.emit('subscribed', subscription);
-    this.room.reviewLastN();
+    this.room.reviewSelection();
     return subscription;
   }
 

@@ -48,6 +48,8 @@ export interface RoomMedia {
   readonly mediaIn?: MediaIn | undefined;
   readonly mediaOut?: MediaOut | undefined;
   readonly transcoding?: Transcoding | undefined;
+  /** Receivers get the loudest three microphones, not all. */
+  readonly selectActiveAudio?: boolean | undefined;
 }
 
 export const usualMedia: Required<{ [K in keyof RoomMedia]: NonNullable<RoomMedia[K]> }> = {
@@ -56,6 +58,7 @@ export const usualMedia: Required<{ [K in keyof RoomMedia]: NonNullable<RoomMedi
   transcoding: {
     video: { format: true, parameters: { resolution: true, framerate: true, bitrate: true, keyFrameInterval: true } },
   },
+  selectActiveAudio: false,
 };
 
 const namedSizes: Readonly<Record<string, readonly [width: number, height: number]>> = {

@@ -236,6 +236,37 @@ describe('last-N', () => {
   });
 });
 
+describe('selectActiveAudio', () => {
+  test('three microphones are let through, whoever is heard among them; the mixer gets all', async () => {
+    await open({ selectActiveAudio: true });
+    const [viewer, mixer] = [join('vera', 'viewer'), join('mixer', 'presenter', true)];
+    const voices: Publication[] = [];
+    for (const name of ['ann', 'ben', 'cid', 'dan', 'eve'])
+      voices.push(await publish(join(name), 'audio', 'microphone'));
+    const shared = await watch(viewer, await publish(join('fay'), 'audio', 'screen_audio'));
+    const [ofViewer, ofMixer] = [[], []] as { isFlowing: boolean }[][];
+    for (const voice of voices) {
+      ofViewer?.push(await watch(viewer, voice));
+      ofMixer?.push(await watch(mixer, voice));
+    }
+    const flowing = () => ofViewer?.map(({ isFlowing }) => Number(isFlowing)).join('');
+    expect(flowing()).toBe('11100');
+    const levels = (...heard: [index: number, levelDbov: number][]) =>
+      sfuRoom().events.emit(
+        'levelsMeasured',
+        heard.map(([index, levelDbov]) => ({ producerId: voices[index]?.producer.id ?? '', levelDbov })),
+      );
+    levels([4, -20]);
+    expect(flowing()).toBe('11001');
+    levels([3, -20], [4, -22]);
+    expect(flowing()).toBe('10011');
+    expect(ofMixer?.every(({ isFlowing }) => isFlowing)).toBe(true);
+    expect(shared.isFlowing).toBe(true);
+    room.applyRecord({ ...room.record, selectActiveAudio: false });
+    expect(flowing()).toBe('11111');
+  });
+});
+
 describe('chat', () => {
   test('history keeps what was said to all, and no whispers', () => {
     const alice = join('alice');

@@ -3,13 +3,13 @@ import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import type { RoleDefinition } from './grants.ts';
 import { type ParticipantId, type PublicationId, type RoomId, randomText } from './ids.ts';
-import { chooseLastN } from './last-n.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { Participant, type ParticipantOptions } from './participant.ts';
 import type { Logger, SfuPort, SfuRoom } from './ports.ts';
 import type { RoomMedia } from './room-media.ts';
 import type { RoomMeeting } from './room-meeting.ts';
 import type { RoomSip } from './room-sip.ts';
+import { StreamSelection } from './stream-selection.ts';
 import type { DataPublication, Publication } from './track.ts';
 import type { ViewSettings } from './view-settings.ts';
 
@@ -83,8 +83,7 @@ export class Room extends Owned {
   readonly openedAtMs = Date.now();
   readonly #sfuPort: SfuPort;
   readonly #log: Logger;
-  /** Who spoke last comes first. */
-  readonly #speakerOrder: ParticipantId[] = [];
+  readonly #selection: StreamSelection;
   #record: RoomRecord;
   #sfu: SfuRoom;
   #isRebuilding = false;
@@ -100,6 +99,11 @@ export class Room extends Owned {
     this.#sfuPort = sfuPort;
     this.#log = log;
     this.#sfu = sfu;
+    this.#selection = new StreamSelection({
+      record: () => this.#record,
+      participants: () => this.participants.values(),
+      log,
+    });
     this.#watchSfu(sfu);
     this.#reviewEmpty();
   }
@@ -193,13 +197,12 @@ export class Room extends Owned {
 
   #forget(participant: Participant, reason: CloseReason): void {
     this.participants.delete(participant.id);
-    const position = this.#speakerOrder.indexOf(participant.id);
-    if (position >= 0) this.#speakerOrder.splice(position, 1);
+    this.#selection.left(participant.id);
     if (this.#activeSpeaker === participant.id) this.#setActiveSpeaker(null);
     this.#log.info({ participant: participant.id, reason }, 'participant left');
     this.events.emit('participantLeft', participant, reason);
     this.#reviewEmpty();
-    this.reviewLastN();
+    this.reviewSelection();
   }
 
   /** @throws GatewayError `limit_reached` */
@@ -216,8 +219,9 @@ export class Room extends Owned {
   admitPublication(publication: Publication): void {
     publication.events.on('updated', () => this.events.emit('publicationUpdated', publication));
     publication.events.on('closed', (reason) => {
+      this.#selection.ended(publication.id);
       this.events.emit('publicationRemoved', publication, reason);
-      this.reviewLastN();
+      this.reviewSelection();
     });
     if (publication.kind === 'audio') {
       this.#sfu.observeAudio(publication.producer).catch((cause: unknown) => {
@@ -266,7 +270,7 @@ export class Room extends Owned {
     this.#record = record;
     for (const participant of this.participants.values()) participant.reviewRole();
     this.#reviewEmpty();
-    this.reviewLastN();
+    this.reviewSelection();
     this.events.emit('updated');
   }
 
@@ -276,32 +280,9 @@ export class Room extends Owned {
     await this.close('ended');
   }
 
-  /** Holds back and lets go camera videos by who spoke last. Cheap when lastN is off. */
-  reviewLastN(): void {
-    const n = this.#record.lastN;
-    if (this.isClosed) return;
-    for (const receiver of this.participants.values()) {
-      if (receiver.subscriptions.size === 0) continue;
-      const videos = [...receiver.subscriptions.values()].filter(({ publication }) => publication.kind === 'video');
-      const flowing = chooseLastN(
-        videos.map((subscription) => ({
-          id: subscription,
-          isExempt: subscription.isPinned || subscription.publication.source === 'screen',
-          speakerRank: this.#speakerRank(subscription.publication.participant.id),
-        })),
-        n,
-      );
-      for (const subscription of videos) {
-        subscription.setHeldBack(!flowing.has(subscription)).catch((cause: unknown) => {
-          this.#log.warn({ subscription: subscription.id, err: cause }, 'last-N not applied');
-        });
-      }
-    }
-  }
-
-  #speakerRank(id: ParticipantId): number {
-    const position = this.#speakerOrder.indexOf(id);
-    return position >= 0 ? position : Number.POSITIVE_INFINITY;
+  /** Last-N and the loudest voices, after something came, went, or was pinned. */
+  reviewSelection(): void {
+    if (!this.isClosed) this.#selection.review();
   }
 
   #publicationOf(producerId: string): Publication | undefined {
@@ -314,12 +295,7 @@ export class Room extends Owned {
   #setActiveSpeaker(id: ParticipantId | null): void {
     if (this.#activeSpeaker === id) return;
     this.#activeSpeaker = id;
-    if (id !== null) {
-      const position = this.#speakerOrder.indexOf(id);
-      if (position >= 0) this.#speakerOrder.splice(position, 1);
-      this.#speakerOrder.unshift(id);
-      this.reviewLastN();
-    }
+    if (id !== null && !this.isClosed) this.#selection.spoke(id);
     this.events.emit('activeSpeakerChanged', id);
   }
 
@@ -333,6 +309,7 @@ export class Room extends Owned {
         const publication = this.#publicationOf(producerId);
         return publication ? [{ publication, levelDbov }] : [];
       });
+      if (!this.isClosed) this.#selection.heard(known);
       this.events.emit('levelsMeasured', known);
     });
     sfu.events.on('failed', () => void this.#rebuild());

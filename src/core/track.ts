@@ -248,7 +248,7 @@ export class Subscription extends Owned {
 
   setPinned(isPinned: boolean): void {
     this.#isPinned = isPinned;
-    this.participant.room.reviewLastN();
+    this.participant.room.reviewSelection();
   }
 
   async #apply(): Promise<void> {

@@ -58,4 +58,8 @@ const transcoding = z
   })
   .meta({ id: 'Transcoding', description: 'What a receiver may ask to be another than the source has.' });
 
-export const roomMediaShape = { mediaIn, mediaOut, transcoding };
+const selectActiveAudio = z
+  .boolean()
+  .meta({ description: 'Receivers get the three microphones that are loudest instead of all.' });
+
+export const roomMediaShape = { mediaIn, mediaOut, transcoding, selectActiveAudio };
