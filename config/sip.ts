@@ -1,5 +1,6 @@
 // Owns: the settings of phones: SIP signalling, trunks, accounts, defence. May import: zod, its neighbours.
 import { z } from 'zod';
+import { sipKeys } from './sip-keys.ts';
 import { sipParking } from './sip-parking.ts';
 import { sipRules } from './sip-rules.ts';
 import { sipTransfer } from './sip-transfer.ts';
@@ -153,6 +154,7 @@ export const sip = z.strictObject({
     .describe('Phones with an account (/api/sip/accounts) that register here.'),
   transfer: sipTransfer,
   parking: sipParking,
+  keys: sipKeys,
   headers: z
     .array(z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'is no name of a header'))
     .default([])

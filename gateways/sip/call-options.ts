@@ -1,4 +1,5 @@
 // Owns: what a call is made with. Types only. May import: core.
+import type { SipConfig } from '#config/schema.ts';
 import type { PromptLanguage } from '#core/leg-media.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
@@ -9,6 +10,7 @@ interface CallSettings {
   readonly srtp: OfferAnswerOptions['srtp'];
   readonly codecs: NonNullable<OfferAnswerOptions['codecs']>;
   readonly maxDurationMs: number;
+  readonly keys: SipConfig['keys'];
 }
 
 export interface SipCallOptions {

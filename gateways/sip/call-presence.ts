@@ -13,10 +13,13 @@ import { CallChat, sayInRoom } from './call-chat.ts';
 import { callEnds } from './call-ends.ts';
 import type { SipCallOptions } from './call-options.ts';
 import { phoneRoleIn } from './call-texts.ts';
+import { ConferenceKeys, type ConferenceKeysOptions } from './conference-keys.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 
 export interface CallPresenceOptions {
   readonly call: SipCallOptions;
+  /** For the keys that it presses. */
+  readonly controls: ConferenceKeysOptions['call'];
   /** It was removed, or the room has closed. */
   readonly onGone: (end: CallEnd, farewell: readonly PromptName[]) => void;
   readonly log: Logger;
@@ -36,6 +39,7 @@ export class CallPresence {
   #participantId: Participant['id'] | undefined;
   #announcer: Announcer | undefined;
   #parked: ParkedInfo | undefined;
+  #keys: ConferenceKeys | undefined;
   #isMoving = false;
 
   constructor(options: CallPresenceOptions) {
@@ -78,7 +82,9 @@ export class CallPresence {
   attend(dialog: SipDialog, leg: Leg, greeting: readonly PromptName[]): void {
     const participant = this.#participant;
     if (!participant) return;
-    const { call, log } = this.#options;
+    const { call, controls, log } = this.#options;
+    const say = (prompt: PromptName) => this.say(prompt);
+    this.#keys = new ConferenceKeys({ keys: call.settings.keys, participant, call: controls, say });
     void new CallChat({ participant, dialog, log });
     if (!(call.hasPrompts ?? true)) return;
     const asksConsent = participant.room.record.meeting?.asksConsent ?? false;
@@ -95,10 +101,11 @@ export class CallPresence {
     sayInRoom(this.#participant, message);
   }
 
-  /** Not in the log: it may be a PIN. */
+  /** Told to the room, and done. Not in the log: it may be a PIN. */
   tellKey(digit: string): void {
     const participant = this.#participant;
     if (participant && !participant.isClosed) participant.room.events.emit('dtmfReceived', participant, digit);
+    this.#keys?.press(digit);
   }
 
   /**
@@ -113,7 +120,7 @@ export class CallPresence {
     this.#participant = next;
     this.#parked = parked;
     if (next) this.#room = room;
-    this.#announcer = undefined;
+    this.#announcer = this.#keys = undefined;
     leg.leave();
     try {
       await before?.close('requested');
@@ -129,7 +136,7 @@ export class CallPresence {
 
   async close(reason: CloseReason): Promise<void> {
     const participant = this.#participant;
-    this.#participant = this.#announcer = undefined;
+    this.#participant = this.#announcer = this.#keys = undefined;
     await participant?.close(reason);
   }
 

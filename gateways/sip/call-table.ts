@@ -86,8 +86,10 @@ export class CallTable extends Owned {
     this.assertRoomForCalls();
     const { phones, bridges, config, log } = this.#options;
     const { srtp = config.srtp, codecs = config.codecs } = media;
-    const { maxDurationMs } = config;
-    const call = this.own(new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs }, log }));
+    const { maxDurationMs, keys } = config;
+    const call = this.own(
+      new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs, keys }, log }),
+    );
     this.#live.add(call);
     this.events.emit('started', call.info);
     call.events.on('referred', (question) => this.#options.onReferred(call, question));

@@ -11,6 +11,7 @@ import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import { callEnds, endOfDialog, factsOf, transferredEnd } from './call-ends.ts';
 import { CallEntrance } from './call-entrance.ts';
+import { hold } from './call-hold.ts';
 import { CallMedia } from './call-media.ts';
 import type { SipCallOptions } from './call-options.ts';
 import { CallPresence } from './call-presence.ts';
@@ -19,7 +20,6 @@ import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
 import type { OfferAnswer } from './offer-answer.ts';
 import { PeerRequests } from './peer-requests.ts';
-import { refusedBy } from './status.ts';
 
 const maxKeptDigits = 64;
 const byeWaitMs = 500;
@@ -28,8 +28,8 @@ const maxFarewellMs = 6_000;
 
 interface Connected {
   readonly dialog: SipDialog;
+  readonly media: CallMedia;
   readonly leg: Leg;
-  readonly speech: OfferAnswer;
 }
 
 /**
@@ -72,6 +72,7 @@ export class SipCall extends Owned implements Call {
     this.#requests = new PeerRequests(this, this.#log);
     this.#presence = new CallPresence({
       call: options,
+      controls: this,
       onGone: (end, farewell) => this.finish(end, farewell),
       log: this.#log,
     });
@@ -95,9 +96,9 @@ export class SipCall extends Owned implements Call {
       answeredAtMs: this.#answeredAtMs,
       endedAtMs: this.#endedAtMs,
       end: this.#end,
-      isMuted: leg?.isMuted ?? false,
+      isMuted: this.isMuted,
       isHeld: leg?.isHeld ?? false,
-      gainDb: leg?.gainDb ?? 0,
+      gainDb: this.gainDb,
       isHeldByPeer: !this.isClosed && (media?.isHeldByPeer ?? false),
       isEncrypted: media?.isEncrypted ?? false,
       codec: leg?.stats?.codec ?? leg?.parameters?.send.codec,
@@ -130,6 +131,14 @@ export class SipCall extends Owned implements Call {
   /** No PIN is asked for, or it was typed, and nobody keeps it waiting. */
   get mayEnter(): boolean {
     return this.#entrance.isPastGate && !this.#options.mustWait;
+  }
+
+  get isMuted(): boolean {
+    return this.#media?.leg.isMuted ?? false;
+  }
+
+  get gainDb(): number {
+    return this.#media?.leg.gainDb ?? 0;
   }
 
   get isOver(): boolean {
@@ -310,20 +319,10 @@ export class SipCall extends Owned implements Call {
   }
 
   async setHeld(isHeld: boolean): Promise<void> {
-    const { dialog, leg, speech } = this.#connected();
+    const { dialog, leg, media } = this.#connected();
     if (leg.isHeld === isHeld) return;
-    speech.want(isHeld ? 'sendonly' : 'sendrecv');
-    leg.setHold(isHeld);
-    try {
-      const answer = await dialog.reinvite(speech.offer());
-      if (answer.status >= 300) throw refusedBy(answer);
-      this.speak(speech.accept(answer.body));
-      this.events.emit('changed');
-    } catch (error) {
-      speech.want(isHeld ? 'sendrecv' : 'sendonly');
-      if (!leg.isClosed) leg.setHold(!isHeld);
-      throw error;
-    }
+    this.speak(await hold(dialog, media, isHeld));
+    this.events.emit('changed');
   }
 
   async sendDtmf(digits: string): Promise<void> {
@@ -347,7 +346,7 @@ export class SipCall extends Owned implements Call {
     if (this.isClosed || this.#end || !dialog || !media) {
       throw new GatewayError('closed', this.#end ? 'The call has ended.' : 'The call is not answered yet.');
     }
-    return { dialog, leg: media.leg, speech: media.speech };
+    return { dialog, media, leg: media.leg };
   }
 
   // ── Asked by the peer ────────────────────────────────────────────────────────────────────────────────────────────

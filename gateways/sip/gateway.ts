@@ -19,6 +19,7 @@ import type { Rooms } from '#core/rooms.ts';
 import type { AccountContact } from '#core/sip-account.ts';
 import type { SipAccounts } from '#core/sip-accounts.ts';
 import type { SipDoor } from '#core/sip-door.ts';
+import type { StorePort } from '#core/store-port.ts';
 import type { Trunks } from '#core/trunks.ts';
 import { Arrivals } from './arrivals.ts';
 import type { SipCall } from './call.ts';
@@ -52,6 +53,7 @@ export interface SipGatewayPorts {
   readonly trunks: Trunks;
   readonly accounts: SipAccounts;
   readonly bans: Bans;
+  readonly store: StorePort;
   /** Of rooms that say nothing of phones. */
   readonly defaults: SipDefaults;
   readonly config: SipConfig;
@@ -102,7 +104,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
       ...{ bans: ports.bans, ...config.limits, exemptNetworks: config.bans.exemptNetworks, log },
     });
     const passwords = new PasswordCheck(new DigestServer({ realm, algorithms }), defence);
-    this.registrar = this.own(new Registrar({ accounts, passwords, ...registrar, log }));
+    this.registrar = this.own(new Registrar({ accounts, passwords, store: ports.store, ...registrar, log }));
     const calls = this.own(
       new CallTable({ ...ports, log, onReferred: (call, question) => this.#transfers.take(call, question) }),
     );
@@ -136,6 +138,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.#signalling = signalling;
     signalling.link.onCall((call) => void this.#arrivals.take(call));
     signalling.link.onRequest((request) => this.#outside.take(request));
+    await this.registrar.restore();
     this.lines.start(signalling.link);
     this.#log.info({ at: signalling.link.hostPorts }, 'SIP listens');
   }

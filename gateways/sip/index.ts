@@ -51,6 +51,6 @@ export async function createSipGateway(options: SipGatewayOptions): Promise<SipG
   const bans = await Bans.create({ store, settings: config.bans, isExempt: isTrunk });
   return new SipGateway({
     ...{ rooms, meetings, phones, bridges, rules, pins, door, records },
-    ...{ trunks, accounts, bans, defaults, config, log },
+    ...{ trunks, accounts, bans, store, defaults, config, log },
   });
 }

@@ -163,3 +163,20 @@ test('chat goes to a phone that takes MESSAGE and comes from it, in its call and
   const refused = recv(403, { expect: { Warning: 'Only a phone that is in the room' } });
   await sipp({ target: sipAddressOf(gateway), service: 'chatty', scenario: [message, refused].join('\n') });
 }, 120_000);
+
+test('a phone mutes itself, raises its hand and asks how many are there by keys, and hears what it did', async () => {
+  const { phone, run, room, participant } = await callerIn('keyed', byeComes('hung_up'));
+  phone.press('*6');
+  await untilHeard({ phone, run }, 'muted');
+  assert.equal((await callOf('keyed'))?.isMuted, true);
+  const raised = once(room.events, 'participantUpdated', { signal: AbortSignal.timeout(20_000) });
+  phone.press('*5');
+  await raised;
+  assert.equal(participant.isHandRaised, true);
+  phone.press('*9*3');
+  await untilHeard({ phone, run }, 'people_in_room');
+  const call = await callOf('keyed');
+  assert.deepEqual([call?.isMuted, call?.gainDb, call?.digits], [true, 3, '*6*5*9*3']);
+  await gateway.api('DELETE', `/api/rooms/keyed/sipcalls/${call?.id}`, undefined, 30_000);
+  await run.done;
+}, 120_000);

@@ -1,6 +1,9 @@
 // Phones that register here: baresip, which keeps its connection, and SIPp for what it cannot be brought to say.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, test } from 'vitest';
 import type { SipAccount, SipAccountInput, SipCallResource } from '#api/contract.ts';
 import { Baresip } from '#test/support/baresip.ts';
@@ -138,4 +141,35 @@ test('nobody registers for another, with a wrong password, or calls under a name
     recv(401),
   ];
   await byPhone('demo', [...stranger, request({ method: 'ACK', isInDialog: true, branch: '[branch-3]' })].join('\n'));
+}, 90_000);
+
+test('a phone that registered before a restart is called after it, and is shown as online', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'switchyard-restart-'));
+  const start = () =>
+    startGateway({
+      data,
+      sip: { isEnabled: true, access: 'open', digestAlgorithms: ['MD5'] },
+      rtp: { listenAddress: '127.0.0.1', firstPort: 43_700, lastPort: 43_799 },
+    });
+  const before = await start();
+  await before.api('POST', '/api/sip/accounts', { username: 'kept', password: 'pa55w0rd-9' });
+  await before.api('POST', '/api/rooms', { name: 'again' });
+  const localPort = await freePort();
+  const words = registering(recv(200)).replaceAll('username=[service]', 'username=kept');
+  await sipp({ target: sipAddressOf(before), service: 'kept', scenario: words, timeoutSec: 20, localPort });
+  await before.close();
+  const after = await start();
+  opened.push({ close: () => rm(data, { recursive: true, force: true }) }, after);
+  assert.equal((await after.api<SipAccount>('GET', '/api/sip/accounts/kept')).isOnline, true);
+  const scenario = [
+    ...[recvRequest('INVITE', { rrs: true }), response('200 OK', { body: sdpOf() }), recvRequest('ACK')],
+    ...[recvRequest('BYE'), response('200 OK', { tag: false })],
+  ];
+  const phone = startSipp({ localPort, scenario: scenario.join('\n'), timeoutSec: 40 });
+  await whenReceiving(localPort);
+  const path = '/api/rooms/again/sipcalls';
+  const call = await after.api<SipCallResource>('POST', `${path}?wait=20`, { to: 'kept' }, 30_000);
+  assert.equal(call.state, 'connected', JSON.stringify(call.end));
+  await after.api('DELETE', `${path}/${call.id}`);
+  await phone.done;
 }, 90_000);

@@ -46,6 +46,17 @@ test('a refresh replaces its phone, whatever its parameters; an older one of the
   assert.equal(book.of(account.id).length, 1);
 });
 
+test('phones from before a restart hold until their time is over, and do not overrule who registered since', () => {
+  const { book, told, phone } = someBook();
+  book.restore(account, [phone('sip:a@h1'), phone('sip:a@h2', { expiresAtMs: 900 })]);
+  assert.deepEqual([book.of(account.id).map(({ uri }) => uri), told.join()], [['sip:a@h1'], 'online']);
+  book.restore(account, [phone('sip:a@h3')]);
+  assert.deepEqual(
+    book.of(account.id).map(({ uri }) => uri),
+    ['sip:a@h1'],
+  );
+});
+
 test('one phone too many changes nothing; taking one out is always possible', () => {
   const { book, phone } = someBook();
   book.update(account, [phone('sip:a@h1'), phone('sip:a@h2')]);

@@ -12,9 +12,10 @@ export interface Binding extends AccountContact {
 /** What keeps a REGISTER from being done (RFC 3261 §10.3 steps 6 and 7). */
 export type BookRefusal = 'out_of_order' | 'too_many';
 
-/** Memory alone: phones register anew within minutes after a restart. */
 export class ContactBook {
   readonly events = new EventEmitter<AccountEvents>();
+  /** Each time, for whoever keeps them. */
+  readonly changes = new EventEmitter<{ changed: [accountId: string, bindings: readonly Binding[]] }>();
   readonly #nowMs: () => number;
   readonly #accounts = new Map<string, { account: AccountRecord; bindings: readonly Binding[] }>();
 
@@ -54,6 +55,14 @@ export class ContactBook {
     return undefined;
   }
 
+  /** As they were before a restart; whoever has registered since counts more. */
+  restore(account: AccountRecord, bindings: readonly Binding[]): void {
+    if (this.#accounts.has(account.id)) return;
+    const nowMs = this.#nowMs();
+    const left = bindings.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+    if (left.length > 0) this.#set(account, left.slice(0, account.maxContacts));
+  }
+
   /** Of all phones of the account: `Contact: *`, or it was deleted or disabled. */
   clear(account: AccountRecord): void {
     this.#set(account, []);
@@ -71,6 +80,7 @@ export class ContactBook {
     const wasOnline = (this.#accounts.get(account.id)?.bindings.length ?? 0) > 0;
     if (bindings.length === 0) this.#accounts.delete(account.id);
     else this.#accounts.set(account.id, { account, bindings });
+    this.changes.emit('changed', account.id, bindings);
     const isOnline = bindings.length > 0;
     if (isOnline !== wasOnline) this.events.emit(isOnline ? 'online' : 'offline', account);
   }

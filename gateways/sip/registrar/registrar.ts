@@ -5,17 +5,20 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
 import type { AccountRecord } from '#core/sip-account.ts';
 import type { SipAccounts } from '#core/sip-accounts.ts';
+import type { StorePort } from '#core/store-port.ts';
 import type { InboundRequest } from '../inbound-call.ts';
 import type { PasswordCheck } from '../password-check.ts';
 import { refuse } from '../status.ts';
 import { contactsIn, secondsIn } from '../trunks/register-words.ts';
 import { type Binding, ContactBook } from './contact-book.ts';
+import { ContactStore } from './contact-store.ts';
 
 export interface RegistrarOptions {
   readonly accounts: SipAccounts;
   readonly passwords: PasswordCheck;
   readonly minExpiresSec: number;
   readonly maxExpiresSec: number;
+  readonly store: StorePort;
   readonly log: Logger;
 }
 
@@ -28,13 +31,25 @@ export class Registrar extends Owned {
   readonly book = new ContactBook();
   readonly #options: RegistrarOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #store: ContactStore;
 
   constructor(options: RegistrarOptions) {
     super();
     this.#options = options;
+    this.#store = new ContactStore(options.store);
+    this.book.changes.on('changed', (id, bindings) => this.#store.keep(id, bindings, (err) => this.#notKept(err)));
     this.#timer = setInterval(() => this.book.sweep(), sweepMs).unref();
     options.accounts.events.on('changed', this.#changed);
     options.accounts.events.on('deleted', this.#deleted);
+  }
+
+  /** Phones that were registered before a restart, until their time is over. */
+  async restore(): Promise<void> {
+    await this.#store.load(this.book, this.#options.accounts);
+  }
+
+  #notKept(err: unknown): void {
+    this.#options.log.warn({ err }, 'phones of an account will not be known after a restart');
   }
 
   take(request: InboundRequest): void {
@@ -116,10 +131,11 @@ export class Registrar extends Owned {
 
   readonly #deleted = (account: AccountRecord): void => this.book.clear(account);
 
-  protected override onClose(_reason: CloseReason): void {
+  protected override async onClose(_reason: CloseReason): Promise<void> {
     clearInterval(this.#timer);
     this.#options.accounts.events.off('changed', this.#changed);
     this.#options.accounts.events.off('deleted', this.#deleted);
+    await this.#store.settled();
   }
 }
 
