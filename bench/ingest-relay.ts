@@ -14,6 +14,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NewStreamKeyResource } from '#api/contract.ts';
 import { NetPolicy } from '#core/net-policy.ts';
@@ -81,12 +82,26 @@ async function throughGateway(): Promise<Result> {
     frame += (number - frame) & 255;
     arrivals.set(frame, arrivalUs);
   }
-  const workers = [...gateway.app.media.describeWorkers(), ...(await gateway.app.sfu.describeWorkers())];
-  const pids = [process.pid, ...workers.map(({ pid }) => pid)];
+  const pidsOf = (workers: readonly { pid: number }[]) => workers.map(({ pid }) => pid);
+  const processes = {
+    control: [process.pid],
+    media: pidsOf(gateway.app.media.describeWorkers()),
+    sfu: pidsOf(await gateway.app.sfu.describeWorkers()),
+  };
+  const cpuOfEach = (work: Promise<unknown>) =>
+    Promise.all(Object.values(processes).map((pids) => cpuDuring(() => pids, work)));
   // Timers and heartbeats of four processes cost the same whether a stream comes or not.
-  const idle = await cpuDuring(() => pids, sleep(seconds * 1_000));
+  const idle = await cpuOfEach(sleep(seconds * 1_000));
   const urls = (await Promise.all(Array.from({ length: gatewayStreams }, makeKey))).map((key) => key.url);
-  const cpuMsPerS = ((await cpuDuring(() => pids, send(urls.join(',')))) - idle) / gatewayStreams;
+  const loop = monitorEventLoopDelay({ resolution: 1 });
+  loop.enable();
+  const busy = await cpuOfEach(send(urls.join(',')));
+  const each = busy.map((ms, i) => (ms - (idle[i] ?? 0)) / gatewayStreams);
+  const cpuMsPerS = each.reduce((sum, ms) => sum + ms, 0);
+  const parts = Object.keys(processes).map((name, i) => `${name} ${each[i]?.toFixed(1)}`);
+  console.log(
+    `gateway, ms/s of a stream: ${parts.join(', ')}; event loop of control p99 ${(loop.percentile(99) / 1e6).toFixed(1)} ms`,
+  );
   await gateway.close();
   return { what: 'gateway', addedMs: added(sentUs, arrivals), cpuMsPerS };
 }

@@ -93,7 +93,8 @@ async function watch(): Promise<string> {
 test.each([
   ['H264 and PCMU by TCP', 'h264-pcmu', 'tcp', { video: 'forward h264', audio: 'forward pcmu' }],
   ['H264 and AAC by UDP', 'h264-aac', 'udp', { video: 'forward h264', audio: 'transcode opus' }],
-  ['H265 and Opus', 'h265-opus', 'auto', { video: 'transcode h264', audio: 'forward opus' }],
+  ['H265 and Opus by TCP', 'h265-opus', 'tcp', { video: 'transcode h264', audio: 'forward opus' }],
+  ['H265 and G.726 by UDP', 'h265-g726', 'udp', { video: 'transcode h264', audio: 'transcode opus' }],
 ])('%s: seen and heard, and only what must be is transcoded', async (_title, name, transport, actions) => {
   const made = await create({ url: `rtsp://127.0.0.1:${camera.port}/${name}`, transport, name: 'Gate' });
   expect(made).toMatchObject({ state: 'live', lastError: null });
@@ -246,6 +247,7 @@ test.each(['tcp', 'udp'])(
     await page.call('sees', { handle, color: 'green' });
     await page.call('hears', { handle, hz: 440 });
     if (transport === 'tcp') expect(Math.abs((await watchAMinute(page, handle)).medianOffsetMs)).toBeLessThan(60);
+    else await page.call('observe', { handle, withinMs: 60 });
     await page.call('leave', { handle });
     await encoder.stop();
   },
