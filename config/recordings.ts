@@ -45,7 +45,7 @@ export const recordings = z.strictObject({
     .min(0.01)
     .max(1)
     .default(0.8)
-    .describe('Of the disk, for all recordings; the oldest are deleted beyond it.'),
+    .describe('Of the disk, for all recordings; the oldest are deleted beyond it, never the newest.'),
   s3: s3.optional().describe('Where finished recordings are uploaded to.'),
 });
 

@@ -16,6 +16,10 @@ export class GrowingFile {
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #bytes = 0;
+  #givenBytes = 0;
+  /** Where what comes before makes sense without what follows: the last such place on the disk, and those on their way. */
+  #wholeBytes = 0;
+  #wholeLater: number[] = [];
   #file: FileHandle | undefined;
   #work: Promise<void> | undefined;
   #hasFailed = false;
@@ -34,6 +38,7 @@ export class GrowingFile {
   append(bytes: Buffer): void {
     if (this.#hasFailed) return;
     this.#waiting.push(bytes);
+    this.#givenBytes += bytes.length;
     this.#waitingBytes += bytes.length;
     if (this.#waitingBytes > maxWaitingBytes) {
       this.#fail({ reason: 'overloaded', message: 'The disk is too slow for what is recorded.' });
@@ -42,11 +47,18 @@ export class GrowingFile {
     }
   }
 
+  /** What has been given until now can be played: a file that fails is cut back to the last such place that it reached. */
+  noteWhole(): void {
+    this.#wholeLater.push(this.#givenBytes);
+  }
+
   /** Waits for what has been given to it. */
   async close(): Promise<void> {
     await this.#work;
     const file = this.#file;
     this.#file = undefined;
+    // Half a fragment at its end is what players and FFmpeg would complain of.
+    if (this.#hasFailed && this.#wholeBytes > 0) await file?.truncate(this.#wholeBytes).catch(() => undefined);
     await file?.close().catch(() => undefined); // it has said what was wrong when it was written
   }
 
@@ -58,11 +70,18 @@ export class GrowingFile {
         this.#waitingBytes = 0;
         await writeWhole(this.#file, batch);
         for (const { length } of batch) this.#bytes += length;
+        this.#noteWritten();
       }
     } catch (error) {
       this.#fail(failureOf(error));
     }
     this.#work = undefined;
+  }
+
+  #noteWritten(): void {
+    while ((this.#wholeLater[0] ?? Number.POSITIVE_INFINITY) <= this.#bytes) {
+      this.#wholeBytes = this.#wholeLater.shift() ?? 0;
+    }
   }
 
   #fail(failure: WriteFailure): void {

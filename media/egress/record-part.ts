@@ -57,6 +57,7 @@ export class RecordPart {
     if (unit.dtsUs - this.#flushedUs >= flushEveryUs) {
       this.#flushedUs = unit.dtsUs;
       this.#muxer.flush();
+      this.#file.noteWhole();
     }
     this.#muxer.write({ ...unit, stream });
   }

@@ -9,7 +9,10 @@ export interface RetentionRules {
   readonly maxDiskShare: number;
 }
 
-/** @returns those that are too old, then the oldest until the rest takes no more than its share */
+/**
+ * @returns those that are too old, then the oldest until the rest takes no more than its share. The newest stays: one that
+ * has filled a disk would be gone in the moment in which it ends.
+ */
 export function chooseExpired(
   records: readonly RecordingRecord[],
   usage: DiskUsage,
@@ -20,7 +23,7 @@ export function chooseExpired(
   const isOld = (record: RecordingRecord) => rules.maxAgeMs !== undefined && nowMs - endOf(record) > rules.maxAgeMs;
   const expired = over.filter(isOld);
   let bytes = usage.recordingsBytes - sum(expired);
-  for (const record of over) {
+  for (const record of over.slice(0, -1)) {
     if (bytes <= rules.maxDiskShare * usage.totalBytes) break;
     if (isOld(record) || localBytes(record) === 0) continue;
     expired.push(record);

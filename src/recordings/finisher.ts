@@ -46,7 +46,7 @@ export class Finisher extends Owned {
     child.send(order, (error) => error && fail(error.message));
     const result = await promise;
     clearTimeout(timer);
-    child.off('message', onMessage).off('exit', onExit);
+    child.off('message', onMessage).off('exit', onExit).off('error', onError);
     this.#idleTimer = setTimeout(() => this.#end(), idleMs).unref();
     return result;
   }

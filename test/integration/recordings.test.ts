@@ -109,6 +109,8 @@ test(
     await becomes(id, 'recording');
     const began = performance.now();
     await flows(5_000);
+    // Copied: nothing is composed or encoded for it.
+    expect([...gateway.app.views.running].filter(({ room }) => room.name === 'daily')).toEqual([]);
     for (const { pid } of gateway.app.media.describeWorkers()) process.kill(pid, 'SIGKILL');
     const untilKilledS = (performance.now() - began) / 1_000;
     await vi.waitFor(async () => expect((await read(id)).message).toMatch(/next part/), {
@@ -125,6 +127,11 @@ test(
     expect(parts.map(({ startedAt }) => startedAt)).toEqual(parts.map(({ startedAt }) => startedAt).sort());
     expect(parts.length).toBeGreaterThanOrEqual(2);
     expect((parts[0]?.durationMs ?? 0) / 1_000).toBeGreaterThan(untilKilledS - 1);
+    const kinds = parts[0]?.streams.map(({ codec, width }) => [codec, width]);
+    expect(kinds?.toSorted()).toEqual([
+      ['h264', 320],
+      ['opus', null],
+    ]);
     for (const file of files) expect((await probeFile(file)).complaints).toBe('');
   },
   testMs,
