@@ -9,38 +9,59 @@ import type { Config } from '#config/schema.ts';
 import type { Logger } from '#core/ports.ts';
 import { createSfu } from '#sfu/index.ts';
 import { resolveListenAddresses } from '#sfu/listen-addresses.ts';
-
-export interface Finding {
-  readonly check: string;
-  readonly verdict: 'ok' | 'warning' | 'failure';
-  readonly detail: string;
-  /** What to do, where something is to be done. */
-  readonly advice?: string;
-}
+import { type Finding, failure, ok, warning } from './doctor-finding.ts';
+import {
+  checkCertificate,
+  checkClock,
+  checkFonts,
+  checkMediaWork,
+  checkOpenFiles,
+  checkPromptFiles,
+  checkStore,
+} from './doctor-kept.ts';
+import { checkRunning } from './doctor-running.ts';
 
 const minimumFreeBytes = 1_000_000_000;
-const checkTimeoutMs = 15_000;
+/** A media worker may take 20 s to start on a machine that is busy. */
+const checkTimeoutMs = 30_000;
 
-/** Runs every check, none of which stops another. */
-export async function examine(config: Config, log: Logger): Promise<readonly Finding[]> {
+/** Runs every check, none of which stops another. @param only names of those that are to run; all unless said */
+export async function examine(config: Config, log: Logger, only?: readonly string[]): Promise<readonly Finding[]> {
   const checks: readonly [string, () => Promise<readonly Finding[]> | readonly Finding[]][] = [
     ['runtime', checkRuntime],
+    ['open files', checkOpenFiles],
+    ['clock', checkClock],
     ['data folder', () => checkDataFolder(config)],
-    ['ports', () => checkPorts(config)],
+    ['store', () => checkStore(config)],
+    ['certificate', () => checkCertificate(config, log)],
+    // Taken by the gateway itself, ports are no failure; then it is asked whether it listens.
+    ['ports', async () => (await checkRunning(config)) ?? checkPorts(config)],
     ['addresses', () => checkAddresses(config)],
     ['media worker', () => checkMediaWorker(config, log)],
+    ['media work', () => checkMediaWork(log)],
+    ['prompts', () => checkPromptFiles(config, log)],
+    ['fonts', checkFonts],
   ];
+  const asked = only ? checks.filter(([name]) => only.includes(name)) : checks;
   const found = await Promise.all(
-    checks.map(async ([name, check]) => {
+    asked.map(async ([name, check]) => {
       try {
         return await withTimeout(Promise.resolve(check()));
       } catch (thrown) {
-        return [failure(name, thrown instanceof Error ? thrown.message : String(thrown))];
+        const advice = advices[name] ?? 'It was not expected; the log of the gateway may say more.';
+        return [failure(name, thrown instanceof Error ? thrown.message : String(thrown), advice)];
       }
     }),
   );
   return found.flat();
 }
+
+/** Of checks that fail as a whole. */
+const advices: Readonly<Record<string, string>> = {
+  'media worker':
+    'Run `npm run setup` again: it brings or builds the mediasoup worker; a worker of your own is named by sfu.workerBin.',
+  addresses: 'Name the addresses of this machine in sfu.listen.',
+};
 
 /** One line a finding, its advice below it. */
 export function renderFindings(findings: readonly Finding[]): string {
@@ -52,20 +73,6 @@ export function renderFindings(findings: readonly Finding[]): string {
     })
     .join('\n');
 }
-
-const ok = (check: string, detail: string): Finding => ({ check, verdict: 'ok', detail });
-const warning = (check: string, detail: string, advice: string): Finding => ({
-  check,
-  verdict: 'warning',
-  detail,
-  advice,
-});
-const failure = (check: string, detail: string, advice?: string): Finding => ({
-  check,
-  verdict: 'failure',
-  detail,
-  ...(advice && { advice }),
-});
 
 function checkRuntime(): readonly Finding[] {
   const major = Number(process.versions.node.split('.')[0]);

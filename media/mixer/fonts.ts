@@ -74,3 +74,9 @@ export function fontMissingFor(text: string): string | undefined {
   if (needed) return needed.files.some(isThere) ? undefined : needed.debian;
   return usual.some(isThere) ? undefined : 'fonts-dejavu-core';
 }
+
+/** @returns Debian's packages without which some names are not shown, each once */
+export function missingFonts(): readonly string[] {
+  const lacking = fonts.filter(({ files }) => !files.some(isThere)).map(({ debian }) => debian);
+  return [...new Set([...(usual.some(isThere) ? [] : ['fonts-dejavu-core']), ...lacking])];
+}

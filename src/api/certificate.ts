@@ -52,6 +52,18 @@ export async function loadCertificate(
   return loadOwn(join(dataFolder, 'tls'), log);
 }
 
+/** What the folder of the certificate of our own making holds, without making one. @returns undefined for none, or a broken one */
+export async function readOwnCertificate(dataFolder: string): Promise<Certificate | undefined> {
+  const [certFile, keyFile] = filesIn(join(dataFolder, 'tls'));
+  try {
+    return check(await readFile(certFile, 'utf8'), await readFile(keyFile, 'utf8'), true);
+  } catch {
+    return undefined;
+  }
+}
+
+const filesIn = (folder: string) => [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const;
+
 async function readSetting(setting: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
@@ -80,7 +92,7 @@ function parse<T>(setting: string, what: string, run: () => T): T {
 }
 
 async function loadOwn(folder: string, log: Logger): Promise<Certificate> {
-  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const [certFile, keyFile] = filesIn(folder);
   const names = machineNames();
   try {
     const known = check(await readFile(certFile, 'utf8'), await readFile(keyFile, 'utf8'), true);

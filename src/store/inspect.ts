@@ -1,0 +1,38 @@
+// Owns: looking at a store without changing it. May import: ./migrations.
+import { DatabaseSync } from 'node:sqlite';
+import { migrations } from './migrations.ts';
+
+export interface StoreInspection {
+  /** What is wrong with it; undefined for a sound one. */
+  readonly flaw?: string | undefined;
+  readonly version?: number | undefined;
+  /** When the newest document was written, epoch milliseconds. */
+  readonly newest?: number | undefined;
+  readonly isOlder?: boolean | undefined;
+  readonly isNewer?: boolean | undefined;
+}
+
+const lockTimeoutMs = 2_000;
+
+/** Reads all of its pages; a gateway may have it open meanwhile. */
+export function inspectStore(file: string): StoreInspection {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file, { readOnly: true, timeout: lockTimeoutMs });
+    const [result] = database.prepare('PRAGMA quick_check(1)').all().flatMap(Object.values);
+    if (result !== 'ok') return { flaw: String(result) };
+    const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+    const isNewer = version > migrations.length;
+    const newest = isNewer ? undefined : database.prepare('SELECT max(updated_at) AS at FROM documents').get()?.at;
+    return {
+      version,
+      isNewer,
+      isOlder: version < migrations.length,
+      newest: newest == null ? undefined : Number(newest),
+    };
+  } catch (thrown) {
+    return { flaw: thrown instanceof Error ? thrown.message : String(thrown) };
+  } finally {
+    database?.close();
+  }
+}
