@@ -20,8 +20,9 @@ export type EgressSource =
 export interface EgressWishes {
   readonly audio: boolean;
   /**
-   * `encoded`: of one size for as long as it lasts, with a slate where there are no pictures. `copied`: as the
-   * participant sends it, whose size may change at any time. A view is always encoded.
+   * `encoded`: of one size for as long as it lasts, with a slate where there are no pictures; copied from an encoder of
+   * others where nothing is asked for that it does not give. `copied`: as the participant sends it, whose size may
+   * change at any time. A view is always encoded.
    */
   readonly video: 'encoded' | 'copied' | 'off';
   /** How it is to be encoded. */
@@ -50,7 +51,9 @@ export function findersOf(
       ? undefined
       : isCopied
         ? new InRoom(room, source, 'video')
-        : new InView(room, source, wishes, views),
+        : mayPass(source, wishes)
+          ? new Passed(room, source, new InView(room, source, wishes, views))
+          : new InView(room, source, wishes, views),
   };
 }
 
@@ -135,6 +138,51 @@ class InMix implements Finder {
   }
 }
 
+/** Nothing is asked for that an encoder elsewhere would have to know. */
+function mayPass({ kind }: EgressSource, { request }: EgressWishes): boolean {
+  const { width, height, framerateHz, bitrateBps, profile, codec } = request;
+  const isAlone = kind === 'participant' || kind === 'stream';
+  return (
+    isAlone && codec === 'h264' && [width, height, framerateHz, bitrateBps, profile].every((one) => one === undefined)
+  );
+}
+
+/**
+ * What RTMP, RTSP and SRT bring is H264 of one size without B-frames, or has been made so on its way in: it goes out as it
+ * is, and costs next to nothing. While it is away a slate is made in its place.
+ */
+class Passed implements Finder {
+  readonly #inRoom: InRoom;
+  readonly #slate: InView;
+
+  constructor(room: Room, source: EgressSource, slate: InView) {
+    this.#inRoom = new InRoom(room, source, 'video');
+    this.#slate = slate;
+  }
+
+  get current(): Publication | undefined {
+    const passed = this.#passed;
+    // Another one begins when it is needed again.
+    if (passed) this.#slate.release();
+    return passed ?? this.#slate.current;
+  }
+
+  async open(): Promise<void> {
+    if (!this.#passed) await this.#slate.open();
+  }
+
+  close(): void {
+    this.#slate.close();
+  }
+
+  get #passed(): Publication | undefined {
+    const found = this.#inRoom.current;
+    const { kind, isConnected } = found?.participant ?? {};
+    const isPassable = kind === 'ingress' && isConnected && !found?.isMuted && found?.encodingCount === 1;
+    return isPassable && /\/h264$/i.test(found.mimeType) ? found : undefined;
+  }
+}
+
 type PictureStream = { readonly publication: Publication; close(): void };
 
 class InView implements Finder {
@@ -174,8 +222,14 @@ class InView implements Finder {
     else this.#stream = stream;
   }
 
+  /** It is opened again when it is wanted again. */
+  release(): void {
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+
   close(): void {
     this.#isClosed = true;
-    this.#stream?.close();
+    this.release();
   }
 }

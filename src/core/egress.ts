@@ -89,6 +89,9 @@ export class Egress extends Owned implements JobHost {
       publicationAdded: review,
       publicationRemoved: review,
       participantLeft: review,
+      // Away, or muted: what is copied from them is not there then.
+      participantUpdated: review,
+      publicationUpdated: review,
     });
     this.signal.addEventListener('abort', unlisten, { once: true });
   }

@@ -4,6 +4,7 @@ import { launchChromium } from '#test/support/chromium.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { MeetingPeer } from '#test/support/meeting-peer.ts';
 import { PeerProcess } from '#test/support/peer-process.ts';
+import { accessUnits, PushTarget } from '#test/support/push-target.ts';
 import { obsEncoding, testInputs } from '#test/support/test-picture.ts';
 
 let gateway: TestGateway;
@@ -11,8 +12,11 @@ let browser: Browser;
 let admin: MeetingPeer;
 
 beforeAll(async () => {
-  [gateway, browser] = await Promise.all([startGateway(), launchChromium()]);
-  admin = await MeetingPeer.open(browser, `${gateway.url}/console#/rooms/demo`, { name: 'Admin' });
+  [gateway, browser] = await Promise.all([startGateway({ netPolicy: { allow: ['127.0.0.2'] } }), launchChromium()]);
+  admin = await MeetingPeer.open(browser, `${gateway.url}/console#/rooms/demo`, {
+    name: 'Admin',
+    context: { permissions: ['clipboard-read', 'clipboard-write'] },
+  });
   await admin.at('api-key').fill(adminKey);
   await admin.at('sign-in-button').click();
   await admin.at('stream-keys').waitFor();
@@ -62,3 +66,39 @@ test('an address that may not be reached is refused in words; one that fails say
   await row('streaming-in', 'Gate').waitFor({ state: 'detached' });
   expect(admin.errors).toEqual([]);
 });
+
+test('a room is pushed from the console to a service, which gets it until it is removed; a key is not shown again', async () => {
+  const target = await PushTarget.start('127.0.0.2');
+  try {
+    await admin.at('create-streaming-out').click();
+    await admin.at('streaming-out-url').fill(target.url('secret-key'));
+    await admin.at('streaming-out-name').fill('Service');
+    await admin.at('make-streaming-out').click();
+    await row('streaming-out', 'Service').getByText('Live', { exact: true }).waitFor({ timeout: 60_000 });
+    const sink = await target.connection(0);
+    await sink.until(() => accessUnits(sink, 'video').length > 5);
+    expect(await admin.at('streaming-outs').textContent()).not.toContain('secret-key');
+    await row('streaming-out', 'Service').locator('[data-testid=turn-streaming-out]').click();
+    await row('streaming-out', 'Service').getByText('Turn on').waitFor();
+    await row('streaming-out', 'Service').locator('[data-testid=delete-streaming-out]').click();
+    await admin.at('confirm-deed').click();
+    await row('streaming-out', 'Service').waitFor({ state: 'detached' });
+    expect(admin.errors).toEqual([]);
+  } finally {
+    await target.close();
+  }
+}, 120_000);
+
+test('the console has addresses for players, which play', async () => {
+  await admin.at('make-play-addresses').click();
+  const rtsp = (await admin.at('play-rtsp').textContent()) ?? '';
+  const hls = (await admin.at('play-hls').textContent()) ?? '';
+  await admin.at('copy-play-rtsp').click();
+  await admin.page.getByText('The address is in the clipboard.').waitFor();
+  const probe = new PeerProcess('ffprobe', ['-v', 'error', '-show_streams', '-rtsp_transport', 'tcp', '-i', rtsp]);
+  await probe.exited;
+  expect(probe.output).toMatch(/codec_name=h264[\s\S]*codec_name=opus/);
+  const playlist = await fetch(hls, { signal: AbortSignal.timeout(30_000) });
+  expect(await playlist.text()).toContain('#EXT-X-STREAM-INF');
+  expect(admin.errors).toEqual([]);
+}, 120_000);

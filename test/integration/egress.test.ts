@@ -4,6 +4,7 @@ import { configSchema } from '#config/schema.ts';
 import { Egress } from '#core/egress.ts';
 import type { EgressSinkSpec } from '#core/egress-messages.ts';
 import type { EgressSource, EgressWishes } from '#core/egress-source.ts';
+import { Ingress } from '#core/ingress.ts';
 import type { Room } from '#core/room.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
@@ -13,6 +14,7 @@ import { createSfu, type Sfu } from '#sfu/index.ts';
 import { type CameraOptions, CameraPeer } from '#test/support/camera-peer.ts';
 import type { CollectingSink } from '#test/support/collecting-sink.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
+import { NumberedSource } from '#test/support/numbered-source.ts';
 import { accessUnits, heardTone, longestGapMs, PushTarget, seenColors } from '#test/support/push-target.ts';
 import { someRooms } from '#test/support/some-room.ts';
 import { VoicePeer } from '#test/support/voice-peer.ts';
@@ -150,6 +152,36 @@ test('a participant alone: its mute and its leaving are silence and black, never
   expect(longestGapMs(sink, 'audio')).toBeLessThan(30);
   expect(longestGapMs(sink, 'video')).toBeLessThan(3_000);
 }, 90_000);
+
+test('an encoder of others alone is passed on untouched, without a view; while it is away there is a slate', async () => {
+  const sources: NumberedSource[] = [];
+  const ingress = await Ingress.start({
+    ...{ room, media: pool, user: 'studio', displayName: 'studio', log },
+    spec: {
+      kind: 'ingress',
+      ...{ source: { via: 'fed' }, audio: 'auto', video: 'auto', videoCodec: 'auto', stallTimeoutMs: 1_000 },
+    },
+    openSource: () => {
+      const source = new NumberedSource({ width: 480, height: 270, gop: 15 });
+      sources.push(source);
+      return source;
+    },
+  });
+  opened.push(ingress);
+  const passing: EgressWishes = { audio: true, video: 'encoded', request: { codec: 'h264', keyFrameIntervalS: 2 } };
+  const egress = await start({ kind: 'participant', participant: 'studio' }, passing);
+  egress.addSink(pushTo(target, 'passed'));
+  const sink = await target.connection(0);
+  await expect.poll(() => egress.streams, { timeout: 20_000 }).toMatchObject([{ codec: 'h264', width: 480 }]);
+  await expect.poll(() => [...views.running].length, { timeout: 20_000 }).toBe(0);
+  const from = accessUnits(sink, 'video').length;
+  await sink.until(() => accessUnits(sink, 'video').length >= from + 20);
+  expect(seenColors(sink).at(-1)).toMatchObject({ width: 480, height: 270 });
+  await sounds(sink, 440);
+  sources.at(-1)?.setSilent(true);
+  await expect.poll(() => egress.streams, { timeout: 20_000 }).toMatchObject([{ width: 1_280 }]);
+  expect([...views.running].length).toBe(1);
+}, 60_000);
 
 test('a switch to another source is live: one connection, time goes on', async () => {
   await camera({ name: 'red', color: '#c02020' });

@@ -30,9 +30,9 @@ export function stepsOf(numbers: readonly number[]): { readonly forward: number;
   return { forward, back: steps.filter((step) => step >= 128).length };
 }
 
-/** Level of a tone in most of the later half of the sound, dBov: gaps of a busy machine do not count. */
+/** Level of a tone in most of the last second of the sound, dBov. */
 export async function recordedTone(file: string, toneHz: number): Promise<number> {
   const sound = await encodeClip('-i', file, '-map', '0:a', '-ac', '1', '-ar', '48000', '-f', 's16le');
   const samples = new Int16Array(sound.buffer, sound.byteOffset, sound.length >> 1);
-  return usualLevel(samples.subarray(samples.length >> 1), toneHz, 48_000);
+  return usualLevel(samples.subarray(-48_000), toneHz, 48_000);
 }

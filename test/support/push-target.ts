@@ -14,14 +14,19 @@ type AccessUnit = Extract<SourceUnit, { kind: 'access_unit' }>;
 export class PushTarget {
   /** One for each connection, oldest first. */
   readonly sinks: CollectingSink[] = [];
+  readonly #host: string;
   #port = 0;
   #gateway: RtmpServer | undefined;
   #wake: () => void = () => undefined;
 
-  static async start(): Promise<PushTarget> {
-    const target = new PushTarget();
+  static async start(host = '127.0.0.1'): Promise<PushTarget> {
+    const target = new PushTarget(host);
     await target.listen();
     return target;
+  }
+
+  private constructor(host: string) {
+    this.#host = host;
   }
 
   /** At first on any port; again, after `close()`, on the same. */
@@ -39,7 +44,7 @@ export class PushTarget {
     });
     this.#gateway = await createRtmpGateway(
       { log: new KeepingLog(), authorizePublish },
-      { ...defaultRtmpConfig, host: '127.0.0.1', port: this.#port, tlsPort: undefined },
+      { ...defaultRtmpConfig, host: this.#host, port: this.#port, tlsPort: undefined },
     );
     this.#port = this.#gateway.port ?? 0;
   }
@@ -50,7 +55,7 @@ export class PushTarget {
   }
 
   url(key: string): string {
-    return `rtmp://127.0.0.1:${this.#port}/live/${key}`;
+    return `rtmp://${this.#host}:${this.#port}/live/${key}`;
   }
 
   /** The connection of that number; waits for it. */

@@ -8,6 +8,7 @@ import { bitrateText } from './figures.ts';
 import { InviteDialog } from './invite-dialog.tsx';
 import { ParticipantTable } from './participant-table.tsx';
 import { Phones } from './phones.tsx';
+import { PlayAddresses } from './play-addresses.tsx';
 import { usePolled } from './polled.ts';
 import { Preview } from './preview.tsx';
 import { Recordings } from './recordings.tsx';
@@ -69,6 +70,7 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
             <StreamKeys app={app} room={view.room} />
             <StreamingIns app={app} room={view.room} />
             <StreamingOuts app={app} room={view.room} />
+            <PlayAddresses app={app} view={view} />
             <Recordings app={app} room={view.room} />
             <MessageForm app={app} view={view} />
             {dialog === 'edit' && (
