@@ -99,3 +99,16 @@ test('what waits is sent by flush() in order, and never after close()', async ()
   await vi.advanceTimersByTimeAsync(1_000);
   expect(order).toHaveLength(3);
 });
+
+test('a stall lengthens the hold by a good part of itself, and it comes down by five milliseconds a second', async () => {
+  const departures = new Departures();
+  await run(departures, { lateMs: 40, seconds: 2 });
+  for (let lateMs = 300; lateMs > 0; lateMs -= 20) departures.note('audio', clockNowUs() - lateMs * 1_000);
+  const left = await run(departures, { lateMs: 40, seconds: 4 });
+  departures.close();
+  const sound = left.filter(({ kind }) => kind === 'audio').map(({ lateMs }) => lateMs);
+  const [first = 0, last = 0] = [sound[1], sound.at(-1)];
+  expect(first).toBeGreaterThan(120);
+  expect(first - last).toBeGreaterThan(8);
+  expect(first - last).toBeLessThan(32);
+});

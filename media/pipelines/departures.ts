@@ -18,6 +18,8 @@ const maxHoldUs = 250_000;
  */
 const riseUs = 1_900;
 const fallUs = 100;
+/** Of what a frame is later than the hold: a machine that stands still now and then is not followed by tenths of a millisecond. */
+const riseShare = 0.1;
 /**
  * Sound that is so much later than the rest has been filled in by its listeners already: played all the same, it would
  * keep them behind the picture until they have caught up by hurrying, for many seconds.
@@ -120,7 +122,9 @@ export class Departures {
   /** A quantile by steps: it stands where so many frames are above it as the steps say. */
   #learn(kind: Kind, lateUs: number): void {
     const before = this.#holdsUs[kind];
-    this.#holdsUs[kind] = bounded(lateUs > before ? before + Math.min(riseUs, lateUs - before) : before - fallUs);
+    const excessUs = lateUs - before;
+    const stepUs = excessUs > 0 ? Math.min(excessUs, Math.max(riseUs, excessUs * riseShare)) : -fallUs;
+    this.#holdsUs[kind] = bounded(before + stepUs);
     if (this.#recentUs[kind].push(lateUs) > recentFrames) this.#recentUs[kind].shift();
   }
 
