@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { overload } from './overload.ts';
 import { recordings } from './recordings.ts';
 import { sip } from './sip.ts';
+import { telemetry } from './telemetry.ts';
 import { milliseconds, port } from './values.ts';
 
 const http = z.strictObject({
@@ -347,6 +348,7 @@ export const configSchema = z.strictObject({
   events: events.prefault({}).describe('What happened, for applications.'),
   webhooks: webhooks.prefault({}).describe('Servers that are told of events; netPolicy says which may be reached.'),
   log: log.prefault({}).describe('Logging.'),
+  telemetry: telemetry.prefault({}).describe('Traces.'),
   shutdown: shutdown.prefault({}).describe('Ending.'),
 });
 

@@ -8,7 +8,7 @@ import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
 import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
-import { tapAccounts, tapCalls, tapMeetings, tapRecordings, tapTrunks } from '#api/event-taps.ts';
+import { tapAccounts, tapMeetings, tapRecordings, tapTrunks } from '#api/event-taps.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
@@ -349,7 +349,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
   await openPushGateways(config, { pushes: ingest.pushes, plays: viewing.plays }, certificate, log, pushGateways);
   if (config.sip.isEnabled) await listening('sip', sip.listen(certificate));
-  tapCalls(sip.events, eventLog);
+  eventParts.followCalls(sip.events);
   eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, meetings, eventParts, auth, ingest, egress, pushGateways },

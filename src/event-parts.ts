@@ -1,12 +1,14 @@
 // Owns: joining the event log with who is told and what is told of. May import: everything, like app.ts, which uses it.
+import type { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { EventSockets, type EventSocketsOptions } from '#api/event-socket.ts';
-import { tapJobs, tapRooms } from '#api/event-taps.ts';
+import { tapCalls, tapJobs, tapRooms } from '#api/event-taps.ts';
 import { eventView } from '#api/event-views.ts';
 import { Idempotency } from '#api/idempotency.ts';
 import { StreamSlots } from '#api/stream-slots.ts';
 import { version } from '#api/version.ts';
 import type { Config } from '#config/schema.ts';
+import type { CallEvents } from '#core/call.ts';
 import { EventLog } from '#core/event-log.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { NetPolicy } from '#core/net-policy.ts';
@@ -17,6 +19,8 @@ import type { AskHook } from '#core/sip-door.ts';
 import type { StorePort } from '#core/store-port.ts';
 import type { MediaPool } from '#jobs/pool.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
+import { traceCalls, traceParts } from '#telemetry/trace-taps.ts';
+import { Tracer } from '#telemetry/tracer.ts';
 import { createHookAsker, Webhooks } from '#webhooks/index.ts';
 
 export interface EventPartsOptions {
@@ -40,6 +44,11 @@ function pruneAudit(journal: Journal, { auditRetentionMs, auditMaxCount }: Confi
   }
 }
 
+function tracerOf({ telemetry }: Config, log: Logger): Tracer | undefined {
+  const { url, authorization, samplePercent } = telemetry.otlp;
+  return url === undefined ? undefined : new Tracer({ url, authorization, samplePercent, version, log });
+}
+
 export class EventParts extends Owned {
   readonly journal: Journal;
   readonly eventLog: EventLog;
@@ -48,6 +57,8 @@ export class EventParts extends Owned {
   readonly askHook: AskHook;
   readonly streams: StreamSlots;
   readonly idempotency: Idempotency;
+  /** Where the configuration names a collector. */
+  readonly tracer: Tracer | undefined;
 
   static async create(options: EventPartsOptions): Promise<EventParts> {
     const { config, dataFolder, store, secrets, rooms, media, log } = options;
@@ -67,7 +78,9 @@ export class EventParts extends Owned {
       tapRooms(rooms, eventLog);
       tapJobs(media.events, rooms, eventLog);
       const idempotency = new Idempotency({ store, secrets, log });
-      return new EventParts({ journal, eventLog, webhooks, askHook, idempotency }, config.events.maxFollowers);
+      const tracer = tracerOf(config, log);
+      if (tracer) traceParts(tracer, rooms, media);
+      return new EventParts({ journal, eventLog, webhooks, askHook, idempotency, tracer }, config.events.maxFollowers);
     } catch (thrown) {
       journal.close();
       throw thrown;
@@ -75,7 +88,7 @@ export class EventParts extends Owned {
   }
 
   private constructor(
-    parts: Pick<EventParts, 'journal' | 'eventLog' | 'webhooks' | 'askHook' | 'idempotency'>,
+    parts: Pick<EventParts, 'journal' | 'eventLog' | 'webhooks' | 'askHook' | 'idempotency' | 'tracer'>,
     maxFollowers: number,
   ) {
     super();
@@ -84,13 +97,19 @@ export class EventParts extends Owned {
     this.webhooks = parts.webhooks;
     this.askHook = parts.askHook;
     this.idempotency = parts.idempotency;
+    this.tracer = parts.tracer;
     this.streams = new StreamSlots(maxFollowers);
   }
 
   /** What the API is built from. */
   get forApi() {
-    const { eventLog, webhooks, streams, idempotency, journal } = this;
-    return { eventLog, webhooks, streams, idempotency, audit: journal.audit };
+    const { eventLog, webhooks, streams, idempotency, journal, tracer } = this;
+    return { eventLog, webhooks, streams, idempotency, audit: journal.audit, tracer };
+  }
+
+  followCalls(calls: EventEmitter<CallEvents>): void {
+    tapCalls(calls, this.eventLog);
+    if (this.tracer) traceCalls(this.tracer, calls);
   }
 
   sockets(options: Omit<EventSocketsOptions, 'eventLog' | 'streams'>): EventSockets {
@@ -100,6 +119,7 @@ export class EventParts extends Owned {
   /** The last events are written, and stay for webhooks to bring after the next start. */
   protected override async onClose(reason: CloseReason): Promise<void> {
     await this.eventLog.close(reason);
+    await this.tracer?.close(reason);
     await this.webhooks.close(reason);
     this.journal.close();
   }

@@ -43,6 +43,21 @@ export interface ApiMetrics {
   };
 }
 
+/** Where the configuration wants traces. */
+export interface ApiTracer {
+  /** @param traceParent header of whoever asks */
+  startRequest(
+    traceParent: string | undefined,
+    attributes: Readonly<Record<string, string>>,
+  ): {
+    end(result: {
+      name: string;
+      attributes: Readonly<Record<string, string | number | undefined>>;
+      error: string | undefined;
+    }): void;
+  };
+}
+
 export interface ApiHealth {
   readonly startedAtMs: number;
   readonly isDraining: boolean;
@@ -106,6 +121,7 @@ export interface ApiOptions {
   readonly log: Logger;
   readonly metrics: ApiMetrics;
   readonly health: ApiHealth;
+  readonly tracer?: ApiTracer | undefined;
   readonly limits: ApiLimits;
   readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings' | 'hls'>;
   /** Folder of the built pages; `web/dist` of the project unless said. */

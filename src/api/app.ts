@@ -15,6 +15,7 @@ import { newRouter } from './route.ts';
 import { resources } from './routes/index.ts';
 import { healthRoutes } from './routes/server.ts';
 import { cors, securityHeaders } from './security-headers.ts';
+import { traced } from './traced.ts';
 
 /**
  * The application for the HTTP and HTTPS listeners. Gateways that speak HTTP are mounted on it by the composition root:
@@ -28,6 +29,8 @@ export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
   app.notFound(async (c) => answerNotFound(c, app, metrics));
 
   app.use(requestContext(options, (request, env) => app.fetch(request, env)));
+  const { tracer } = options;
+  if (tracer) for (const path of ['/api/*', '/whip/*', '/whep/*']) app.use(path, traced(tracer));
   app.use(securityHeaders);
   app.use(cors(config.http.corsOrigins));
   const limitBody = bodyLimit({
