@@ -15,9 +15,11 @@ import {
   invite,
   pause,
   recv,
+  recvInviteToKeep,
   recvRequest,
   request,
   response,
+  responseToInvite,
   sipp,
   startSipp,
 } from '#test/support/sipp.ts';
@@ -329,3 +331,29 @@ test('a gateway that drains refuses calls and OPTIONS with 503 and says when to 
     ].join('\n'),
   });
 });
+
+test('a phone that answers as we give up is acknowledged and hung up, and the call is nobody in the room', async () => {
+  const port = await freePort();
+  const run = startSipp({
+    localPort: port,
+    timeoutSec: 40,
+    scenario: [
+      recvInviteToKeep(),
+      responseToInvite('180 Ringing'),
+      recvRequest('CANCEL'),
+      // The 200 to the INVITE and the CANCEL have crossed.
+      responseToInvite('200 OK', sdpAt(port + 2)),
+      recvRequest('ACK'),
+      recvRequest('BYE'),
+      response('200 OK', { tag: false }),
+    ].join('\n'),
+  });
+  const { id } = await gateway.api<SipCallResource>('POST', calls, { to: `sip:a@127.0.0.1:${port}` }, 30_000);
+  const call = [...gateway.app.sip.live].find(({ info }) => info.id === id);
+  while (call?.info.state === 'dialing') await once(gateway.app.sip.events, 'updated');
+  await gateway.api('DELETE', `${calls}/${id}`, undefined, 30_000);
+  await run.done;
+  const { end, answeredAt, participantId } = await state(id);
+  assert.deepEqual([end?.by, end?.reason, answeredAt, participantId], ['us', 'hung_up', null, null]);
+  assert.equal([...gateway.app.sip.live].length, 0);
+}, 60_000);
