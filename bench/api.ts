@@ -93,7 +93,9 @@ async function compare(what: string, ours: Omit<Target, 'perSecond' | 'latencies
   }
 }
 
-const gateway = await startGateway({ limits: { requestsPerMinute: 1e9 } });
+const gateway = await startGateway({
+  limits: { requestsPerMinute: 1e9, requestsPerMinutePerKey: 1e9, tokensPerMinute: 1e9 },
+});
 try {
   const rooms = Array.from({ length: roomCount }, (_, n) => gateway.api('POST', '/api/rooms', { name: `room-${n}` }));
   await Promise.all(rooms);
