@@ -23,7 +23,7 @@ import {
 import { fileResponse } from '../file-response.ts';
 import { recordingView } from '../recording-view.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
-import { pageOf } from '../views.ts';
+import { pageInOrder } from '../views.ts';
 
 const tags = ['Recordings'];
 const read = { scope: 'rooms:read' } as const;
@@ -205,7 +205,7 @@ export function recordingRoutes({ recordings, config }: ApiOptions): OpenAPIHono
     const { state, ...query } = c.req.valid('query');
     const all = recordings.all.of(await recordings.all.roomIdOf(c.req.valid('param').room)).map(view);
     return c.json(
-      pageOf(
+      pageInOrder(
         all.filter((one) => state === undefined || one.state === state),
         query,
       ),
