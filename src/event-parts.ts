@@ -44,9 +44,9 @@ function pruneAudit(journal: Journal, { auditRetentionMs, auditMaxCount }: Confi
   }
 }
 
-function tracerOf({ telemetry }: Config, log: Logger): Tracer | undefined {
+async function tracerOf({ telemetry }: Config, log: Logger): Promise<Tracer | undefined> {
   const { url, authorization, samplePercent } = telemetry.otlp;
-  return url === undefined ? undefined : new Tracer({ url, authorization, samplePercent, version, log });
+  return url === undefined ? undefined : Tracer.create({ url, authorization, samplePercent, version, log });
 }
 
 export class EventParts extends Owned {
@@ -78,7 +78,7 @@ export class EventParts extends Owned {
       tapRooms(rooms, eventLog);
       tapJobs(media.events, rooms, eventLog);
       const idempotency = new Idempotency({ store, secrets, log });
-      const tracer = tracerOf(config, log);
+      const tracer = await tracerOf(config, log);
       if (tracer) traceParts(tracer, rooms, media);
       return new EventParts({ journal, eventLog, webhooks, askHook, idempotency, tracer }, config.events.maxFollowers);
     } catch (thrown) {

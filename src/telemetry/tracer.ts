@@ -1,8 +1,15 @@
-// Owns: traces: spans that are made here and brought to a collector by OTLP over HTTP, as JSON. May import: core.
-//
-// Of the protocol (opentelemetry-proto, ExportTraceServiceRequest) a gateway needs one message, which is JSON: the packages
-// that would make it bring a hundred files and patch http for a context that is passed by hand here.
-import { randomBytes } from 'node:crypto';
+// Owns: traces: spans that are made here and brought to a collector by OTLP over HTTP, by OpenTelemetry's own SDK. That is
+// loaded only where a collector is configured: it takes 20 MB. May import: core.
+import {
+  type Span as ApiSpan,
+  type Tracer as ApiTracer,
+  type Attributes,
+  type Context,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
 
@@ -18,195 +25,119 @@ export interface TracerOptions {
   readonly flushIntervalMs?: number;
 }
 
-/** W3C Trace Context: which trace it is of, and which span is above it. */
-export interface TraceParent {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly isSampled: boolean;
-}
+/** Of a traceparent header, W3C Trace Context §3.2. */
+type ContextOf = (traceParent: string | undefined) => Context;
 
-type Value = string | number | boolean;
-export type Attributes = Readonly<Record<string, Value | undefined>>;
-
-/** SpanKind of the protocol. */
-const kinds = { internal: 1, server: 2 } as const;
-
-interface Exported {
-  readonly [field: string]: unknown;
+interface Provider {
+  getTracer(name: string, version: string): ApiTracer;
+  shutdown(): Promise<void>;
 }
 
 const maxWaiting = 5_000;
 const maxBatch = 500;
 const maxEvents = 50;
+const maxValueLength = 1_024;
 const timeoutMs = 5_000;
 /** A collector that is away is not complained of with every batch. */
 const complainEveryMs = 60_000;
 
 export class Tracer extends Owned {
-  readonly #options: TracerOptions;
-  readonly #timer: NodeJS.Timeout;
-  #waiting: Exported[] = [];
-  #sending: Promise<void> = Promise.resolve();
-  #complainedAtMs = Number.NEGATIVE_INFINITY;
-  #droppedCount = 0;
+  readonly #provider: Provider;
+  readonly #tracer: ApiTracer;
+  readonly #contextOf: ContextOf;
 
-  constructor(options: TracerOptions) {
+  static async create(options: TracerOptions): Promise<Tracer> {
+    const [{ setGlobalErrorHandler, parseTraceParent }, sdk, { OTLPTraceExporter }, { resourceFromAttributes }] =
+      await Promise.all([
+        import('@opentelemetry/core'),
+        import('@opentelemetry/sdk-trace-base'),
+        import('@opentelemetry/exporter-trace-otlp-http'),
+        import('@opentelemetry/resources'),
+      ]);
+    const { url, authorization, samplePercent, version, flushIntervalMs = 2_000 } = options;
+    setGlobalErrorHandler(complainer(options));
+    const exporter = new OTLPTraceExporter({
+      url: `${url.replace(/\/+$/, '')}/v1/traces`,
+      timeoutMillis: timeoutMs,
+      ...(authorization !== undefined && { headers: { authorization } }),
+    });
+    const provider = new sdk.BasicTracerProvider({
+      resource: resourceFromAttributes({ 'service.name': 'switchyard', 'service.version': version }),
+      sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(samplePercent / 100) }),
+      spanLimits: { eventCountLimit: maxEvents, attributeValueLengthLimit: maxValueLength },
+      spanProcessors: [
+        new sdk.BatchSpanProcessor(exporter, {
+          maxQueueSize: maxWaiting,
+          maxExportBatchSize: maxBatch,
+          scheduledDelayMillis: flushIntervalMs,
+          exportTimeoutMillis: timeoutMs,
+        }),
+      ],
+    });
+    return new Tracer(provider, version, (traceParent) => {
+      const parent = parseTraceParent(traceParent ?? '');
+      return parent ? trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true }) : ROOT_CONTEXT;
+    });
+  }
+
+  private constructor(provider: Provider, version: string, contextOf: ContextOf) {
     super();
-    this.#options = options;
-    this.#timer = setInterval(() => this.#flush(), options.flushIntervalMs ?? 2_000).unref();
+    this.#provider = provider;
+    this.#tracer = provider.getTracer('switchyard', version);
+    this.#contextOf = contextOf;
   }
 
-  /** Spans that found no place, as the collector was away or too slow. */
-  get droppedCount(): number {
-    return this.#droppedCount;
-  }
-
-  /** @param options.parent of whoever asked; without one a trace begins here */
-  start(
-    name: string,
-    attributes: Attributes,
-    options: { parent?: TraceParent | undefined; kind?: keyof typeof kinds } = {},
-  ): Span {
-    const { parent, kind = 'internal' } = options;
-    const isSampled = parent?.isSampled ?? Math.random() * 100 < this.#options.samplePercent;
-    const traceId = parent?.traceId ?? randomBytes(16).toString('hex');
-    const keep = isSampled ? (span: Exported) => this.#keep(span) : undefined;
-    return new Span({ name, kind: kinds[kind], traceId, parentSpanId: parent?.spanId, attributes, keep });
+  /** A trace begins here. */
+  start(name: string, attributes: Attributes): Span {
+    return new Span(this.#tracer.startSpan(name, { attributes }, ROOT_CONTEXT));
   }
 
   /** @param traceParent header of whoever asks, which nobody has to believe: one that is none begins a trace here */
   startRequest(traceParent: string | undefined, attributes: Attributes): Span {
-    return this.start('request', attributes, { parent: parseTraceParent(traceParent), kind: 'server' });
-  }
-
-  #keep(span: Exported): void {
-    if (this.isClosed) return;
-    if (this.#waiting.length >= maxWaiting) {
-      this.#droppedCount++;
-      return;
-    }
-    this.#waiting.push(span);
-    if (this.#waiting.length === maxBatch) this.#flush();
-  }
-
-  /** One request at a time: a collector that is slow is not sent everything at once. */
-  #flush(): void {
-    if (this.#waiting.length === 0) return;
-    this.#sending = this.#sending.then(() => this.#send());
-  }
-
-  async #send(): Promise<void> {
-    const spans = this.#waiting.splice(0, maxBatch);
-    if (spans.length === 0) return;
-    const { url, authorization, version } = this.#options;
-    const resource = { attributes: listed({ 'service.name': 'switchyard', 'service.version': version }) };
-    const body = { resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 'switchyard', version }, spans }] }] };
-    try {
-      const response = await fetch(`${url.replace(/\/+$/, '')}/v1/traces`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      await response.body?.cancel();
-      if (!response.ok) throw new Error(`it answered ${response.status}`);
-    } catch (err) {
-      this.#droppedCount += spans.length;
-      this.#complain(err);
-    }
-  }
-
-  #complain(err: unknown): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#complainedAtMs < complainEveryMs) return;
-    this.#complainedAtMs = nowMs;
-    const { url, log } = this.#options;
-    log.warn({ err, url, dropped: this.#droppedCount }, 'traces not brought to their collector');
+    const options = { attributes, kind: SpanKind.SERVER };
+    return new Span(this.#tracer.startSpan('request', options, this.#contextOf(traceParent)));
   }
 
   protected override async onClose(_reason: CloseReason): Promise<void> {
-    clearInterval(this.#timer);
-    this.#flush();
-    await this.#sending;
+    // What could not be brought any more has been complained of.
+    await this.#provider.shutdown().catch(() => undefined);
   }
 }
 
-interface SpanOptions {
-  readonly name: string;
-  readonly kind: number;
-  readonly traceId: string;
-  readonly parentSpanId: string | undefined;
-  readonly attributes: Attributes;
-  /** Undefined: nobody wants it. */
-  readonly keep: ((span: Exported) => void) | undefined;
-}
+export class Span {
+  readonly #span: ApiSpan;
 
-export class Span implements TraceParent {
-  readonly traceId: string;
-  readonly spanId = randomBytes(8).toString('hex');
-  readonly #options: SpanOptions;
-  readonly #startedAtMs = Date.now();
-  readonly #events: { timeUnixNano: string; name: string; attributes: unknown }[] = [];
-  #isOver = false;
-
-  constructor(options: SpanOptions) {
-    this.#options = options;
-    this.traceId = options.traceId;
+  constructor(span: ApiSpan) {
+    this.#span = span;
   }
 
   get isSampled(): boolean {
-    return this.#options.keep !== undefined;
+    return this.#span.isRecording();
   }
 
-  /** Something that happened meanwhile; the first fifty are kept. */
+  /** Something that happened meanwhile. */
   note(name: string, attributes: Attributes = {}): void {
-    if (!this.isSampled || this.#events.length >= maxEvents) return;
-    this.#events.push({ timeUnixNano: nanos(Date.now()), name, attributes: listed(attributes) });
+    this.#span.addEvent(name, attributes);
   }
 
   /** @param result.error what went wrong, for our own failures; `name` where it is known only now */
   end(
     result: { readonly name?: string; readonly attributes?: Attributes; readonly error?: string | undefined } = {},
   ): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    const { name, kind, parentSpanId, attributes, keep } = this.#options;
-    keep?.({
-      traceId: this.traceId,
-      spanId: this.spanId,
-      ...(parentSpanId !== undefined && { parentSpanId }),
-      name: result.name ?? name,
-      kind,
-      startTimeUnixNano: nanos(this.#startedAtMs),
-      endTimeUnixNano: nanos(Date.now()),
-      attributes: listed({ ...attributes, ...result.attributes }),
-      events: this.#events,
-      // STATUS_CODE_ERROR; unset otherwise.
-      status: result.error === undefined ? {} : { code: 2, message: result.error },
-    });
+    const { name, attributes = {}, error } = result;
+    if (name !== undefined) this.#span.updateName(name);
+    this.#span.setAttributes(attributes);
+    if (error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error });
+    this.#span.end();
   }
 }
 
-const nanos = (epochMs: number): string => `${Math.round(epochMs)}000000`;
-
-/** As the JSON mapping of the protocol wants it: 64-bit integers are text. */
-function listed(attributes: Attributes): unknown[] {
-  return Object.entries(attributes).flatMap(([key, value]) =>
-    value === undefined ? [] : [{ key, value: typed(value) }],
-  );
-}
-
-function typed(value: Value): unknown {
-  if (typeof value === 'string') return { stringValue: value.slice(0, 1_024) };
-  if (typeof value === 'boolean') return { boolValue: value };
-  return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
-}
-
-const traceParentPattern = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
-
-/** @returns undefined for none, or one that is not well-formed @see W3C Trace Context §3.2 */
-export function parseTraceParent(header: string | undefined): TraceParent | undefined {
-  const [, traceId = '', spanId = '', flags = ''] = traceParentPattern.exec(header ?? '') ?? [];
-  if (!/[1-9a-f]/.test(traceId) || !/[1-9a-f]/.test(spanId)) return undefined;
-  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1 };
+function complainer({ url, log }: TracerOptions): (error: unknown) => void {
+  let complainedAtMs = Number.NEGATIVE_INFINITY;
+  return (err) => {
+    const nowMs = performance.now();
+    if (nowMs - complainedAtMs < complainEveryMs) return;
+    complainedAtMs = nowMs;
+    log.warn({ err, url }, 'traces not brought to their collector');
+  };
 }
