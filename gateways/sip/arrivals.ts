@@ -1,6 +1,7 @@
 // Owns: calls that come in, from the INVITE to the 200 or the refusal: who is it from, where does it go, what can it hear.
 import type { SipConfig } from '#config/schema.ts';
 import { newCallId } from '#core/call.ts';
+import { type CallDiversion, diversionsOf } from '#core/call-diversion.ts';
 import { dialledOf, withoutPin } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Meetings } from '#core/meetings.ts';
@@ -120,7 +121,7 @@ export class Arrivals {
           user,
         },
         ...{ sipCallId: inbound.callId, attributes: this.#attributesOf(inbound, line, account) },
-        ...{ sourceAddress: inbound.source.address, trunk: line?.trunk, account },
+        ...{ sourceAddress: inbound.source.address, diversions: pastOf(inbound), trunk: line?.trunk, account },
       },
       line?.trunk.media,
     );
@@ -164,6 +165,7 @@ export class Arrivals {
         ...{ lobby, mustWait: entrance.kind === 'wait' },
         attributes: this.#attributesOf(inbound, line, account),
         sourceAddress: source.address,
+        diversions: pastOf(inbound),
         trunk: line?.trunk,
         account,
       },
@@ -184,13 +186,14 @@ export class Arrivals {
   }
 
   /** A call that found no room leaves a record too: somebody will ask why. */
-  #noteRefused({ uri, callId }: InboundCall, { uri: from, displayName }: Caller, error: GatewayError): void {
+  #noteRefused(inbound: InboundCall, { uri: from, displayName }: Caller, error: GatewayError): void {
+    const { uri, callId } = inbound;
     const atMs = Date.now();
     const { code, message } = error;
     this.#options.calls.record({
       ...{ id: newCallId(atMs), direction: 'inbound', state: 'ended', roomId: undefined, roomName: undefined },
       ...{ from, to: withoutPin(uri), displayName, sipCallId: callId, participantId: undefined },
-      ...{ startedAtMs: atMs, answeredAtMs: undefined, endedAtMs: atMs },
+      ...{ startedAtMs: atMs, answeredAtMs: undefined, endedAtMs: atMs, diversions: pastOf(inbound) },
       end: { by: 'us', reason: code, message, code, sipStatus: statusOf(error) },
       ...{
         isMuted: false,
@@ -223,6 +226,11 @@ export class Arrivals {
       { allow, supported },
     );
   }
+}
+
+function pastOf(inbound: InboundCall): readonly CallDiversion[] | undefined {
+  const diversions = diversionsOf((name) => inbound.header(name));
+  return diversions.length > 0 ? diversions : undefined;
 }
 
 function nameOf(caller: Caller, account: Identity['account']): Pick<Caller, 'displayName' | 'user'> {

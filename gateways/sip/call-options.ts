@@ -1,5 +1,6 @@
 // Owns: what a call is made with. Types only. May import: core.
 import type { SipConfig } from '#config/schema.ts';
+import type { CallDiversion } from '#core/call-diversion.ts';
 import type { PromptLanguage } from '#core/leg-media.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
@@ -29,6 +30,8 @@ export interface SipCallOptions {
   readonly displayName: string;
   readonly user: string;
   readonly sipCallId?: string | undefined;
+  /** Whom it was for before it was sent on to us. */
+  readonly diversions?: readonly CallDiversion[] | undefined;
   /** Of the one who called us. */
   readonly sourceAddress?: string | undefined;
   /** Asked of the caller before it enters the room. */

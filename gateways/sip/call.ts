@@ -81,7 +81,7 @@ export class SipCall extends Owned implements Call {
 
   get info(): CallInfo {
     if (this.#lastInfo) return this.#lastInfo;
-    const { direction, from, to, displayName, trunk, account } = this.#options;
+    const { direction, from, to, displayName, trunk, account, diversions } = this.#options;
     const { room, participantId, parked } = this.#presence;
     const media = this.#media;
     const leg = media?.leg;
@@ -91,6 +91,7 @@ export class SipCall extends Owned implements Call {
       sipCallId: this.#sipCallId,
       trunk: trunk && { id: trunk.id, name: trunk.name },
       account: account?.username,
+      diversions,
       participantId,
       startedAtMs: this.#startedAtMs,
       answeredAtMs: this.#answeredAtMs,

@@ -17,6 +17,7 @@ export function callView(info: CallInfo): SipCallResource {
     participantId,
     transfer,
     parked,
+    diversions = [],
     ...rest
   } = info;
   const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
@@ -27,6 +28,7 @@ export function callView(info: CallInfo): SipCallResource {
     sipCallId: sipCallId ?? null,
     trunk: info.trunk ?? null,
     account: info.account ?? null,
+    diversions: diversions.map(({ uri, reason }) => ({ uri, reason })),
     participantId: participantId ?? null,
     startedAt: timeText(startedAtMs),
     answeredAt: orNull(answeredAtMs),

@@ -1,4 +1,5 @@
 // Owns: a phone call as the API and the room see it, and the record that it leaves. May import: core only.
+import type { CallDiversion } from './call-diversion.ts';
 import type { ParkedInfo } from './call-parking.ts';
 import type { CallTransferInfo, CallTransferTarget } from './call-transfer.ts';
 import type { ErrorCode } from './errors.ts';
@@ -36,6 +37,8 @@ export interface CallInfo {
   readonly trunk?: { readonly id: string; readonly name: string } | undefined;
   /** Username of the account whose phone it is. */
   readonly account?: string | undefined;
+  /** Whom it was for before it was sent on to us, the oldest first; absent for none. */
+  readonly diversions?: readonly CallDiversion[] | undefined;
   readonly participantId: ParticipantId | undefined;
   readonly startedAtMs: number;
   readonly answeredAtMs: number | undefined;

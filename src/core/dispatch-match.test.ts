@@ -9,6 +9,7 @@ const plan = { countryCode: '49', nationalPrefix: '0', internationalPrefix: '00'
 const atMs = Date.parse('2030-01-04T22:30:00Z');
 const facts: CallFacts = {
   ...{ dialled: '03012345', from: '+4989777', trunk: { id: 'TK_1', name: 'carrier' }, account: undefined, atMs },
+  divertedFrom: ['+493055', 'desk'],
   header: (name) => (name.toLowerCase() === 'x-customer' ? 'gold-7' : undefined),
 };
 
@@ -21,6 +22,10 @@ test.each<[DispatchMatch, string | undefined]>([
   [{ from: '08977*' }, undefined],
   [{ from: '0891' }, 'the caller "+4989777" is not "0891"'],
   [{ fromPattern: '\\+1.*' }, 'the caller "+4989777" does not fit the pattern "\\+1.*"'],
+  [{ divertedFrom: '+49 30 55' }, undefined],
+  [{ divertedFrom: 'desk' }, undefined],
+  [{ divertedFrom: '030*' }, undefined],
+  [{ divertedFrom: 'other' }, 'it was sent on from "+493055", "desk", not from "other"'],
   [{ trunk: 'carrier' }, undefined],
   [{ trunk: 'TK_1' }, undefined],
   [{ trunk: 'other' }, 'it came by the trunk "carrier"'],

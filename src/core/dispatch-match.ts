@@ -24,6 +24,8 @@ export interface DispatchMatch {
   /** Number or name of the caller; with * at the end: what it begins with. */
   readonly from?: string | undefined;
   readonly fromPattern?: string | undefined;
+  /** Number or name that the call was for before it was sent on to us, like `from`. */
+  readonly divertedFrom?: string | undefined;
   /** Name or id of the trunk that brings it. */
   readonly trunk?: string | undefined;
   /** Username of the account that calls; * for any. */
@@ -39,6 +41,8 @@ export interface CallFacts {
   readonly from: string;
   readonly trunk: { readonly id: string; readonly name: string } | undefined;
   readonly account: string | undefined;
+  /** The oldest first. */
+  readonly divertedFrom: readonly string[];
   readonly header: (name: string) => string | undefined;
   readonly atMs: number;
 }
@@ -51,6 +55,7 @@ export function mismatchOf(match: DispatchMatch, facts: CallFacts, plan: NumberP
   return (
     numberMismatch(match, facts, plan) ??
     callerMismatch(match, facts, plan) ??
+    diversionMismatch(match, facts, plan) ??
     headerMismatch(match, facts) ??
     (match.time && !isWithin(match.time, facts.atMs) ? 'it is not the time for it' : undefined)
   );
@@ -80,6 +85,16 @@ function callerMismatch(match: DispatchMatch, facts: CallFacts, plan: NumberPlan
   return fromPattern === undefined
     ? undefined
     : patternMismatch(fromPattern, facts.from, `the caller ${shown(facts.from)}`);
+}
+
+function diversionMismatch(
+  { divertedFrom: wanted }: DispatchMatch,
+  { divertedFrom }: CallFacts,
+  plan: NumberPlan,
+): string | undefined {
+  if (wanted === undefined || divertedFrom.some((past) => isCaller(wanted, past, plan))) return undefined;
+  if (divertedFrom.length === 0) return 'it was not sent on by anybody';
+  return `it was sent on from ${divertedFrom.map(shown).join(', ')}, not from ${shown(wanted)}`;
 }
 
 function headerMismatch({ headers = {} }: DispatchMatch, { header }: CallFacts): string | undefined {

@@ -162,8 +162,8 @@ function openedHook({ sealedSecret, ...hook }: NonNullable<RuleRecord['hook']>, 
 
 /** What the shapes of the API and of the configuration cannot say. */
 function assertSound(input: DispatchRuleInput): void {
-  const { number, numberRange, pattern, from, fromPattern, trunk, account, headers, time, pin } = input;
-  const asked = [number, numberRange, pattern, from, fromPattern, trunk, account, headers, time];
+  const { number, numberRange, pattern, from, fromPattern, divertedFrom, trunk, account, headers, time, pin } = input;
+  const asked = [number, numberRange, pattern, from, fromPattern, divertedFrom, trunk, account, headers, time];
   if (asked.every((one) => one === undefined)) throw invalid('number', 'something has to be asked of the call');
   const targets = [input.room, input.reject, input.personalRoom, input.webhook].filter((one) => one !== undefined);
   if (targets.length !== 1) throw invalid('room', 'one of room, personalRoom, webhook and reject is needed');

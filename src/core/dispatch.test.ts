@@ -4,7 +4,15 @@ import { dialledOf, dispatch, readDialled, withoutPin } from './dispatch.ts';
 import type { CallFacts } from './dispatch-match.ts';
 
 const factsOf = (dialled: string): CallFacts => {
-  return { dialled, from: '', trunk: undefined, account: undefined, header: () => undefined, atMs: 0 };
+  return {
+    dialled,
+    from: '',
+    trunk: undefined,
+    account: undefined,
+    divertedFrom: [],
+    header: () => undefined,
+    atMs: 0,
+  };
 };
 
 const rules = [

@@ -56,7 +56,9 @@ test('a webhook decides; when it does not, the fallback does, or the call is ref
   const { outcome } = await door.explain('sip:8@host');
   assert.deepEqual([outcome, asked.length], ['ask_webhook', 0]);
   assert.equal((await door.admit('sip:8@host', address, { from: '+4930' })).room.name, 'demo');
-  assert.deepEqual(asked, [[hook, { dialled: '8', from: '+4930', trunk: undefined, account: undefined, address }]]);
+  assert.deepEqual(asked, [
+    [hook, { dialled: '8', from: '+4930', divertedFrom: [], trunk: undefined, account: undefined, address }],
+  ]);
   assert.equal(rules.all[0]?.webhook?.secret, secret);
   assert.ok(!JSON.stringify(await store.list('dispatch-rules')).includes(secret));
 

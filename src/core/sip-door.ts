@@ -1,4 +1,5 @@
 // Owns: who may come into which room by phone: what was dialled, the rules, the room's own door, PINs. May import: core.
+import { diversionsOf, divertedFrom } from './call-diversion.ts';
 import { type Decision, type DispatchHook, dispatch, readDialled } from './dispatch.ts';
 import type { CallFacts, DispatchMatch } from './dispatch-match.ts';
 import type { DispatchRules, KnownRule } from './dispatch-rules.ts';
@@ -235,6 +236,7 @@ export class SipDoor {
 function factsOf(uri: string, caller: CallerFacts): CallFacts {
   return {
     ...{ from: '', trunk: undefined, account: undefined, header: () => undefined, atMs: Date.now() },
+    divertedFrom: divertedFrom(diversionsOf(caller.header ?? (() => undefined))),
     ...{ ...caller, dialled: readDialled(uri).user },
   };
 }
@@ -261,6 +263,7 @@ function matchText({
   pattern,
   from,
   fromPattern,
+  divertedFrom: past,
   trunk,
   account,
   headers,
@@ -271,6 +274,7 @@ function matchText({
     numberRange && `numbers ${numberRange.first} to ${numberRange.last}`,
     pattern !== undefined && `pattern ${pattern}`,
     (from ?? fromPattern) !== undefined && `caller ${from ?? fromPattern}`,
+    past !== undefined && `sent on from ${past}`,
     trunk !== undefined && `trunk ${trunk}`,
     account !== undefined && `account ${account}`,
     headers && `headers ${Object.keys(headers).join(', ')}`,

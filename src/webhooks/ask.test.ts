@@ -8,7 +8,14 @@ import { NetPolicy } from '#core/net-policy.ts';
 import { createHookAsker } from './ask.ts';
 
 const secret = `whsec_${Buffer.alloc(24, 5).toString('base64')}`;
-const question = { dialled: '+4930', from: '+4989', trunk: undefined, account: 'alice', address: '192.0.2.1' };
+const question = {
+  dialled: '+4930',
+  from: '+4989',
+  trunk: undefined,
+  account: 'alice',
+  divertedFrom: ['+4940'],
+  address: '192.0.2.1',
+};
 let asked: { headers: Record<string, string | string[] | undefined>; body: string } | undefined;
 let answer = { status: 200, text: '{}' };
 let url = '';
@@ -44,6 +51,7 @@ test('the call is told, signed, and the room of the answer is taken', async () =
     dialled: '+4930',
     from: '+4989',
     account: 'alice',
+    divertedFrom: ['+4940'],
     address: '192.0.2.1',
   });
   const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;

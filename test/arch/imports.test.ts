@@ -54,7 +54,20 @@ const table: PartTable = {
   'src/client': { mayImport: [], packages: [] },
   // Speaks the API like any program, but keys also without it, when nobody has one any more.
   'src/cli': { mayImport: [core, 'src/client/', 'src/store/', 'src/api/api-keys.ts'], packages: ['node:*'] },
-  'src/telemetry': { mayImport: [core, config], packages: ['pino', 'pino-pretty', 'prom-client', 'node:*'] },
+  'src/telemetry': {
+    mayImport: [core, config],
+    packages: [
+      'pino',
+      'pino-pretty',
+      'prom-client',
+      '@opentelemetry/api',
+      '@opentelemetry/core',
+      '@opentelemetry/sdk-trace-base',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      'node:*',
+    ],
+  },
   'src/api': {
     mayImport: [core, config],
     packages: [

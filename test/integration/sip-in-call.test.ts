@@ -46,7 +46,10 @@ const callOf = async (room: string) =>
   (await gateway.api<{ items: SipCallResource[] }>('GET', `/api/sip/calls?room=${room}`)).items[0];
 
 test('a phone hears that a moderator mutes and unmutes it, and that the room closes before it is hung up', async () => {
-  const { phone, run, room, participant } = await callerIn('spoken', byeComes('room_closed'), ['X-Customer: 4711']);
+  const { phone, run, room, participant } = await callerIn('spoken', byeComes('room_closed'), [
+    'X-Customer: 4711',
+    'Diversion: <sip:+493012@pbx.example>;reason=no-answer',
+  ]);
   assert.equal(participant.attributes['sip.h.x-customer'], '4711');
   await untilHeard({ phone, run }, 'welcome');
   await untilHeard({ phone, run }, 'you_are_alone');
@@ -62,6 +65,7 @@ test('a phone hears that a moderator mutes and unmutes it, and that the room clo
   await run.done;
   const { items } = await gateway.api<{ items: SipCallResource[] }>('GET', '/api/sip/calls?limit=1');
   assert.equal(items[0]?.end?.reason, 'room_closed');
+  assert.deepEqual(items[0]?.diversions, [{ uri: 'sip:+493012@pbx.example', reason: 'no-answer' }]);
 }, 120_000);
 
 test('a phone that is removed is told so', async () => {

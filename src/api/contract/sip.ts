@@ -83,6 +83,11 @@ const rule = {
     .meta({ description: 'Or what lies between two numbers of the same length.' }),
   from: z.string().min(1).max(128).meta({ description: 'Of the caller: +4989123, or what it begins with: +4989*.' }),
   fromPattern: z.string().min(1).max(256).meta({ description: 'A regular expression over all of the caller.' }),
+  divertedFrom: z
+    .string()
+    .min(1)
+    .max(128)
+    .meta({ description: 'Number or name that it was for before it was sent on to us (Diversion, History-Info).' }),
   trunk: z.string().min(1).max(64).meta({ description: 'Name or id of the trunk that brings it.' }),
   account: z.string().min(1).max(64).meta({ description: 'Username of the account that calls; * for any.' }),
   headers: z
@@ -138,6 +143,7 @@ export const dispatchRuleSchema = z
     pattern: z.string().nullable(),
     from: z.string().nullable(),
     fromPattern: z.string().nullable(),
+    divertedFrom: z.string().nullable(),
     trunk: z.string().nullable(),
     account: z.string().nullable(),
     headers: z.record(z.string(), z.string()).nullable(),
@@ -175,6 +181,7 @@ export const dispatchRuleInput = z
     pattern: rule.pattern.optional(),
     from: rule.from.optional(),
     fromPattern: rule.fromPattern.optional(),
+    divertedFrom: rule.divertedFrom.optional(),
     trunk: rule.trunk.optional(),
     account: rule.account.optional(),
     headers: rule.headers.optional(),

@@ -34,6 +34,10 @@ export const sipCallSchema = z
       .nullable()
       .meta({ description: 'Trunk that it came or went through.' }),
     account: z.string().nullable().meta({ description: 'Username of the account whose phone it is.' }),
+    diversions: z
+      .array(z.object({ uri: z.string(), reason: z.string() }))
+      .readonly()
+      .meta({ description: 'Whom it was for before it was sent on to us, the oldest first (RFC 5806, RFC 7044).' }),
     participantId: z.string().nullable(),
     startedAt: time,
     answeredAt: time.nullable(),
