@@ -7,6 +7,9 @@ import { defineConfig } from 'vitest/config';
  */
 const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } };
 
+/** In the lane of the peers, so that both take about as long. */
+const phones = ['test/integration/{sip,mix,legs}*.test.ts'];
+
 /** Our own pages in a browser. */
 const pages = ['test/integration/{console,client,meeting}*.test.ts'];
 
@@ -30,10 +33,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...withPeers, name: 'integration', include: ['test/integration/**/*.test.ts'], exclude: pages },
+        test: {
+          ...{ ...withPeers, name: 'integration' },
+          ...{ include: ['test/integration/**/*.test.ts'], exclude: [...pages, ...phones] },
+        },
       },
       { extends: true, test: { ...withPeers, name: 'pages', include: pages } },
-      { extends: true, test: { ...withPeers, name: 'interop', include: ['test/interop/**/*.test.ts'] } },
+      { extends: true, test: { ...withPeers, name: 'interop', include: ['test/interop/**/*.test.ts', ...phones] } },
     ],
   },
 });

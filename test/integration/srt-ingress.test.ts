@@ -140,7 +140,7 @@ test('a twentieth of the datagrams lost on the way is not seen', async () => {
   encode(key.url.replace('127.0.0.1', '127.0.0.2').replace(/latency=\d+/, 'latency=400000'));
   await live();
   await seenAndHeard();
-  expect(relay.lost).toBeGreaterThan(50);
+  await expect.poll(() => relay.lost, poll).toBeGreaterThan(50);
   await gateway.api('DELETE', `/api/stream-keys/${key.id}`);
   await expect.poll(participants, poll).toHaveLength(0); // viewers by WHEP are not shown
   const left = gateway.log.lines.findLast(({ message }) => message === 'srt publisher left');

@@ -22,7 +22,8 @@ beforeEach(() => {
 });
 afterEach(() => {
   // The group takes npm and our starter along; the gateway notices that its starter is gone.
-  if (gateway?.pid && gateway.exitCode === null) process.kill(-gateway.pid, 'SIGKILL');
+  if (gateway?.pid && gateway.exitCode === null && gateway.signalCode === null) process.kill(-gateway.pid, 'SIGKILL');
+  gateway = undefined;
   rmSync(dataDir, { recursive: true, force: true });
 });
 
@@ -61,7 +62,7 @@ test('npm start with everything set up listens within 5 s, prints where, and SIG
   const isBusy = (loadavg()[0] ?? 0) > 2 * availableParallelism();
   if (!isBusy) expect(tookMs).toBeLessThan(secondStartMs);
   expect(started.output()).not.toMatch(/Bringing|Installing|Building/);
-  await vi.waitFor(() => expect(started.output()).toMatch(/https?:\/\/\S+\/console/));
+  await vi.waitFor(() => expect(started.output()).toMatch(/https?:\/\/\S+\/console/), { timeout: 10_000 });
   started.child.kill('SIGTERM');
   expect(await started.exitCode).toBe(0);
 });

@@ -111,7 +111,9 @@ function beginnings(viewer: RoomViewer): { flashesUs: number[]; beepsUs: number[
       quietSamples = isLoud ? 0 : quietSamples + 1;
     });
   }
-  return { flashesUs, beepsUs };
+  // Sound begins when the clock of the source stands, up to a second after its picture.
+  const fromUs = (beepsUs[0] ?? Number.POSITIVE_INFINITY) - 500_000;
+  return { flashesUs: flashesUs.filter((flashUs) => flashUs > fromUs), beepsUs };
 }
 
 const x264 = '-c:v libx264 -preset veryfast -b:v 1500k -g 60 -pix_fmt yuv420p';
