@@ -64,6 +64,8 @@ export class EventParts extends Owned {
     const { config, dataFolder, store, secrets, rooms, media, log } = options;
     const journal = openJournal(join(dataFolder, 'switchyard.db'), log);
     try {
+      // First of all: where it does not come about, nothing but the journal is open yet.
+      const tracer = await tracerOf(config, log);
       const eventLog = new EventLog({ store: journal.events, ...config.events, log });
       const policy = new NetPolicy({ ...config.netPolicy, schemes: ['http', 'https'] });
       const userAgent = `Switchyard/${version}`;
@@ -78,7 +80,6 @@ export class EventParts extends Owned {
       tapRooms(rooms, eventLog);
       tapJobs(media.events, rooms, eventLog);
       const idempotency = new Idempotency({ store, secrets, log });
-      const tracer = await tracerOf(config, log);
       if (tracer) traceParts(tracer, rooms, media);
       return new EventParts({ journal, eventLog, webhooks, askHook, idempotency, tracer }, config.events.maxFollowers);
     } catch (thrown) {

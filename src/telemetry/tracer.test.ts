@@ -60,6 +60,21 @@ test('a collector that is away costs spans and one line in the log, and nothing 
   tracer.start('late', {}).end();
 });
 
+test('of two gateways in one process each complains of its own collector, in its own log', async () => {
+  status = 400;
+  const logs = [new KeepingLog(), new KeepingLog()] as const;
+  const open = (log: KeepingLog) => Tracer.create({ url, samplePercent: 100, version: '1', log });
+  const [first, second] = [await open(logs[0]), await open(logs[1])];
+  const complaints = () =>
+    logs.map(({ lines }) => lines.filter(({ message }) => message.includes('not brought')).length);
+  first.start('one', {}).end();
+  await first.close();
+  assert.deepEqual(complaints(), [1, 0]);
+  second.start('one', {}).end();
+  await second.close();
+  assert.deepEqual(complaints(), [1, 1]);
+});
+
 test('of traces that nobody samples nothing is sent', async () => {
   const tracer = await Tracer.create({ url, samplePercent: 0, version: '1', log: new KeepingLog() });
   const span = tracer.start('one', {});

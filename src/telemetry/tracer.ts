@@ -10,6 +10,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
 
@@ -47,7 +48,7 @@ export class Tracer extends Owned {
   readonly #contextOf: ContextOf;
 
   static async create(options: TracerOptions): Promise<Tracer> {
-    const [{ setGlobalErrorHandler, parseTraceParent }, sdk, { OTLPTraceExporter }, { resourceFromAttributes }] =
+    const [{ ExportResultCode, parseTraceParent }, sdk, { OTLPTraceExporter }, { resourceFromAttributes }] =
       await Promise.all([
         import('@opentelemetry/core'),
         import('@opentelemetry/sdk-trace-base'),
@@ -55,22 +56,32 @@ export class Tracer extends Owned {
         import('@opentelemetry/resources'),
       ]);
     const { url, authorization, samplePercent, version, flushIntervalMs = 2_000 } = options;
-    setGlobalErrorHandler(complainer(options));
     const exporter = new OTLPTraceExporter({
       url: `${url.replace(/\/+$/, '')}/v1/traces`,
       timeoutMillis: timeoutMs,
       ...(authorization !== undefined && { headers: { authorization } }),
     });
+    const complain = complainer(options);
+    // Not by the SDK's error handler, of which there is one for all of a process: this may not be the only gateway in it.
+    const complaining: SpanExporter = {
+      export: (spans, done) =>
+        exporter.export(spans, (result) => {
+          if (result.code !== ExportResultCode.SUCCESS) complain(result.error);
+          done(result);
+        }),
+      shutdown: () => exporter.shutdown(),
+    };
     const provider = new sdk.BasicTracerProvider({
       resource: resourceFromAttributes({ 'service.name': 'switchyard', 'service.version': version }),
       sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(samplePercent / 100) }),
       spanLimits: { eventCountLimit: maxEvents, attributeValueLengthLimit: maxValueLength },
       spanProcessors: [
-        new sdk.BatchSpanProcessor(exporter, {
+        new sdk.BatchSpanProcessor(complaining, {
           maxQueueSize: maxWaiting,
           maxExportBatchSize: maxBatch,
           scheduledDelayMillis: flushIntervalMs,
-          exportTimeoutMillis: timeoutMs,
+          // Later than the exporter gives up by itself, and says why.
+          exportTimeoutMillis: 2 * timeoutMs,
         }),
       ],
     });
