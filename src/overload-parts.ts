@@ -24,7 +24,7 @@ export interface OverloadPartsOptions {
 /** Measures again and again, and does what the breaker says. */
 export class OverloadParts extends Owned {
   readonly #options: OverloadPartsOptions;
-  readonly #meter: LoadMeter;
+  readonly #meter: LoadMeter | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
   #isReading = false;
 
@@ -32,21 +32,22 @@ export class OverloadParts extends Owned {
     super();
     this.#options = options;
     const { config, breaker, sfu, media, metrics } = options;
-    this.#meter = new LoadMeter({ sfu, media, cores: availableParallelism() });
     watchLoad(metrics.registry, breaker);
     breaker.events.on('stepped', (state) => this.#tell('node.overloaded', state));
     breaker.events.on('recovered', (state) => this.#tell('node.recovered', state));
-    if (config.overload.isEnabled) {
-      this.#timer = setInterval(() => void this.#check(), config.overload.checkIntervalMs).unref();
-    }
+    if (!config.overload.isEnabled) return;
+    const meter = new LoadMeter({ sfu, media, cores: availableParallelism() });
+    this.#meter = meter;
+    this.#timer = setInterval(() => void this.#check(meter), config.overload.checkIntervalMs).unref();
   }
 
-  async #check(): Promise<void> {
+  async #check(meter: LoadMeter): Promise<void> {
     // Workers that are slow to answer are measured when they do.
     if (this.#isReading) return;
     this.#isReading = true;
     try {
-      this.#options.breaker.note(await this.#meter.read(), performance.now());
+      const reading = await meter.read();
+      if (!this.signal.aborted) this.#options.breaker.note(reading, performance.now());
     } catch (err) {
       this.#options.log.warn({ err }, 'load not measured');
     } finally {
@@ -64,6 +65,6 @@ export class OverloadParts extends Owned {
 
   protected override onClose(): void {
     clearInterval(this.#timer);
-    this.#meter.close();
+    this.#meter?.close();
   }
 }
