@@ -93,6 +93,14 @@ export function jobView(info: JobInfo): JobResource {
   };
 }
 
+/** @param state undefined for all */
+export function inState<T extends { readonly state: string }>(
+  all: readonly T[],
+  state: T['state'] | undefined,
+): readonly T[] {
+  return state === undefined ? all : all.filter((one) => one.state === state);
+}
+
 /** One page out of what is in memory, in order of id as the store's lists are. */
 export function pageOf<T extends { readonly id: string }>(
   all: Iterable<T>,

@@ -23,7 +23,7 @@ import {
 import { fileResponse } from '../file-response.ts';
 import { recordingView } from '../recording-view.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
-import { pageInOrder } from '../views.ts';
+import { inState, pageInOrder } from '../views.ts';
 
 const tags = ['Recordings'];
 const read = { scope: 'rooms:read' } as const;
@@ -204,13 +204,7 @@ export function recordingRoutes({ recordings, config }: ApiOptions): OpenAPIHono
   app.openapi(listRoute, async (c) => {
     const { state, ...query } = c.req.valid('query');
     const all = recordings.all.of(await recordings.all.roomIdOf(c.req.valid('param').room)).map(view);
-    return c.json(
-      pageInOrder(
-        all.filter((one) => state === undefined || one.state === state),
-        query,
-      ),
-      200,
-    );
+    return c.json(pageInOrder(inState(all, state), query), 200);
   });
 
   app.openapi(createRecordingRoute, async (c) => {

@@ -19,7 +19,7 @@ import {
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
-import { pageOf } from '../views.ts';
+import { inState, pageOf } from '../views.ts';
 
 const tags = ['SIP calls'];
 
@@ -159,13 +159,7 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
   app.openapi(listRoute, async (c) => {
     const { state, ...query } = c.req.valid('query');
     const all = (await callsOf(c.req.valid('param').room)).map(view);
-    return c.json(
-      pageOf(
-        all.filter((one) => state === undefined || one.state === state),
-        query,
-      ),
-      200,
-    );
+    return c.json(pageOf(inState(all, state), query), 200);
   });
 
   app.openapi(createRoute, async (c) => {

@@ -17,7 +17,7 @@ import {
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
-import { jobView, pageOf, timeText } from '../views.ts';
+import { inState, jobView, pageOf, timeText } from '../views.ts';
 
 const tags = ['Streaming-ins'];
 
@@ -91,13 +91,7 @@ export function streamingInRoutes({ rooms, ingest }: ApiOptions): OpenAPIHono<Ap
   app.openapi(listRoute, async (c) => {
     const { state, ...query } = c.req.valid('query');
     const all = streamingIns.of(await roomIdOf(c.req.valid('param').room)).map(view);
-    return c.json(
-      pageOf(
-        all.filter((one) => state === undefined || one.state === state),
-        query,
-      ),
-      200,
-    );
+    return c.json(pageOf(inState(all, state), query), 200);
   });
 
   app.openapi(createRoute, async (c) => {

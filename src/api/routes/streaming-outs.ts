@@ -24,7 +24,7 @@ import {
 import { creationStatus, longCreation } from '../long-creation.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { streamingOutView } from '../streaming-out-view.ts';
-import { pageOf } from '../views.ts';
+import { inState, pageOf } from '../views.ts';
 
 const tags = ['Streaming-outs'];
 
@@ -98,13 +98,7 @@ export function streamingOutRoutes({ rooms, streamingOuts }: ApiOptions): OpenAP
   app.openapi(listRoute, async (c) => {
     const { state, ...query } = c.req.valid('query');
     const all = streamingOuts.of(await roomIdOf(c.req.valid('param').room)).map(streamingOutView);
-    return c.json(
-      pageOf(
-        all.filter((one) => state === undefined || one.state === state),
-        query,
-      ),
-      200,
-    );
+    return c.json(pageOf(inState(all, state), query), 200);
   });
 
   app.openapi(createRoute, async (c) => {
