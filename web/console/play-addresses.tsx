@@ -25,8 +25,11 @@ export function PlayAddresses({ app, view }: { app: Console; view: RoomView }) {
   const [error, setError] = useState<Error>();
   const make = async () => {
     setError(undefined);
-    const roles = room.roles.map(({ role }) => role);
-    const role = roles.includes('viewer') ? 'viewer' : (roles[0] ?? '');
+    const role = roleOfPlayers(room);
+    if (role === undefined) {
+      setError(new Error('No role of this room may both see and hear, and a player has to have one that may.'));
+      return;
+    }
     try {
       setMade(await app.api.createToken(room.id, { user: 'player', name: 'Player', role, ttlMs: validityMs }));
     } catch (thrown) {
@@ -90,6 +93,12 @@ function Address({ name, testId, address }: { name: string; testId: string; addr
       </button>
     </p>
   );
+}
+
+/** The least that may watch; undefined where no role of the room may both see and hear. */
+export function roleOfPlayers({ roles }: RoomView['room']): string | undefined {
+  const watching = roles.filter(({ subscribe }) => subscribe.audio && subscribe.video);
+  return (watching.find(({ role }) => role === 'viewer') ?? watching[0])?.role;
 }
 
 /** Of one stream: a step more in the path, before the name of a playlist. */
