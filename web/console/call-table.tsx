@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { SipCallResource } from '#api/contract.ts';
 import { Icon } from '../ui/icons.tsx';
 import { act } from './act.ts';
+import { ActionsHead } from './action-table.tsx';
 import { CallDialog } from './call-dialog.tsx';
 import { codecText, lengthText, lossText, partyOf, qualityText, stateText } from './call-words.ts';
 import { type Console, linkTo } from './console.ts';
@@ -35,9 +36,7 @@ export function CallTable({ app, calls, hasRoom = false, onChanged }: Props) {
             <th class="number" title="Of what the phone sent / of what we sent">
               Loss
             </th>
-            <th>
-              <span class="visually-hidden">Actions</span>
-            </th>
+            <ActionsHead />
           </tr>
         </thead>
         <tbody>

@@ -4,6 +4,7 @@ import type { KeyInput, KeyResource, NewKeyResource } from '#api/contract.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { act, copyText } from './act.ts';
+import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { timeText } from './figures.ts';
@@ -44,43 +45,37 @@ export function KeysPage({ app }: { app: Console }) {
           all.length === 0 ? (
             <Empty icon="key" title="No keys" />
           ) : (
-            <div class="table-scroll">
-              <table class="table">
-                <thead>
-                  <tr>
-                    <th>Name</th>
-                    <th>May</th>
-                    <th>Made</th>
-                    <th>Last used</th>
-                    <th>Expires</th>
-                    <th>
-                      <span class="visually-hidden">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {all.map((key) => (
-                    <tr key={key.id} data-testid="key-row" data-name={key.name}>
-                      <td>{key.name}</td>
-                      <td class="dim">{key.scopes.map((scope) => scopeWords[scope]).join('; ')}</td>
-                      <td class="dim">{timeText(key.createdAt)}</td>
-                      <td class="dim">{timeText(key.lastUsedAt)}</td>
-                      <td class="dim">{timeText(key.expiresAt)}</td>
-                      <td class="row-actions">
-                        <button
-                          type="button"
-                          class="button small"
-                          data-testid="delete-key"
-                          onClick={() => setDeleting(key)}
-                        >
-                          <Icon name="trash" size={16} /> Delete
-                        </button>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <ActionTable
+              head={
+                <>
+                  <th>Name</th>
+                  <th>May</th>
+                  <th>Made</th>
+                  <th>Last used</th>
+                  <th>Expires</th>
+                </>
+              }
+            >
+              {all.map((key) => (
+                <tr key={key.id} data-testid="key-row" data-name={key.name}>
+                  <td>{key.name}</td>
+                  <td class="dim">{key.scopes.map((scope) => scopeWords[scope]).join('; ')}</td>
+                  <td class="dim">{timeText(key.createdAt)}</td>
+                  <td class="dim">{timeText(key.lastUsedAt)}</td>
+                  <td class="dim">{timeText(key.expiresAt)}</td>
+                  <td class="row-actions">
+                    <button
+                      type="button"
+                      class="button small"
+                      data-testid="delete-key"
+                      onClick={() => setDeleting(key)}
+                    >
+                      <Icon name="trash" size={16} /> Delete
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </ActionTable>
           )
         }
       </Loaded>

@@ -4,6 +4,7 @@ import type { ParticipantResource } from '#api/contract.ts';
 import { Icon, type IconName } from '../ui/icons.tsx';
 import { Quality } from '../ui/quality.tsx';
 import { act } from './act.ts';
+import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { bitrateText, figuresOf, millisecondsText, percentText } from './figures.ts';
@@ -33,37 +34,31 @@ export function ParticipantTable({ app, view, onChanged }: TableProps) {
           <p class="dim">Who comes appears by itself.</p>
         </Empty>
       ) : (
-        <div class="table-scroll">
-          <table class="table">
-            <thead>
-              <tr>
-                <th>Name</th>
-                <th>Role</th>
-                <th class="number">Sends</th>
-                <th class="number">Receives</th>
-                <th class="number">Loss</th>
-                <th class="number">Jitter</th>
-                <th class="number">Round trip</th>
-                <th>Path</th>
-                <th>
-                  <span class="visually-hidden">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {participants.toSorted(byName).map((participant) => (
-                <Row
-                  key={participant.id}
-                  app={app}
-                  view={view}
-                  participant={participant}
-                  onChanged={onChanged}
-                  onKick={() => setKicking(participant)}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ActionTable
+          head={
+            <>
+              <th>Name</th>
+              <th>Role</th>
+              <th class="number">Sends</th>
+              <th class="number">Receives</th>
+              <th class="number">Loss</th>
+              <th class="number">Jitter</th>
+              <th class="number">Round trip</th>
+              <th>Path</th>
+            </>
+          }
+        >
+          {participants.toSorted(byName).map((participant) => (
+            <Row
+              key={participant.id}
+              app={app}
+              view={view}
+              participant={participant}
+              onChanged={onChanged}
+              onKick={() => setKicking(participant)}
+            />
+          ))}
+        </ActionTable>
       )}
       {kicking && (
         <Confirm

@@ -4,6 +4,7 @@ import type { RecordingResource, RoomResource } from '#api/contract.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { act } from './act.ts';
+import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { bytesText, durationText, timeText } from './figures.ts';
@@ -41,40 +42,34 @@ export function Recordings({ app, room }: Props) {
       <Loaded from={recordings}>
         {(all) =>
           all.length > 0 && (
-            <div class="table-scroll">
-              <table class="table">
-                <thead>
-                  <tr>
-                    <th>Began</th>
-                    <th>Now</th>
-                    <th class="number">Length</th>
-                    <th class="number">Size</th>
-                    <th>Files</th>
-                    <th>
-                      <span class="visually-hidden">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {all.map((one) => (
-                    <Row
-                      key={one.id}
-                      one={one}
-                      onPause={() =>
-                        does(
-                          () => app.api.pauseRecording(room.id, one.id, one.state !== 'paused'),
-                          one.state === 'paused' ? 'Recording goes on.' : 'Recording is paused.',
-                        )
-                      }
-                      onStop={() => does(() => app.api.stopRecording(room.id, one.id), 'Recording ends.')}
-                      onPlay={setPlaying}
-                      onSave={(part) => void act(app, () => save(app, part))}
-                      onDelete={() => setDeleting(one)}
-                    />
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <ActionTable
+              head={
+                <>
+                  <th>Began</th>
+                  <th>Now</th>
+                  <th class="number">Length</th>
+                  <th class="number">Size</th>
+                  <th>Files</th>
+                </>
+              }
+            >
+              {all.map((one) => (
+                <Row
+                  key={one.id}
+                  one={one}
+                  onPause={() =>
+                    does(
+                      () => app.api.pauseRecording(room.id, one.id, one.state !== 'paused'),
+                      one.state === 'paused' ? 'Recording goes on.' : 'Recording is paused.',
+                    )
+                  }
+                  onStop={() => does(() => app.api.stopRecording(room.id, one.id), 'Recording ends.')}
+                  onPlay={setPlaying}
+                  onSave={(part) => void act(app, () => save(app, part))}
+                  onDelete={() => setDeleting(one)}
+                />
+              ))}
+            </ActionTable>
           )
         }
       </Loaded>

@@ -4,6 +4,7 @@ import type { InstantMeeting, RoomResource } from '#api/contract.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Menu, MenuItem } from '../ui/menu.tsx';
 import { act } from './act.ts';
+import { ActionsHead } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import { type Console, linkTo } from './console.ts';
 import { InstantDialog } from './instant-dialog.tsx';
@@ -119,9 +120,7 @@ function RoomTable({ rooms, onOpen }: { rooms: readonly RoomResource[]; onOpen: 
           <th>Room</th>
           <th>Now</th>
           <th class="wide-only">Limit</th>
-          <th>
-            <span class="visually-hidden">Actions</span>
-          </th>
+          <ActionsHead />
         </tr>
       </thead>
       <tbody>

@@ -4,6 +4,7 @@ import type { NewStreamKeyResource, RoomResource, StreamKeyInput, StreamKeyResou
 import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { act, copyText } from './act.ts';
+import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { timeText } from './figures.ts';
@@ -56,43 +57,32 @@ export function StreamKeys({ app, room }: Props) {
 
 function Table({ keys, onDelete }: { keys: readonly StreamKeyResource[]; onDelete: (key: StreamKeyResource) => void }) {
   return (
-    <div class="table-scroll">
-      <table class="table">
-        <thead>
-          <tr>
-            <th>Name</th>
-            <th>By</th>
-            <th>Now</th>
-            <th>Made</th>
-            <th>
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {keys.map((key) => (
-            <tr key={key.id} data-testid="stream-key-row" data-name={key.name}>
-              <td>{key.name}</td>
-              <td class="dim">{key.protocol.toUpperCase()}</td>
-              <td data-testid="stream-key-state">
-                {key.isLive ? 'Live' : key.participantId ? 'Lost, its place is kept' : 'Off'}
-              </td>
-              <td class="dim">{timeText(key.createdAt)}</td>
-              <td class="row-actions">
-                <button
-                  type="button"
-                  class="button small"
-                  data-testid="delete-stream-key"
-                  onClick={() => onDelete(key)}
-                >
-                  <Icon name="trash" size={16} /> Delete
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ActionTable
+      head={
+        <>
+          <th>Name</th>
+          <th>By</th>
+          <th>Now</th>
+          <th>Made</th>
+        </>
+      }
+    >
+      {keys.map((key) => (
+        <tr key={key.id} data-testid="stream-key-row" data-name={key.name}>
+          <td>{key.name}</td>
+          <td class="dim">{key.protocol.toUpperCase()}</td>
+          <td data-testid="stream-key-state">
+            {key.isLive ? 'Live' : key.participantId ? 'Lost, its place is kept' : 'Off'}
+          </td>
+          <td class="dim">{timeText(key.createdAt)}</td>
+          <td class="row-actions">
+            <button type="button" class="button small" data-testid="delete-stream-key" onClick={() => onDelete(key)}>
+              <Icon name="trash" size={16} /> Delete
+            </button>
+          </td>
+        </tr>
+      ))}
+    </ActionTable>
   );
 }
 

@@ -4,6 +4,7 @@ import type { RoomResource, StreamingInInput, StreamingInResource } from '#api/c
 import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { act } from './act.ts';
+import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { bitrateText } from './figures.ts';
@@ -43,27 +44,21 @@ export function StreamingIns({ app, room }: Props) {
       <Loaded from={streamingIns}>
         {(all) =>
           all.length > 0 && (
-            <div class="table-scroll">
-              <table class="table">
-                <thead>
-                  <tr>
-                    <th>Name</th>
-                    <th>From</th>
-                    <th>Now</th>
-                    <th>What is done to it</th>
-                    <th class="number">Bitrate</th>
-                    <th>
-                      <span class="visually-hidden">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {all.map((one) => (
-                    <Row key={one.id} one={one} onTurn={() => void turn(one)} onDelete={() => setDeleting(one)} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <ActionTable
+              head={
+                <>
+                  <th>Name</th>
+                  <th>From</th>
+                  <th>Now</th>
+                  <th>What is done to it</th>
+                  <th class="number">Bitrate</th>
+                </>
+              }
+            >
+              {all.map((one) => (
+                <Row key={one.id} one={one} onTurn={() => void turn(one)} onDelete={() => setDeleting(one)} />
+              ))}
+            </ActionTable>
           )
         }
       </Loaded>

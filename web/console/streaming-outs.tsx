@@ -4,6 +4,7 @@ import type { RoomResource, StreamingOutInput, StreamingOutResource } from '#api
 import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { act } from './act.ts';
+import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { usePolled } from './polled.ts';
@@ -44,26 +45,20 @@ export function StreamingOuts({ app, room }: Props) {
       <Loaded from={streamingOuts}>
         {(all) =>
           all.length > 0 && (
-            <div class="table-scroll">
-              <table class="table">
-                <thead>
-                  <tr>
-                    <th>Name</th>
-                    <th>What</th>
-                    <th>Now</th>
-                    <th>Targets</th>
-                    <th>
-                      <span class="visually-hidden">Actions</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {all.map((one) => (
-                    <Row key={one.id} one={one} onTurn={() => void turn(one)} onDelete={() => setDeleting(one)} />
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <ActionTable
+              head={
+                <>
+                  <th>Name</th>
+                  <th>What</th>
+                  <th>Now</th>
+                  <th>Targets</th>
+                </>
+              }
+            >
+              {all.map((one) => (
+                <Row key={one.id} one={one} onTurn={() => void turn(one)} onDelete={() => setDeleting(one)} />
+              ))}
+            </ActionTable>
           )
         }
       </Loaded>

@@ -1,6 +1,7 @@
 // Owns: the views of a room: how each looks, who stands where in it. May import: API contract (types), ui and its siblings.
 import type { StreamResource, ViewPatch, ViewResource } from '#api/contract.ts';
 import { act } from './act.ts';
+import { ActionTable } from './action-table.tsx';
 import type { Console } from './console.ts';
 import { bitrateText } from './figures.ts';
 import { usePolled } from './polled.ts';
@@ -198,46 +199,35 @@ function Inputs({ view, pictures, onChange }: CardProps) {
   const others = pictures.filter(({ id }) => !known.has(id));
   if (view.inputs.length === 0 && others.length === 0) return <p class="dim">Nobody is there to be seen.</p>;
   return (
-    <div class="table-scroll">
-      <table class="table">
-        <thead>
-          <tr>
-            <th>Who</th>
-            <th>Where</th>
-            <th>
-              <span class="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {view.inputs.map((input, index) => (
-            <InputRow
-              key={input.streamId ?? input.participantId}
-              input={input}
-              isFirst={index === 0}
-              isPinned={view.pinned === (input.streamId ?? input.participantId)}
-              onChange={onChange}
-            />
-          ))}
-          {others.map(({ id, displayName }) => (
-            <tr key={id} data-testid="view-other-row" data-name={displayName} class="away">
-              <td>{displayName}</td>
-              <td class="dim">not in it</td>
-              <td class="row-actions">
-                <button
-                  type="button"
-                  class="button small"
-                  data-testid="view-add"
-                  onClick={() => onChange({ add: [id] })}
-                >
-                  Bring in
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ActionTable
+      head={
+        <>
+          <th>Who</th>
+          <th>Where</th>
+        </>
+      }
+    >
+      {view.inputs.map((input, index) => (
+        <InputRow
+          key={input.streamId ?? input.participantId}
+          input={input}
+          isFirst={index === 0}
+          isPinned={view.pinned === (input.streamId ?? input.participantId)}
+          onChange={onChange}
+        />
+      ))}
+      {others.map(({ id, displayName }) => (
+        <tr key={id} data-testid="view-other-row" data-name={displayName} class="away">
+          <td>{displayName}</td>
+          <td class="dim">not in it</td>
+          <td class="row-actions">
+            <button type="button" class="button small" data-testid="view-add" onClick={() => onChange({ add: [id] })}>
+              Bring in
+            </button>
+          </td>
+        </tr>
+      ))}
+    </ActionTable>
   );
 }
 
