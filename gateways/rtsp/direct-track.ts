@@ -60,6 +60,7 @@ export class DirectTrack {
   async play(): Promise<void> {
     await this.#subscription.resume();
     if (this.#kind === 'audio') return;
+    this.#stopTimers();
     this.#requestKeyFrame();
     this.#timers = laterKeyFramesMs.map((delayMs) => setTimeout(() => this.#requestKeyFrame(), delayMs).unref());
   }

@@ -152,7 +152,8 @@ export class PlayerSession extends Owned implements RtspRole {
         ...player,
       });
     }
-    await playback.play();
+    // It may have said PAUSE meanwhile.
+    if (this.#isPlaying) await playback.play();
   }
 
   async #pause(playback: RtspPlayback): Promise<RtspAnswer> {

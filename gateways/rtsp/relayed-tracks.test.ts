@@ -146,6 +146,11 @@ test('a feed that ends ends the player; one that nobody uses goes after a while'
   expect(ends.map(({ message }) => message)).toEqual(['There is nothing to play any more. made']);
   const other = new SharedFeed(new MadeFeed());
   other.use()();
+  // Whose first player left before it had begun.
+  const never = new SharedFeed(new MadeFeed());
+  const used = new SharedFeed(new MadeFeed());
+  used.use();
   await vi.advanceTimersByTimeAsync(5_000);
-  expect(other.isClosed).toBe(true);
+  expect([other, never, used].map(({ isClosed }) => isClosed)).toEqual([true, true, false]);
+  await used.close();
 });

@@ -303,6 +303,20 @@ describe('a player', () => {
     await once(again, 'listening');
   });
 
+  test('that says PAUSE while the SFU gets ready for it is not sent anything', async () => {
+    const ready = Promise.withResolvers<void>();
+    playback.sendDirectly = () => ready.promise;
+    const player = peer();
+    await player.ask('SETUP', 'good', { Transport: 'RTP/AVP;unicast;client_port=5000-5001' });
+    await player.ask('PLAY', 'good');
+    expect((await player.ask('PAUSE', 'good')).status).toBe(200);
+    ready.resolve();
+    await player.ask('OPTIONS', '*');
+    expect(playback.calls).toEqual(['pause']);
+    await player.ask('PLAY', 'good');
+    await expect.poll(() => playback.calls).toEqual(['pause', 'play']);
+  });
+
   test('that stops reading loses packets instead of filling our memory', async () => {
     const player = peer();
     await player.ask('SETUP', 'good', { Transport: 'RTP/AVP/TCP;interleaved=0-1' });

@@ -15,7 +15,7 @@ export class SharedFeed extends Owned {
   readonly #feed: RtpFeed;
   readonly #reports = new Map<MediaKind, RtpUnit>();
   #users = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout;
   #keyFrameAskedMs = Number.NEGATIVE_INFINITY;
 
   constructor(feed: RtpFeed) {
@@ -27,6 +27,8 @@ export class SharedFeed extends Owned {
       closed: (reason) => void this.close(reason),
     });
     this.signal.addEventListener('abort', unlisten, { once: true });
+    // Who asked for it may have left while it began.
+    this.#timer = this.#expire();
     if (feed.isClosed) void this.close('failed');
   }
 
@@ -45,7 +47,7 @@ export class SharedFeed extends Owned {
     clearTimeout(this.#timer);
     return () => {
       this.#users -= 1;
-      if (this.#users === 0) this.#timer = setTimeout(() => void this.close('idle'), lingerMs).unref();
+      if (this.#users === 0) this.#timer = this.#expire();
     };
   }
 
@@ -54,6 +56,10 @@ export class SharedFeed extends Owned {
     if (nowMs - this.#keyFrameAskedMs < keyFrameSpacingMs) return;
     this.#keyFrameAskedMs = nowMs;
     this.#feed.requestKeyFrame();
+  }
+
+  #expire(): NodeJS.Timeout {
+    return setTimeout(() => void this.close('idle'), lingerMs).unref();
   }
 
   #take(unit: RtpUnit): void {
