@@ -1,6 +1,6 @@
 // Owns: how HLS and DASH leave by files: to an HTTP origin, or into a folder that others serve; for the part of core that
 // keeps streams that go out. May import: core.
-import { isAbsolute, resolve, sep } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GatewayError } from '#core/errors.ts';
 import { assertMayPull, NetPolicy, type NetPolicyRules } from '#core/net-policy.ts';
@@ -44,7 +44,10 @@ function playlistOf(text: string): URL {
 }
 
 function pathOf(url: URL): string {
-  const path = url.host === '' ? fileURLToPath(url) : '';
-  if (isAbsolute(path)) return resolve(path);
+  try {
+    if (url.host === '') return resolve(fileURLToPath(url));
+  } catch {
+    // Escapes that are none, and escaped slashes; said below.
+  }
   throw new GatewayError('invalid_request', 'A folder looks like file:///var/www/live/index.m3u8.');
 }
