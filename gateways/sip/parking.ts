@@ -38,16 +38,20 @@ export class Parking {
     const parked: Parked = { call, room, timer };
     // Taken before anything is waited for.
     this.#slots.set(slot, parked);
-    const forget = () => this.#forget(slot, parked);
     const sinceMs = Date.now();
     const info = { slot, sinceMs, untilMs: sinceMs + settings.timeoutMs };
+    const changed = () => void (call.info.parked !== info && forget());
+    const forget = () => {
+      call.events.off('changed', changed);
+      this.#forget(slot, parked);
+    };
     try {
       await call.park(await rooms.open(settings.room, { mayCreate: true }), info);
     } catch (error) {
       forget();
       throw error;
     }
-    call.events.on('changed', () => call.info.parked !== info && forget());
+    call.events.on('changed', changed);
     void call.done.then(forget);
     return info;
   }
@@ -79,7 +83,9 @@ export class Parking {
       await call.moveTo(await rooms.open(room.record.id));
       log.info({ call: call.id, slot }, 'parked call went back to its room');
     } catch (error) {
-      const { message } = toGatewayError(error);
+      const { code, message } = toGatewayError(error);
+      // Somebody fetches it in this very moment.
+      if (code === 'conflict') return;
       call.fail(
         new GatewayError('timeout', `Nobody fetched the parked call, and its room does not take it: ${message}`),
       );

@@ -60,7 +60,10 @@ export class ContactBook {
     if (this.#accounts.has(account.id)) return;
     const nowMs = this.#nowMs();
     const left = bindings.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
-    if (left.length > 0) this.#set(account, left.slice(0, account.maxContacts));
+    if (left.length === 0) return;
+    // No change: whoever keeps them has them from there.
+    this.#accounts.set(account.id, { account, bindings: left.slice(0, account.maxContacts) });
+    this.events.emit('online', account);
   }
 
   /** Of all phones of the account: `Contact: *`, or it was deleted or disabled. */

@@ -1,6 +1,5 @@
 // Owns: where a phone may hand its call to: accounts, numbers that the operator named, and back to where it comes from.
 import type { SipConfig } from '#config/schema.ts';
-import type { CallInfo } from '#core/call.ts';
 import { dialledOf } from '#core/dispatch.ts';
 import { GatewayError } from '#core/errors.ts';
 import { isNumberIn } from '#core/trunk.ts';
@@ -29,7 +28,6 @@ export interface DestinationParts {
 
 /** The phone that asks. */
 export interface Referrer {
-  readonly info: Pick<CallInfo, 'trunk'>;
   /** Where its INVITE came from. */
   readonly sourceAddress: string | undefined;
 }
