@@ -54,7 +54,7 @@ export const pushOpeners: Readonly<Record<string, PushOpener>> = {
     const client = await pushRtsp({ ...rest, policy: new NetPolicy(policy), streams: announced, onRtcp }, signal);
     return new RtspConnection(client, streams);
   },
-  segments: async ({ options }) => {
+  segments: async ({ options, onNotice }) => {
     const { url, policy: rules, method, ...rest } = parse(segmentPush, options);
     const policy = new NetPolicy(rules);
     const playlist = new URL(url);
@@ -63,12 +63,12 @@ export const pushOpeners: Readonly<Record<string, PushOpener>> = {
         ...{ method: what === 'put' ? method : 'DELETE', policy, signal, timeoutMs: sendTimeoutMs, contentType },
       }),
     );
-    return new SegmentConnection({ store, playlist: playlist.pathname, ...rest });
+    return new SegmentConnection({ store, playlist: playlist.pathname, onNotice, ...rest });
   },
-  segments_folder: async ({ options }) => {
+  segments_folder: async ({ options, onNotice }) => {
     const { path, folders, ...rest } = parse(folderPush, options);
     const store = await FolderStore.create(path, folders);
-    return new SegmentConnection({ store, playlist: path, ...rest });
+    return new SegmentConnection({ store, playlist: path, onNotice, ...rest });
   },
 };
 

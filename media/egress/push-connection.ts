@@ -29,6 +29,8 @@ export interface PushOpenerOptions {
   readonly streams: readonly EgressStream[];
   /** The receiver asks for a picture that can be decoded by itself. */
   readonly onKeyFrameWanted: () => void;
+  /** Something that people should know while it streams on. Names no credentials. */
+  readonly onNotice: (what: string) => void;
   readonly signal: AbortSignal;
 }
 

@@ -35,11 +35,13 @@ class Connection implements PushConnection {
 /** A sink whose target takes what it is told of, or not; and what is said of it. */
 function pushing(takes: boolean) {
   const connections: Connection[] = [];
+  let notice: (what: string) => void = () => undefined;
   const told: string[] = [];
   const sink = new PushSink({
     options: {},
     random: () => 0,
-    open: async () => {
+    open: async ({ onNotice }) => {
+      notice = onNotice;
       const connection = new Connection(takes);
       connections.push(connection);
       return connection;
@@ -50,7 +52,7 @@ function pushing(takes: boolean) {
     told.push(`${state}: ${message}`);
     changed.resolve();
   });
-  return { sink, connections, told, changed: changed.promise };
+  return { sink, connections, told, changed: changed.promise, notice: (what: string) => notice(what) };
 }
 
 test('a target that does not take what it is told of is left, with its reason', async () => {
@@ -62,8 +64,8 @@ test('a target that does not take what it is told of is left, with its reason', 
   await sink.close();
 });
 
-test('a target is live with its first unit, and left when the sink is closed', async () => {
-  const { sink, connections, told, changed } = pushing(true);
+test('a target is live with its first unit, may have something to say of itself, and is left when the sink is closed', async () => {
+  const { sink, connections, told, changed, notice } = pushing(true);
   sink.describe(sound);
   await new Promise((resolve) => setImmediate(resolve));
   const unit = {
@@ -76,7 +78,9 @@ test('a target is live with its first unit, and left when the sink is closed', a
   } as const;
   sink.write(unit);
   await changed;
+  notice('It keeps everything.');
   await sink.close();
-  expect(told).toEqual(['live: Streaming.', 'ended: Stopped on request.']);
+  notice('Too late.');
+  expect(told).toEqual(['live: Streaming.', 'live: Streaming. It keeps everything.', 'ended: Stopped on request.']);
   expect([sink.bytesOut, connections[0]?.isClosed]).toEqual([2, true]);
 });

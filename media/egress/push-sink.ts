@@ -125,7 +125,8 @@ export class PushSink implements EgressSink {
     const streams = this.#streams;
     const { signal } = this.#abort;
     const onKeyFrameWanted = () => this.events.emit('keyFrameWanted');
-    const connection = await open({ options, streams, onKeyFrameWanted, signal });
+    const onNotice = (what: string) => this.#notice(what);
+    const connection = await open({ options, streams, onKeyFrameWanted, onNotice, signal });
     this.#isConnecting = false;
     if (signal.aborted || this.#isPaused) {
       await connection.close();
@@ -145,6 +146,10 @@ export class PushSink implements EgressSink {
     const end = await connection.done;
     if (this.#connection !== connection) return;
     this.#failed(end);
+  }
+
+  #notice(what: string): void {
+    if (this.#liveSinceMs !== undefined) this.events.emit('changed', 'live', 'media_flowing', `Streaming. ${what}`);
   }
 
   #giveUp(connection: PushConnection, thrown: unknown): void {

@@ -18,6 +18,8 @@ export interface SegmentConnectionOptions {
   readonly segmentMs: number;
   /** In the playlist; as many again are kept for those who have read an older one. */
   readonly segmentCount: number;
+  /** Told once, to whoever keeps the origin. */
+  readonly onNotice: (what: string) => void;
 }
 
 interface File {
@@ -48,6 +50,7 @@ export class SegmentConnection implements PushConnection {
   #bytesOut = 0;
   #isOver = false;
   #hasFailed = false;
+  #keepsOld = false;
 
   constructor(options: SegmentConnectionOptions) {
     this.#options = options;
@@ -159,9 +162,16 @@ export class SegmentConnection implements PushConnection {
     const { store, segmentCount } = this.#options;
     for (const names of this.#names.values()) {
       for (const name of names.splice(0, Math.max(0, names.length - 2 * segmentCount - 1))) {
-        this.#work = this.#work.then(() => store.remove(name)).catch(() => undefined);
+        this.#work = this.#work.then(() => store.remove(name)).catch((thrown) => this.#notRemoved(thrown));
       }
     }
+  }
+
+  /** Players do not notice; whoever pays for the disk does. */
+  #notRemoved(thrown: unknown): void {
+    if (this.#isOver || this.#keepsOld) return;
+    this.#keepsOld = true;
+    this.#options.onNotice(`Old segments are not taken away: ${toGatewayError(thrown).message}`);
   }
 
   /** One after the other: a playlist never names what is not there yet. */

@@ -6,7 +6,7 @@ import { GatewayError } from '#core/errors.ts';
 export interface SegmentStore {
   /** Whole, or not at all. @throws GatewayError */
   put(name: string, data: Uint8Array, contentType: string): Promise<void>;
-  /** What is not there any more is fine. */
+  /** What is not there any more is fine. @throws GatewayError */
   remove(name: string): Promise<void>;
   /** What is on its way is given up. */
   close(): void;
@@ -34,12 +34,15 @@ export class OriginStore implements SegmentStore {
     return this.#send('put', this.#urlOf(name), { data, contentType, signal: this.#abort.signal });
   }
 
-  /** An origin that takes nothing away does so by itself, by age. */
+  /** An origin that takes nothing away may do so by itself, by age: it is asked until it refuses. */
   async remove(name: string): Promise<void> {
     if (!this.#canDelete) return;
-    await this.#send('delete', this.#urlOf(name), { signal: this.#abort.signal }).catch(() => {
+    try {
+      await this.#send('delete', this.#urlOf(name), { signal: this.#abort.signal });
+    } catch (thrown) {
       this.#canDelete = false;
-    });
+      throw thrown;
+    }
   }
 
   close(): void {
@@ -92,7 +95,11 @@ export class FolderStore implements SegmentStore {
   }
 
   async remove(name: string): Promise<void> {
-    await rm(join(this.#folder, basename(name)), { force: true });
+    try {
+      await rm(join(this.#folder, basename(name)), { force: true });
+    } catch (thrown) {
+      throw notWritten(thrown);
+    }
   }
 
   close(): void {

@@ -55,6 +55,14 @@ export async function dial(target: NetTarget, isEncrypted: boolean, options: Dia
   }
 }
 
+/** To the server of a URL of HTTP or HTTPS. @throws GatewayError as `dial()` */
+export function dialHttp({ protocol, hostname, port }: URL, options: DialOptions): Promise<Socket> {
+  const isEncrypted = protocol === 'https:';
+  const host = hostname.replace(/^\[|\]$/g, '');
+  const target = { scheme: protocol.slice(0, -1), host, port: Number(port || (isEncrypted ? 443 : 80)) };
+  return dial(target, isEncrypted, options);
+}
+
 function dialError({ host, port }: NetTarget, cause: NodeJS.ErrnoException): GatewayError {
   const code = cause.code ?? '';
   if (code.includes('CERT') || code.includes('SIGNED') || code.includes('SSL') || code.includes('TLS')) {

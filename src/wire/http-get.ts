@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { GatewayError } from '#core/errors.ts';
 import type { LookupAll, NetPolicy } from '#core/net-policy.ts';
-import { dial } from './dial.ts';
+import { dialHttp } from './dial.ts';
 
 export interface HttpGetOptions {
   readonly policy: NetPolicy;
@@ -113,10 +113,7 @@ async function follow(first: URL, options: HttpGetOptions, whole: AbortSignal): 
 }
 
 async function ask(url: URL, options: HttpGetOptions, credentials: URL): Promise<IncomingMessage> {
-  const isEncrypted = url.protocol === 'https:';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const target = { scheme: url.protocol.slice(0, -1), host, port: Number(url.port || (isEncrypted ? 443 : 80)) };
-  const socket = await dial(target, isEncrypted, options);
+  const socket = await dialHttp(url, options);
   const { range, signal } = options;
   const asked = request({
     // Without an agent: one would connect by itself, to wherever the name leads then.
@@ -137,7 +134,7 @@ async function ask(url: URL, options: HttpGetOptions, credentials: URL): Promise
   asked.once('response', resolve);
   asked.on('error', (cause) => {
     socket.destroy();
-    reject(new GatewayError('upstream_failed', `${host} hung up.`, { cause }));
+    reject(new GatewayError('upstream_failed', `${url.hostname} hung up.`, { cause }));
   });
   asked.end();
   return promise;

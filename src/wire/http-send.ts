@@ -3,7 +3,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { GatewayError } from '#core/errors.ts';
 import type { LookupAll, NetPolicy } from '#core/net-policy.ts';
-import { dial } from './dial.ts';
+import { dialHttp } from './dial.ts';
 import { authorizationOf } from './http-get.ts';
 
 export interface HttpSendOptions {
@@ -22,6 +22,7 @@ const maxHeaderBytes = 16 * 1024;
 /**
  * One connection each: an origin that restarts costs one file. Redirects are not followed; the answer's body is not read.
  * @param url its user and password are sent as Basic
+ * What is to be taken away and is not there is fine.
  * @throws GatewayError `forbidden` by policy, `upstream_refused` (401, 403, a certificate), `upstream_failed` for any other
  *   answer but 2xx, `timeout`, `closed` when the signal fires
  */
@@ -29,7 +30,9 @@ export async function httpSend(url: URL, body: Uint8Array | undefined, options: 
   const late = AbortSignal.timeout(options.timeoutMs);
   const signal = AbortSignal.any([options.signal, late]);
   try {
-    assertTaken(url, await ask(url, body, { ...options, signal }));
+    const status = await ask(url, body, { ...options, signal });
+    const isGone = options.method === 'DELETE' && (status === 404 || status === 410);
+    if (!isGone) assertTaken(url, status);
   } catch (error) {
     if (options.signal.aborted) throw new GatewayError('closed', 'It is not wanted any more.', { cause: error });
     if (!late.aborted) throw error;
@@ -39,10 +42,7 @@ export async function httpSend(url: URL, body: Uint8Array | undefined, options: 
 
 async function ask(url: URL, body: Uint8Array | undefined, options: HttpSendOptions): Promise<number> {
   const { method, contentType, signal } = options;
-  const isEncrypted = url.protocol === 'https:';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const target = { scheme: url.protocol.slice(0, -1), host, port: Number(url.port || (isEncrypted ? 443 : 80)) };
-  const socket = await dial(target, isEncrypted, options);
+  const socket = await dialHttp(url, options);
   const asked = request({
     ...{
       method,
@@ -61,7 +61,7 @@ async function ask(url: URL, body: Uint8Array | undefined, options: HttpSendOpti
   });
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   asked.once('response', resolve);
-  asked.on('error', (cause) => reject(new GatewayError('upstream_failed', `${host} hung up.`, { cause })));
+  asked.on('error', (cause) => reject(new GatewayError('upstream_failed', `${url.hostname} hung up.`, { cause })));
   asked.end(body);
   try {
     const response = await promise;

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { GatewayError } from '#core/errors.ts';
+import { SegmentConnection } from './segment-connection.ts';
+import { OriginStore } from './segment-store.ts';
+import type { EgressStream } from './sink.ts';
+
+const stream: EgressStream = {
+  kind: 'audio',
+  codec: 'aac',
+  config: Uint8Array.of(0x11, 0x90),
+  ...{ sampleRateHz: 48_000, channels: 2 },
+};
+const frameUs = 20_000;
+
+/** Ten seconds of sound to an origin that takes segments of one second and keeps two of them, and what came of it. */
+async function stream10s(refusal: GatewayError | undefined) {
+  const asked: string[] = [];
+  const notices: string[] = [];
+  const store = new OriginStore(new URL('http://origin/live/index.m3u8?key=secret'), async (what, url) => {
+    asked.push(`${what} ${url.pathname}`);
+    if (what === 'delete' && refusal) throw refusal;
+  });
+  const connection = new SegmentConnection({
+    ...{ store, playlist: '/live/index.m3u8', segmentMs: 1_000, segmentCount: 2 },
+    onNotice: (what) => notices.push(what),
+  });
+  connection.describe([stream]);
+  for (let ptsUs = 0; ptsUs < 10_000_000; ptsUs += frameUs) {
+    const times = { ptsUs, dtsUs: ptsUs, durationUs: frameUs };
+    connection.write({ kind: 'audio', ...times, isKey: true, data: new Uint8Array(8) });
+  }
+  await expect.poll(() => connection.queuedBytes).toBe(0);
+  await new Promise((resolve) => setImmediate(resolve));
+  await connection.close();
+  return { notices, deleted: asked.filter((line) => line.startsWith('delete ')), end: await connection.done };
+}
+
+test('segments that have left the playlist are taken away from the origin', async () => {
+  const { notices, deleted, end } = await stream10s(undefined);
+  expect(deleted.length).toBeGreaterThanOrEqual(2);
+  expect(deleted[0]).toMatch(/^delete \/live\/audio-\d+\.m4s$/);
+  expect([notices, end.code]).toEqual([[], 'closed']);
+});
+
+test('an origin that takes nothing away is asked once, told of once, and streamed to', async () => {
+  const { notices, deleted, end } = await stream10s(new GatewayError('upstream_failed', 'origin answered 405.'));
+  expect(deleted).toHaveLength(1);
+  expect(notices).toEqual(['Old segments are not taken away: origin answered 405.']);
+  expect(end.code).toBe('closed');
+});
