@@ -139,6 +139,8 @@ export class Mix extends Owned implements JobHost {
 
   /** Takes over a leg that another mix has let go of. @throws GatewayError `conflict`, `media_lost`, `closed` */
   async adopt(leg: Leg): Promise<void> {
+    // Opened all the same, it would have ports that nobody closes.
+    if (leg.isClosed) throw new GatewayError('closed', 'This call leg is over.');
     if (this.isClosed || !this.#job) throw new GatewayError('closed', 'The mix of this room has ended.');
     leg.joinMix({ send: (command) => this.#send(command) });
     await this.#open(leg);
@@ -220,6 +222,12 @@ export class Mix extends Owned implements JobHost {
     this.#link = link;
     if (isNewWorker) {
       for (const leg of this.legs.values()) {
+        // Its ports were freed by the death of the worker that had them.
+        const noteFree = this.#leaving.get(leg.id);
+        if (noteFree) {
+          noteFree();
+          continue;
+        }
         for (const command of leg.describe()) this.#send(command);
         leg.noteRestart();
       }

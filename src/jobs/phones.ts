@@ -62,7 +62,14 @@ export class Phones extends Owned implements PhonePort {
     const to = await this.mixOf(room);
     if (to === from || leg.isClosed) return;
     await from?.release(leg);
-    await to.adopt(leg);
+    try {
+      // With nobody in it the other mix may have ended meanwhile.
+      await (await this.mixOf(room)).adopt(leg);
+    } catch (error) {
+      // It is nobody's any more who would.
+      await leg.close('failed');
+      throw error;
+    }
   }
 
   mixOf(room: Room): Promise<Mix> {
