@@ -31,6 +31,7 @@ export class VideoLine {
   #codec: EgressCodec | undefined;
   #unpacker: RtpUnpacker | undefined;
   #clock: InputClock | undefined;
+  #delayUs = 0;
   #stream: EgressStream | undefined;
   #parameterSets: readonly Uint8Array[] = [];
   #isWaiting = true;
@@ -71,6 +72,11 @@ export class VideoLine {
     return this.#clock?.capture;
   }
 
+  /** @param delayMs as late as the sound that it belongs to, and what a view shows in its place */
+  setDelay(delayMs: number): void {
+    this.#delayUs = delayMs * 1_000;
+  }
+
   /** Soon: with the next packet at the earliest. */
   requestKeyFrame(): void {
     this.#wantsKeyFrame = true;
@@ -91,7 +97,7 @@ export class VideoLine {
   }
 
   #take(data: Uint8Array, isKey: boolean, clockUs: number): void {
-    const placedUs = clockUs - this.#originUs;
+    const placedUs = clockUs + this.#delayUs - this.#originUs;
     this.framesIn += 1;
     if (this.#isWaiting && !isKey) {
       this.framesDropped += 1;

@@ -93,7 +93,7 @@ export class EgressPipeline implements Pipeline {
     if (past && past.ssrc !== input?.ssrc) this.#context.unlisten(past.ssrc);
     const line = kind === 'audio' ? this.#audio : this.#video;
     line.setInput(input);
-    if (kind === 'audio') this.#audio.setDelay(media?.delayMs ?? 0);
+    line.setDelay(media?.delayMs ?? 0);
     if (!input) return;
     const receive = (packet: Buffer) => this.#context.account(() => line.receive(packet, clockNowUs()));
     this.#context.listen(input.ssrc, receive, line.captureClock);

@@ -18,7 +18,7 @@ export interface EgressInput {
 /** One kind of media that goes out; without an input it is silence, or nothing until one comes. */
 export interface EgressMedia {
   readonly input?: EgressInput | undefined;
-  /** Of sound: so much later than it was captured goes the picture that it belongs to. */
+  /** So much later than it was captured goes what it belongs to: a picture that a view shows so late. */
   readonly delayMs?: number | undefined;
 }
 

@@ -15,6 +15,8 @@ export interface EgressTrackOptions {
   /** Subscribes. */
   readonly self: Participant;
   readonly finder: Finder;
+  /** So late goes what is taken as it comes; what a view shows is so late by itself. */
+  readonly delayMs?: number | undefined;
   /** Another input, or none. */
   readonly onChanged: () => void;
   readonly log: Logger;
@@ -35,7 +37,9 @@ export class EgressTrack {
 
   /** What the job is to be told of it. */
   get media(): EgressMedia {
-    return { input: this.#subscription && inputOf(this.#subscription) };
+    const isComposed = this.#subscription?.publication.participant.isHidden ?? false;
+    const delayMs = isComposed ? undefined : this.#options.delayMs;
+    return { input: this.#subscription && inputOf(this.#subscription), delayMs };
   }
 
   attach(transport: CanConsume): void {

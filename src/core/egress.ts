@@ -199,10 +199,12 @@ export class Egress extends Owned implements JobHost {
   #makeTracks(): Tracks {
     const { room } = this;
     const finders = findersOf(this.#source, this.#wishes, { room, views: this.#options.views });
+    const isWithSolo = this.#source.kind !== 'view' && this.#source.kind !== 'mix' && this.#wishes.video === 'encoded';
+    const delayMs = isWithSolo ? soloDelayMs : undefined;
     const track = (kind: 'audio' | 'video') => {
       const finder = finders[kind];
       const onChanged = () => this.#tellMedia();
-      return finder && new EgressTrack({ kind, room, self: this.#self, finder, onChanged, log: this.#log });
+      return finder && new EgressTrack({ kind, room, self: this.#self, finder, delayMs, onChanged, log: this.#log });
     };
     return { audio: track('audio'), video: track('video') };
   }
@@ -229,9 +231,7 @@ export class Egress extends Owned implements JobHost {
     if (track && past && !track.media.input) return past.media;
     past?.close();
     delete this.#past[kind];
-    if (!track || kind === 'video') return track?.media;
-    const isWithSolo = this.#source.kind !== 'view' && this.#source.kind !== 'mix' && this.#wishes.video === 'encoded';
-    return isWithSolo ? { ...track.media, delayMs: soloDelayMs } : track.media;
+    return track?.media;
   }
 
   get #allTracks(): EgressTrack[] {
