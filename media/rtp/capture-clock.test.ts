@@ -47,3 +47,12 @@ test('nonsense is no capture time', () => {
   expect(clock.at(0, 5_000_000)).toBeUndefined();
   expect(clock.at(90_000 * 60, 1_000_000)).toBeUndefined();
 });
+
+test('a stream that is made here is placed exactly for days, past every wrap of its time stamps', () => {
+  const clock = new CaptureClock(90_000, { rtpTimestamp: 12_345, clockUs: 1_000_000 });
+  for (let afterS = 0; afterS < 72 * 3_600; afterS += 600) {
+    const timestamp = (12_345 + afterS * 90_000) % 2 ** 32;
+    const capturedUs = 1_000_000 + afterS * 1e6;
+    expect(clock.at(timestamp, capturedUs + 80_000)).toBeCloseTo(capturedUs, 0);
+  }
+});

@@ -14,6 +14,8 @@ const followed = 0.3;
 /** What lies further from now is no capture time but nonsense of a sender. */
 const maxAgeUs = 3_000_000;
 const maxAheadUs = 500_000;
+/** Time stamps tell before from after up to 2³¹ ticks, some hours: what is known moves along long before. */
+const maxAnchorTicks = 2 ** 28;
 
 /** The wall clock of who sends reports on a link, on the machine's monotonic clock: where the quickest report says. */
 export class ReportClock {
@@ -66,6 +68,8 @@ export class CaptureClock {
   at(timestamp: number, nowUs: number): number | undefined {
     const clockUs = this.#at(timestamp);
     if (clockUs === undefined || nowUs - clockUs > maxAgeUs || clockUs - nowUs > maxAheadUs) return undefined;
+    const isFar = Math.abs(timestampDistance(timestamp, this.#anchor?.timestamp ?? timestamp)) > maxAnchorTicks;
+    if (isFar) this.#anchor = { timestamp, clockUs };
     return clockUs;
   }
 
