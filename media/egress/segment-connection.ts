@@ -128,6 +128,7 @@ export class SegmentConnection implements PushConnection {
       const name = `${kind}-${segment.number}.m4s`;
       names.push(name);
       const data = Buffer.concat(segment.parts.map((part) => part.data));
+      rendition.unload(segment.number);
       return [...this.#initOf(rendition, segment.epoch), { name, data, contentType: `${kind}/mp4` }];
     });
   }

@@ -90,6 +90,8 @@ export class FolderStore implements SegmentStore {
       await writeFile(`${path}.part`, data);
       await rename(`${path}.part`, path);
     } catch (thrown) {
+      // On a full disk half a file would keep it full. What cannot be taken away is told by what could not be written.
+      await rm(`${path}.part`, { force: true }).catch(() => undefined);
       throw notWritten(thrown);
     }
   }

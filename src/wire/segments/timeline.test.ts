@@ -52,6 +52,19 @@ function playlist(timeline: Timeline, kind: 'audio' | 'video' = 'video', isDelta
 }
 
 describe('a timeline', () => {
+  test('segments that lie elsewhere take no room: as many stay in the playlist as it is to hold', () => {
+    const timeline = started(both, { maxBytes: 1_500 });
+    const rendition = renditionOf(timeline, 'video');
+    for (let atUs = 0; atUs < 40e6; atUs += 40_000) {
+      timeline.add(picture(atUs, atUs % 2e6 === 0), nowMs);
+      timeline.add(sound(atUs), nowMs);
+      for (const one of timeline.renditions) for (const { number } of one.segments) one.unload(number);
+    }
+    expect(rendition.segments.filter(({ isComplete }) => isComplete)).toHaveLength(10);
+    const text = mediaPlaylist({ timeline, rendition, query: '', isDelta: false, hasEnded: false, isStatic: true });
+    expect(text.match(/#EXTINF:2\.00000,/g)).toHaveLength(10);
+  });
+
   test('whatever comes, cuts pictures at key pictures only, loses no byte within its window and is bounded', () => {
     const gaps = fc.array(
       fc.record({ durationUs: fc.integer({ min: 8_000, max: 900_000 }), isKey: fc.boolean(), hasSound: fc.boolean() }),

@@ -137,6 +137,15 @@ export class Rendition {
     this.#trim();
   }
 
+  /** What is in it lies elsewhere as a whole: it stays in the playlist, and takes no room any more. */
+  unload(number: number): void {
+    const segment = this.#segments.find((one) => one.number === number);
+    if (!segment?.isComplete) return;
+    this.#bytes -= segment.bytes;
+    segment.bytes = 0;
+    segment.parts.length = 0;
+  }
+
   dropOldest(): void {
     this.#bytes -= this.#segments.shift()?.bytes ?? 0;
   }
