@@ -5,6 +5,7 @@ import { chooseLastN } from './last-n.ts';
 import type { Participant } from './participant.ts';
 import type { Logger } from './ports.ts';
 import type { RoomRecord } from './room.ts';
+import type { MediaKind } from './rtp.ts';
 import type { Publication, Subscription } from './track.ts';
 import { VoiceOrder } from './voice-order.ts';
 
@@ -22,6 +23,8 @@ export class StreamSelection {
   /** Who spoke last comes first. */
   readonly #speakers: ParticipantId[] = [];
   readonly #voices = new VoiceOrder<PublicationId>(activeVoices);
+  /** At the last review; what was not chosen from then is held back nowhere. */
+  #wasChosen = { video: false, audio: false };
 
   constructor(options: StreamSelectionOptions) {
     this.#options = options;
@@ -49,22 +52,33 @@ export class StreamSelection {
     this.#voices.forget(id);
   }
 
-  /** Holds back and lets go. Cheap where everything is let through. */
+  /** Holds back and lets go. Nothing where everything is let through: each subscription of each receiver brings a review. */
   review(): void {
     const { lastN, selectActiveAudio = false } = this.#options.record();
+    const isChosen = { video: lastN >= 0, audio: selectActiveAudio };
+    const past = this.#wasChosen;
+    this.#wasChosen = isChosen;
+    if (isChosen.video || past.video) this.#reviewVideos(lastN);
+    if (isChosen.audio || past.audio) this.#reviewVoices(selectActiveAudio);
+  }
+
+  #reviewVideos(lastN: number): void {
     for (const receiver of this.#options.participants()) {
-      if (receiver.subscriptions.size === 0) continue;
-      const all = [...receiver.subscriptions.values()];
       this.#choose(
-        all.filter(({ publication }) => publication.kind === 'video'),
+        subscriptionsOf(receiver, 'video'),
         lastN,
         ({ isPinned, publication }) => isPinned || publication.source === 'screen',
         ({ participant: { id } }) => rank(this.#speakers.indexOf(id)),
       );
+    }
+  }
+
+  #reviewVoices(isActive: boolean): void {
+    for (const receiver of this.#options.participants()) {
       this.#choose(
-        all.filter(({ publication }) => publication.kind === 'audio'),
+        subscriptionsOf(receiver, 'audio'),
         // The mixer, recordings and whatever else is made here listen to everybody.
-        selectActiveAudio && !receiver.isHidden ? activeVoices : -1,
+        isActive && !receiver.isHidden ? activeVoices : -1,
         ({ isPinned, publication }) => isPinned || publication.source !== 'microphone',
         ({ id }) => this.#voices.rankOf(id),
       );
@@ -91,6 +105,10 @@ export class StreamSelection {
       });
     }
   }
+}
+
+function subscriptionsOf({ subscriptions }: Participant, kind: MediaKind): Subscription[] {
+  return [...subscriptions.values()].filter(({ publication }) => publication.kind === kind);
 }
 
 function rank(position: number): number {
