@@ -234,12 +234,16 @@ export class SipCall extends Owned implements Call {
   }
 
   async #carry(room: Room, leg: Leg, parked?: ParkedInfo): Promise<void> {
-    try {
-      await this.#presence.moveTo(room, { leg, parked, carry: () => this.#options.phones.moveLeg(leg, room) });
-    } catch (error) {
-      if (leg.isClosed) this.fail(toGatewayError(error));
-      throw error;
-    }
+    const carry = async () => {
+      try {
+        await this.#options.phones.moveLeg(leg, room);
+      } catch (error) {
+        // It has left where it was, and is nowhere now.
+        this.fail(toGatewayError(error));
+        throw error;
+      }
+    };
+    await this.#presence.moveTo(room, { leg, parked, carry });
     if (this.isOver) throw new GatewayError('closed', 'The call has ended.');
     this.#state = parked ? 'parked' : 'connected';
     this.events.emit('changed');
