@@ -100,6 +100,8 @@ export interface ConsumerOptions {
   /** Layers that the receiver asked for; undefined: the highest. */
   readonly wanted: VideoLayers | undefined;
   readonly limit: LayerLimit;
+  /** What the worker was given when it was to make this: those within the limit of then. */
+  readonly applied: VideoLayers | undefined;
 }
 
 export class Consumer implements SfuConsumer {
@@ -130,6 +132,9 @@ export class Consumer implements SfuConsumer {
     native.on('layerschange', (layers) => this.events.emit('layersChanged', layers ?? null));
     native.on('score', ({ score, producerScore }) => this.events.emit('scored', { score, producerScore }));
     const unfollow = native.kind === 'video' && this.type !== 'simple' ? this.#limit.follow(this) : undefined;
+    // The limit came or went while the worker made it.
+    const { spatialLayer } = this.#limit.within(this.#wanted) ?? {};
+    if (unfollow && spatialLayer !== options.applied?.spatialLayer) this.applyLimit();
     native.observer.once('close', () => {
       unfollow?.();
       this.events.emit('closed');

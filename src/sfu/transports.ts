@@ -67,8 +67,8 @@ export abstract class MediaTransport<Native extends types.Transport> {
       const capabilities = checkRtpCapabilities(rtpCapabilities);
       const options: Pick<types.ConsumerOptions, 'mid' | 'preferredLayers'> = {};
       const wanted = preferredLayers && checkVideoLayers(preferredLayers);
-      const layers = this.room.layers.within(wanted);
-      if (layers) options.preferredLayers = layers;
+      const applied = this.room.layers.within(wanted);
+      if (applied) options.preferredLayers = applied;
       if (mid !== undefined && this.#isMidSent(mid, capabilities)) options.mid = mid;
       const lease = await this.room.leaseProducer(producer, this.node);
       try {
@@ -83,7 +83,8 @@ export abstract class MediaTransport<Native extends types.Transport> {
         assertSourceOpen(lease.native, native);
         native.observer.once('close', lease.release);
         this.room.admitConsumer(native, this.node);
-        return new Consumer(native, this.room, { producerId: producer.id, mid, wanted, limit: this.room.layers });
+        const { layers: limit } = this.room;
+        return new Consumer(native, this.room, { producerId: producer.id, mid, wanted, applied, limit });
       } catch (thrown) {
         lease.release();
         throw thrown;
