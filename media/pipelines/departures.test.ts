@@ -112,3 +112,18 @@ test('a stall lengthens the hold by a good part of itself, and it comes down by 
   expect(first - last).toBeGreaterThan(8);
   expect(first - last).toBeLessThan(32);
 });
+
+test('sound that comes while a picture waits leaves when it is due, not with the picture', async () => {
+  const departures = new Departures();
+  const leftMs: number[] = [];
+  const beganUs = clockNowUs();
+  departures.expect('video');
+  departures.expect('audio');
+  departures.leave('video', beganUs, () => undefined);
+  await vi.advanceTimersByTimeAsync(10);
+  departures.leave('audio', beganUs, () => leftMs.push((clockNowUs() - beganUs) / 1_000));
+  await vi.advanceTimersByTimeAsync(200);
+  departures.close();
+  expect(leftMs).toHaveLength(1);
+  expect(Math.abs((leftMs[0] ?? 0) - 40)).toBeLessThan(3);
+});

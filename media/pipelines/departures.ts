@@ -51,6 +51,7 @@ export class Departures {
   readonly #lastUs: Record<Kind, number> = { audio: Number.NEGATIVE_INFINITY, video: Number.NEGATIVE_INFINITY };
   #hasBegun = false;
   #timer: NodeJS.Timeout | undefined;
+  #timerUs = 0;
 
   /** The source has it; what is of the other kind waits for its first frame. */
   expect(kind: Kind): void {
@@ -129,8 +130,12 @@ export class Departures {
   }
 
   #arm(nowUs: number): void {
-    if (this.#timer || this.#waiting.length === 0) return;
+    if (this.#waiting.length === 0) return;
     const nextUs = Math.min(...this.#waiting.map(({ dueUs }) => dueUs)) + this.#holdUs;
+    // A picture that is waited for is no reason for sound that has come since to be late.
+    if (this.#timer && nextUs >= this.#timerUs) return;
+    clearTimeout(this.#timer);
+    this.#timerUs = nextUs;
     this.#timer = setTimeout(() => this.#release(), Math.max(0, Math.floor((nextUs - nowUs) / 1_000)));
   }
 
