@@ -2,8 +2,8 @@
 /**
  * `npm test`: sets up what is missing, runs Vitest (what follows `--` is handed to it) and ends with one plain line,
  * "N passed, N failed". Without arguments it runs everything, tests with real peers in two lanes side by side and those of our pages alone, and then
- * the files in which a test with peers failed once more, alone: a browser and a phone in real time are at the mercy of the
- * machine. What passed only then is named.
+ * the files in which a test failed once more, alone: a browser and a phone in real time are at the mercy of the machine,
+ * and whatever waits for a process or a disk is on a busy one. What passed only then is named.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,12 +59,13 @@ async function runAll(vitest) {
   const peers = await Promise.all(['integration', 'interop'].map((project) => vitest(`--project=${project}`)));
   // Several browsers in a meeting take all there is of two cores.
   if (!isStopped) peers.push(await vitest('--project=pages'));
-  const files = peers.flatMap(failedFiles);
-  if (files.length === 0 || isStopped) return [unit, ...peers];
+  const first = [unit, ...peers];
+  const files = first.flatMap(failedFiles);
+  if (files.length === 0 || isStopped) return first;
   console.log(`\nOnce more, alone: ${files.length} files with a test that failed\n`);
   const again = await vitest(...files);
   const stillFailed = new Set(again.failedTests);
-  const onlyThen = peers.flatMap(({ failedTests }) => failedTests).filter((name) => !stillFailed.has(name));
+  const onlyThen = first.flatMap(({ failedTests }) => failedTests).filter((name) => !stillFailed.has(name));
   for (const name of onlyThen) console.log(`Passed only at the second try: ${name}`);
-  return [unit, ...peers, again];
+  return [...first, again];
 }

@@ -57,7 +57,7 @@ export class GrowingFile {
     await this.#work;
     const file = this.#file;
     this.#file = undefined;
-    // Half a fragment at its end is what players and FFmpeg would complain of.
+    // Half a fragment at its end is what players and FFmpeg would complain of; on a disk that cannot even be cut they will.
     if (this.#hasFailed && this.#wholeBytes > 0) await file?.truncate(this.#wholeBytes).catch(() => undefined);
     await file?.close().catch(() => undefined); // it has said what was wrong when it was written
   }

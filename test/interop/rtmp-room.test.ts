@@ -96,8 +96,8 @@ async function watch(): Promise<RoomViewer> {
   return viewer;
 }
 
-/** When each flash and each beep begins, by the sender reports. */
-function beginnings(viewer: RoomViewer): { flashesUs: number[]; beepsUs: number[] } {
+/** When each flash and each beep begins, by the sender reports, and for how long there was no sound to the pictures. */
+function beginnings(viewer: RoomViewer): { flashesUs: number[]; beepsUs: number[]; silentUs: number } {
   const flashesUs = viewer.pictures.flatMap(({ number, unixUs }, index) => {
     const before = viewer.pictures[index - 1]?.number;
     return unixUs !== undefined && number === 255 && before === 0 ? [unixUs] : [];
@@ -113,7 +113,8 @@ function beginnings(viewer: RoomViewer): { flashesUs: number[]; beepsUs: number[
   }
   // Sound begins when the clock of the source stands, up to a second after its picture.
   const fromUs = (beepsUs[0] ?? Number.POSITIVE_INFINITY) - 500_000;
-  return { flashesUs: flashesUs.filter((flashUs) => flashUs > fromUs), beepsUs };
+  const silentUs = fromUs - (flashesUs[0] ?? fromUs);
+  return { flashesUs: flashesUs.filter((flashUs) => flashUs > fromUs), beepsUs, silentUs };
 }
 
 const x264 = '-c:v libx264 -preset veryfast -b:v 1500k -g 60 -pix_fmt yuv420p';
@@ -128,7 +129,8 @@ test.each([
     const { flashesUs, beepsUs } = beginnings(seen);
     return flashesUs.length >= 4 && beepsUs.length >= 4;
   });
-  const { flashesUs, beepsUs } = beginnings(viewer);
+  const { flashesUs, beepsUs, silentUs } = beginnings(viewer);
+  expect(silentUs).toBeLessThan(2_500_000);
   const offsetsMs = flashesUs.slice(0, 3).map((flashUs) => {
     const nearest = beepsUs.reduce((best, beepUs) =>
       Math.abs(beepUs - flashUs) < Math.abs(best - flashUs) ? beepUs : best,

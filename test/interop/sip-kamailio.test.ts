@@ -115,7 +115,7 @@ describe('a call out by way of Kamailio', () => {
     const localPort = await freePort();
     const run = startSipp({ scenario: scenario.join('\n'), localPort, timeoutSec: 20 });
     await whenReceiving(localPort);
-    const made = await ways.gateway.api<SipCallResource>('POST', `${calls}?wait=8`, {
+    const made = await ways.gateway.api<SipCallResource>('POST', `${calls}?wait=20`, {
       to: `sip:alice@127.0.0.1:${localPort}`,
       proxy: `sip:127.0.0.1:${proxy.port};lr`,
       ...(password && { credentials: { username: 'us', password: wrong ? 'guess' : password } }),
