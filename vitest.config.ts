@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Unit tests lie beside the code and run side by side. What starts gateways, browsers and other peers runs afterwards, one
+ * Unit tests lie beside the code and run side by side; their files share processes, as most of their time went into loading
+ * the same modules over and over. What starts gateways, browsers and other peers runs afterwards, one
  * file at a time, so that a slow machine measures the code and not the crowd; `npm test` runs the gateway's and the
  * peers' side by side, as they wait for most of their time.
  */
@@ -13,6 +14,9 @@ const phones = ['test/integration/{sip,mix,legs}*.test.ts'];
 /** Our own pages in a browser. */
 const pages = ['test/integration/{console,client,meeting}*.test.ts'];
 
+/** What runs native code, forks workers or weighs memory: each file in a process of its own. */
+const native = ['media/**/*.test.ts', 'src/{jobs,sfu}/**/*.test.ts', 'gateways/{rtmp,rtsp,srt}/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -23,14 +27,17 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{src,gateways,media,config,web,bench}/**/*.test.{ts,tsx}',
+            '{src,gateways,config,web,bench}/**/*.test.{ts,tsx}',
             'test/{arch,support}/**/*.test.ts',
             'scripts/**/*.test.mjs',
           ],
+          exclude: native,
+          isolate: false,
           testTimeout: 10_000,
           sequence: { groupOrder: 0 },
         },
       },
+      { extends: true, test: { name: 'native', include: native, testTimeout: 10_000, sequence: { groupOrder: 0 } } },
       {
         extends: true,
         test: {

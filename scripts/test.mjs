@@ -54,7 +54,7 @@ try {
  * @returns {Promise<RunResult[]>}
  */
 async function runAll(vitest) {
-  const unit = await vitest('--project=unit');
+  const unit = await vitest('--project=unit', '--project=native');
   if (isStopped) return [unit];
   const peers = await Promise.all(['integration', 'interop'].map((project) => vitest(`--project=${project}`)));
   // Several browsers in a meeting take all there is of two cores.
