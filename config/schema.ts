@@ -300,6 +300,13 @@ const hls = z.strictObject({
     .multipleOf(2)
     .default(720)
     .describe('Pictures are no higher; smaller ones cost less of CPU and network.'),
+  ladder: z
+    .array(z.int().min(90).max(2_160).multipleOf(2))
+    .max(5)
+    .default([])
+    .describe(
+      'Heights of further, smaller encodings for HLS and DASH, [360, 180]; a view may say its own. Each costs CPU.',
+    ),
   windowMs: z.int().min(6_000).max(600_000).default(30_000).describe('Players may be so far behind.'),
   lingerMs: milliseconds.default(20_000).describe('A broadcast ends so long after the last who watched it.'),
   startTimeoutMs: milliseconds.default(15_000).describe('The first viewer waits so long for something to see.'),

@@ -55,6 +55,7 @@ const sink = z.discriminatedUnion('type', [pushSink, liveSink, playSink, recordS
 export const egressJobSpec = z.object({
   kind: z.literal('egress'),
   startTimeoutMs: z.number().positive().optional(),
+  originUs: z.int().positive().optional(),
 });
 
 export const egressCommand = z.discriminatedUnion('type', [

@@ -111,7 +111,7 @@ export class WorkerHost {
     if (spec.kind === 'view') return new ViewPipeline({ context, spec });
     if (spec.kind === 'transcode') return new TranscodePipeline({ context });
     const { pushOpeners, live } = this.#options;
-    if (spec.kind === 'egress') return new EgressPipeline({ context, tools: { openers: pushOpeners, live } });
+    if (spec.kind === 'egress') return new EgressPipeline({ context, spec, tools: { openers: pushOpeners, live } });
     return new IngressPipeline({
       context,
       spec,

@@ -38,8 +38,8 @@ export class ViewingParts extends Owned {
   constructor({ config, rooms, meetings, auth, media, views, limiter, metrics, addressOf, log }: ViewingPartsOptions) {
     super();
     const door = new ViewerDoor({ rooms, meetings, auth });
-    const { segmentMs: keyFrameIntervalMs, maxHeight } = config.hls;
-    this.#feeds = new LiveFeeds({ media, views, keyFrameIntervalMs, maxHeight, log });
+    const { segmentMs: keyFrameIntervalMs, maxHeight, ladder } = config.hls;
+    this.#feeds = new LiveFeeds({ media, views, keyFrameIntervalMs, maxHeight, ladder, log });
     this.hls = createHlsGateway({ rooms, door, feeds: this.#feeds, limiter, log, addressOf }, config.hls);
     this.#rtpFeeds = new RtpFeeds({ media, views, log });
     const { maxPlayers } = config.rtsp;

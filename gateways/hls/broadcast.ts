@@ -107,11 +107,14 @@ export class Broadcast extends Owned {
   }
 
   #add(fragment: LiveFragment): void {
-    const rendition = this.timeline.rendition(fragment.kind);
+    const rendition = this.timeline.renditionOf(fragment);
     const before = rendition?.next;
     this.timeline.add(fragment, Date.now());
-    this.#keep(fragment);
-    this.events.emit('fragment', fragment);
+    // Who takes fragments takes the first encoding of a ladder.
+    if (!fragment.rung) {
+      this.#keep(fragment);
+      this.events.emit('fragment', fragment);
+    }
     const after = rendition?.next;
     if (!before || !after || (before.number === after.number && before.part === after.part)) return;
     if (after.number !== before.number) this.segmentsMade += 1;

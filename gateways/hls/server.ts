@@ -1,11 +1,10 @@
 // Owns: HLS, DASH and plain fMP4 over HTTP: addresses, headers, bounded waits. May import: core, hono and its siblings here.
 import { type Context, Hono } from 'hono';
 import { GatewayError } from '#core/errors.ts';
-import type { MediaKind } from '#core/rtp.ts';
 import { dashManifest } from '#wire/segments/dash-manifest.ts';
 import { mediaPlaylist, targetDurationS } from '#wire/segments/media-playlist.ts';
 import { multivariantPlaylist } from '#wire/segments/multivariant-playlist.ts';
-import type { Rendition, Segment } from '#wire/segments/timeline.ts';
+import { allTracks, type Rendition, renditionId, type Segment } from '#wire/segments/timeline.ts';
 import type { Admission, Asking } from './admission.ts';
 import type { Broadcast } from './broadcast.ts';
 import { mimeTypeOf } from './media-type.ts';
@@ -57,18 +56,19 @@ async function serveFile(context: Context, options: LiveHttpOptions): Promise<Re
       return text(dashManifest({ timeline: broadcast.timeline, query, nowMs: Date.now() }), types.mpd, 'no-cache');
     }
     case 'playlist':
-      return servePlaylist(context, broadcast, renditionOf(broadcast, file.kind), query);
+      return servePlaylist(context, broadcast, renditionOf(broadcast, file.id), query);
     case 'init': {
-      const track = broadcast.timeline.epochOf(file.epoch)?.init.tracks.find(({ kind }) => kind === file.kind);
+      const { init } = broadcast.timeline.epochOf(file.epoch) ?? {};
+      const track = allTracks(init).find((one) => renditionId(one) === file.id);
       if (!track) throw gone();
-      return media(track.init, broadcast, file.kind);
+      return media(track.init, broadcast, file.id);
     }
     case 'segment': {
-      const segment = await whenComplete(context, broadcast, file.kind, file.number);
-      return media(Buffer.concat(segment.parts.map(({ data }) => data)), broadcast, file.kind);
+      const segment = await whenComplete(context, broadcast, file.id, file.number);
+      return media(Buffer.concat(segment.parts.map(({ data }) => data)), broadcast, file.id);
     }
     case 'part':
-      return media(await whenPart(context, broadcast, file), broadcast, file.kind);
+      return media(await whenPart(context, broadcast, file), broadcast, file.id);
   }
 }
 
@@ -104,8 +104,8 @@ async function whenSegment(broadcast: Broadcast, context: Context): Promise<void
   if (!(await broadcast.until(isThere, waitMs(broadcast), context.req.raw.signal))) throw notYet(broadcast);
 }
 
-async function whenComplete(context: Context, broadcast: Broadcast, kind: MediaKind, number: number): Promise<Segment> {
-  const rendition = renditionOf(broadcast, kind);
+async function whenComplete(context: Context, broadcast: Broadcast, id: string, number: number): Promise<Segment> {
+  const rendition = renditionOf(broadcast, id);
   // Players ask for what a playlist has named: only the next one is worth waiting for.
   if (number <= rendition.next.number) {
     await broadcast.until(() => has(rendition, number, undefined), waitMs(broadcast), context.req.raw.signal);
@@ -118,9 +118,9 @@ async function whenComplete(context: Context, broadcast: Broadcast, kind: MediaK
 async function whenPart(
   context: Context,
   broadcast: Broadcast,
-  { kind, number, part }: { kind: MediaKind; number: number; part: number },
+  { id, number, part }: { id: string; number: number; part: number },
 ): Promise<Uint8Array> {
-  const rendition = renditionOf(broadcast, kind);
+  const rendition = renditionOf(broadcast, id);
   if (number <= rendition.next.number) {
     await broadcast.until(() => has(rendition, number, part), waitMs(broadcast), context.req.raw.signal);
   }
@@ -131,9 +131,9 @@ async function whenPart(
 
 const waitMs = ({ timeline }: Broadcast) => (timeline.options.segmentUs * 3) / 1_000;
 
-function renditionOf(broadcast: Broadcast, kind: MediaKind): Rendition {
-  const rendition = broadcast.timeline.rendition(kind);
-  if (!rendition) throw new GatewayError('not_found', `This broadcast has no ${kind}.`);
+function renditionOf(broadcast: Broadcast, id: string): Rendition {
+  const rendition = broadcast.timeline.rendition(id);
+  if (!rendition) throw new GatewayError('not_found', `This broadcast has no ${id}.`);
   return rendition;
 }
 
@@ -143,23 +143,23 @@ const notYet = ({ state }: Broadcast) =>
 
 type LiveFile =
   | { readonly what: 'index' | 'manifest' }
-  | { readonly what: 'playlist'; readonly kind: MediaKind }
-  | { readonly what: 'init'; readonly kind: MediaKind; readonly epoch: number }
-  | { readonly what: 'segment'; readonly kind: MediaKind; readonly number: number }
-  | { readonly what: 'part'; readonly kind: MediaKind; readonly number: number; readonly part: number };
+  | { readonly what: 'playlist'; readonly id: string }
+  | { readonly what: 'init'; readonly id: string; readonly epoch: number }
+  | { readonly what: 'segment'; readonly id: string; readonly number: number }
+  | { readonly what: 'part'; readonly id: string; readonly number: number; readonly part: number };
 
 function parseFile(name: string): LiveFile | undefined {
   if (name === 'index.m3u8') return { what: 'index' };
   if (name === 'manifest.mpd') return { what: 'manifest' };
-  const match = /^(audio|video)(?:\.m3u8|-(\d{1,9})(?:\.mp4|(?:\.(\d{1,4}))?\.m4s))$/.exec(name);
+  const match = /^(audio|video[1-9]?)(?:\.m3u8|-(\d{1,9})(?:\.mp4|(?:\.(\d{1,4}))?\.m4s))$/.exec(name);
   if (!match) return undefined;
-  const kind = match[1] as MediaKind;
-  if (match[2] === undefined) return { what: 'playlist', kind };
-  if (name.endsWith('.mp4')) return { what: 'init', kind, epoch: Number(match[2]) };
+  const [, id = ''] = match;
+  if (match[2] === undefined) return { what: 'playlist', id };
+  if (name.endsWith('.mp4')) return { what: 'init', id, epoch: Number(match[2]) };
   const number = Number(match[2]);
   return match[3] === undefined
-    ? { what: 'segment', kind, number }
-    : { what: 'part', kind, number, part: Number(match[3]) };
+    ? { what: 'segment', id, number }
+    : { what: 'part', id, number, part: Number(match[3]) };
 }
 
 function text(body: string, type: string, cacheControl: string): Response {
@@ -167,10 +167,13 @@ function text(body: string, type: string, cacheControl: string): Response {
 }
 
 /** Never another under the same address; kept by caches for as long as it can be of use. */
-function media(body: Uint8Array, { timeline }: Broadcast, kind: MediaKind): Response {
+function media(body: Uint8Array, { timeline }: Broadcast, id: string): Response {
   const keptS = Math.ceil((timeline.options.windowUs * 2) / 1e6);
   return new Response(new Uint8Array(body), {
-    headers: { 'content-type': `${kind}/mp4`, 'cache-control': `max-age=${keptS}, immutable` },
+    headers: {
+      'content-type': `${id.startsWith('audio') ? 'audio' : 'video'}/mp4`,
+      'cache-control': `max-age=${keptS}, immutable`,
+    },
   });
 }
 

@@ -38,6 +38,8 @@ class SharedEncoder implements Disposable {
   readonly #encoder: VideoEncoder;
   #nextUs = 0;
   #lastKeyUs = Number.NEGATIVE_INFINITY;
+  /** Of the last key picture that was due by the interval. */
+  #period: number | undefined;
   #mustKey = true;
   #frames = 0;
   #keyFrames = 0;
@@ -85,7 +87,10 @@ class SharedEncoder implements Disposable {
     this.#nextUs = Math.max(this.#nextUs + stepUs, clockUs + stepUs / 2);
     const sinceKeyUs = clockUs - this.#lastKeyUs;
     const isDue = this.#mustKey && sinceKeyUs >= keyFrameSpacingUs;
-    if (isDue || sinceKeyUs >= this.request.keyFrameIntervalS * 1e6) {
+    // By the clock, not from the last: the key pictures of encoders of one view are of the same pictures.
+    const period = Math.floor(clockUs / (this.request.keyFrameIntervalS * 1e6));
+    if (isDue || period !== this.#period) {
+      this.#period = period;
       this.#mustKey = false;
       this.#encoder.requestKeyFrame();
     }

@@ -1,6 +1,6 @@
 // Owns: an egress as a job: media of a room out of its SFU side, to any number of sinks. May import: media/egress, the
 // job's context.
-import type { EgressCommand, EgressEvent, EgressMedia, EgressSinkSpec } from '#core/egress-messages.ts';
+import type { EgressCommand, EgressEvent, EgressJobSpec, EgressMedia, EgressSinkSpec } from '#core/egress-messages.ts';
 import { AudioLine, type EgressSound } from '../egress/audio-line.ts';
 import type { EgressUnit } from '../egress/sink.ts';
 import { SinkSlot } from '../egress/sink-slot.ts';
@@ -14,6 +14,7 @@ const measureIntervalMs = 1_000;
 
 export interface EgressPipelineOptions {
   readonly context: JobContext;
+  readonly spec: EgressJobSpec;
   readonly tools: SinkTools;
 }
 
@@ -28,10 +29,10 @@ export class EgressPipeline implements Pipeline {
   #isLive = false;
   #isClosed = false;
 
-  constructor({ context, tools }: EgressPipelineOptions) {
+  constructor({ context, spec, tools }: EgressPipelineOptions) {
     this.#context = context;
     this.#tools = tools;
-    const originUs = clockNowUs();
+    const originUs = spec.originUs ?? clockNowUs();
     this.#video = new VideoLine(originUs, {
       described: (stream) => {
         for (const slot of this.#slots.values()) slot.setVideo(stream);

@@ -11,7 +11,7 @@ export function viewSettingsResource(settings: ViewSettings): ViewSettingsResour
     ...{ name, hasVideo, hasAudio, autoMix, layout },
     ...{ maxInputs, isVoicePrimary, backgroundColor, hasLabels, hasSpeakerBorder },
     hasBackgroundImage: imageId !== undefined,
-    video: { ...video, bitrateBps: video.bitrateBps ?? null },
+    video: { ...video, bitrateBps: video.bitrateBps ?? null, ladder: video.ladder ?? null },
   };
 }
 

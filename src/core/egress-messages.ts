@@ -98,4 +98,6 @@ export type EgressEvent =
 export interface EgressJobSpec {
   readonly kind: 'egress';
   readonly startTimeoutMs?: number | undefined;
+  /** Where its time begins, on the machine's monotonic clock: that of several jobs, where given. */
+  readonly originUs?: number | undefined;
 }

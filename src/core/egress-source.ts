@@ -27,6 +27,8 @@ export interface EgressWishes {
   readonly video: 'encoded' | 'copied' | 'off';
   /** How it is to be encoded. */
   readonly request: ViewRequest;
+  /** A participant alone is composed in this size, where that is not what `request` says: several requests share it. */
+  readonly canvas?: ViewRequest | undefined;
 }
 
 /** Finds one kind of media in the room. What it holds open is closed with it. */
@@ -211,12 +213,12 @@ class InView implements Finder {
   async open(): Promise<void> {
     this.#stream?.close();
     this.#stream = undefined;
-    const { request } = this.#wishes;
+    const { request, canvas = request } = this.#wishes;
     const source = this.#source;
     const view =
       source.kind === 'view'
         ? await this.#views.viewOf(this.#room, source.view)
-        : await this.#views.soloOf(this.#room, source, request);
+        : await this.#views.soloOf(this.#room, source, canvas);
     const stream = await view.open(request);
     if (this.#isClosed) stream.close();
     else this.#stream = stream;

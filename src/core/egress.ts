@@ -26,6 +26,8 @@ export interface EgressOptions {
   readonly wishes: EgressWishes;
   /** Who it is to others that look closely: `recorder`, `streaming-out`. */
   readonly name: string;
+  /** Where its time begins, on the machine's monotonic clock; with the job when absent. */
+  readonly originUs?: number | undefined;
   readonly log: Logger;
 }
 
@@ -179,8 +181,8 @@ export class Egress extends Owned implements JobHost {
   }
 
   async #start(): Promise<void> {
-    const { media } = this.#options;
-    const job = await media.startJob({ spec: { kind: 'egress' }, host: this, log: this.#log });
+    const { media, originUs } = this.#options;
+    const job = await media.startJob({ spec: { kind: 'egress', originUs }, host: this, log: this.#log });
     this.#job = job;
     job.events.on('changed', (change) => this.#noteJob(change));
     void job.done.then((reason) => this.close(reason));

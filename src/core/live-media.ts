@@ -11,6 +11,10 @@ export interface LiveTrack {
   readonly height?: number | undefined;
   readonly sampleRateHz?: number | undefined;
   readonly channels?: number | undefined;
+  /** What its encoder was asked to keep to, where that is known. */
+  readonly bitrateBps?: number | undefined;
+  /** Of a ladder: 0, or absent, for the first and largest encoding of the pictures. */
+  readonly rung?: number | undefined;
 }
 
 /** What the fragments after it are to be read with; another one comes when a codec or size changes. */
@@ -18,6 +22,8 @@ export interface LiveInit {
   /** Initialisation segment of all tracks together: the same fragments fit both. */
   readonly muxed: Uint8Array;
   readonly tracks: readonly LiveTrack[];
+  /** The same pictures in smaller encodings, whose key pictures are those of the first. */
+  readonly rungs?: readonly LiveTrack[] | undefined;
 }
 
 /** `moof` and `mdat` of one track. */
@@ -29,4 +35,8 @@ export interface LiveFragment {
   /** Decoding may begin with it; always so for audio. */
   readonly isKey: boolean;
   readonly data: Uint8Array;
+  /** Of a ladder: which encoding. */
+  readonly rung?: number | undefined;
+  /** Of a ladder: a segment of this encoding begins here, as in all others; where there is none, the receiver chooses. */
+  readonly isCut?: boolean | undefined;
 }

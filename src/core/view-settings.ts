@@ -20,6 +20,8 @@ export interface ViewVideo {
   readonly keyFrameIntervalS: number;
   /** 1 for sport; how much of the usual bitrate its pictures need. */
   readonly motionFactor: number;
+  /** Heights of further encodings for players of HLS and DASH; those of the server when absent, none when empty. */
+  readonly ladder?: readonly number[] | undefined;
 }
 
 export interface ViewSettings {
@@ -41,6 +43,8 @@ const maxImageBytes = 2 * 1024 * 1024;
 const smallestSide = 16;
 const largestWidth = 4_096;
 const largestHeight = 2_160;
+const maxRungs = 5;
+const ladderRule = `has up to ${maxRungs} even heights from ${smallestSide} to ${largestHeight}`;
 const bitrates = [10_000, 200_000_000] as const;
 
 const usualLayout: ViewLayout = { base: 'fluid', gridSize: 4, custom: [], fitPolicy: 'letterbox' };
@@ -114,7 +118,7 @@ function changedVideo(past: ViewVideo, change: ViewChange['video']): ViewVideo {
 /** @throws GatewayError `invalid_request` with the field that is wrong */
 function assertView(settings: ViewSettings): void {
   const { name, video, look } = settings;
-  const { width, height, framerateHz, bitrateBps, keyFrameIntervalS, motionFactor } = video;
+  const { width, height, framerateHz, bitrateBps, keyFrameIntervalS, motionFactor, ladder = [] } = video;
   const { maxInputs, backgroundColor, backgroundImage } = look;
   const even = (largest: number) => `is an even number from ${smallestSide} to ${largest}`;
   const [wrong] = (
@@ -126,6 +130,7 @@ function assertView(settings: ViewSettings): void {
       [bitrateBps === undefined || isIn(bitrateBps, ...bitrates), 'video.bitrateBps', `is ${bitrates.join(' to ')}`],
       [keyFrameIntervalS >= 1 && keyFrameIntervalS <= 3_600, 'video.keyFrameIntervalS', 'is 1 to 3600 seconds'],
       [motionFactor >= 0.1 && motionFactor <= 4, 'video.motionFactor', 'is 0.1 to 4'],
+      [ladder.length <= maxRungs && ladder.every((one) => isSide(one, largestHeight)), 'video.ladder', ladderRule],
       [isIn(maxInputs, 1, maxRegions), 'maxInputs', `is 1 to ${maxRegions}`],
       [/^#[0-9a-f]{6}$/i.test(backgroundColor), 'backgroundColor', 'is #rrggbb'],
       [(backgroundImage?.length ?? 0) <= maxImageBytes, 'backgroundImage', 'has at most 2 MiB'],

@@ -1,6 +1,7 @@
 // Owns: LiveFeedPort: rooms as fragments for players without WebRTC, by an egress each. May import: core, media's pipe.
 import { EventEmitter } from 'node:events';
-import { Egress } from '#core/egress.ts';
+import { defaultBitrateBps } from '#core/default-bitrate.ts';
+import { Egress, type EgressOptions } from '#core/egress.ts';
 import type { EgressSource, EgressWishes } from '#core/egress-source.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
@@ -8,7 +9,9 @@ import type { LiveFeed, LiveFeedEvents, LiveFeedPort, LiveTarget } from '#core/l
 import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { ViewPort } from '#core/view-port.ts';
+import type { ViewRequest, ViewSettings } from '#core/view-settings.ts';
 import type { LiveMessage } from '#media/live-pipe.ts';
+import { LadderFeed } from './ladder-feed.ts';
 import type { MediaPool } from './pool.ts';
 
 export interface LiveFeedsOptions {
@@ -18,6 +21,8 @@ export interface LiveFeedsOptions {
   readonly keyFrameIntervalMs: number;
   /** Of pictures that go out. */
   readonly maxHeight: number;
+  /** Heights of further encodings, where a view does not say its own; higher ones than the first are left out. */
+  readonly ladder: readonly number[];
   readonly log: Logger;
 }
 
@@ -37,37 +42,80 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
   }
 
   async open(room: Room, target: LiveTarget): Promise<LiveFeed> {
-    const { media, views, keyFrameIntervalMs, log } = this.#options;
     const { source, video } = sourceOf(room, target);
-    const request = {
-      codec: 'h264',
-      keyFrameIntervalS: keyFrameIntervalMs / 1_000,
-      ...this.#sizeOf(room, target),
-    } as const;
-    const wishes: EgressWishes = { audio: true, video, request };
-    const egress = await Egress.start({ room, media, views, source, wishes, name: 'viewers', log });
+    const view = this.#viewOf(room, target);
+    const canvas = this.#sizeOf(view);
+    const lower = lowerHeights(view?.video.ladder ?? this.#options.ladder, canvas.height);
+    const hasLadder = lower.length > 0;
+    const needsVideo = hasLadder || target.kind === 'view';
+    // One clock for all, whichever worker makes them.
+    const originUs = hasLadder ? Number(process.hrtime.bigint() / 1_000n) : undefined;
+    const take = (size: ViewRequest, audio: boolean) =>
+      this.#take({
+        room,
+        source,
+        needsVideo,
+        originUs,
+        wishes: { audio, video, canvas, request: this.#requestOf(size) },
+      });
+    if (!hasLadder) return this.own(await take(canvas, true));
+    const heights = [canvas.height, ...lower];
+    const feeds: Feed[] = [];
+    try {
+      for (const height of heights)
+        feeds.push(await take(height === canvas.height ? canvas : { height }, height === canvas.height));
+    } catch (error) {
+      await Promise.all(feeds.map((feed) => feed.close('failed')));
+      throw error;
+    }
+    const { keyFrameIntervalMs, log } = this.#options;
+    const shape = view ? view.video.width / view.video.height : 16 / 9;
+    const bitratesBps = heights.map((height) =>
+      defaultBitrateBps(height * shape, height, view?.video.framerateHz ?? 30),
+    );
+    return this.own(new LadderFeed({ feeds, bitratesBps, segmentUs: keyFrameIntervalMs * 1_000, log }));
+  }
+
+  async #take(options: TakeOptions): Promise<Feed> {
+    const { media, views, keyFrameIntervalMs, log } = this.#options;
+    const { needsVideo, ...taken } = options;
+    const egress = await Egress.start({ ...taken, media, views, name: 'viewers', log });
     const id = ++this.#lastId;
     const feed = new Feed(egress);
     this.#feeds.set(id, feed);
     void feed.done.then(() => this.#feeds.delete(id));
-    const needsVideo = target.kind === 'view';
     const sink = egress.addSink({ type: 'live', feed: id, keyFrameIntervalMs, needsVideo });
     // It ends by itself only when what it is given cannot be played.
     void sink.done.then((reason) => feed.close(reason));
-    return this.own(feed);
+    return feed;
+  }
+
+  #requestOf(size: ViewRequest): ViewRequest {
+    return { codec: 'h264', keyFrameIntervalS: this.#options.keyFrameIntervalMs / 1_000, ...size };
+  }
+
+  #viewOf(room: Room, target: LiveTarget): ViewSettings | undefined {
+    if (target.kind === 'named') return undefined;
+    return this.#options.views.settingsOf(room.record).find(({ name }) => name === target.view);
   }
 
   /** In the shape that the view has; of one participant alone, 16:9. */
-  #sizeOf(room: Room, target: LiveTarget): { readonly width?: number; readonly height: number } {
-    const { maxHeight, views } = this.#options;
-    if (target.kind === 'named') return { width: Math.round((maxHeight * 8) / 9) * 2, height: maxHeight };
-    const view = views.settingsOf(room.record).find(({ name }) => name === target.view);
-    return { height: Math.min(maxHeight, view?.video.height ?? maxHeight) };
+  #sizeOf(view: ViewSettings | undefined): { readonly width?: number; readonly height: number } {
+    const { maxHeight } = this.#options;
+    if (!view) return { width: Math.round((maxHeight * 8) / 9) * 2, height: maxHeight };
+    return { height: Math.min(maxHeight, view.video.height) };
   }
 
   protected override onClose(): void {
     // The feeds were children and have gone.
   }
+}
+
+type TakeOptions = Pick<EgressOptions, 'room' | 'source' | 'wishes' | 'originUs'> & { readonly needsVideo: boolean };
+
+/** @returns the largest first */
+function lowerHeights(heights: readonly number[], below: number): number[] {
+  return [...new Set(heights)].filter((height) => height < below).sort((one, other) => other - one);
 }
 
 class Feed extends Owned implements LiveFeed {

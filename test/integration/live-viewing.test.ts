@@ -23,7 +23,7 @@ beforeAll(async () => {
     hls: { maxHeight: 180, lingerMs: 20_000, startTimeoutMs: 60_000 },
     media: { workers: 1, maxLoadPercent: 100 },
   });
-  await gateway.api('POST', '/api/rooms', { name: 'live' });
+  await gateway.api('POST', '/api/rooms', { name: 'live', views: [{ name: 'common', video: { ladder: [90] } }] });
   token = await gateway.token({ room: 'live', role: 'viewer' });
   room = await gateway.app.rooms.open('live');
   camera = await CameraPeer.join(room, { name: 'blue', color: '#2020c0' });
@@ -82,6 +82,8 @@ interface Look {
   readonly toneDb: number;
   readonly latencyMs: number;
   readonly isLowLatency?: boolean;
+  readonly height: number;
+  readonly heights?: readonly number[];
   readonly positionS: number;
 }
 
@@ -148,11 +150,24 @@ test('Chromium sees and hears fMP4 over WebSocket with the client library', { ti
   await page.close();
 });
 
-test('Chromium sees and hears low-latency HLS with hls.js', { timeout: 150_000 }, async () => {
+test('Chromium sees and hears low-latency HLS with hls.js, and changes between encodings of one view as it plays', {
+  timeout: 150_000,
+}, async () => {
   const page = await openPage();
   await call(page, 'playHls', { url: address('/hls/live/index.m3u8') });
   await seesAndHears(page, 'LL-HLS with hls.js');
-  expect((await call<Look>(page, 'look')).isLowLatency).toBe(true);
+  const { isLowLatency, heights } = await call<Look>(page, 'look');
+  expect(isLowLatency).toBe(true);
+  expect(heights).toEqual([90, 180]);
+  for (const height of [90, 180, 90]) {
+    await call(page, 'changeLevel', { height });
+    await expect
+      .poll(async () => (await call<Look>(page, 'look')).height, { timeout: 60_000, interval: 100 })
+      .toBe(height);
+  }
+  await seesAndHears(page, 'the lower of two encodings');
+  const { stats } = gateway.app.views.find(room.record, 'common') ?? {};
+  expect(stats?.encoders.map((encoder) => encoder.height).toSorted((a, b) => a - b)).toEqual([90, 180]);
   await page.close();
 });
 

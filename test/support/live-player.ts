@@ -29,7 +29,8 @@ export async function watchByFfmpeg(
   isEnough: (watched: Watched) => boolean,
   { timeoutMs = 60_000, input = [] }: { timeoutMs?: number; input?: readonly string[] } = {},
 ): Promise<Watched> {
-  const video = `-map 0:v -s ${width}x${height} -pix_fmt rgb24 -fps_mode passthrough -f rawvideo pipe:3`.split(' ');
+  // Of several encodings the first, which is the largest.
+  const video = `-map 0:v:0 -s ${width}x${height} -pix_fmt rgb24 -fps_mode passthrough -f rawvideo pipe:3`.split(' ');
   const audio = `-map 0:a -ac 1 -ar ${sampleRateHz} -f s16le pipe:4`.split(' ');
   const args = ['-hide_banner', '-loglevel', 'error', '-nostdin', ...input, '-i', url, ...video, ...audio];
   const child = spawn('ffmpeg', args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });

@@ -104,11 +104,18 @@ const videoShape = {
     .meta({ description: '1 for sport: how much of the usual bitrate it needs.' }),
 };
 const automatic = { description: 'null: by size, codec and motion.' };
+const ownVideo = {
+  ...videoShape,
+  bitrateBps: z.union([bitrate, z.null()]).meta(automatic),
+  ladder: z
+    .union([z.array(side(2_160)).max(5).readonly(), z.null()])
+    .meta({ description: 'Heights of further, smaller encodings for HLS and DASH; null: hls.ladder of the server.' }),
+};
 
 /** What a room's record says of a view. */
 const settingsShape = {
   name: z.string(),
-  video: z.object({ ...videoShape, bitrateBps: z.union([bitrate, z.null()]).meta(automatic) }),
+  video: z.object(ownVideo),
   hasVideo: z.boolean().meta({ description: 'false: it is the mix of the room and nothing else.' }),
   hasAudio: z.boolean(),
   layout: z.object(layoutShape),
@@ -133,7 +140,7 @@ export const viewList = page(viewSchema).meta({ id: 'ViewList' });
 const optional = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).partial();
 
 const changeable = {
-  video: optional({ ...videoShape, bitrateBps: z.union([bitrate, z.null()]).meta(automatic) }),
+  video: optional(ownVideo),
   hasVideo: settingsShape.hasVideo,
   hasAudio: settingsShape.hasAudio,
   layout: optional(layoutShape),

@@ -1,7 +1,7 @@
 // Owns: the DASH manifest of a broadcast: live profile, one period for each epoch (ISO/IEC 23009-1 §5). Pure. May import:
 // ./timeline.
 import type { LiveTrack } from '#core/live-media.ts';
-import type { Epoch, Rendition, Segment, Timeline } from './timeline.ts';
+import { allTracks, type Epoch, type Rendition, type Segment, type Timeline } from './timeline.ts';
 
 export interface DashManifestOptions {
   readonly timeline: Timeline;
@@ -45,42 +45,47 @@ function periodsOf(timeline: Timeline): Epoch[] {
 }
 
 function period(epoch: Epoch, timeline: Timeline, startMs: number, query: string): string {
-  const sets = epoch.init.tracks.flatMap((track, index) => {
-    const rendition = timeline.rendition(track.kind);
+  const shown = allTracks(epoch.init).flatMap((track): Shown[] => {
+    const rendition = timeline.renditionOf(track);
     const own = rendition?.segments.filter((segment) => segment.epoch === epoch.index && segment.isComplete) ?? [];
-    return rendition && own.length > 0 ? [adaptationSet({ track, index, rendition, segments: own, epoch, query })] : [];
+    return rendition && own.length > 0 ? [{ track, rendition, segments: own, epoch, query }] : [];
   });
+  const sets = [...Map.groupBy(shown, ({ track }) => track.kind)].map(([kind, all], index) =>
+    [
+      `    <AdaptationSet id="${index}" contentType="${kind}" mimeType="${kind}/mp4" segmentAlignment="true" startWithSAP="1">`,
+      ...all.map(representation),
+      '    </AdaptationSet>',
+    ].join('\n'),
+  );
   return [`  <Period id="${epoch.index}" start="${duration(startMs)}">`, ...sets, '  </Period>'].join('\n');
 }
 
-interface SetOptions {
+interface Shown {
   readonly track: LiveTrack;
-  readonly index: number;
   readonly rendition: Rendition;
   readonly segments: readonly Segment[];
   readonly epoch: Epoch;
   readonly query: string;
 }
 
-function adaptationSet({ track, index, rendition, segments, epoch, query }: SetOptions): string {
-  const { kind, codecs, width, height, sampleRateHz, channels } = track;
-  const bandwidth = Math.max(1, Math.ceil(rendition.peakBitrateBps));
+function representation({ track, rendition, segments, epoch, query }: Shown): string {
+  const { codecs, width, height, sampleRateHz, channels, bitrateBps = 0 } = track;
+  const { id } = rendition;
+  const bandwidth = Math.max(1, bitrateBps, Math.ceil(rendition.peakBitrateBps));
   const details = [
     ...(width && height ? [`width="${width}" height="${height}"`] : []),
     ...(sampleRateHz ? [`audioSamplingRate="${sampleRateHz}"`] : []),
   ].join(' ');
   const configuration = 'urn:mpeg:dash:23003:3:audio_channel_configuration:2011';
   return [
-    `    <AdaptationSet id="${index}" contentType="${kind}" mimeType="${kind}/mp4" segmentAlignment="true" startWithSAP="1">`,
-    `      <Representation id="${kind}" bandwidth="${bandwidth}" codecs="${codecs}" ${details}>`,
+    `      <Representation id="${id}" bandwidth="${bandwidth}" codecs="${codecs}" ${details}>`,
     ...(channels ? [`        <AudioChannelConfiguration schemeIdUri="${configuration}" value="${channels}"/>`] : []),
     // Times count in microseconds, from where the period begins.
-    `        <SegmentTemplate timescale="1000000" presentationTimeOffset="${epoch.originUs}" startNumber="${segments[0]?.number}" initialization="${kind}-${epoch.index}.mp4${query}" media="${kind}-$Number$.m4s${query}">`,
+    `        <SegmentTemplate timescale="1000000" presentationTimeOffset="${epoch.originUs}" startNumber="${segments[0]?.number}" initialization="${id}-${epoch.index}.mp4${query}" media="${id}-$Number$.m4s${query}">`,
     '          <SegmentTimeline>',
     ...segments.map(({ startUs, durationUs }) => `            <S t="${startUs}" d="${durationUs}"/>`),
     '          </SegmentTimeline>',
     '        </SegmentTemplate>',
     '      </Representation>',
-    '    </AdaptationSet>',
   ].join('\n');
 }

@@ -25,7 +25,7 @@ const seconds = (us: number) => (us / 1e6).toFixed(5);
 
 export function mediaPlaylist(options: MediaPlaylistOptions): string {
   const { timeline, rendition, query, isDelta, hasEnded, isStatic } = options;
-  const { segments, kind, next } = rendition;
+  const { segments, id, next } = rendition;
   const targetS = targetDurationS(rendition, timeline);
   const skipped = isDelta ? skippedSegments(segments, targetS * 1e6 * skipAfterSegments) : 0;
   const [first] = segments;
@@ -42,14 +42,14 @@ export function mediaPlaylist(options: MediaPlaylistOptions): string {
   let hasMap = false;
   segments.slice(skipped).forEach((segment, index, listed) => {
     if (epoch !== undefined && segment.epoch !== epoch) lines.push('#EXT-X-DISCONTINUITY');
-    if (segment.epoch !== epoch || !hasMap) lines.push(`#EXT-X-MAP:URI="${kind}-${segment.epoch}.mp4${query}"`);
+    if (segment.epoch !== epoch || !hasMap) lines.push(`#EXT-X-MAP:URI="${id}-${segment.epoch}.mp4${query}"`);
     hasMap = true;
     epoch = segment.epoch;
     lines.push(...segmentLines(segment, options, !isStatic && index >= listed.length - segmentsWithParts));
   });
   if (hasEnded) return `${[...lines, '#EXT-X-ENDLIST'].join('\n')}\n`;
   if (isStatic) return `${lines.join('\n')}\n`;
-  lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${kind}-${next.number}.${next.part}.m4s${query}"`);
+  lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${id}-${next.number}.${next.part}.m4s${query}"`);
   for (const other of timeline.renditions) {
     if (other !== rendition) lines.push(reportLine(other, query));
   }
@@ -80,20 +80,20 @@ function segmentLines(
     ...(hasParts
       ? parts.map(
           (part, index) =>
-            `#EXT-X-PART:DURATION=${seconds(part.durationUs)},URI="${rendition.kind}-${number}.${index}.m4s${query}"${
+            `#EXT-X-PART:DURATION=${seconds(part.durationUs)},URI="${rendition.id}-${number}.${index}.m4s${query}"${
               part.isIndependent ? ',INDEPENDENT=YES' : ''
             }`,
         )
       : []),
-    ...(isComplete ? [`#EXTINF:${seconds(durationUs)},`, `${rendition.kind}-${number}.m4s${query}`] : []),
+    ...(isComplete ? [`#EXTINF:${seconds(durationUs)},`, `${rendition.id}-${number}.m4s${query}`] : []),
   ];
 }
 
 /** §4.4.5.4: where the other playlists are, so that a player that changes to one need not ask twice. */
-function reportLine({ kind, next }: Rendition, query: string): string {
+function reportLine({ id, next }: Rendition, query: string): string {
   const last = next.part > 0 ? { number: next.number, part: next.part - 1 } : { number: next.number - 1, part: -1 };
   const part = last.part >= 0 ? `,LAST-PART=${last.part}` : '';
-  return `#EXT-X-RENDITION-REPORT:URI="${kind}.m3u8${query}",LAST-MSN=${Math.max(0, last.number)}${part}`;
+  return `#EXT-X-RENDITION-REPORT:URI="${id}.m3u8${query}",LAST-MSN=${Math.max(0, last.number)}${part}`;
 }
 
 /** §4.4.3.1: no segment, rounded, is longer. */

@@ -209,3 +209,75 @@ test('the DASH manifest has a period for each initialisation and names the same 
   expect(text).toContain('initialization="video-1.mp4?v=x" media="video-$Number$.m4s?v=x"');
   expect(text.match(/<S t="0" d="2000000"\/>/g)).toHaveLength(4);
 });
+
+describe('a ladder', () => {
+  const rung = (index: number) => ({
+    ...video,
+    rung: index,
+    width: 1280 >> index,
+    height: 720 >> index,
+    bitrateBps: 4e6 >> index,
+  });
+  const ladder: LiveInit = { ...both, tracks: [{ ...video, bitrateBps: 4e6 }, audio], rungs: [rung(1), rung(2)] };
+  const feedAll = (timeline: Timeline, seconds: number, rungs: readonly number[], fromUs = 0) => {
+    for (let index = 0; index < seconds * 25; index++) {
+      const atUs = fromUs + index * 40_000;
+      for (const one of rungs)
+        timeline.add({ ...picture(atUs, index % 50 === 0), rung: one, isCut: index % 50 === 0 }, nowMs);
+      timeline.add(sound(atUs), nowMs);
+    }
+  };
+
+  test('has a variant for each encoding, the sound in all, and segments of the same numbers', () => {
+    const timeline = started(ladder);
+    feedAll(timeline, 9, [0, 1, 2]);
+    const main = multivariantPlaylist(timeline, '?v=x').split('\n');
+    const variants = main.filter((line) => line.startsWith('#EXT-X-STREAM-INF'));
+    expect(variants.map((line) => line.match(/RESOLUTION=(\S+),AUDIO="sound"/)?.[1])).toEqual([
+      '1280x720',
+      '640x360',
+      '320x180',
+    ]);
+    expect(
+      variants
+        .map((line) => Number(line.match(/BANDWIDTH=(\d+)/)?.[1]))
+        .every((bps, at, all) => bps < (all[at - 1] ?? 1e9)),
+    ).toBe(true);
+    expect(main.filter((line) => line.endsWith('m3u8?v=x'))).toEqual([
+      'video.m3u8?v=x',
+      'video1.m3u8?v=x',
+      'video2.m3u8?v=x',
+    ]);
+    const cutsOf = (id: string) => timeline.rendition(id)?.segments.map(({ number, startUs }) => [number, startUs]);
+    expect(cutsOf('video2')).toEqual([
+      [0, 0],
+      [1, 2e6],
+      [2, 4e6],
+      [3, 6e6],
+      [4, 8e6],
+    ]);
+    expect(cutsOf('video1')).toEqual(cutsOf('video'));
+    expect(cutsOf('audio')).toEqual(cutsOf('video'));
+    const [rendition] = timeline.renditions.slice(-1);
+    if (!rendition) expect.fail('no rendition');
+    const text = mediaPlaylist({ timeline, rendition, query: '?v=x', isDelta: false, hasEnded: false });
+    expect(text).toContain('#EXT-X-MAP:URI="video2-0.mp4?v=x"');
+    expect(text.match(/RENDITION-REPORT:URI="(\w+)/g)).toHaveLength(3);
+    const manifest = dashManifest({ timeline, query: '', nowMs });
+    expect(manifest.match(/<AdaptationSet/g)).toHaveLength(2);
+    expect(manifest.match(/<Representation id="(video\d?|audio)"/g)).toHaveLength(4);
+  });
+
+  test('an encoding that was away goes on with the numbers of the others', () => {
+    const timeline = started(ladder);
+    feedAll(timeline, 4, [0, 1, 2]);
+    timeline.begin({ ...ladder, rungs: [rung(1)] });
+    feedAll(timeline, 6, [0, 1], 4e6);
+    expect(multivariantPlaylist(timeline, '')).not.toContain('video2.m3u8');
+    timeline.begin(ladder);
+    feedAll(timeline, 4, [0, 1, 2], 10e6);
+    const last = (id: string) => timeline.rendition(id)?.segments.at(-1)?.number;
+    expect(last('video')).toBe(6);
+    expect(last('video2')).toBe(6);
+  });
+});

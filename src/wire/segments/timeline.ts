@@ -60,8 +60,10 @@ interface GrowingSegment extends Segment {
 /** Parts end when they are so full: RFC 8216bis §4.4.3.7 wants all but the last of a segment to have 85 %. */
 const partFillShare = 0.86;
 
-/** One kind of media: its segments, the last of which grows. */
+/** One kind of media in one encoding: its segments, the last of which grows. */
 export class Rendition {
+  /** Part of the names of its files. */
+  readonly id: string;
   readonly kind: MediaKind;
   readonly #options: TimelineOptions;
   readonly #segments: GrowingSegment[] = [];
@@ -71,7 +73,8 @@ export class Rendition {
   #longestUs = 0;
   #peakBitrateBps = 0;
 
-  constructor(kind: MediaKind, options: TimelineOptions) {
+  constructor(id: string, kind: MediaKind, options: TimelineOptions) {
+    this.id = id;
     this.kind = kind;
     this.#options = options;
     this.#nextNumber = options.firstNumber ?? 0;
@@ -181,11 +184,12 @@ export class Rendition {
 
 /**
  * All kinds of one broadcast. Pictures lead: with each segment of theirs that ends at a key picture, that of the sound
- * ends at the first fragment that does not begin before it. Without pictures the sound cuts itself.
+ * ends at the first fragment that does not begin before it. Without pictures the sound cuts itself. Pictures in several
+ * encodings come with their cuts.
  */
 export class Timeline {
   readonly #options: TimelineOptions;
-  readonly #renditions = new Map<MediaKind, Rendition>();
+  readonly #renditions = new Map<string, Rendition>();
   readonly #epochs = new Map<number, Epoch>();
   #epoch: number;
   #init: LiveInit | undefined;
@@ -214,13 +218,18 @@ export class Timeline {
     return this.#init?.tracks ?? [];
   }
 
-  /** Of the kinds that go out now, pictures first. */
+  /** Of what goes out now: pictures, sound, then the pictures in smaller encodings. */
   get renditions(): readonly Rendition[] {
-    return this.tracks.flatMap(({ kind }) => this.rendition(kind) ?? []);
+    return allTracks(this.#init).flatMap((track) => this.renditionOf(track) ?? []);
   }
 
-  rendition(kind: MediaKind): Rendition | undefined {
-    return this.#renditions.get(kind);
+  /** @param id `video`, `audio`; `video1` for the second encoding of a ladder */
+  rendition(id: string): Rendition | undefined {
+    return this.#renditions.get(id);
+  }
+
+  renditionOf(one: Pick<LiveTrack, 'kind' | 'rung'>): Rendition | undefined {
+    return this.#renditions.get(renditionId(one));
   }
 
   /** As long as a segment of it is kept. */
@@ -234,15 +243,21 @@ export class Timeline {
     this.#epoch += 1;
     this.#soundCutUs = undefined;
     this.#epochs.set(this.#epoch, { index: this.#epoch, init, originMs: 0, originUs: 0 });
-    for (const { kind } of init.tracks) {
-      if (!this.#renditions.has(kind)) this.#renditions.set(kind, new Rendition(kind, this.#options));
+    for (const track of allTracks(init)) {
+      const id = renditionId(track);
+      const leader = this.#renditions.get('video');
+      // One of a ladder that was away goes on with the numbers of the others: players change between them by number.
+      const isBehind = track.rung && this.#renditions.get(id)?.next.number !== leader?.next.number;
+      if (this.#renditions.has(id) && !isBehind) continue;
+      const firstNumber = (track.rung ? leader?.next.number : undefined) ?? this.#options.firstNumber;
+      this.#renditions.set(id, new Rendition(id, track.kind, { ...this.#options, firstNumber }));
     }
     this.#forgetEpochs();
   }
 
   /** @param nowMs milliseconds since 1970 */
   add(fragment: LiveFragment, nowMs: number): void {
-    const rendition = this.#renditions.get(fragment.kind);
+    const rendition = this.renditionOf(fragment);
     const epoch = this.#epochs.get(this.#epoch);
     if (!rendition || !epoch) return;
     if (epoch.originMs === 0) {
@@ -253,7 +268,11 @@ export class Timeline {
     this.#limit();
   }
 
-  #isCut({ kind, startUs, isKey }: LiveFragment, rendition: Rendition): boolean {
+  #isCut({ kind, startUs, isKey, isCut, rung = 0 }: LiveFragment, rendition: Rendition): boolean {
+    if (kind === 'video' && this.#init?.rungs) {
+      if (isCut && rung === 0) this.#soundCutUs = startUs;
+      return isCut ?? false;
+    }
     // A picture early is in time: key pictures come at their interval, not a picture after it.
     const earlyUs = kind === 'video' ? 50_000 : 1_000;
     const isFull = rendition.openUs >= this.#options.segmentUs - earlyUs;
@@ -286,4 +305,13 @@ export class Timeline {
     for (const rendition of this.#renditions.values()) for (const { epoch } of rendition.segments) kept.add(epoch);
     for (const index of this.#epochs.keys()) if (!kept.has(index)) this.#epochs.delete(index);
   }
+}
+
+export function renditionId({ kind, rung = 0 }: Pick<LiveTrack, 'kind' | 'rung'>): string {
+  return rung === 0 ? kind : `${kind}${rung}`;
+}
+
+/** Those of a ladder last. */
+export function allTracks(init: LiveInit | undefined): readonly LiveTrack[] {
+  return init ? [...init.tracks, ...(init.rungs ?? [])] : [];
 }

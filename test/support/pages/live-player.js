@@ -67,6 +67,8 @@ const look = () => {
     toneHz: (loudest * analyser.context.sampleRate) / analyser.fftSize,
     toneDb: bins[loudest],
     latencyMs: player.latencyMs ?? player.latency * 1_000,
+    height: video.videoHeight,
+    heights: player.levels?.map(({ height }) => height),
     isLowLatency: player.lowLatencyMode ? player.latestLevelDetails?.partList?.length > 0 : undefined,
     positionS: video.currentTime,
   };
@@ -78,4 +80,9 @@ const stop = () => {
   video.remove();
 };
 
-globalThis.live = { playFmp4, playHls, look, stop };
+/** Of the master playlist; seen as soon as what was loaded before is over. */
+const changeLevel = ({ height }) => {
+  player.nextLevel = player.levels.findIndex((level) => level.height === height);
+};
+
+globalThis.live = { playFmp4, playHls, changeLevel, look, stop };
