@@ -4,6 +4,7 @@ import { newCallId } from '#core/call.ts';
 import { type CallDiversion, diversionsOf } from '#core/call-diversion.ts';
 import { dialledOf, withoutPin } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
+import { LockedOut } from '#core/guess-guard.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
@@ -139,10 +140,13 @@ export class Arrivals {
   async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
     const { calls, door, rooms, meetings, defence } = this.#options;
     const { source, callId } = inbound;
-    const admission = await door.admit(uri, source.address, {
-      ...{ from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username },
-      header: (name) => inbound.header(name),
+    const facts = { from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username };
+    const header = (name: string) => inbound.header(name);
+    const admission = await door.admit(uri, source.address, { ...facts, header }).catch((thrown: unknown) => {
+      if (thrown instanceof LockedOut) defence.note('locked_out', inbound);
+      throw thrown;
     });
+    if (admission.hadWrongPin) defence.note('wrong_pin', inbound);
     const { room: found, pin, language, hasPrompts } = admission;
     const room = await rooms.open(found.id);
     const { displayName, user } = nameOf(caller, account);

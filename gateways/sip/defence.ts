@@ -25,6 +25,7 @@ const scannerWeight = 1_000;
 const offences = {
   wrong_password: { weight: 1, words: 'Too many wrong passwords.' },
   wrong_pin: { weight: 1, words: 'Too many wrong PINs.' },
+  locked_out: { weight: 0.5, words: 'Goes on guessing while it may not.' },
   nowhere: { weight: 0.5, words: 'Too many calls to nobody.' },
   flood: { weight: 0.1, words: 'Too many calls at once.' },
   scanner: { weight: scannerWeight, words: 'Calls itself a scanner.' },
@@ -33,15 +34,20 @@ const offences = {
 export type Offence = keyof typeof offences;
 
 const maxAddresses = 20_000;
+/** Each call of a phone with an account is asked for its password first, and phones that register are. */
+const asksPerCall = 4;
 
 export class Defence {
   readonly #options: DefenceOptions;
   readonly #all: TokenBucket;
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #calls: Buckets;
+  readonly #asks: Buckets;
 
   constructor(options: DefenceOptions) {
     this.#options = options;
     this.#all = new TokenBucket(options.callsPerSecond, options.callsPerSecond * 2, performance.now());
+    this.#calls = new Buckets(options.callsPerSecondPerAddress);
+    this.#asks = new Buckets(options.callsPerSecondPerAddress * asksPerCall);
     options.bans.events.on('banned', ({ address, reason, untilMs, source }) => {
       const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
       options.log.warn({ offender: address, reason, until, source }, 'sip address banned');
@@ -67,23 +73,41 @@ export class Defence {
   assertMayCall(request: Pick<InboundRequest, 'source' | 'callId'>): void {
     if (isAddressIn(request.source.address, this.#options.exemptNetworks)) return;
     const nowMs = performance.now();
-    const waitMs = Math.max(taken(this.#bucketOf(request.source.address, nowMs), nowMs), taken(this.#all, nowMs));
-    if (waitMs === 0) return;
-    this.note('flood', request);
-    throw new GatewayError('rate_limited', 'There are too many new calls; try again later.', {
-      retryAfterMs: Math.max(1_000, waitMs),
-    });
+    const waitMs = Math.max(this.#calls.wait(request.source.address, nowMs), taken(this.#all, nowMs));
+    if (waitMs > 0) throw this.#flooded(request, 'There are too many new calls; try again later.', waitMs);
   }
 
-  #bucketOf(address: string, nowMs: number): TokenBucket {
+  /** Before it is asked for a password, which costs it nothing. @throws GatewayError `rate_limited` */
+  assertMayAsk(request: Pick<InboundRequest, 'source' | 'callId'>): void {
+    if (isAddressIn(request.source.address, this.#options.exemptNetworks)) return;
+    const waitMs = this.#asks.wait(request.source.address, performance.now());
+    if (waitMs > 0) throw this.#flooded(request, 'There are too many requests without a password.', waitMs);
+  }
+
+  #flooded(request: Pick<InboundRequest, 'source' | 'callId'>, words: string, waitMs: number): GatewayError {
+    this.note('flood', request);
+    return new GatewayError('rate_limited', words, { retryAfterMs: Math.max(1_000, waitMs) });
+  }
+}
+
+/** One for each address, for as many as have been here lately. */
+class Buckets {
+  readonly #perSecond: number;
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+  }
+
+  /** @returns how long it has to wait, milliseconds; 0 when one was taken */
+  wait(address: string, nowMs: number): number {
     const key = addressGroup(address);
-    const rate = this.#options.callsPerSecondPerAddress;
-    const bucket = this.#buckets.get(key) ?? new TokenBucket(rate, Math.max(1, rate * 2), nowMs);
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#perSecond, Math.max(1, this.#perSecond * 2), nowMs);
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     const [oldest] = this.#buckets.size > maxAddresses ? this.#buckets.keys() : [];
     if (oldest !== undefined) this.#buckets.delete(oldest);
-    return bucket;
+    return taken(bucket, nowMs);
   }
 }
 

@@ -1,18 +1,21 @@
 // Owns: proof that a request is from who it says: asks for a password, and counts the wrong ones.
 import { GatewayError } from '#core/errors.ts';
-import { GuessGuard } from '#core/guess-guard.ts';
+import { GuessGuard, LockedOut } from '#core/guess-guard.ts';
 import { addressGroup } from '#core/net-policy.ts';
 import type { Defence } from './defence.ts';
 import type { DigestServer } from './digest-server.ts';
 import type { InboundRequest } from './inbound-call.ts';
 
 const minuteMs = 60_000;
+const maxKnownPlaces = 50_000;
 
 export class PasswordCheck {
   readonly #digest: DigestServer;
   readonly #defence: Defence;
   readonly #guard: GuessGuard;
   readonly #byUser: GuessGuard;
+  /** Of an account: addresses that have shown its password; what others guess at it does not hold them up. */
+  readonly #knownPlaces = new Set<string>();
 
   constructor(digest: DigestServer, defence: Defence) {
     this.#digest = digest;
@@ -31,16 +34,17 @@ export class PasswordCheck {
 
   /**
    * @returns who it is; undefined when it was asked for a password, and comes again
-   * @throws GatewayError `forbidden` (wrong), `rate_limited` (too many wrong ones)
+   * @throws GatewayError `forbidden` (wrong), `rate_limited` (too many wrong ones, or asked too often without showing any)
    */
   prove(request: InboundRequest, passwordOf: (username: string) => string | undefined): string | undefined {
     const group = addressGroup(request.source.address);
-    this.#guard.check(group);
     const user = (this.claimedIn(request) ?? '').toLowerCase();
-    if (user !== '') this.#byUser.check(user);
+    const place = `${group} ${user}`;
+    this.#assertMayTry(request, group, this.#knownPlaces.has(place) ? '' : user);
     const verdict = this.#digest.verify(request.header('authorization'), request, passwordOf);
     if (verdict.kind === 'right') {
       this.#guard.noteRight(group);
+      this.#remember(place);
       return verdict.username;
     }
     if (verdict.kind === 'wrong') {
@@ -49,7 +53,26 @@ export class PasswordCheck {
       this.#defence.note('wrong_password', request);
       throw new GatewayError('forbidden', 'The name or the password is wrong.');
     }
+    this.#defence.assertMayAsk(request);
     request.respond(401, { headers: { 'www-authenticate': this.#digest.challenge(verdict.isStale) } });
     return undefined;
+  }
+
+  /** @throws LockedOut */
+  #assertMayTry(request: InboundRequest, group: string, user: string): void {
+    try {
+      this.#guard.check(group);
+      if (user !== '') this.#byUser.check(user);
+    } catch (thrown) {
+      if (thrown instanceof LockedOut) this.#defence.note('locked_out', request);
+      throw thrown;
+    }
+  }
+
+  #remember(place: string): void {
+    this.#knownPlaces.delete(place);
+    this.#knownPlaces.add(place);
+    const [oldest] = this.#knownPlaces.size > maxKnownPlaces ? this.#knownPlaces : [];
+    if (oldest !== undefined) this.#knownPlaces.delete(oldest);
   }
 }

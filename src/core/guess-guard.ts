@@ -21,6 +21,9 @@ interface Guesses {
   lockedUntilMs: number;
 }
 
+/** Who guesses on although it was told when it may: more than the wrong guess that locked it out. */
+export class LockedOut extends GatewayError {}
+
 /** A lock-out that grows, by key: an address, a room. Bounded memory, no timers. */
 export class GuessGuard {
   readonly #options: Required<GuessGuardOptions>;
@@ -32,12 +35,12 @@ export class GuessGuard {
     this.#nowMs = nowMs;
   }
 
-  /** @throws GatewayError `rate_limited` with `retryAfterMs` while it is locked out */
+  /** @throws LockedOut (`rate_limited`) with `retryAfterMs` while it is locked out */
   check(key: string): void {
     const waitMs = (this.#known(key)?.lockedUntilMs ?? 0) - this.#nowMs();
     if (waitMs <= 0) return;
     const seconds = Math.ceil(waitMs / 1_000);
-    throw new GatewayError('rate_limited', `Too many ${this.#options.what}; try again in ${seconds} s.`, {
+    throw new LockedOut('rate_limited', `Too many ${this.#options.what}; try again in ${seconds} s.`, {
       retryAfterMs: seconds * 1_000,
     });
   }

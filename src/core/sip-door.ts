@@ -36,6 +36,8 @@ export interface Admission extends DoorVerdict {
   readonly room: { readonly id: RoomId; readonly name: string };
   /** Undefined where none is asked for, or where it came with the call. */
   readonly pin: string | undefined;
+  /** One came with the call that is wrong, and was counted. */
+  readonly hadWrongPin: boolean;
 }
 
 /** A call that a rule rejects, with a status of its own. */
@@ -104,17 +106,20 @@ export class SipDoor {
 
   /**
    * @param address of the caller, for the lock-out
-   * @throws GatewayError `not_found`, `forbidden`, `rate_limited`; CallRejected where a rule says so
+   * @throws GatewayError `not_found`, `forbidden`; LockedOut; CallRejected where a rule says so
    */
   async admit(uri: string, address: string, caller: CallerFacts = {}): Promise<Admission> {
     const facts = factsOf(uri, caller);
     const { verdict, entrance, given } = await this.#judge(uri, facts, (hook) => this.#asked(hook, facts, address));
     const { room, rejection } = verdict;
     if (rejection) throw new CallRejected(rejection.status, rejection.code, rejection.reason);
-    if (!room || entrance?.kind !== 'pin') return { ...verdict, room: assertRoom(room), pin: undefined };
+    if (!room || entrance?.kind !== 'pin') {
+      return { ...verdict, room: assertRoom(room), pin: undefined, hadWrongPin: false };
+    }
     this.assertMayGuess(room.id, address);
     const isVouched = given !== undefined && this.guess(given, { room, pin: entrance.pin }, address);
-    return { ...verdict, room, pin: isVouched ? undefined : entrance.pin };
+    const hadWrongPin = given !== undefined && !isVouched;
+    return { ...verdict, room, pin: isVouched ? undefined : entrance.pin, hadWrongPin };
   }
 
   /** Never fails: who does not answer is stood in for by the fallback of the rule. */
@@ -131,7 +136,7 @@ export class SipDoor {
     }
   }
 
-  /** @throws GatewayError `rate_limited` while this address, or the room, is locked out */
+  /** @throws LockedOut while this address, or the room, is locked out */
   assertMayGuess(room: RoomId, address: string): void {
     this.#byAddress.check(addressGroup(address));
     this.#byRoom.check(room);

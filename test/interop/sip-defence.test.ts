@@ -1,13 +1,10 @@
 // What is done against scanners, guessed passwords and floods: from loopback addresses of their own, few and in bounded time.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, test } from 'vitest';
 import type { SipBan } from '#api/contract.ts';
-import { authorize, chooseChallenge } from '#gateways/sip/digest.ts';
 import { callWithPhone, hangUp, sipAddressOf } from '#test/support/calling-phone.ts';
 import { startGateway, type TestGateway } from '#test/support/gateway.ts';
+import { challengeOf, SipSource, statusOf } from '#test/support/sip-source.ts';
 import { pause, sdpOf } from '#test/support/sipp.ts';
 
 let gateway: TestGateway;
@@ -19,7 +16,7 @@ beforeAll(async () => {
     sip: {
       ...{ isEnabled: true, access: 'open', callers: 'anyone' },
       bans: { tolerance: 3, exemptNetworks: [] },
-      limits: { callsPerSecondPerAddress: 0.05 },
+      limits: { callsPerSecondPerAddress: 1 },
     },
     rtp: { listenAddress: '127.0.0.1', firstPort: 44_000, lastPort: 44_199 },
   });
@@ -32,42 +29,14 @@ afterEach(async () => {
 
 afterAll(() => gateway.close());
 
-interface Peer {
-  /** @returns the final answer */
-  ask(method: string, headers?: readonly string[], body?: string): Promise<string>;
-  send(method: string, headers?: readonly string[], body?: string): void;
-}
-
-/** One that speaks SIP over UDP from an address of its own. */
-async function peerAt(address: string): Promise<Peer> {
-  const socket: Socket = createSocket('udp4');
-  socket.bind(0, address);
-  await once(socket, 'listening');
-  opened.push(socket);
-  const send = (method: string, headers: readonly string[] = [], body = '') => {
-    const own = `${address}:${socket.address().port}`;
-    const lines = [
-      `${method} sip:demo@127.0.0.1:${port} SIP/2.0`,
-      `Via: SIP/2.0/UDP ${own};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
-      ...['Max-Forwards: 70', `From: <sip:eve@${address}>;tag=${randomBytes(4).toString('hex')}`],
-      ...[`To: <sip:alice@127.0.0.1:${port}>`, `Call-ID: ${randomBytes(8).toString('hex')}`, `CSeq: 1 ${method}`],
-      ...[`Contact: <sip:eve@${own}>`, ...headers, ...(body === '' ? [] : ['Content-Type: application/sdp'])],
-      `Content-Length: ${Buffer.byteLength(body)}`,
-    ];
-    socket.send(`${lines.join('\r\n')}\r\n\r\n${body}`, port, '127.0.0.1');
-  };
-  const ask: Peer['ask'] = async (...words) => {
-    send(...words);
-    for (;;) {
-      const [data] = (await once(socket, 'message', { signal: AbortSignal.timeout(20_000) })) as [Buffer];
-      if (/^SIP\/2\.0 [2-6]/.test(data.toString())) return data.toString();
-    }
-  };
-  return { ask, send };
+/** One that speaks SIP over UDP from an address of its own; says it is alice. */
+async function peerAt(address: string): Promise<SipSource> {
+  const peer = await SipSource.open({ address, serverPort: port, from: 'alice' });
+  opened.push(peer);
+  return peer;
 }
 
 const bans = async () => (await gateway.api<{ items: SipBan[] }>('GET', '/api/sip/bans')).items;
-const statusOf = (answer: string) => Number(answer.slice(8, 11));
 const dropped = () => gateway.app.sip.serverStats?.droppedMessages ?? 0;
 
 /** Until another message was thrown away unanswered. */
@@ -80,7 +49,7 @@ async function untilDropped(before: number): Promise<void> {
 
 test('a scanner is answered once, then not at all, until the ban is taken back', async () => {
   const scanner = await peerAt('127.0.0.11');
-  assert.equal(statusOf(await scanner.ask('OPTIONS', ['User-Agent: friendly-scanner'])), 403);
+  assert.equal(statusOf(await scanner.ask('OPTIONS', { headers: ['User-Agent: friendly-scanner'] })), 403);
   const [ban] = await bans();
   assert.deepEqual([ban?.address, ban?.source, ban?.reason], ['127.0.0.11', 'auto', 'Calls itself a scanner.']);
   const before = dropped();
@@ -95,18 +64,12 @@ test('a scanner is answered once, then not at all, until the ban is taken back',
 test('who guesses passwords is banned after so many, and nobody else is', async () => {
   const guesser = await peerAt('127.0.0.12');
   const guess = async (password: string) => {
-    const challenge = chooseChallenge(/^WWW-Authenticate: (.*)$/im.exec(await guesser.ask('REGISTER'))?.[1] ?? '');
+    const challenge = challengeOf(await guesser.ask('REGISTER'));
     assert.ok(challenge);
-    const uri = `sip:demo@127.0.0.1:${port}`;
-    const proof = authorize(
-      challenge,
-      { username: 'alice', password },
-      { method: 'REGISTER', uri, body: '', nonceCount: 1 },
-    );
-    return `Authorization: ${proof}`;
+    return `Authorization: ${guesser.proof('REGISTER', challenge, { username: 'alice', password })}`;
   };
   for (const password of ['1', '2', '3', '4']) {
-    assert.equal(statusOf(await guesser.ask('REGISTER', [await guess(password)])), 403);
+    assert.equal(statusOf(await guesser.ask('REGISTER', { headers: [await guess(password)] })), 403);
   }
   assert.deepEqual(
     (await bans()).map(({ address, reason }) => [address, reason]),
@@ -116,6 +79,56 @@ test('who guesses passwords is banned after so many, and nobody else is', async 
   guesser.send('REGISTER');
   await untilDropped(before);
   assert.equal(statusOf(await (await peerAt('127.0.0.13')).ask('OPTIONS')), 200);
+});
+
+test('fifty addresses that guess on while they may not are banned, and the owner of the account registers meanwhile', async () => {
+  const credentials = { username: 'carol', password: 'pa55w0rd-9' };
+  await gateway.api('POST', '/api/sip/accounts', credentials);
+  const sourceAt = async (address: string) => {
+    const source = await SipSource.open({ address, serverPort: port, service: 'carol', from: 'carol' });
+    opened.push(source);
+    return source;
+  };
+  const owner = await sourceAt('127.0.3.1');
+  const register = async () => {
+    const challenge = challengeOf(await owner.ask('REGISTER'));
+    assert.ok(challenge);
+    return owner.ask('REGISTER', { headers: [`Authorization: ${owner.proof('REGISTER', challenge, credentials)}`] });
+  };
+  assert.equal(statusOf(await register()), 200);
+  const guessers = await Promise.all(Array.from({ length: 50 }, (_, i) => sourceAt(`127.0.4.${i + 1}`)));
+  const challenge = challengeOf((await guessers[0]?.ask('REGISTER')) ?? '');
+  assert.ok(challenge);
+  const free = new Set(guessers.map(({ socket }) => socket.address().address));
+  const allBanned = Promise.withResolvers<void>();
+  const onBanned = ({ address }: { address: string }) => {
+    free.delete(address);
+    if (free.size === 0) allBanned.resolve();
+  };
+  gateway.app.sip.bans.events.on('banned', onBanned);
+  for (let guess = 0; guess < 12; guess++) {
+    for (const guesser of guessers) {
+      const proof = guesser.proof('REGISTER', challenge, { ...credentials, password: `${guess}` }, guess + 1);
+      guesser.send('REGISTER', { headers: [`Authorization: ${proof}`] });
+    }
+    await owner.ask('OPTIONS');
+  }
+  const tooLate = setTimeout(allBanned.resolve, 20_000);
+  await allBanned.promise;
+  clearTimeout(tooLate);
+  gateway.app.sip.bans.events.off('banned', onBanned);
+  assert.deepEqual([...free], []);
+  assert.equal(statusOf(await register()), 200);
+}, 60_000);
+
+test('a wrong PIN that is dialled along is held against the address as one that is typed', async () => {
+  await gateway.api('POST', '/api/rooms', { name: 'vault', sip: { access: 'pin', pin: '880077' } });
+  const guesser = await peerAt('127.0.0.15');
+  guesser.leave(await guesser.ask('INVITE', { service: 'vault*123456', body: sdpOf().replaceAll(/\[\w+\]/g, '4') }));
+  const offences = gateway.log.lines.flatMap(({ fields }) =>
+    fields?.offender === '127.0.0.15' ? [fields.offence] : [],
+  );
+  assert.deepEqual(offences, ['wrong_pin']);
 });
 
 test('a range that is banned by hand is not answered, others are', async () => {
@@ -135,8 +148,8 @@ test('a flood of calls is told to come back later, and a call that is on loses n
   const from = phone.packets.length;
   const flooder = await peerAt('127.0.0.14');
   const answers: string[] = [];
-  for (let i = 0; i < 30; i++)
-    answers.push(await flooder.ask('INVITE', ['Expires: 1'], sdpOf().replaceAll(/\[\w+\]/g, '9')));
+  const words = { headers: ['Expires: 1'], body: sdpOf().replaceAll(/\[\w+\]/g, '9') };
+  for (let i = 0; i < 30; i++) answers.push(await flooder.ask('INVITE', words));
   const shed = answers.filter((answer) => statusOf(answer) === 503);
   assert.ok(shed.length >= 15, `${shed.length} of 30`);
   assert.ok(shed.every((answer) => /^Retry-After: \d+/im.test(answer) && /too many new calls/.test(answer)));

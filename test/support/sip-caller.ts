@@ -15,6 +15,8 @@ const rtpmaps: Readonly<Record<LegCodec, string>> = {
 
 export interface SipCallerOptions {
   readonly server: { readonly address: string; readonly port: number };
+  /** Where it calls from; the address of the server if absent. */
+  readonly ownAddress?: string;
   readonly room: string;
   readonly codec: LegCodec;
   readonly toneHz: number;
@@ -39,7 +41,7 @@ export class SipCaller {
 
   /** Resolves when it is answered and talks. */
   static async call(options: SipCallerOptions): Promise<SipCaller> {
-    const { address } = options.server;
+    const { ownAddress: address = options.server.address } = options;
     const { codec, toneHz, levelDbov = -20 } = options;
     const phone = await PhonePeer.open({ codec, toneHz, levelDbov, address });
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
@@ -68,12 +70,12 @@ export class SipCaller {
   }
 
   async #invite(): Promise<void> {
-    const { suite, codec, server, network } = this.#options;
+    const { suite, codec, server, network, ownAddress = server.address } = this.#options;
     const sendKey = suite && randomBytes(srtpKeyLength[suite]).toString('base64');
     const family = server.address.includes(':') ? 'IP6' : 'IP4';
     const type = rtpmaps[codec].split(' ')[0];
     const sdp = [
-      ...['v=0', `o=- 1 1 IN ${family} ${server.address}`, 's=-', `c=IN ${family} ${server.address}`, 't=0 0'],
+      ...['v=0', `o=- 1 1 IN ${family} ${ownAddress}`, 's=-', `c=IN ${family} ${ownAddress}`, 't=0 0'],
       `m=audio ${this.phone.port} RTP/${suite ? 'SAVP' : 'AVP'} ${type} 101`,
       `a=rtpmap:${rtpmaps[codec]}`,
       `a=rtpmap:101 telephone-event/${codec === 'opus' ? 48_000 : 8_000}`,
@@ -111,7 +113,7 @@ export class SipCaller {
 
   #send(method: string, cseq: number, body = ''): void {
     const { address, port } = this.#options.server;
-    const own = `${this.#host}:${this.#socket.address().port}`;
+    const own = `${hostOf(this.#socket.address().address)}:${this.#socket.address().port}`;
     const lines = [
       `${method} ${method === 'INVITE' ? `sip:${this.#options.room}@${this.#host}` : this.#contact} SIP/2.0`,
       `Via: SIP/2.0/UDP ${own};rport;branch=z9hG4bK${randomBytes(6).toString('hex')}`,
@@ -130,7 +132,10 @@ export class SipCaller {
   }
 
   get #host(): string {
-    const { address } = this.#options.server;
-    return address.includes(':') ? `[${address}]` : address;
+    return hostOf(this.#options.server.address);
   }
+}
+
+function hostOf(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
