@@ -1,6 +1,6 @@
 // What scanners, guessed passwords and PINs, and floods of calls do to a gateway and to the calls that are on meanwhile.
 //
-//   node scripts/run.mjs node bench/telephony-attack.ts [--seconds 12] [--rounds 2] [--port-base 17000]
+//   npm run bench:attack -- [--seconds 12] [--rounds 2] [--quick] [--only NAME] [--port-base 17000]
 //
 // The gateway as npm start runs it, with the bounds that it has by default, but that loopback is not exempt. Two phones talk in
 // a room while each wave comes from loopback addresses of its own; both listen for what they miss of each other. In each wave an
@@ -23,6 +23,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '2' },
     'port-base': { type: 'string', default: '17000' },
     only: { type: 'string' },
+    /** Does not wait until all is over that a round has begun. */
+    quick: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -30,6 +32,8 @@ const rounds = Number(values.rounds);
 
 /** Of the frames of a call that is on. */
 const maxLostShare = 0.001;
+/** Calls that nobody acknowledged end after 32 s, transactions with them. */
+const settleMs = values.quick ? 1_000 : 40_000;
 const maxGrowthMb = 48;
 const password = 'right-password-1';
 
@@ -190,8 +194,7 @@ try {
   for (let round = 0; round < rounds; round++) {
     console.log(`round ${round + 1}`);
     for (const [i, wave] of wanted.entries()) await run(wave, round, i, talking);
-    // Calls that nobody acknowledged end after 32 s, transactions with them.
-    await new Promise((wake) => setTimeout(wake, Number(process.env.SETTLE ?? 40_000)));
+    await new Promise((wake) => setTimeout(wake, settleMs));
     const { controlBytes, workersBytes } = gateway.usage();
     marks.push((controlBytes + workersBytes) / 1e6);
     console.log(`after it memory ${megabytes(controlBytes)} + ${megabytes(workersBytes)} MB`);
