@@ -55,7 +55,7 @@ const waves = {
 };
 
 // They are on other machines.
-setPriority(10);
+setPriority(0);
 process.once('message', (order: WaveOrder) => void attack(order));
 
 async function attack({ kind, addresses, perSecond, seconds, serverPort }: WaveOrder): Promise<void> {
