@@ -19,7 +19,7 @@ import { launchChromium } from '#test/support/chromium.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { offsetsAtEnds, recordMeeting } from '#test/support/recorded-meeting.ts';
 import { cpuMsOf } from './ffmpeg-peer.ts';
-import { cpuMsOf as usedMs } from './process-usage.ts';
+import { attempt, datagramsLostBy, nameOf, cpuMsOf as usedMs } from './process-usage.ts';
 
 const stepsOfMeeting = 14;
 const clipS = 10;
@@ -97,25 +97,18 @@ async function untilStreams(gateway: TestGateway, room: string, count: number): 
   await until(async () => (await gateway.api<{ items: unknown[] }>('GET', path)).items.length >= count);
 }
 
-/** Of all processes of the gateway, this one too. */
-function gatewayCpuMs(): number {
+/** All processes of the gateway, this one too. */
+function gatewayPids(): readonly number[] {
   const isOurs = (pid: number) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const [name = '', parent] = [/\((.*)\)/.exec(stat)?.[1], stat.split(') ')[1]?.split(' ')[1]];
     return pid === process.pid || (Number(parent) === process.pid && name !== 'ffmpeg');
   };
   const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
-  return usedMs(pids.filter((pid) => attempt(() => isOurs(pid)) ?? false));
+  return pids.filter((pid) => attempt(() => isOurs(pid)) ?? false);
 }
 
-/** @returns undefined for what has ended meanwhile */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
+const gatewayCpuMs = () => usedMs(gatewayPids());
 
 /** CPU milliseconds a second of everything here. */
 async function rateOver(seconds: number): Promise<number> {
@@ -190,17 +183,25 @@ async function many(gateway: TestGateway, count: number, seconds: number): Promi
   const without = await rateOver(seconds / 2);
   const path = '/api/rooms/many/recordings';
   const body = { source: { kind: 'participants' }, video: 'copy', format: 'mkv', audioCodec: 'opus' };
+  tellLost();
   const { id } = await gateway.api<{ id: string }>('POST', path, body, 60_000);
   const read = () => gateway.api<RecordingResource>('GET', `${path}/${id}`);
   await until(async () => (await read()).state === 'recording');
   await setTimeout(3_000);
   const perRecording = ((await rateOver(seconds)) - without) / count;
   await gateway.api('POST', `${path}/${id}/stop`, undefined, 60_000);
+  tellLost();
   await until(async () => (await read()).state === 'finished');
   process.stdout.write(`${count} at once: ${perRecording.toFixed(1)} ms/s of CPU each\n`);
   const { parts } = await read();
   check(`${parts.length} files of ${count}`, parts.length === count);
   for (const part of parts) await checkPart(gateway, part, seconds);
+}
+
+/** Where packets went that do not reach a file. */
+function tellLost(): void {
+  const lost = gatewayPids().map((pid) => `${nameOf(pid)} ${datagramsLostBy(pid)}`);
+  process.stdout.write(`datagrams that found no room: ${lost.join(', ')}\n`);
 }
 
 async function checkPart(

@@ -4,14 +4,18 @@
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { type CaptureClock, ReportClock } from './rtp/capture-clock.ts';
+import { Pace } from './rtp/pace.ts';
 import { isRtcp } from './rtp/packet.ts';
 import { parseRtcp, type RtcpPacket } from './rtp/rtcp.ts';
 import type { RtpSender } from './rtp/sender.ts';
 import { clockNowUs } from './rtp/sequence.ts';
 
-/** A key frame of 100 kB would overrun the default receive buffer of the SFU's socket; so many go at once, the rest after. */
-const burstPackets = 48;
-const burstIntervalMs = 1;
+/** A key frame of 100 kB would overrun the default receive buffer of the SFU's socket, which has this many times so much room. */
+const packetsPerMs = 48;
+/** As much as the SFU's socket holds eight times: it gets what ours does, and others send there too. */
+const mostAtOnce = 512;
+const bytesHeldPerPacket = 2_304;
+const retryMs = 1;
 const reportIntervalMs = 1_000;
 /**
  * Since a sender was published. The SFU goes by its reports, instead of by when its packets happen to come, once it has had
@@ -54,7 +58,7 @@ export class RtpPort {
   readonly #clocks = new WeakMap<RtpLink, ReportClock>();
   readonly #queue: { packet: Buffer; link: RtpLink }[] = [];
   readonly #reports: NodeJS.Timeout;
-  #budget = burstPackets;
+  readonly #pace: Pace;
   #drainTimer: NodeJS.Timeout | undefined;
   droppedPackets = 0;
 
@@ -73,6 +77,8 @@ export class RtpPort {
     socket.setRecvBufferSize(socketBufferBytes);
     socket.setSendBufferSize(socketBufferBytes);
     socket.on('message', (data, from) => this.#receive(data, from.address, from.port));
+    const eighth = socket.getRecvBufferSize() / bytesHeldPerPacket / 8;
+    this.#pace = new Pace({ perMs: packetsPerMs, burst: Math.min(mostAtOnce, Math.max(packetsPerMs, eighth)) });
     // ICMP of a transport that is gone; the SFU tells of it in its own way.
     socket.on('error', () => undefined);
     this.#reports = setInterval(() => this.#sendReports(), reportIntervalMs);
@@ -140,15 +146,10 @@ export class RtpPort {
   }
 
   send(packet: Buffer, link: RtpLink): void {
-    if (this.#budget > 0) {
-      this.#budget -= 1;
-      this.#write(packet, link);
-    } else if (this.#queue.length < maxQueuedPackets) {
-      this.#queue.push({ packet, link });
-    } else {
-      this.droppedPackets += 1;
-    }
-    this.#drainTimer ??= setTimeout(() => this.#drain(), burstIntervalMs);
+    if (this.#queue.length === 0 && this.#pace.take(performance.now())) this.#write(packet, link);
+    else if (this.#queue.length < maxQueuedPackets) this.#queue.push({ packet, link });
+    else this.droppedPackets += 1;
+    if (this.#queue.length > 0) this.#drainTimer ??= setTimeout(() => this.#drain(), retryMs);
   }
 
   close(): void {
@@ -160,11 +161,11 @@ export class RtpPort {
 
   #drain(): void {
     this.#drainTimer = undefined;
-    this.#budget = burstPackets;
-    const batch = this.#queue.splice(0, this.#budget);
-    this.#budget -= batch.length;
-    for (const { packet, link } of batch) this.#write(packet, link);
-    if (batch.length > 0) this.#drainTimer = setTimeout(() => this.#drain(), burstIntervalMs);
+    const nowMs = performance.now();
+    const count = this.#queue.findIndex(() => !this.#pace.take(nowMs));
+    for (const { packet, link } of this.#queue.splice(0, count < 0 ? this.#queue.length : count))
+      this.#write(packet, link);
+    if (this.#queue.length > 0) this.#drainTimer = setTimeout(() => this.#drain(), retryMs);
   }
 
   #write(packet: Buffer, link: RtpLink): void {

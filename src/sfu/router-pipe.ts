@@ -4,9 +4,6 @@
 // which would end our process when a worker dies in that moment; hence the same thing here, with both seen to.
 import type { types } from 'mediasoup';
 
-/** As far as the system grants it. */
-const bufferBytes = 4 * 1024 * 1024;
-
 type PipePair = ReadonlyMap<types.Router, types.PipeTransport>;
 
 /** Two PipeTransports that face each other over loopback UDP; made when the first stream crosses, in either direction. */
@@ -30,7 +27,7 @@ export class RouterPipe {
     { isWithinProcess }: { isWithinProcess: boolean },
   ) {
     this.#ends = ends;
-    this.#listen = { ...loopback, recvBufferSize: bufferBytes, sendBufferSize: bufferBytes };
+    this.#listen = loopback;
     this.#isWithinProcess = isWithinProcess;
   }
 

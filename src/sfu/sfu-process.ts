@@ -11,6 +11,12 @@ const startTimeoutMs = 10_000;
 const exitTimeoutMs = 2_000;
 /** A worker that has not answered for so many heartbeats is stuck, and everybody who waits for it with it. */
 const missedHeartbeats = 3;
+/**
+ * As far as the system grants it. One socket takes what all streams of a media worker send to a room: by default it holds
+ * some ninety packets, which is a key frame or a worker that had to wait 10 ms for its turn.
+ */
+const socketBufferBytes = 4 * 1024 * 1024;
+const socketBuffers = { recvBufferSize: socketBufferBytes, sendBufferSize: socketBufferBytes };
 
 export interface SfuOptions {
   readonly log: Logger;
@@ -80,7 +86,7 @@ export class SfuProcess extends Owned {
         throw await explainListenFailure(listenInfos, cause);
       });
       const portRange = loopbackPortRange(config.firstPort, workerCount);
-      const loopback: types.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1', portRange };
+      const loopback: types.TransportListenInfo = { protocol: 'udp', ip: '127.0.0.1', portRange, ...socketBuffers };
       log.info({ worker: index, pid: worker.pid, port, addresses: listenInfos.length }, 'sfu worker started');
       return new SfuProcess(index, worker, webRtcServer, loopback, options);
     } catch (thrown) {
