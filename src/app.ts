@@ -32,6 +32,7 @@ import { createRecordings, type RecordingParts } from '#recordings/index.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openStore } from '#store/open-store.ts';
+import { watchFreeSwitch } from '#telemetry/free-switch-watch.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
 import { watchTranscodes } from '#telemetry/transcode-metrics.ts';
@@ -311,6 +312,8 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   tapTrunks(sip.lines.events, eventParts.eventLog);
   tapAccounts(sip.registrar.book.events, eventParts.eventLog);
   watchTrunks(metrics.registry, sip);
+  const isDefault = config.sip.media === 'freeswitch';
+  watchFreeSwitch(sip.freeSwitch, { health, registry: metrics.registry, sink: eventParts.eventLog, isDefault });
 
   const limits = new ApiLimits(config.limits);
   const eventSockets = eventParts.sockets({ rooms, auth, limiter: limits.requests, addressOf, log });

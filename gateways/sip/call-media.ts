@@ -5,12 +5,14 @@ import type { LegParameters } from '#core/leg-media.ts';
 import type { Logger } from '#core/ports.ts';
 import type { SipCallOptions } from './call-options.ts';
 import type { SipQuestion } from './dialog.ts';
-import { OfferAnswer, offeredToWebRtc } from './offer-answer.ts';
+import { BeyondPath } from './freeswitch/beyond-path.ts';
+import { isEncryptedOffer } from './freeswitch/beyond-speech.ts';
+import { type Answered, type CallSpeech, OfferAnswer, offeredToWebRtc } from './offer-answer.ts';
 import { bridgedFormats, offeredByWebRtc } from './webrtc-lines.ts';
 import { WebRtcPath } from './webrtc-path.ts';
 
 export interface CallMediaOptions
-  extends Pick<SipCallOptions, 'phones' | 'bridges' | 'room' | 'settings' | 'language'> {
+  extends Pick<SipCallOptions, 'phones' | 'bridges' | 'freeSwitch' | 'room' | 'settings' | 'language'> {
   readonly remoteAddress: string;
   /** The peer's, or '' where we are to make one. */
   readonly offer: string;
@@ -23,44 +25,44 @@ export interface CallMediaOptions
   readonly onLost: (error: GatewayError) => void;
 }
 
+/** What lies between the leg and a phone that it does not speak to itself. */
+interface Path {
+  /** Before an offer of the phone's is answered. */
+  expect(offer: string): Promise<void>;
+  /** What was agreed. */
+  follow(): Promise<void>;
+  close(): void;
+}
+
 export class CallMedia {
   readonly leg: Leg;
-  readonly speech: OfferAnswer;
-  readonly #path: WebRtcPath | undefined;
+  readonly speech: CallSpeech;
+  readonly #path: Path | undefined;
 
-  /** @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp` */
+  /** @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`, `no_common_codec`, `unprocessable` */
   static async open(options: CallMediaOptions): Promise<CallMedia> {
-    const { phones, room, settings, language, remoteAddress, offer, isWebRtc, signal, log } = options;
-    const { codecs } = settings;
-    const spoken = offer !== '' ? offeredByWebRtc(offer, codecs) : isWebRtc ? offeredToWebRtc(codecs) : undefined;
-    const address = phones.addressFor(remoteAddress);
-    const family = spoken ? 'loopback' : address.includes(':') ? 'IPv6' : 'IPv4';
-    const leg = await phones.allocateLeg({ room, family, language, log });
-    let path: WebRtcPath | undefined;
-    try {
-      assertGoesOn(signal);
-      if (spoken) {
-        const { bridges, onLost } = options;
-        path = await WebRtcPath.open({ bridges, formats: bridgedFormats(spoken), leg, log, onLost });
-      }
-      assertGoesOn(signal);
-      const speech = new OfferAnswer({ address, port: leg.localPort, webRtc: path?.bridge, ...settings });
-      return new CallMedia(leg, speech, path);
-    } catch (error) {
-      path?.close();
-      await leg.close('requested');
-      throw error;
-    }
+    return isBeyond(options) ? openBeyond(options) : openNative(options);
   }
 
-  private constructor(leg: Leg, speech: OfferAnswer, path: WebRtcPath | undefined) {
+  constructor(leg: Leg, speech: CallSpeech, path: Path | undefined) {
     this.leg = leg;
     this.speech = speech;
     this.#path = path;
   }
 
+  /** Whose the phone's media is. */
+  get server(): 'native' | 'freeswitch' {
+    return this.#path instanceof BeyondPath ? 'freeswitch' : 'native';
+  }
+
+  /** That the phone speaks; undefined before anything was agreed. */
+  get codec(): string | undefined {
+    if (this.#path instanceof BeyondPath) return this.#path.speech.codec;
+    return this.leg.stats?.codec ?? this.leg.parameters?.send.codec;
+  }
+
   get isEncrypted(): boolean {
-    return this.leg.parameters?.srtp !== undefined || this.#path !== undefined;
+    return this.leg.parameters?.srtp !== undefined || this.#path instanceof WebRtcPath;
   }
 
   get isHeldByPeer(): boolean {
@@ -70,15 +72,15 @@ export class CallMedia {
 
   /**
    * What was agreed holds from now on.
-   * @returns when the way of a WebRTC phone stands
+   * @returns when the way to the phone stands; @throws GatewayError as that way does
    */
   async negotiate(parameters: LegParameters): Promise<void> {
     this.leg.negotiate(parameters);
-    if (this.speech.peer) await this.#path?.follow(this.speech.peer);
+    await this.#path?.follow();
   }
 
-  /** An offer in the call. @throws GatewayError as `OfferAnswer.answer()` */
-  async answerTo({ body }: Pick<SipQuestion, 'body'>): Promise<ReturnType<OfferAnswer['answer']>> {
+  /** An offer in the call. @throws GatewayError as `CallSpeech.answer()`, `media_lost` */
+  async answerTo({ body }: Pick<SipQuestion, 'body'>): Promise<Answered> {
     await this.#path?.expect(body);
     return this.speech.answer(body);
   }
@@ -90,4 +92,56 @@ export class CallMedia {
 
 function assertGoesOn(signal: AbortSignal): void {
   if (signal.aborted) throw new GatewayError('closed', 'The call has ended.');
+}
+
+/** FreeSWITCH is given plain media alone: drachtio-fsmrf has no offer of its own that asks for keys. */
+function isBeyond({ settings, isWebRtc, offer }: CallMediaOptions): boolean {
+  const { server, srtp } = settings;
+  return server === 'freeswitch' && srtp !== 'require' && !isWebRtc && !(offer !== '' && isEncryptedOffer(offer));
+}
+
+async function openNative(options: CallMediaOptions): Promise<CallMedia> {
+  const { phones, room, settings, language, remoteAddress, offer, isWebRtc, signal, log } = options;
+  const { codecs } = settings;
+  const spoken = offer !== '' ? offeredByWebRtc(offer, codecs) : isWebRtc ? offeredToWebRtc(codecs) : undefined;
+  const address = phones.addressFor(remoteAddress);
+  const family = spoken ? 'loopback' : address.includes(':') ? 'IPv6' : 'IPv4';
+  const leg = await phones.allocateLeg({ room, family, language, log });
+  let path: WebRtcPath | undefined;
+  try {
+    assertGoesOn(signal);
+    if (spoken) {
+      const { bridges, onLost } = options;
+      path = await WebRtcPath.open({ bridges, formats: bridgedFormats(spoken), leg, log, onLost });
+    }
+    assertGoesOn(signal);
+    const speech = new OfferAnswer({ address, port: leg.localPort, webRtc: path?.bridge, ...settings });
+    if (path) path.speech = speech;
+    return new CallMedia(leg, speech, path);
+  } catch (error) {
+    path?.close();
+    await leg.close('requested');
+    throw error;
+  }
+}
+
+/** Its leg speaks to FreeSWITCH, and FreeSWITCH to the phone. */
+async function openBeyond({ freeSwitch, ...options }: CallMediaOptions): Promise<CallMedia> {
+  const { phones, room, language, offer, signal, log, onLost } = options;
+  if (!freeSwitch) {
+    throw new GatewayError('unprocessable', 'The trunk wants FreeSWITCH for its media, and sip.freeswitch is not set.');
+  }
+  const address = phones.addressFor(freeSwitch.address);
+  const leg = await phones.allocateLeg({ room, family: address.includes(':') ? 'IPv6' : 'IPv4', language, log });
+  let path: BeyondPath | undefined;
+  try {
+    assertGoesOn(signal);
+    path = await BeyondPath.open({ freeSwitch, leg, address, codecs: freeSwitch.codecs, offer, log, onLost });
+    assertGoesOn(signal);
+    return new CallMedia(leg, path.speech, path);
+  } catch (error) {
+    path?.close();
+    await leg.close('requested');
+    throw error;
+  }
 }

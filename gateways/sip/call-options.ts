@@ -5,9 +5,13 @@ import type { PromptLanguage } from '#core/leg-media.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
+import type { MediaServerKind } from '#core/trunk.ts';
+import type { FreeSwitch } from './freeswitch/free-switch.ts';
 import type { OfferAnswerOptions } from './offer-answer.ts';
 
 interface CallSettings {
+  /** Whose the phone's media is. */
+  readonly server: MediaServerKind;
   readonly srtp: OfferAnswerOptions['srtp'];
   readonly codecs: NonNullable<OfferAnswerOptions['codecs']>;
   readonly maxDurationMs: number;
@@ -19,6 +23,8 @@ export interface SipCallOptions {
   readonly room: Room;
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
+  /** Where one is configured. */
+  readonly freeSwitch: Pick<FreeSwitch, 'open' | 'address' | 'codecs'> | undefined;
   readonly settings: CallSettings;
   readonly from: string;
   readonly to: string;

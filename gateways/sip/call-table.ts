@@ -19,6 +19,7 @@ const maxPastCalls = 500;
 export interface CallTableOptions {
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
+  readonly freeSwitch: SipCallOptions['freeSwitch'];
   readonly records: CallRecords;
   /** Whether this machine takes anybody. */
   readonly meetings: Pick<Meetings, 'assertTakesPeople'>;
@@ -28,7 +29,7 @@ export interface CallTableOptions {
   readonly log: Logger;
 }
 
-export type NewCall = Omit<SipCallOptions, 'phones' | 'bridges' | 'settings' | 'log'>;
+export type NewCall = Omit<SipCallOptions, 'phones' | 'bridges' | 'freeSwitch' | 'settings' | 'log'>;
 
 export class CallTable extends Owned {
   readonly events = new EventEmitter<CallEvents>();
@@ -84,11 +85,14 @@ export class CallTable extends Owned {
   /** @throws GatewayError `draining`, `overloaded` */
   begin(options: NewCall, media: TrunkMedia = {}): SipCall {
     this.assertRoomForCalls();
-    const { phones, bridges, config, log } = this.#options;
-    const { srtp = config.srtp, codecs = config.codecs } = media;
+    const { phones, bridges, freeSwitch, config, log } = this.#options;
+    const { server = config.media, srtp = config.srtp, codecs = config.codecs } = media;
     const { maxDurationMs, keys } = config;
     const call = this.own(
-      new SipCall({ ...options, phones, bridges, settings: { srtp, codecs, maxDurationMs, keys }, log }),
+      new SipCall({
+        ...{ ...options, phones, bridges, freeSwitch, log },
+        settings: { server, srtp, codecs, maxDurationMs, keys },
+      }),
     );
     this.#live.add(call);
     this.events.emit('started', call.info);

@@ -16,6 +16,7 @@ const settings: SipCallOptions['settings'] = {
   srtp: 'off',
   codecs: ['pcma'],
   maxDurationMs: 60_000,
+  server: 'native',
   keys: { isEnabled: false, mute: '*6', hand: '*5', louder: '*9', quieter: '*7', count: '*4' },
 };
 
@@ -32,7 +33,16 @@ async function callIn(room: Room): Promise<SipCall> {
     moveLeg: () => Promise.reject(new GatewayError('overloaded', 'No media worker has room.')),
   } as unknown as PhonePort;
   const call = new SipCall({
-    ...{ direction: 'outbound', room, phones, bridges: {} as PhoneBridgePort, settings, log, hasPrompts: false },
+    ...{
+      direction: 'outbound',
+      room,
+      phones,
+      bridges: {} as PhoneBridgePort,
+      freeSwitch: undefined,
+      settings,
+      log,
+      hasPrompts: false,
+    },
     ...{ from: 'sip:room@h', to: 'sip:bob@h', displayName: 'Bob', user: 'bob' },
   });
   await call.prepare('127.0.0.1');

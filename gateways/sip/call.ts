@@ -18,7 +18,7 @@ import { CallPresence } from './call-presence.ts';
 import { partyOf } from './call-texts.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
-import type { OfferAnswer } from './offer-answer.ts';
+import type { CallSpeech } from './offer-answer.ts';
 import { PeerRequests } from './peer-requests.ts';
 
 const maxKeptDigits = 64;
@@ -102,7 +102,8 @@ export class SipCall extends Owned implements Call {
       gainDb: this.gainDb,
       isHeldByPeer: !this.isClosed && (media?.isHeldByPeer ?? false),
       isEncrypted: media?.isEncrypted ?? false,
-      codec: leg?.stats?.codec ?? leg?.parameters?.send.codec,
+      codec: media?.codec,
+      mediaServer: media?.server,
       digits: this.#digits,
       stats: leg?.stats,
       transfer: this.#transfer,
@@ -161,11 +162,11 @@ export class SipCall extends Owned implements Call {
    * @param peer its offer, or whether we are to offer it ICE and DTLS
    * @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`
    */
-  async prepare(remoteAddress: string, peer: { offer?: string; isWebRtc?: boolean } = {}): Promise<OfferAnswer> {
-    const { phones, bridges, room, settings, language } = this.#options;
+  async prepare(remoteAddress: string, peer: { offer?: string; isWebRtc?: boolean } = {}): Promise<CallSpeech> {
+    const { phones, bridges, freeSwitch, room, settings, language } = this.#options;
     const { offer = '', isWebRtc = false } = peer;
     const media = await CallMedia.open({
-      ...{ phones, bridges, room, settings, language, remoteAddress, offer, isWebRtc },
+      ...{ phones, bridges, freeSwitch, room, settings, language, remoteAddress, offer, isWebRtc },
       ...{ signal: this.signal, log: this.#log, onLost: (error) => this.fail(error) },
     });
     this.#media = media;

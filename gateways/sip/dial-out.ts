@@ -5,7 +5,7 @@ import type { SipCall } from './call.ts';
 import type { DialPlan } from './dial-plan.ts';
 import { hunt } from './hunt.ts';
 import type { SipLink } from './link.ts';
-import type { OfferAnswer } from './offer-answer.ts';
+import type { CallSpeech } from './offer-answer.ts';
 import type { CallOutcome } from './outbound-call.ts';
 import type { Headers } from './srf-shapes.ts';
 import { refusedBy } from './status.ts';
@@ -13,7 +13,7 @@ import { refusedBy } from './status.ts';
 export interface DialOutOptions {
   readonly link: SipLink;
   readonly call: SipCall;
-  readonly speech: OfferAnswer;
+  readonly speech: CallSpeech;
   readonly headers: Headers;
   readonly plan: Pick<DialPlan, 'hunt' | 'credentials'>;
   readonly digits: string | undefined;

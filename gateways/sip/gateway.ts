@@ -29,6 +29,7 @@ import { CallerCheck } from './caller-check.ts';
 import { Defence } from './defence.ts';
 import { Departures } from './departures.ts';
 import { DigestServer } from './digest-server.ts';
+import { FreeSwitch, problemOfMedia } from './freeswitch/free-switch.ts';
 import type { SipLink } from './link.ts';
 import { OutsideRequests } from './outside-requests.ts';
 import { Parking } from './parking.ts';
@@ -73,6 +74,8 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly accounts: SipAccounts;
   readonly registrar: Registrar;
   readonly bans: Bans;
+  /** Where `sip.freeswitch` names one. */
+  readonly freeSwitch: FreeSwitch | undefined;
   readonly #outside: OutsideRequests;
   readonly #ports: SipGatewayPorts;
   readonly #log: Logger;
@@ -94,8 +97,13 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.defaults = ports.defaults;
     this.#log = ports.log.child({ gateway: 'sip' });
     this.trunks = ports.trunks;
-    this.lines = this.own(new TrunkLines({ trunks: ports.trunks, log: this.#log }));
     const { trunks, accounts, config } = ports;
+    const { freeswitch: settings } = config;
+    const freeSwitch = settings && this.own(new FreeSwitch({ settings, log: this.#log }));
+    this.freeSwitch = freeSwitch;
+    const mediaProblemOf = problemOfMedia(config.media, freeSwitch);
+    this.lines = this.own(new TrunkLines({ trunks, mediaProblemOf, log: this.#log }));
+    for (const state of ['up', 'down'] as const) freeSwitch?.events.on(state, () => this.lines.noteMedia());
     const { realm, digestAlgorithms: algorithms, callers, registrar } = config;
     this.accounts = accounts;
     this.bans = ports.bans;
@@ -106,7 +114,12 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     const passwords = new PasswordCheck(new DigestServer({ realm, algorithms }), defence);
     this.registrar = this.own(new Registrar({ accounts, passwords, store: ports.store, ...registrar, log }));
     const calls = this.own(
-      new CallTable({ ...ports, log, onReferred: (call, question) => this.#transfers.take(call, question) }),
+      new CallTable({
+        ...ports,
+        freeSwitch,
+        log,
+        onReferred: (call, question) => this.#transfers.take(call, question),
+      }),
     );
     this.#calls = calls;
     const check = new CallerCheck({ trunks, lines: this.lines, accounts, passwords, callers });
@@ -139,6 +152,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     signalling.link.onCall((call) => void this.#arrivals.take(call));
     signalling.link.onRequest((request) => this.#outside.take(request));
     await this.registrar.restore();
+    this.freeSwitch?.start(signalling.control);
     this.lines.start(signalling.link);
     this.#log.info({ at: signalling.link.hostPorts }, 'SIP listens');
   }

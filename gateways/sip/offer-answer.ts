@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 import { GatewayError } from '#core/errors.ts';
 import { type LegCodec, type LegDirection, type LegParameters, legCodecs, srtpSuites } from '#core/leg-media.ts';
 import { type AudioFormats, audioFormatsOf, dtmfBeside, dtmfFor, formatLines, formatNumbers } from './audio-formats.ts';
+import { agreedDirection, isUnspecified } from './media-direction.ts';
 import { type CryptoLine, cryptoLinesOf, cryptoText, newKey } from './sdes.ts';
 import { parseSdp, type Sdp, type SdpMedia } from './sdp.ts';
 import {
@@ -55,12 +56,6 @@ const ourFormats: AudioFormats = {
 export const offeredToWebRtc = (codecs: readonly LegCodec[]): AudioFormats =>
   spokenFormats({ ...ourFormats, codecs: ourFormats.codecs.filter(({ codec }) => codecs.includes(codec)) });
 
-const mirrored: Readonly<Record<LegDirection, LegDirection>> = {
-  sendrecv: 'sendrecv',
-  sendonly: 'recvonly',
-  recvonly: 'sendonly',
-  inactive: 'inactive',
-};
 const ptimes = [10, 20, 30, 40, 50, 60];
 
 /** What our last description had as its m-lines: every later one has them again (RFC 3264 §8). */
@@ -70,11 +65,25 @@ interface Layout {
   readonly isBundled: boolean;
 }
 
+/** What is said of a call's media, and what comes of it: by us, or by another server whose media it is. */
+export interface CallSpeech {
+  /** A WebRTC phone, as it described itself last. */
+  readonly peer: WebRtcPeer | undefined;
+  /** What we want: `sendonly` while we hold the peer. Goes into the next offer or answer. */
+  want(direction: LegDirection): void;
+  /** @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` (encryption); what was agreed stays then */
+  answer(offer: string): Answered;
+  /** An offer of ours: everything we can at first, what was agreed later on. */
+  offer(): string;
+  /** Takes the answer to our offer. @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` */
+  accept(answer: string): LegParameters;
+}
+
 /**
  * Offer and answer (RFC 3264) for the one audio stream of a call. Every answer is made from its offer; the o= line keeps
  * its id, and its version grows only when something changed, so that refreshes are seen for what they are.
  */
-export class OfferAnswer {
+export class OfferAnswer implements CallSpeech {
   readonly #options: OfferAnswerOptions;
   readonly #sessionId: string;
   #version = 1;
@@ -106,17 +115,14 @@ export class OfferAnswer {
     };
   }
 
-  /** A WebRTC phone, as it described itself last. */
   get peer(): WebRtcPeer | undefined {
     return this.#peer;
   }
 
-  /** What we want: `sendonly` while we hold the peer. Goes into the next offer or answer. */
   want(direction: LegDirection): void {
     this.#wanted = direction;
   }
 
-  /** @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` (encryption); what was agreed stays then */
   answer(offer: string): Answered {
     const sdp = parseSdp(offer);
     const audioAt = sdp.media.findIndex((media) => this.#canTake(sdp, media));
@@ -129,7 +135,7 @@ export class OfferAnswer {
     const remote = cryptoLinesOf(media)[0];
     const isSecure = !webRtc && this.#options.srtp !== 'off' && remote !== undefined;
     const crypto = isSecure && remote ? [this.#ownKeyFor(remote)] : [];
-    const direction = both(mirrored[peerDirection(media)], this.#wanted);
+    const direction = agreedDirection(media, this.#wanted);
 
     this.#formats = formats;
     this.#crypto = crypto;
@@ -145,7 +151,6 @@ export class OfferAnswer {
     };
   }
 
-  /** An offer of ours: everything we can at first, what was agreed later on. */
   offer(): string {
     const { srtp } = this.#options;
     if (!this.#lastBody && srtp === 'require' && !this.#options.webRtc) {
@@ -154,7 +159,6 @@ export class OfferAnswer {
     return this.#write(this.#wanted, 'actpass');
   }
 
-  /** Takes the answer to our offer. @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` */
   accept(answer: string): LegParameters {
     const sdp = parseSdp(answer);
     const media = sdp.media[this.#layout.audioAt];
@@ -179,7 +183,7 @@ export class OfferAnswer {
     }
     if (own) this.#crypto = [own];
     this.#isEncrypted ||= own !== undefined;
-    const direction = both(mirrored[peerDirection(media)], this.#wanted);
+    const direction = agreedDirection(media, this.#wanted);
     return this.#parametersOf(media, direction, taken, this.#formats, own, remote);
   }
 
@@ -282,22 +286,6 @@ function rejectedLines(media: Layout['media'][number], hasMid: boolean): string[
   const mid = hasMid ? midOf(media) : undefined;
   const line = `m=${media.kind} 0 ${media.protocol} ${media.formats.join(' ')}`;
   return mid === undefined ? [line] : [line, 'a=inactive', `a=mid:${mid}`];
-}
-
-function isUnspecified(address: string): boolean {
-  return address === '0.0.0.0' || address === '::';
-}
-
-function peerDirection({ direction, address }: SdpMedia): LegDirection {
-  if (address === undefined || !isUnspecified(address)) return direction;
-  return direction === 'sendrecv' || direction === 'sendonly' ? 'sendonly' : 'inactive';
-}
-
-/** What both allow, each seen from our side. */
-function both(a: LegDirection, b: LegDirection): LegDirection {
-  const sends = /^send/.test(a) && /^send/.test(b);
-  const receives = /recv/.test(a) && /recv/.test(b);
-  return sends ? (receives ? 'sendrecv' : 'sendonly') : receives ? 'recvonly' : 'inactive';
 }
 
 /** The longest that the peer asks for and its codec can do; 20 where it says nothing (RFC 3551 §4.2). */

@@ -35,18 +35,23 @@ export class SipSignalling extends Owned {
   readonly link: SipLink;
   readonly #server: SipServer | undefined;
 
-  private constructor(server: SipServer | undefined, link: SipLink) {
+  /** Where another drachtio-srf may connect to. */
+  readonly control: { readonly host: string; readonly port: number; readonly secret: string };
+
+  private constructor(server: SipServer | undefined, link: SipLink, control: SipSignalling['control']) {
     super();
     this.#server = server;
     this.link = link;
+    this.control = control;
   }
 
   /** @throws GatewayError `conflict` (port taken), `invalid_request` (address, certificate), `unauthorized`, `timeout` */
   static async create({ config, certificate, isBanned, log }: SipSignallingOptions): Promise<SipSignalling> {
     const server = config.drachtio ? undefined : await SipServer.create(serverOptions(config, certificate, isBanned));
     try {
-      const link = await SipLink.connect({ ...(config.drachtio ?? (server as SipServer).control), log });
-      return new SipSignalling(server, link);
+      const control = config.drachtio ?? (server as SipServer).control;
+      const link = await SipLink.connect({ ...control, log });
+      return new SipSignalling(server, link, control);
     } catch (error) {
       await server?.close('failed');
       throw error;

@@ -3,7 +3,8 @@ import { GatewayError } from '#core/errors.ts';
 import type { Leg } from '#core/leg.ts';
 import type { BridgedFormat, PhoneBridge, PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger } from '#core/ports.ts';
-import { iceUfragOf, type WebRtcPeer } from './webrtc-lines.ts';
+import type { CallSpeech } from './offer-answer.ts';
+import { iceUfragOf } from './webrtc-lines.ts';
 
 /** As often as the leg itself reports. */
 const qualityIntervalMs = 5_000;
@@ -20,6 +21,8 @@ export interface WebRtcPathOptions {
 
 export class WebRtcPath {
   readonly bridge: PhoneBridge;
+  /** Knows how the phone described itself. */
+  speech: Pick<CallSpeech, 'peer'> | undefined;
   readonly #leg: Leg;
   readonly #timer: NodeJS.Timeout;
   #iceUfrag: string | undefined;
@@ -57,7 +60,10 @@ export class WebRtcPath {
   }
 
   /** What was agreed. */
-  async follow({ iceUfrag, dtls, stream }: WebRtcPeer): Promise<void> {
+  async follow(): Promise<void> {
+    const { peer } = this.speech ?? {};
+    if (!peer) return;
+    const { iceUfrag, dtls, stream } = peer;
     this.#iceUfrag = iceUfrag;
     await this.bridge.connectPhone({ dtls, stream });
   }

@@ -4,7 +4,8 @@ import type { ParkedInfo } from './call-parking.ts';
 import type { CallTransferInfo, CallTransferTarget } from './call-transfer.ts';
 import type { ErrorCode } from './errors.ts';
 import { type ParticipantId, type RoomId, randomText } from './ids.ts';
-import type { LegCodec, LegStats, PromptLanguage } from './leg-media.ts';
+import type { LegStats, PromptLanguage } from './leg-media.ts';
+import type { MediaServerKind } from './trunk.ts';
 
 /** `asking`: answered, and asked for a PIN before it is let in. `parked`: out of its room, until it is fetched. */
 export type CallState = 'dialing' | 'ringing' | 'asking' | 'waiting' | 'connected' | 'parked' | 'ended';
@@ -51,7 +52,10 @@ export interface CallInfo {
   /** The other side holds us. */
   readonly isHeldByPeer: boolean;
   readonly isEncrypted: boolean;
-  readonly codec: LegCodec | undefined;
+  /** That the phone speaks: one of ours, or whatever FreeSWITCH speaks with it (`g729`). */
+  readonly codec: string | undefined;
+  /** Whose its media is; absent before it has any. */
+  readonly mediaServer?: MediaServerKind | undefined;
   /** Keys that were pressed, the last 64. */
   readonly digits: string;
   readonly stats: LegStats | undefined;

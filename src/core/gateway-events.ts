@@ -14,6 +14,7 @@ export const eventTypes = [
   ...(['job.started', 'job.changed', 'job.ended'] as const),
   ...(['call.started', 'call.updated', 'call.ended'] as const),
   ...(['trunk.up', 'trunk.down', 'account.online', 'account.offline'] as const),
+  ...(['freeswitch.up', 'freeswitch.down'] as const),
   ...(['recording.started', 'recording.paused', 'recording.resumed', 'recording.stopped'] as const),
   ...(['recording.failed', 'recording.uploaded', 'recording.deleted'] as const),
   ...(['node.started', 'node.draining', 'node.overloaded', 'node.recovered'] as const),

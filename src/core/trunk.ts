@@ -59,7 +59,12 @@ export interface TrunkOutbound extends TrunkLimits {
   readonly keepAliveSec?: number | undefined;
 }
 
+export const mediaServers = ['native', 'freeswitch'] as const;
+/** Who has the media of a call: the gateway itself, or FreeSWITCH in front of it. */
+export type MediaServerKind = (typeof mediaServers)[number];
+
 export interface TrunkMedia {
+  readonly server?: MediaServerKind | undefined;
   readonly codecs?: readonly LegCodec[] | undefined;
   readonly srtp?: 'off' | 'allow' | 'require' | undefined;
 }

@@ -96,6 +96,11 @@ const table: PartTable = {
   // MP4, WebM and the like, without native code.
   'gateways/http': { mayImport: [core, config, 'src/wire/'], packages: ['mediabunny', 'node:*'] },
   'gateways/sip': { mayImport: [core, config], packages: ['zod', 'ws', 'sdp-transform', 'drachtio-srf', 'node:*'] },
+  // In a thread, loaded where a FreeSWITCH is configured; it throws where nobody can catch it.
+  'gateways/sip/freeswitch': {
+    mayImport: [core, config, 'gateways/sip/'],
+    packages: ['drachtio-fsmrf', 'node:*'],
+  },
   media: { mayImport: forMedia, packages: ['zod', 'node:*'] },
   // The worker's app.ts: opens pulled sources where their media is worked on, so that it does not cross another process.
   'media/source-openers.ts': {

@@ -12,11 +12,17 @@ const stateWords: Readonly<Record<SipCallResource['state'], string>> = {
   ended: 'Ended',
 };
 
-const codecNames: Readonly<Record<NonNullable<SipCallResource['codec']>, string>> = {
+const codecNames: Readonly<Record<string, string>> = {
   opus: 'Opus',
   g722: 'G.722',
   pcmu: 'G.711 µ',
   pcma: 'G.711 A',
+  // Through FreeSWITCH.
+  g729: 'G.729',
+  amr: 'AMR',
+  'amr-wb': 'AMR-WB',
+  ilbc: 'iLBC',
+  l16: 'L16',
 };
 
 /** The number or name that a SIP address is about. */
@@ -39,7 +45,8 @@ export function lengthText({ answeredAt, endedAt }: SipCallResource, nowMs: numb
 
 export function codecText({ codec, isEncrypted }: SipCallResource): string {
   if (codec === null) return '–';
-  return isEncrypted ? `${codecNames[codec]}, encrypted` : codecNames[codec];
+  const name = codecNames[codec] ?? codec;
+  return isEncrypted ? `${name}, encrypted` : name;
 }
 
 /** 4.3 and so on; words of it for those who do not know the scale (ITU-T G.107 annex B). */

@@ -49,6 +49,7 @@ export class TrunkLine extends Owned {
   #sinceMs = Date.now();
   #lastError: string | undefined;
   #lastErrorAtMs: number | undefined;
+  #mediaProblem: string | undefined;
 
   constructor(options: TrunkLineOptions) {
     super();
@@ -66,10 +67,11 @@ export class TrunkLine extends Owned {
   }
 
   get status(): TrunkStatus {
+    const { isEnabled } = this.trunk;
     return {
-      state: this.#state,
+      state: isEnabled && this.#mediaProblem !== undefined ? 'down' : this.#state,
       sinceMs: this.#sinceMs,
-      lastError: this.#lastError,
+      lastError: this.#mediaProblem ?? this.#lastError,
       lastErrorAtMs: this.#lastErrorAtMs,
       inboundCalls: this.#calls.inbound,
       outboundCalls: this.#calls.outbound,
@@ -139,6 +141,15 @@ export class TrunkLine extends Owned {
     over.then(done, done);
   }
 
+  /** Whoever has the media of its calls cannot take any, or can again (undefined). */
+  noteMedia(problem: string | undefined): void {
+    if (problem === this.#mediaProblem) return;
+    const before = this.status.state;
+    this.#mediaProblem = problem;
+    if (problem !== undefined) this.#failed(problem);
+    this.#tell(before);
+  }
+
   noteHost(host: string, failure: string | undefined): void {
     const watch = this.#watches.find(({ info }) => info.host === host);
     if (failure === undefined) {
@@ -175,11 +186,15 @@ export class TrunkLine extends Owned {
 
   #judge(): void {
     if (this.isClosed) return;
-    const before = this.#state;
+    const before = this.status.state;
     this.#state = this.#judged();
     const error = this.#registration?.lastError ?? this.#watches.find(({ info }) => info.lastError)?.info.lastError;
     if (error !== undefined) this.#failed(error);
-    if (before === this.#state) return;
+    this.#tell(before);
+  }
+
+  #tell(before: TrunkLineState): void {
+    if (before === this.status.state) return;
     this.#sinceMs = Date.now();
     this.events.emit('changed', this.status, before);
   }

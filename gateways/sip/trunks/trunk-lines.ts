@@ -8,16 +8,25 @@ import type { Trunks } from '#core/trunks.ts';
 import type { SipLink } from '../link.ts';
 import { newTrunkMemory, TrunkLine, type TrunkMemory } from './trunk-line.ts';
 
+export interface TrunkLinesOptions {
+  readonly trunks: Trunks;
+  /** Why its calls cannot have their media; undefined where they can. */
+  readonly mediaProblemOf: (trunk: TrunkRecord) => string | undefined;
+  readonly log: Logger;
+}
+
 export class TrunkLines extends Owned {
   readonly events = new EventEmitter<TrunkEvents>();
   readonly #trunks: Trunks;
   readonly #log: Logger;
   readonly #lines = new Map<string, TrunkLine>();
   readonly #memories = new Map<string, TrunkMemory>();
+  readonly #mediaProblemOf: (trunk: TrunkRecord) => string | undefined;
   #link: Pick<SipLink, 'request' | 'isUp' | 'events'> | undefined;
 
-  constructor({ trunks, log }: { trunks: Trunks; log: Logger }) {
+  constructor({ trunks, mediaProblemOf, log }: TrunkLinesOptions) {
     super();
+    this.#mediaProblemOf = mediaProblemOf;
     this.#trunks = trunks;
     this.#log = log;
   }
@@ -30,6 +39,11 @@ export class TrunkLines extends Owned {
     this.#trunks.events.on('changed', this.#opened);
     this.#trunks.events.on('deleted', this.#gone);
     for (const trunk of this.#trunks.all) this.#opened(trunk);
+  }
+
+  /** What `mediaProblemOf` says has changed. */
+  noteMedia(): void {
+    for (const line of this.#lines.values()) line.noteMedia(this.#mediaProblemOf(line.trunk));
   }
 
   /** @returns undefined while phones are turned off here */
@@ -71,6 +85,7 @@ export class TrunkLines extends Owned {
     );
     this.#lines.set(trunk.id, line);
     line.events.on('changed', (status) => this.#changed(trunk, status));
+    line.noteMedia(this.#mediaProblemOf(trunk));
   };
 
   readonly #gone = ({ id }: TrunkRecord): void => {

@@ -1,7 +1,8 @@
 // Owns: phone calls of a room. May import: zod, core, ./pieces.
 
 import { z } from 'zod';
-import { legCodecs, promptLanguages } from '#core/leg-media.ts';
+import { promptLanguages } from '#core/leg-media.ts';
+import { mediaServers } from '#core/trunk.ts';
 import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const sipCallParams = z.object({ room: roomParams.shape.room, sipCall: itemId });
@@ -60,7 +61,10 @@ export const sipCallSchema = z
     gainDb: z.number().meta({ description: 'How much louder it is heard in the mix.' }),
     isHeldByPeer: z.boolean(),
     isEncrypted: z.boolean(),
-    codec: z.enum(legCodecs).nullable(),
+    codec: z.string().max(64).nullable().meta({
+      description: 'That the phone speaks: opus, g722, pcmu or pcma; with FreeSWITCH whatever that speaks with it.',
+    }),
+    mediaServer: z.enum(mediaServers).nullable().meta({ description: 'Whose its media is; null before it has any.' }),
     digits: z.string().meta({ description: 'Keys that were pressed on the phone, the last 64.' }),
     quality: quality.nullable(),
     parked: z

@@ -1,7 +1,7 @@
 // Owns: trunks, carriers and PBXs that calls come from and go to. May import: zod, core, ./pieces.
 import { z } from 'zod';
 import { legCodecs } from '#core/leg-media.ts';
-import { identityHeaders, trunkTransports } from '#core/trunk.ts';
+import { identityHeaders, mediaServers, trunkTransports } from '#core/trunk.ts';
 import { count, itemId, page, patchOf, shortText, time } from './pieces.ts';
 
 const name = z
@@ -105,10 +105,11 @@ const outbound = {
 
 const media = z
   .strictObject({
+    server: z.enum(mediaServers).optional().meta({ description: 'Who has the media of its calls.' }),
     codecs: z.array(z.enum(legCodecs)).min(1).max(8).optional(),
     srtp: z.enum(['off', 'allow', 'require']).optional(),
   })
-  .meta({ description: 'Instead of sip.codecs and sip.srtp.' });
+  .meta({ description: 'Instead of sip.media, sip.codecs and sip.srtp.' });
 
 const headers = z
   .strictObject({
@@ -167,7 +168,11 @@ export const trunkSchema = z
     isEnabled: z.boolean(),
     inbound: z.object({ ...inbound, hasPassword: z.boolean() }).nullable(),
     outbound: z.object({ ...outbound, hasPassword: z.boolean() }).nullable(),
-    media: z.object({ codecs: z.array(z.enum(legCodecs)).readonly().nullable(), srtp: z.string().nullable() }),
+    media: z.object({
+      server: z.enum(mediaServers).nullable(),
+      codecs: z.array(z.enum(legCodecs)).readonly().nullable(),
+      srtp: z.string().nullable(),
+    }),
     headers: z.object({ attributes: z.array(z.string()).readonly(), allowed: z.array(z.string()).readonly() }),
     status: trunkStatus,
     createdAt: time,

@@ -125,7 +125,7 @@ function view(trunk: TrunkRecord, status: TrunkStatus | undefined): SipTrunk {
   const { id, name, isEnabled, media, headers, createdAtMs } = trunk;
   return {
     ...{ id, name, isEnabled, inbound: inboundView(trunk), outbound: outboundView(trunk) },
-    media: { codecs: media?.codecs ?? null, srtp: media?.srtp ?? null },
+    media: { server: media?.server ?? null, codecs: media?.codecs ?? null, srtp: media?.srtp ?? null },
     headers: { attributes: headers?.attributes ?? [], allowed: headers?.allowed ?? [] },
     status: statusView(status),
     createdAt: timeText(createdAtMs),
