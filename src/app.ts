@@ -312,7 +312,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   tapTrunks(sip.lines.events, eventParts.eventLog);
   tapAccounts(sip.registrar.book.events, eventParts.eventLog);
   watchTrunks(metrics.registry, sip);
-  const isDefault = config.sip.media === 'freeswitch';
+  const isDefault = config.sip.isEnabled && config.sip.media === 'freeswitch';
   watchFreeSwitch(sip.freeSwitch, { health, registry: metrics.registry, sink: eventParts.eventLog, isDefault });
 
   const limits = new ApiLimits(config.limits);

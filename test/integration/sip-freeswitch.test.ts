@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { SipCallResource, SipTrunk } from '#api/contract.ts';
+import { configSchema } from '#config/schema.ts';
+import { probeEventSocket } from '#gateways/sip/freeswitch/esl-probe.ts';
 import { byeComes, callWithPhone, sipAddressOf } from '#test/support/calling-phone.ts';
 import { FreeSwitchPeer } from '#test/support/free-switch-peer.ts';
 import { startGateway, type TestGateway } from '#test/support/gateway.ts';
@@ -147,6 +149,18 @@ test('a phone that the room calls is offered what FreeSWITCH speaks', async () =
   await expect.poll(() => freeSwitch.channels.size, wait).toBe(0);
 }, 60_000);
 
+test('what keeps FreeSWITCH from being used is told in words', async () => {
+  const { eslPort: port, password } = freeSwitch;
+  const { freeswitch: settings } = configSchema.parse({
+    sip: { freeswitch: { host: '127.0.0.1', port, password } },
+  }).sip;
+  if (!settings) throw new Error('no settings');
+  await probeEventSocket(settings);
+  await expect(probeEventSocket({ ...settings, password: 'wrong' })).rejects.toThrow('refuses the password');
+  await expect(probeEventSocket({ ...settings, profile: 'other' })).rejects.toThrow('no SIP profile "other"');
+  await expect(probeEventSocket({ ...settings, port: await freePort() })).rejects.toThrow('ECONNREFUSED');
+});
+
 test('nobody but FreeSWITCH gets to the port that it connects to', async () => {
   const socket = connect({ host: '127.0.0.1', port: eslPort, localAddress: '127.0.0.2' });
   const heard: Buffer[] = [];
@@ -169,7 +183,7 @@ test('a lost connection ends its calls with a reason, is told, refuses with 503 
   await expect(phone.call(link, uri)).rejects.toThrow(/^503 retry-after=5 .*FreeSWITCH/);
   await expect.poll(async () => (await fetch(`${gateway.url}/ready`)).status, wait).toBe(503);
   const { items } = await gateway.api<{ items: unknown[] }>('GET', '/api/events?type=freeswitch.down');
-  expect(items.at(-1)).toMatchObject({ data: { reason: expect.stringContaining('FreeSWITCH') } });
+  expect(items.at(-1)).toMatchObject({ data: { reason: expect.stringContaining('closed the connection') } });
 
   await freeSwitch.open();
   await untilUp();

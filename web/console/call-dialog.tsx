@@ -45,6 +45,7 @@ function Facts({ call }: { call: SipCallResource }) {
     ],
     ['Began', timeText(call.startedAt)],
     ['Codec', codecText(call)],
+    ['Media by', call.mediaServer === 'freeswitch' ? 'FreeSWITCH' : undefined],
     ['Packets in / out', quality ? `${quality.packetsReceived} / ${quality.packetsSent}` : undefined],
     ['Lost in / out', quality ? `${quality.packetsLost} / ${quality.remotePacketsLost}` : undefined],
     ['Jitter', quality ? millisecondsText(quality.jitterMs) : undefined],
