@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { SipCallResource, SipTrunk } from '#api/contract.ts';
 import { configSchema } from '#config/schema.ts';
+import type { FreeSwitchStatus } from '#core/free-switch-status.ts';
 import { probeEventSocket } from '#gateways/sip/freeswitch/esl-probe.ts';
 import { byeComes, callWithPhone, sipAddressOf } from '#test/support/calling-phone.ts';
 import { FreeSwitchPeer } from '#test/support/free-switch-peer.ts';
@@ -51,6 +52,12 @@ afterAll(async () => {
 const untilUp = async () => {
   const { freeSwitch: connection } = gateway.app.sip;
   if (connection && connection.problem !== undefined) await once(connection.events, 'up');
+};
+const nextDown = async () => {
+  const { freeSwitch: connection } = gateway.app.sip;
+  if (!connection) throw new Error('no FreeSWITCH');
+  const [status] = (await once(connection.events, 'down')) as [FreeSwitchStatus];
+  return status;
 };
 const calls = async () => {
   const { items } = await gateway.api<{ items: SipCallResource[] }>('GET', '/api/rooms/desk/sipcalls');
@@ -175,7 +182,11 @@ test('a lost connection ends its calls with a reason, is told, refuses with 503 
   const dialog = await phone.call(link, uri);
   const ended = once(dialog.events, 'ended');
   const { id } = await onlyCall();
-  const down = once(gateway.app.sip.freeSwitch?.events as never, 'down');
+  const outbound = { hosts: ['127.0.0.1:9'], keepAliveSec: 0 };
+  const trunk = { name: 'out', outbound, media: { server: 'freeswitch' } };
+  const { id: trunkId, status } = await gateway.api<SipTrunk>('POST', '/api/sip/trunks', trunk);
+  expect(status.state).toBe('unknown');
+  const down = nextDown();
   await freeSwitch.vanish();
   await Promise.all([ended, down]);
   const { end } = await gateway.api<SipCallResource>('GET', `/api/sip/calls/${id}`);
@@ -185,6 +196,11 @@ test('a lost connection ends its calls with a reason, is told, refuses with 503 
   const { items } = await gateway.api<{ items: unknown[] }>('GET', '/api/events?type=freeswitch.down');
   expect(items.at(-1)).toMatchObject({ data: { reason: expect.stringContaining('closed the connection') } });
 
+  const { status: now } = await gateway.api<SipTrunk>('GET', `/api/sip/trunks/${trunkId}`);
+  expect(now).toMatchObject({ state: 'down', lastError: expect.stringContaining('FreeSWITCH') });
+  const dialled = gateway.api('POST', '/api/rooms/desk/sipcalls', { to: '555', trunk: 'out' });
+  await expect(dialled).rejects.toThrow(/503 .*media_lost/);
+
   await freeSwitch.open();
   await untilUp();
   const again = await phone.call(link, uri);
@@ -192,3 +208,12 @@ test('a lost connection ends its calls with a reason, is told, refuses with 503 
   await again.bye();
   await expect.poll(calls, wait).toEqual([]);
 }, 90_000);
+
+test('what drachtio-fsmrf cannot bear costs its connection and nothing else', async () => {
+  await untilUp();
+  const down = nextDown();
+  freeSwitch.sayNonsense();
+  expect((await down).lastError).toContain('drachtio-fsmrf failed: URI malformed');
+  await untilUp();
+  expect(gateway.app.sip.freeSwitch?.status).toMatchObject({ state: 'up', version: expect.stringContaining('1.10') });
+}, 60_000);

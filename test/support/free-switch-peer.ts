@@ -86,6 +86,11 @@ export class FreeSwitchPeer {
     await once(server, 'close');
   }
 
+  /** What no event socket says: a header that cannot be decoded. */
+  sayNonsense(): void {
+    for (const socket of this.#inbound) socket.write('Content-Type: text/event-plain\nNonsense: %\n\n');
+  }
+
   async close(): Promise<void> {
     await this.vanish();
     for (const channel of this.channels.values()) channel.close();
