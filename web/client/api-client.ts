@@ -1,8 +1,5 @@
-// Owns: the HTTP API as typed calls. May import: types of the API contract.
+// Owns: the HTTP API as typed calls. May import: types of the API contract, ./sip-api.
 import type {
-  DispatchRuleInput,
-  DispatchRuleResource,
-  DispatchSimulation,
   InstantMeeting,
   InstantMeetingInput,
   KeyInput,
@@ -25,7 +22,6 @@ import type {
   RoomStats,
   ServerInfo,
   SipCallInput,
-  SipCallMessages,
   SipCallPatch,
   SipCallResource,
   StreamingInInput,
@@ -43,6 +39,7 @@ import type {
   ViewPatch,
   ViewResource,
 } from '#api/contract.ts';
+import { type Page, SipApi } from './sip-api.ts';
 
 export interface ApiClientOptions {
   /** `https://host`; the server that this page came from if absent. */
@@ -69,11 +66,6 @@ export class ApiError extends Error {
   }
 }
 
-interface Page<T> {
-  readonly items: readonly T[];
-  readonly next: string | null;
-}
-
 type Verb = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 /** Everything a list may hold in a page's table; more is the business of a program with a cursor. */
@@ -85,6 +77,12 @@ const longMs = 3_600_000;
 /** Each call throws ApiError. Rooms are named by name or id. */
 export class ApiClient {
   readonly #options: ApiClientOptions;
+
+  /** Telephony beyond one room. */
+  readonly sip = new SipApi({
+    call: (method, path, body) => this.#call(method, path, body),
+    list: (path) => this.#list(path),
+  });
 
   constructor(options: ApiClientOptions) {
     this.#options = options;
@@ -289,34 +287,18 @@ export class ApiClient {
     return this.#call('DELETE', `rooms/${part(room)}/sipcalls/${part(call)}`);
   }
 
-  /** Of all rooms, the newest first; one page. */
-  calls(filter: Readonly<Record<string, string>> = {}): Promise<Page<SipCallResource>> {
-    return this.#call('GET', `sip/calls?${new URLSearchParams(filter)}`);
+  /** Asks the phone to call somebody else; how that goes is in the call. */
+  transferSipCall(room: string, call: string, to: string): Promise<SipCallResource> {
+    return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/transfer`, { kind: 'blind', to });
   }
 
-  call(call: string): Promise<SipCallResource> {
-    return this.#call('GET', `sip/calls/${part(call)}`);
+  /** Also fetches one that is parked. */
+  moveSipCall(room: string, call: string, to: string): Promise<SipCallResource> {
+    return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/move`, { room: to });
   }
 
-  callMessages(call: string): Promise<SipCallMessages> {
-    return this.#call('GET', `sip/calls/${part(call)}/messages`);
-  }
-
-  dispatchRules(): Promise<DispatchRuleResource[]> {
-    return this.#list('sip/dispatch-rules');
-  }
-
-  createDispatchRule(input: DispatchRuleInput): Promise<DispatchRuleResource> {
-    return this.#call('POST', 'sip/dispatch-rules', input);
-  }
-
-  deleteDispatchRule(id: string): Promise<void> {
-    return this.#call('DELETE', `sip/dispatch-rules/${part(id)}`);
-  }
-
-  /** @param to what is called */
-  simulateDispatch(to: string): Promise<DispatchSimulation> {
-    return this.#call('POST', 'sip/dispatch/simulate', { to });
+  parkSipCall(room: string, call: string): Promise<SipCallResource> {
+    return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/park`);
   }
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────

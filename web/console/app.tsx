@@ -8,6 +8,9 @@ import { RoomPage } from './room-page.tsx';
 import { RoomsPage } from './rooms-page.tsx';
 import { ServerPage } from './server-page.tsx';
 import { SignInPage } from './sign-in-page.tsx';
+import { AccountsPage } from './sip/accounts-page.tsx';
+import { BansPage } from './sip/bans-page.tsx';
+import { TrunksPage } from './sip/trunks-page.tsx';
 
 export function App({ app }: { app: Console }) {
   return (
@@ -21,6 +24,9 @@ export function App({ app }: { app: Console }) {
 const entries = [
   { page: 'rooms', icon: 'rooms', words: 'Rooms' },
   { page: 'calls', icon: 'phone', words: 'Calls' },
+  { page: 'trunks', icon: 'trunk', words: 'Trunks' },
+  { page: 'accounts', icon: 'people', words: 'Phone accounts' },
+  { page: 'bans', icon: 'ban', words: 'Bans' },
   { page: 'keys', icon: 'key', words: 'API keys' },
   { page: 'server', icon: 'server', words: 'Server' },
 ] as const satisfies readonly { page: Route['page']; icon: IconName; words: string }[];
@@ -40,6 +46,7 @@ function Frame({ app }: { app: Console }) {
               key={page}
               class={`side-link${isHere ? ' here' : ''}`}
               href={linkTo({ page })}
+              title={words}
               aria-current={isHere ? 'page' : undefined}
               data-testid={`nav-${page}`}
             >
@@ -70,6 +77,12 @@ function CurrentPage({ app, route }: { app: Console; route: Route }) {
       return <RoomPage key={route.room} app={app} room={route.room} />;
     case 'calls':
       return <CallsPage app={app} />;
+    case 'trunks':
+      return <TrunksPage app={app} />;
+    case 'accounts':
+      return <AccountsPage app={app} />;
+    case 'bans':
+      return <BansPage app={app} />;
     case 'keys':
       return <KeysPage app={app} />;
     case 'server':

@@ -18,7 +18,7 @@ interface Props {
 }
 
 export function CallDialog({ app, call, onClose }: Props) {
-  const messages = usePolled(app, `messages of ${call.id}`, pollMs, () => app.api.callMessages(call.id));
+  const messages = usePolled(app, `messages of ${call.id}`, pollMs, () => app.api.sip.callMessages(call.id));
   return (
     <Dialog
       title={`Call ${call.direction === 'inbound' ? 'from' : 'to'} ${call.displayName}`}

@@ -16,7 +16,7 @@ export function CallsPage({ app }: { app: Console }) {
     ...(search.trim() && { search: search.trim() }),
     ...(state && { state }),
   };
-  const calls = usePolled(app, `calls ${JSON.stringify(filter)}`, pollMs, () => app.api.calls(filter));
+  const calls = usePolled(app, `calls ${JSON.stringify(filter)}`, pollMs, () => app.api.sip.calls(filter));
   return (
     <>
       <header class="page-head">

@@ -8,6 +8,7 @@ test.each<[string, Route]>([
   ['#/rooms/a%20b', { page: 'room', room: 'a b' }],
   ['#/keys', { page: 'keys' }],
   ['#/server', { page: 'server' }],
+  ['#/trunks', { page: 'trunks' }],
   ['#/nonsense', { page: 'rooms' }],
 ])('the fragment %s is its page', (fragment, route) => {
   expect(routeOf(fragment)).toEqual(route);

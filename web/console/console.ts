@@ -3,15 +3,16 @@ import { computed, signal } from '@preact/signals';
 import { ApiClient, ApiError } from '../client/index.ts';
 import { type ConsoleSession, readConsoleSession, writeConsoleSession } from '../ui/console-session.ts';
 
-export type Route =
-  | { readonly page: 'rooms' | 'calls' | 'keys' | 'server' }
-  | { readonly page: 'room'; readonly room: string };
+const plainPages = ['rooms', 'calls', 'trunks', 'accounts', 'bans', 'keys', 'server'] as const;
+type PlainPage = (typeof plainPages)[number];
+
+export type Route = { readonly page: PlainPage } | { readonly page: 'room'; readonly room: string };
 
 /** `#/rooms/demo`; anything unknown is the list of rooms. */
 export function routeOf(fragment: string): Route {
   const [page = '', name] = fragment.replace(/^#\/?/, '').split('/');
   if (page === 'rooms' && name) return { page: 'room', room: safelyDecoded(name) };
-  return page === 'calls' || page === 'keys' || page === 'server' ? { page } : { page: 'rooms' };
+  return { page: plainPages.find((known) => known === page) ?? 'rooms' };
 }
 
 export function linkTo(route: Route): string {

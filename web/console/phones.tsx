@@ -25,7 +25,7 @@ export function Phones({ app, room }: Props) {
   const polled = usePolled(app, `phones of ${room.id}`, pollMs, async () => {
     const [dialIn, calls] = await Promise.all([
       app.api.dialIn(room.id),
-      app.api.calls({ room: room.id, limit: String(shownCalls) }),
+      app.api.sip.calls({ room: room.id, limit: String(shownCalls) }),
     ]);
     return { dialIn, calls: calls.items };
   });

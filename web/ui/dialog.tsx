@@ -6,12 +6,14 @@ import { Icon } from './icons.tsx';
 export interface DialogProps {
   readonly title: string;
   readonly testId?: string;
+  /** For long forms, and tables. */
+  readonly isWide?: boolean;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
 }
 
 /** The browser's own modal dialog: it keeps the focus inside and gives it back afterwards. */
-export function Dialog({ title, testId, onClose, children }: DialogProps) {
+export function Dialog({ title, testId, isWide = false, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
@@ -21,7 +23,7 @@ export function Dialog({ title, testId, onClose, children }: DialogProps) {
   }, []);
   return (
     <dialog
-      class="dialog"
+      class={isWide ? 'dialog wide' : 'dialog'}
       ref={element}
       aria-labelledby={titleId}
       data-testid={testId}

@@ -29,3 +29,4 @@ export const sipBanList = page(sipBanSchema).meta({ id: 'SipBanList' });
 export const sipBanParams = z.object({ ban: itemId });
 
 export type SipBan = z.output<typeof sipBanSchema>;
+export type SipBanInput = z.input<typeof sipBanInput>;

@@ -1,0 +1,171 @@
+// Owns: a trunk as it stands in its form, and what the API is told of it. Pure.
+import type { SipTrunk, SipTrunkInput } from '#api/contract.ts';
+import type { MergePatch } from '../../client/sip-api.ts';
+import { lines, linesOf, linesText, numberOrNull, numberText, textOrNull, withoutNulls } from './draft-values.ts';
+
+/** Of each direction. */
+export interface LimitsDraft {
+  readonly maxCalls: string;
+  readonly callsPerSecond: string;
+}
+
+export interface InboundDraft extends LimitsDraft {
+  readonly addresses: string;
+  readonly username: string;
+  /** Empty: stays as it was. */
+  readonly password: string;
+  readonly numbers: string;
+}
+
+export interface OutboundDraft extends LimitsDraft {
+  readonly hosts: string;
+  readonly transport: string;
+  readonly username: string;
+  readonly password: string;
+  readonly authUsername: string;
+  readonly domain: string;
+  readonly isRegistering: boolean;
+  readonly expiresSec: string;
+  readonly contactUser: string;
+  readonly callerNumber: string;
+  readonly callerName: string;
+  readonly callerAllowed: string;
+  readonly callerHeader: string;
+  readonly keepAliveSec: string;
+  readonly noAnswerMs: string;
+}
+
+export interface TrunkDraft {
+  readonly name: string;
+  readonly isEnabled: boolean;
+  readonly hasInbound: boolean;
+  readonly inbound: InboundDraft;
+  readonly hasOutbound: boolean;
+  readonly outbound: OutboundDraft;
+  readonly codecs: string;
+  readonly srtp: string;
+  readonly attributes: string;
+  readonly allowedHeaders: string;
+}
+
+export const emptyInbound: InboundDraft = {
+  ...{ addresses: '', username: '', password: '', numbers: '', maxCalls: '', callsPerSecond: '' },
+};
+
+export const emptyOutbound: OutboundDraft = {
+  ...{ hosts: '', transport: '', username: '', password: '', authUsername: '', domain: '' },
+  ...{ isRegistering: false, expiresSec: '', contactUser: '' },
+  ...{ callerNumber: '', callerName: '', callerAllowed: '', callerHeader: '' },
+  ...{ keepAliveSec: '', noAnswerMs: '', maxCalls: '', callsPerSecond: '' },
+};
+
+export const emptyTrunk: TrunkDraft = {
+  ...{ name: '', isEnabled: true, codecs: '', srtp: '', attributes: '', allowedHeaders: '' },
+  ...{ hasInbound: true, inbound: emptyInbound, hasOutbound: true, outbound: emptyOutbound },
+};
+
+export function draftOfTrunk({ name, isEnabled, inbound, outbound, media, headers }: SipTrunk): TrunkDraft {
+  return {
+    ...{ name, isEnabled, hasInbound: inbound !== null, hasOutbound: outbound !== null },
+    inbound: inbound ? inboundDraft(inbound) : emptyInbound,
+    outbound: outbound ? outboundDraft(outbound) : emptyOutbound,
+    ...{ codecs: (media.codecs ?? []).join(', '), srtp: media.srtp ?? '' },
+    ...{ attributes: linesText(headers.attributes), allowedHeaders: linesText(headers.allowed) },
+  };
+}
+
+function limitsDraft({
+  maxCalls,
+  callsPerSecond,
+}: {
+  maxCalls?: number | undefined;
+  callsPerSecond?: number | undefined;
+}) {
+  return { maxCalls: numberText(maxCalls), callsPerSecond: numberText(callsPerSecond) };
+}
+
+function inboundDraft(inbound: NonNullable<SipTrunk['inbound']>): InboundDraft {
+  const { addresses, username = '', numbers } = inbound;
+  return {
+    ...emptyInbound,
+    ...limitsDraft(inbound),
+    addresses: linesText(addresses),
+    username,
+    numbers: linesText(numbers),
+  };
+}
+
+function outboundDraft(outbound: NonNullable<SipTrunk['outbound']>): OutboundDraft {
+  const { hosts, transport = '', username = '', authUsername = '', domain = '' } = outbound;
+  const { registration, callerId, keepAliveSec, noAnswerMs } = outbound;
+  return {
+    ...{
+      ...emptyOutbound,
+      ...limitsDraft(outbound),
+      hosts: linesText(hosts),
+      transport,
+      username,
+      authUsername,
+      domain,
+    },
+    ...{ isRegistering: registration !== undefined, expiresSec: numberText(registration?.expiresSec) },
+    contactUser: registration?.contactUser ?? '',
+    ...{ callerNumber: callerId?.number ?? '', callerName: callerId?.displayName ?? '' },
+    ...{ callerAllowed: linesText(callerId?.allowed), callerHeader: callerId?.header ?? '' },
+    ...{ keepAliveSec: numberText(keepAliveSec), noAnswerMs: numberText(noAnswerMs) },
+  };
+}
+
+/** What is empty is taken away; what this form does not know stays as it was. */
+export function patchOfTrunk(draft: TrunkDraft): MergePatch<SipTrunkInput> {
+  const { name, isEnabled, hasInbound, hasOutbound, codecs, srtp, attributes, allowedHeaders } = draft;
+  return {
+    ...{ name: name.trim(), isEnabled },
+    inbound: hasInbound ? inboundPatch(draft.inbound) : null,
+    outbound: hasOutbound ? outboundPatch(draft.outbound) : null,
+    media: codecs.trim() || srtp ? ({ codecs: lines(codecs), srtp: srtp || null } as Media) : null,
+    headers: attributes || allowedHeaders ? { attributes: lines(attributes), allowed: lines(allowedHeaders) } : null,
+  };
+}
+
+export function inputOfTrunk(draft: TrunkDraft): SipTrunkInput {
+  return withoutNulls(patchOfTrunk(draft)) as SipTrunkInput;
+}
+
+type Media = MergePatch<NonNullable<SipTrunkInput['media']>>;
+type Outbound = MergePatch<NonNullable<SipTrunkInput['outbound']>>;
+
+function limitsPatch({ maxCalls, callsPerSecond }: LimitsDraft) {
+  return { maxCalls: numberOrNull(maxCalls), callsPerSecond: numberOrNull(callsPerSecond) };
+}
+
+function inboundPatch(inbound: InboundDraft): MergePatch<NonNullable<SipTrunkInput['inbound']>> {
+  const { addresses, username, password, numbers } = inbound;
+  return {
+    ...{
+      ...limitsPatch(inbound),
+      addresses: lines(addresses),
+      username: textOrNull(username),
+      numbers: lines(numbers),
+    },
+    ...(password && { password }),
+  };
+}
+
+function outboundPatch(outbound: OutboundDraft): Outbound {
+  const { hosts, transport, username, password, authUsername, domain, keepAliveSec, noAnswerMs } = outbound;
+  const { isRegistering, expiresSec, contactUser, callerNumber, callerName, callerAllowed, callerHeader } = outbound;
+  const hasCallerId = [callerNumber, callerName, callerAllowed, callerHeader].some((text) => text.trim() !== '');
+  const callerId = {
+    ...{ number: textOrNull(callerNumber), displayName: textOrNull(callerName) },
+    ...{ allowed: lines(callerAllowed), header: callerHeader || null },
+  };
+  return {
+    ...{ ...limitsPatch(outbound), hosts: linesOf(hosts), transport: transport || null },
+    ...{ username: textOrNull(username), authUsername: textOrNull(authUsername), domain: textOrNull(domain) },
+    ...(password && { password }),
+    registration: isRegistering ? { expiresSec: numberOrNull(expiresSec), contactUser: textOrNull(contactUser) } : null,
+    callerId: hasCallerId ? callerId : null,
+    ...{ keepAliveSec: numberOrNull(keepAliveSec), noAnswerMs: numberOrNull(noAnswerMs) },
+  } as Outbound;
+}
