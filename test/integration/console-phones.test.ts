@@ -93,6 +93,17 @@ test('a phone that is called from the console is muted, held and hung up there, 
   await admin.at('ladder-message').first().waitFor();
   await admin.at('ladder-message').first().getByRole('button').click();
   await admin.at('call-dialog').getByText('INVITE sip:+4930123@127.0.0.1').first().waitFor();
+  const keys = admin.at('keys-form');
+  await keys.locator('[data-field=dtmf]').fill('12x');
+  await admin.at('keys-form-submit').click();
+  await keys.locator('[data-flaw=dtmf]').waitFor();
+  await keys.locator('[data-field=dtmf]').fill('12#');
+  await admin.at('keys-form-submit').click();
+  await admin.page.getByText('The keys are pressed.').waitFor();
+  await admin.at('move-form').locator('[data-field=room]').fill('nowhere');
+  await admin.at('move-form-submit').click();
+  await admin.at('move-form').getByTestId('problem').waitFor();
+  expect(await admin.at('call-facts').textContent()).toContain('Quality (MOS');
   await admin.at('call-dialog').getByRole('button', { name: 'Close' }).click();
   await row.getByTestId('hang-up').click();
   await run.done;
@@ -105,6 +116,11 @@ test('a phone that is called from the console is muted, held and hung up there, 
     .first()
     .getByText('Hung up by the API.')
     .waitFor();
+  // What is known of it stays known after its end.
+  await admin.at('show-call').first().click();
+  await admin.at('call-facts').getByText('this server (').waitFor();
+  await admin.at('ladder-message').last().waitFor();
+  await admin.at('call-dialog').getByRole('button', { name: 'Close' }).click();
   await admin.at('calls-search').fill('no such number');
   await admin.at('empty').waitFor();
   expect(admin.errors).toEqual([]);

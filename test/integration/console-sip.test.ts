@@ -48,15 +48,12 @@ test('a trunk is refused at the field that the API names, made, seen down with t
   await field('inbound.addresses').fill('192.0.2.0/24\nnot an address');
   await field('outbound.hosts').fill(`127.0.0.1:${deadPort}`);
   await field('outbound.transport').selectOption('tcp');
-  await field('media.codecs').evaluate((input: HTMLElement) => {
-    const fold = input.closest('details');
-    if (fold) fold.open = true;
-  });
+  await admin.page.getByText('Sound and headers').click();
   await field('media.codecs').fill('g722, speex');
   await admin.at('trunk-form-submit').click();
   // The first that does not fit has the keyboard.
   await flaw('media.codecs').waitFor();
-  expect(await field('media.codecs').evaluate((input) => input === document.activeElement)).toBe(true);
+  expect(await admin.page.evaluate('document.activeElement.dataset.field')).toBe('media.codecs');
   await field('media.codecs').fill('g722, pcma');
   await admin.at('trunk-form-submit').click();
   expect(await flaw('inbound.addresses').textContent()).toMatch(/not an address/);
@@ -134,4 +131,50 @@ test('an address is banned and listened to again', async () => {
   await admin.at('confirm-deed').click();
   await admin.at('empty').waitFor();
   expect(await gateway.api('GET', '/api/sip/bans')).toMatchObject({ items: [] });
+}, 60_000);
+
+test('rules are made, moved by keys, keep what the console has no words for, and the simulator says why not', async () => {
+  const { id: menu } = await gateway.api<{ id: string }>('POST', '/api/sip/dispatch-rules', {
+    ...{ order: 5, number: '+4930999', headers: { 'X-Gold': 'yes', 'X-Site': 'a|b' }, room: 'demo' },
+  });
+  await admin.at('nav-rules').click();
+  await admin.at('create-rule').click();
+  await admin.at('rule-form-submit').click();
+  await flaw('room').waitFor();
+  await field('number').fill('+4930123');
+  await field('action').selectOption('reject');
+  await field('reject.reason').fill('Nobody is there.');
+  await admin.at('rule-form-submit').click();
+  await admin.at('rule-dialog').waitFor({ state: 'detached' });
+  const rows = admin.at('rule-row');
+  await expect.poll(() => rows.allTextContents()).toHaveLength(2);
+
+  // One header goes, the other stays.
+  await rows.first().getByTestId('edit-rule').click();
+  await field('headers').fill('X-Site: a|b');
+  await admin.at('rule-form-submit').click();
+  await admin.at('rule-dialog').waitFor({ state: 'detached' });
+  expect(await gateway.api('GET', `/api/sip/dispatch-rules/${menu}`)).toMatchObject({ headers: { 'X-Site': 'a|b' } });
+
+  const ask = async () => {
+    await admin.page.getByTestId('simulate-form').locator('[data-field=to]').fill('+4930123');
+    await admin.at('simulate-form-submit').click();
+    return admin.at('verdict');
+  };
+  const verdict = await ask();
+  await verdict.getByTestId('verdict-words').getByText('refused').waitFor();
+  expect(await verdict.textContent()).toContain('with 603: Nobody is there.');
+  expect(await verdict.getByTestId('rejected-rules').textContent()).toContain(
+    '"+4930123" is not the number "+4930999"',
+  );
+
+  await rows.last().getByTestId('rule-up').focus();
+  await admin.page.keyboard.press('Enter');
+  await expect.poll(() => rows.first().textContent()).toContain('to +4930123');
+  await (await ask()).getByTestId('verdict-words').getByText('refused').waitFor();
+  await admin.at('rejected-rules').waitFor({ state: 'detached' });
+
+  await rows.first().getByTestId('delete-rule').click();
+  await admin.at('confirm-deed').click();
+  await expect.poll(() => rows.allTextContents()).toHaveLength(1);
 }, 60_000);

@@ -3,13 +3,19 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EventResource, ServerInfo } from '#api/contract.ts';
+import { launchChromium } from '#test/support/chromium.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
+import { MeetingPeer } from '#test/support/meeting-peer.ts';
 import { readSdp } from '#test/support/sdp-fixtures.ts';
 import { Refusal, SignallingPeer } from '#test/support/signalling-peer.ts';
 
 let gateway: TestGateway;
+let browser: Browser;
+/** An operator's, who looks at the server's page all the while. */
+let operator: MeetingPeer;
 let isWorking = false;
 
 beforeAll(async () => {
@@ -22,11 +28,18 @@ beforeAll(async () => {
       ...{ checkIntervalMs: 300, stepAfterMs: 600, recoverAfterMs: 600 },
     },
   });
-}, 30_000);
+  browser = await launchChromium();
+  operator = await MeetingPeer.open(browser, `${gateway.url}/console#/server`, { name: 'Operator' });
+  await operator.at('api-key').fill(adminKey);
+  await operator.at('sign-in-button').click();
+  await operator.at('worker-row').first().waitFor();
+}, 60_000);
 
 afterAll(async () => {
   isWorking = false;
-  await gateway.close();
+  await operator?.close();
+  await browser?.close();
+  await gateway?.close();
 });
 
 /** Takes CPU until it is told to stop; the loop turns in between. */
@@ -149,6 +162,12 @@ test('load is shed in order, each step said with its reason, every door answers 
     assert.match(text, new RegExp(`switchyard_load_shedding{step="${step}"} 1`));
   assert.match(text, /switchyard_load_refusals_total{step="joins"} [1-9]/);
 
+  const notice = operator.at('shedding');
+  await notice.getByText('sends video in its lowest layer only').waitFor();
+  const words = await notice.textContent();
+  for (const step of ['starts no new jobs', 'takes no new participants and calls']) expect(words).toContain(step);
+  expect(words).toMatch(/CPU \d+ % of its cores \(limit 5 %\)/);
+
   isWorking = false;
   for (const shedding of [['jobs', 'joins'], ['jobs'], []]) {
     const last = await nextStep();
@@ -159,4 +178,15 @@ test('load is shed in order, each step said with its reason, every door answers 
   late.socket.close();
   early.socket.close();
   assert.match(await sipAnswer('OPTIONS'), /^SIP\/2\.0 200 /);
+  await notice.waitFor({ state: 'detached' });
+  await operator.at('ready').waitFor();
+}, 60_000);
+
+test('a server that is being shut down says so in the console, which stays there', async () => {
+  const drained = gateway.app.drain(1_000);
+  await operator.at('not-ready').getByText('takes nobody new').waitFor();
+  await operator.at('nav-rooms').click();
+  await operator.at('server-notice').getByText('shutting down').waitFor();
+  await drained;
+  expect(operator.errors).toEqual([]);
 }, 60_000);

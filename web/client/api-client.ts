@@ -24,6 +24,7 @@ import type {
   SipCallInput,
   SipCallPatch,
   SipCallResource,
+  SipCallTransferInput,
   StreamingInInput,
   StreamingInPatch,
   StreamingInResource,
@@ -288,8 +289,8 @@ export class ApiClient {
   }
 
   /** Asks the phone to call somebody else; how that goes is in the call. */
-  transferSipCall(room: string, call: string, to: string): Promise<SipCallResource> {
-    return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/transfer`, { kind: 'blind', to });
+  transferSipCall(room: string, call: string, input: SipCallTransferInput): Promise<SipCallResource> {
+    return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/transfer`, input);
   }
 
   /** Also fetches one that is parked. */

@@ -6,10 +6,12 @@ import { type Console, linkTo, type Route } from './console.ts';
 import { KeysPage } from './keys-page.tsx';
 import { RoomPage } from './room-page.tsx';
 import { RoomsPage } from './rooms-page.tsx';
+import { ServerNotice } from './server-notice.tsx';
 import { ServerPage } from './server-page.tsx';
 import { SignInPage } from './sign-in-page.tsx';
 import { AccountsPage } from './sip/accounts-page.tsx';
 import { BansPage } from './sip/bans-page.tsx';
+import { RulesPage } from './sip/rules-page.tsx';
 import { TrunksPage } from './sip/trunks-page.tsx';
 
 export function App({ app }: { app: Console }) {
@@ -26,6 +28,7 @@ const entries = [
   { page: 'calls', icon: 'phone', words: 'Calls' },
   { page: 'trunks', icon: 'trunk', words: 'Trunks' },
   { page: 'accounts', icon: 'people', words: 'Phone accounts' },
+  { page: 'rules', icon: 'rules', words: 'Dispatch rules' },
   { page: 'bans', icon: 'ban', words: 'Bans' },
   { page: 'keys', icon: 'key', words: 'API keys' },
   { page: 'server', icon: 'server', words: 'Server' },
@@ -63,6 +66,7 @@ function Frame({ app }: { app: Console }) {
         </button>
       </nav>
       <main class="content">
+        {route.page !== 'server' && <ServerNotice app={app} />}
         <CurrentPage app={app} route={route} />
       </main>
     </div>
@@ -81,6 +85,8 @@ function CurrentPage({ app, route }: { app: Console; route: Route }) {
       return <TrunksPage app={app} />;
     case 'accounts':
       return <AccountsPage app={app} />;
+    case 'rules':
+      return <RulesPage app={app} />;
     case 'bans':
       return <BansPage app={app} />;
     case 'keys':

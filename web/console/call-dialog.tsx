@@ -1,11 +1,12 @@
-// Owns: one call closely: its figures and its SIP ladder. May import: API contract (types), ui and its siblings.
+// Owns: one call closely: its figures, what can be done to it, and its SIP ladder. May import: API contract (types), ui and its siblings.
 import { useState } from 'preact/hooks';
 import type { SipCallMessages, SipCallResource } from '#api/contract.ts';
+import { ApiError } from '../client/index.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
-import { codecText, stateText } from './call-words.ts';
+import { CallControls } from './call-controls.tsx';
+import { CallFacts } from './call-facts.tsx';
 import type { Console } from './console.ts';
-import { millisecondsText, timeText } from './figures.ts';
 import { usePolled } from './polled.ts';
 import { Loaded } from './states.tsx';
 
@@ -17,55 +18,32 @@ interface Props {
   readonly onClose: () => void;
 }
 
+/** As it is now, not as it was when the table was read. */
 export function CallDialog({ app, call, onClose }: Props) {
-  const messages = usePolled(app, `messages of ${call.id}`, pollMs, () => app.api.sip.callMessages(call.id));
+  const { value: now = call, refresh } = usePolled(app, `call ${call.id}`, pollMs, () => app.api.sip.call(call.id));
   return (
     <Dialog
       title={`Call ${call.direction === 'inbound' ? 'from' : 'to'} ${call.displayName}`}
       testId="call-dialog"
+      isWide
       onClose={onClose}
     >
-      <Facts call={call} />
+      <CallFacts call={now} />
+      {now.state !== 'ended' && now.roomId !== null && (
+        <CallControls app={app} call={now} roomId={now.roomId} onChanged={refresh} />
+      )}
       <h3>SIP messages</h3>
-      <Loaded from={messages}>{(kept) => <Ladder {...kept} />}</Loaded>
+      <Messages app={app} call={call} />
     </Dialog>
   );
 }
 
-function Facts({ call }: { call: SipCallResource }) {
-  const { quality, end } = call;
-  const facts: (readonly [string, string | undefined])[] = [
-    ['From', call.from],
-    ['To', call.to],
-    ['State', stateText(call)],
-    ['Ended by', end ? { us: 'this server', peer: 'the other side', server: 'the SIP server' }[end.by] : undefined],
-    [
-      'Fault of',
-      end?.blame ? { client: 'the caller', upstream: 'the other side', server: 'this server' }[end.blame] : undefined,
-    ],
-    ['Began', timeText(call.startedAt)],
-    ['Codec', codecText(call)],
-    ['Media by', call.mediaServer === 'freeswitch' ? 'FreeSWITCH' : undefined],
-    ['Packets in / out', quality ? `${quality.packetsReceived} / ${quality.packetsSent}` : undefined],
-    ['Lost in / out', quality ? `${quality.packetsLost} / ${quality.remotePacketsLost}` : undefined],
-    ['Jitter', quality ? millisecondsText(quality.jitterMs) : undefined],
-    ['Round trip', quality ? millisecondsText(quality.roundTripTimeMs ?? undefined) : undefined],
-    ['Keys pressed', call.digits || undefined],
-    ['Call-ID', call.sipCallId ?? undefined],
-  ];
-  return (
-    <dl class="call-facts">
-      {facts.map(
-        ([name, value]) =>
-          value !== undefined && (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-      )}
-    </dl>
-  );
+function Messages({ app, call }: Pick<Props, 'app' | 'call'>) {
+  const messages = usePolled(app, `messages of ${call.id}`, pollMs, () => app.api.sip.callMessages(call.id));
+  const { error } = messages;
+  // Of old calls they are gone, which is no failure.
+  if (error instanceof ApiError && error.status === 404) return <p class="dim">{error.message}</p>;
+  return <Loaded from={messages}>{(kept) => <Ladder {...kept} />}</Loaded>;
 }
 
 function Ladder({ messages, droppedCount }: SipCallMessages) {

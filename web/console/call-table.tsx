@@ -3,9 +3,9 @@ import { useState } from 'preact/hooks';
 import type { SipCallResource } from '#api/contract.ts';
 import { Icon } from '../ui/icons.tsx';
 import { act } from './act.ts';
-import { ActionsHead } from './action-table.tsx';
+import { ActionTable } from './action-table.tsx';
 import { CallDialog } from './call-dialog.tsx';
-import { codecText, lengthText, lossText, partyOf, qualityText, stateText } from './call-words.ts';
+import { blameWords, codecText, lengthText, lossText, partyOf, qualityText, stateText } from './call-words.ts';
 import { type Console, linkTo } from './console.ts';
 import { timeText } from './figures.ts';
 
@@ -20,10 +20,12 @@ interface Props {
 export function CallTable({ app, calls, hasRoom = false, onChanged }: Props) {
   const [shown, setShown] = useState<SipCallResource>();
   return (
-    <div class="table-scroll">
-      <table class="table calls" data-testid="calls">
-        <thead>
-          <tr>
+    <>
+      <ActionTable
+        class="calls"
+        testId="calls"
+        head={
+          <>
             <th>Who</th>
             {hasRoom && <th>Room</th>}
             <th>Now</th>
@@ -36,47 +38,46 @@ export function CallTable({ app, calls, hasRoom = false, onChanged }: Props) {
             <th class="number" title="Of what the phone sent / of what we sent">
               Loss
             </th>
-            <ActionsHead />
-          </tr>
-        </thead>
-        <tbody>
-          {calls.map((call) => (
-            <tr key={call.id} data-testid="call-row" data-call={call.id} data-state={call.state}>
+          </>
+        }
+      >
+        {calls.map((call) => (
+          <tr key={call.id} data-testid="call-row" data-call={call.id} data-state={call.state}>
+            <td>
+              <CallName call={call} />
+            </td>
+            {hasRoom && (
               <td>
-                <CallName call={call} />
+                {call.roomName ? <a href={linkTo({ page: 'room', room: call.roomName })}>{call.roomName}</a> : '–'}
               </td>
-              {hasRoom && (
-                <td>
-                  {call.roomName ? <a href={linkTo({ page: 'room', room: call.roomName })}>{call.roomName}</a> : '–'}
-                </td>
-              )}
-              <td class={call.end?.blame ? 'wide bad' : 'wide'}>
-                {stateText(call)}
-                {call.end?.sipStatus != null && <span class="dim"> ({call.end.sipStatus})</span>}
-              </td>
-              <td class="dim">{timeText(call.startedAt)}</td>
-              <td>{lengthText(call, Date.now())}</td>
-              <td class="dim">{codecText(call)}</td>
-              <td class="number">{qualityText(call)}</td>
-              <td class="number dim">{lossText(call)}</td>
-              <td class="row-actions">
-                <CallActions app={app} call={call} onChanged={onChanged} />
-                <button
-                  type="button"
-                  class="button small"
-                  title="SIP messages of this call"
-                  data-testid="show-call"
-                  onClick={() => setShown(call)}
-                >
-                  <Icon name="more" size={16} /> Details
-                </button>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+            )}
+            <td class={call.end?.blame ? 'wide bad' : 'wide'}>
+              {stateText(call)}
+              {call.end?.sipStatus != null && <span class="dim"> ({call.end.sipStatus})</span>}
+              {call.end?.blame && <p class="dim small">fault of {blameWords[call.end.blame]}</p>}
+            </td>
+            <td class="dim">{timeText(call.startedAt)}</td>
+            <td>{lengthText(call, Date.now())}</td>
+            <td class="dim">{codecText(call)}</td>
+            <td class="number">{qualityText(call)}</td>
+            <td class="number dim">{lossText(call)}</td>
+            <td class="row-actions">
+              <CallActions app={app} call={call} onChanged={onChanged} />
+              <button
+                type="button"
+                class="button small"
+                title="Figures, SIP messages, keys and transfer of this call"
+                data-testid="show-call"
+                onClick={() => setShown(call)}
+              >
+                <Icon name="more" size={16} /> Details
+              </button>
+            </td>
+          </tr>
+        ))}
+      </ActionTable>
       {shown && <CallDialog app={app} call={shown} onClose={() => setShown(undefined)} />}
-    </div>
+    </>
   );
 }
 

@@ -25,6 +25,21 @@ const codecNames: Readonly<Record<string, string>> = {
   l16: 'L16',
 };
 
+type End = NonNullable<SipCallResource['end']>;
+
+/** Who has to act, where a call failed. */
+export const blameWords: Readonly<Record<NonNullable<End['blame']>, string>> = {
+  client: 'the caller',
+  upstream: 'the other side',
+  server: 'this server',
+};
+
+export const enderWords: Readonly<Record<End['by'], string>> = {
+  us: 'this server',
+  peer: 'the other side',
+  server: 'the SIP server',
+};
+
 /** The number or name that a SIP address is about. */
 export function partyOf(address: string): string {
   const [, user] = /^(?:sips?:|tel:)([^@;]+)/i.exec(address) ?? [];

@@ -13,7 +13,7 @@ interface ApiFormProps {
   /** What the button says. */
   readonly deed: string;
   readonly testId: string;
-  /** Whatever it throws is shown; it closes the form itself when it worked. */
+  /** Whatever it throws is shown, and the words that it gives when it worked, if the form is still there then. */
   readonly onSubmit: () => Promise<unknown>;
   /** Absent: a form that stays. */
   readonly onCancel?: () => void;
@@ -23,6 +23,7 @@ interface ApiFormProps {
 export function ApiForm({ app, deed, testId, onSubmit, onCancel, children }: ApiFormProps) {
   const [error, setError] = useState<Error>();
   const [isBusy, setBusy] = useState(false);
+  const [done, setDone] = useState('');
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
     if (error) leadTo(form.current);
@@ -31,8 +32,10 @@ export function ApiForm({ app, deed, testId, onSubmit, onCancel, children }: Api
     event.preventDefault();
     setBusy(true);
     setError(undefined);
+    setDone('');
     try {
-      await onSubmit();
+      const words = await onSubmit();
+      if (typeof words === 'string') setDone(words);
     } catch (thrown) {
       app.noticed(thrown);
       setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
@@ -52,6 +55,9 @@ export function ApiForm({ app, deed, testId, onSubmit, onCancel, children }: Api
       {error && <Problem error={error} />}
       <Refused.Provider value={error}>{children}</Refused.Provider>
       <div class="dialog-actions">
+        <p class="done dim" role="status">
+          {done}
+        </p>
         {onCancel && (
           <button type="button" class="button" onClick={onCancel}>
             Cancel

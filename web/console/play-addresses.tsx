@@ -44,7 +44,7 @@ export function PlayAddresses({ app, view }: { app: Console; view: RoomView }) {
         Addresses for VLC, ffplay, recorders and TV sets, with a login in them that is good for a day.
       </p>
       {error && <Problem error={error} />}
-      <label class="field">
+      <label class="field narrow">
         What
         <select
           class="select"

@@ -4,7 +4,7 @@ import type { InstantMeeting, RoomResource } from '#api/contract.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Menu, MenuItem } from '../ui/menu.tsx';
 import { act } from './act.ts';
-import { ActionsHead } from './action-table.tsx';
+import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import { type Console, linkTo } from './console.ts';
 import { InstantDialog } from './instant-dialog.tsx';
@@ -114,66 +114,60 @@ function RoomTable({ rooms, onOpen }: { rooms: readonly RoomResource[]; onOpen: 
     );
   }
   return (
-    <table class="table">
-      <thead>
-        <tr>
+    <ActionTable
+      class="with-menus"
+      head={
+        <>
           <th>Room</th>
           <th>Now</th>
-          <th class="wide-only">Limit</th>
-          <ActionsHead />
+          <th>Limit</th>
+        </>
+      }
+    >
+      {rooms.map((room) => (
+        <tr key={room.id} data-testid="room-row" data-room={room.name}>
+          <td>
+            <a class="row-link" href={linkTo({ page: 'room', room: room.name })}>
+              {room.displayName || room.name}
+            </a>
+            {room.displayName !== room.name && <span class="dim"> {room.name}</span>}
+          </td>
+          <td>
+            <span class={`live${room.participantCount > 0 ? ' on' : ''}`} data-testid="room-count">
+              {room.participantCount}
+            </span>
+          </td>
+          <td class="dim">{room.maxParticipants < 0 ? 'none' : room.maxParticipants}</td>
+          <td class="row-actions">
+            <button
+              type="button"
+              class="button small"
+              data-testid="invite"
+              onClick={() => onOpen({ dialog: 'invite', room })}
+            >
+              <Icon name="link" size={16} /> Invite
+            </button>
+            <a class="button small" href={`/r/${encodeURIComponent(room.name)}`} target="_blank" rel="noopener">
+              <Icon name="external" size={16} /> Open
+            </a>
+            <Menu
+              label={`More for ${room.name}`}
+              class="button small square quiet"
+              button={<Icon name="more" size={18} />}
+              direction="down"
+              align="end"
+              testId="room-menu"
+            >
+              <MenuItem icon="edit" testId="edit-room" onChoose={() => onOpen({ dialog: 'edit', room })}>
+                Settings
+              </MenuItem>
+              <MenuItem icon="trash" isDanger testId="delete-room" onChoose={() => onOpen({ dialog: 'delete', room })}>
+                Delete
+              </MenuItem>
+            </Menu>
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {rooms.map((room) => (
-          <tr key={room.id} data-testid="room-row" data-room={room.name}>
-            <td>
-              <a class="row-link" href={linkTo({ page: 'room', room: room.name })}>
-                {room.displayName || room.name}
-              </a>
-              {room.displayName !== room.name && <span class="dim"> {room.name}</span>}
-            </td>
-            <td>
-              <span class={`live${room.participantCount > 0 ? ' on' : ''}`} data-testid="room-count">
-                {room.participantCount}
-              </span>
-            </td>
-            <td class="wide-only dim">{room.maxParticipants < 0 ? 'none' : room.maxParticipants}</td>
-            <td class="row-actions">
-              <button
-                type="button"
-                class="button small"
-                data-testid="invite"
-                onClick={() => onOpen({ dialog: 'invite', room })}
-              >
-                <Icon name="link" size={16} /> Invite
-              </button>
-              <a class="button small" href={`/r/${encodeURIComponent(room.name)}`} target="_blank" rel="noopener">
-                <Icon name="external" size={16} /> Open
-              </a>
-              <Menu
-                label={`More for ${room.name}`}
-                class="button small square quiet"
-                button={<Icon name="more" size={18} />}
-                direction="down"
-                align="end"
-                testId="room-menu"
-              >
-                <MenuItem icon="edit" testId="edit-room" onChoose={() => onOpen({ dialog: 'edit', room })}>
-                  Settings
-                </MenuItem>
-                <MenuItem
-                  icon="trash"
-                  isDanger
-                  testId="delete-room"
-                  onChoose={() => onOpen({ dialog: 'delete', room })}
-                >
-                  Delete
-                </MenuItem>
-              </Menu>
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </ActionTable>
   );
 }

@@ -1,6 +1,7 @@
 // Owns: how the server does. May import: API contract (types), ui and its siblings.
 import type { ServerInfo } from '#api/contract.ts';
 import { Icon } from '../ui/icons.tsx';
+import { Table } from './action-table.tsx';
 import type { Console } from './console.ts';
 import { bytesText, durationText, timeText } from './figures.ts';
 import { usePolled } from './polled.ts';
@@ -101,32 +102,29 @@ function Workers({ workers }: { workers: ServerInfo['sfuWorkers'] }) {
   return (
     <section class="block">
       <h2>Media workers</h2>
-      <div class="table-scroll">
-        <table class="table">
-          <thead>
-            <tr>
-              <th>Process</th>
-              <th class="number">Rooms</th>
-              <th class="number">Streams out</th>
-              <th class="number">CPU time</th>
-              <th class="number">Memory</th>
-              <th class="number">Restarts</th>
-            </tr>
-          </thead>
-          <tbody>
-            {workers.map((worker) => (
-              <tr key={worker.pid} data-testid="worker-row">
-                <td>{worker.pid}</td>
-                <td class="number">{worker.rooms}</td>
-                <td class="number">{worker.consumers}</td>
-                <td class="number">{durationText(worker.cpuMs)}</td>
-                <td class="number">{bytesText(worker.maxRssBytes)}</td>
-                <td class={`number${worker.restarts > 0 ? ' bad' : ''}`}>{worker.restarts}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        head={
+          <>
+            <th>Process</th>
+            <th class="number">Rooms</th>
+            <th class="number">Streams out</th>
+            <th class="number">CPU time</th>
+            <th class="number">Memory</th>
+            <th class="number">Restarts</th>
+          </>
+        }
+      >
+        {workers.map((worker) => (
+          <tr key={worker.pid} data-testid="worker-row">
+            <td>{worker.pid}</td>
+            <td class="number">{worker.rooms}</td>
+            <td class="number">{worker.consumers}</td>
+            <td class="number">{durationText(worker.cpuMs)}</td>
+            <td class="number">{bytesText(worker.maxRssBytes)}</td>
+            <td class={`number${worker.restarts > 0 ? ' bad' : ''}`}>{worker.restarts}</td>
+          </tr>
+        ))}
+      </Table>
     </section>
   );
 }

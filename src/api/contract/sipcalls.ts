@@ -179,3 +179,4 @@ export const transferWait = z.object({
 export type SipCallResource = z.output<typeof sipCallSchema>;
 export type SipCallInput = z.input<typeof sipCallInput>;
 export type SipCallPatch = z.input<typeof sipCallPatch>;
+export type SipCallTransferInput = z.input<typeof sipCallTransferInput>;

@@ -131,6 +131,17 @@ function MediaFields({ draft, onChange }: MediaProps) {
           ]}
           onChange={(srtp) => onChange({ srtp })}
         />
+        <SelectField
+          path="media.server"
+          label="Media of its calls"
+          value={draft.server}
+          options={[
+            ['', 'as the server is configured'],
+            ['native', 'the gateway itself'],
+            ['freeswitch', 'FreeSWITCH'],
+          ]}
+          onChange={(server) => onChange({ server })}
+        />
         <TextField
           path="media.codecs"
           label="Codecs, the best first"

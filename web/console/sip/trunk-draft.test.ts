@@ -19,7 +19,7 @@ const trunk: SipTrunk = {
     ...{ hosts: ['a.example', 'b.example:5080'], transport: 'tls', username: 'us', hasPassword: true },
     ...{ registration: {}, callerId: { number: '+49301', header: 'p-asserted-identity' }, keepAliveSec: 0 },
   },
-  media: { codecs: ['g722', 'pcma'], srtp: 'require' },
+  media: { server: null, codecs: ['g722', 'pcma'], srtp: 'require' },
   headers: { attributes: ['X-Customer'], allowed: [] },
   status: { ...status, registration: null, hosts: [] },
 };
@@ -43,11 +43,14 @@ test('what is emptied is taken away, and a side that is turned off goes whole', 
   const inbound = { ...draft.inbound, username: ' ', maxCalls: '', password: 'new' };
   const patch = patchOfTrunk({ ...draft, inbound, hasOutbound: false, codecs: '', srtp: '' });
   expect(patch).toMatchObject({ inbound: { username: null, maxCalls: null, password: 'new' }, outbound: null });
-  expect(patch.media).toBeNull();
+  expect(patch.media).toEqual({ server: null, codecs: null, srtp: null });
 });
 
 test('an empty form says nothing that the API does not need', () => {
-  expect(inputOfTrunk(emptyTrunk)).toEqual({ name: '', isEnabled: true, inbound: {}, outbound: { hosts: [] } });
+  expect(inputOfTrunk(emptyTrunk)).toEqual({
+    ...{ name: '', isEnabled: true, inbound: {}, outbound: { hosts: [], callerId: {} } },
+    ...{ media: {}, headers: {} },
+  });
 });
 
 test.each(trunkPresets.map((preset) => [preset.id, preset] as const))('the preset %s keeps the name', (_, preset) => {

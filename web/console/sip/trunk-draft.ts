@@ -42,6 +42,8 @@ export interface TrunkDraft {
   readonly inbound: InboundDraft;
   readonly hasOutbound: boolean;
   readonly outbound: OutboundDraft;
+  /** Who has the media of its calls. */
+  readonly server: string;
   readonly codecs: string;
   readonly srtp: string;
   readonly attributes: string;
@@ -60,7 +62,7 @@ export const emptyOutbound: OutboundDraft = {
 };
 
 export const emptyTrunk: TrunkDraft = {
-  ...{ name: '', isEnabled: true, codecs: '', srtp: '', attributes: '', allowedHeaders: '' },
+  ...{ name: '', isEnabled: true, server: '', codecs: '', srtp: '', attributes: '', allowedHeaders: '' },
   ...{ hasInbound: true, inbound: emptyInbound, hasOutbound: true, outbound: emptyOutbound },
 };
 
@@ -69,7 +71,7 @@ export function draftOfTrunk({ name, isEnabled, inbound, outbound, media, header
     ...{ name, isEnabled, hasInbound: inbound !== null, hasOutbound: outbound !== null },
     inbound: inbound ? inboundDraft(inbound) : emptyInbound,
     outbound: outbound ? outboundDraft(outbound) : emptyOutbound,
-    ...{ codecs: (media.codecs ?? []).join(', '), srtp: media.srtp ?? '' },
+    ...{ server: media.server ?? '', codecs: (media.codecs ?? []).join(', '), srtp: media.srtp ?? '' },
     ...{ attributes: linesText(headers.attributes), allowedHeaders: linesText(headers.allowed) },
   };
 }
@@ -116,15 +118,15 @@ function outboundDraft(outbound: NonNullable<SipTrunk['outbound']>): OutboundDra
   };
 }
 
-/** What is empty is taken away; what this form does not know stays as it was. */
+/** What is empty is taken away, each by itself: what this form does not know stays as it was. */
 export function patchOfTrunk(draft: TrunkDraft): MergePatch<SipTrunkInput> {
-  const { name, isEnabled, hasInbound, hasOutbound, codecs, srtp, attributes, allowedHeaders } = draft;
+  const { name, isEnabled, hasInbound, hasOutbound, server, codecs, srtp, attributes, allowedHeaders } = draft;
   return {
     ...{ name: name.trim(), isEnabled },
     inbound: hasInbound ? inboundPatch(draft.inbound) : null,
     outbound: hasOutbound ? outboundPatch(draft.outbound) : null,
-    media: codecs.trim() || srtp ? ({ codecs: lines(codecs), srtp: srtp || null } as Media) : null,
-    headers: attributes || allowedHeaders ? { attributes: lines(attributes), allowed: lines(allowedHeaders) } : null,
+    media: { server: server || null, codecs: lines(codecs), srtp: srtp || null } as Media,
+    headers: { attributes: lines(attributes), allowed: lines(allowedHeaders) },
   };
 }
 
@@ -155,7 +157,6 @@ function inboundPatch(inbound: InboundDraft): MergePatch<NonNullable<SipTrunkInp
 function outboundPatch(outbound: OutboundDraft): Outbound {
   const { hosts, transport, username, password, authUsername, domain, keepAliveSec, noAnswerMs } = outbound;
   const { isRegistering, expiresSec, contactUser, callerNumber, callerName, callerAllowed, callerHeader } = outbound;
-  const hasCallerId = [callerNumber, callerName, callerAllowed, callerHeader].some((text) => text.trim() !== '');
   const callerId = {
     ...{ number: textOrNull(callerNumber), displayName: textOrNull(callerName) },
     ...{ allowed: lines(callerAllowed), header: callerHeader || null },
@@ -165,7 +166,7 @@ function outboundPatch(outbound: OutboundDraft): Outbound {
     ...{ username: textOrNull(username), authUsername: textOrNull(authUsername), domain: textOrNull(domain) },
     ...(password && { password }),
     registration: isRegistering ? { expiresSec: numberOrNull(expiresSec), contactUser: textOrNull(contactUser) } : null,
-    callerId: hasCallerId ? callerId : null,
+    callerId,
     ...{ keepAliveSec: numberOrNull(keepAliveSec), noAnswerMs: numberOrNull(noAnswerMs) },
   } as Outbound;
 }

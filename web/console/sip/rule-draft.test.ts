@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import type { DispatchRuleResource } from '#api/contract.ts';
+import { draftOfRule, inputOfRule, mergeDiff, patchOfRule } from './rule-draft.ts';
+import { askedTexts, becomesText } from './rule-words.ts';
+
+const nothing: DispatchRuleResource = {
+  ...{ id: 'DR_1', source: 'api', order: 7, createdAt: null, number: null, numberRange: null, pattern: null },
+  ...{ from: null, fromPattern: null, divertedFrom: null, trunk: null, account: null, headers: null, time: null },
+  ...{ room: null, personalRoom: null, webhook: null, access: null, hasPin: false, language: null, reject: null },
+};
+
+const weekday: DispatchRuleResource = {
+  ...{ ...nothing, number: '+4930123', headers: { 'X-A': '1', 'X-B': '2:3' }, room: 'demo', access: 'open' },
+  time: { days: ['mon', 'fri'], from: '09:00', to: null, timeZone: 'Europe/Berlin' },
+};
+
+test('a rule that is saved as it was read says all that it said, and nothing of its PIN', () => {
+  expect(inputOfRule(draftOfRule(weekday))).toEqual({
+    ...{ order: 7, number: '+4930123', headers: { 'X-A': '1', 'X-B': '2:3' }, room: 'demo', access: 'open' },
+    time: { days: ['mon', 'fri'], from: '09:00', timeZone: 'Europe/Berlin' },
+  });
+});
+
+test('a header that is taken out of the form is taken away, and another action takes the place of the first', () => {
+  const draft = { ...draftOfRule(weekday), headers: 'X-B: 2:3', action: 'reject' as const, rejectReason: 'Closed.' };
+  expect(patchOfRule(draft, weekday)).toMatchObject({
+    ...{ headers: { 'X-A': null, 'X-B': '2:3' }, room: null, reject: { status: null, reason: 'Closed.' } },
+  });
+});
+
+test('an action that this console does not know is shown as JSON, kept, and changed as JSON', () => {
+  const rule = { ...nothing, number: '1', menu: { start: 'top', nodes: { top: { say: ['welcome'] }, end: {} } } };
+  expect(becomesText(rule)).toBe('{"menu":{"start":"top","nodes":{"top":{"say":["welcome"]},"end":{}}}}');
+  const draft = draftOfRule(rule);
+  expect(draft.action).toBe('other');
+  expect(patchOfRule(draft, rule)).toMatchObject({ menu: rule.menu, room: null, reject: null });
+  const other = JSON.stringify({ menu: { start: 'top', nodes: { top: { say: ['hello'] } } } });
+  expect(patchOfRule({ ...draft, other }, rule)).toMatchObject({
+    menu: { start: 'top', nodes: { top: { say: ['hello'] }, end: null } },
+  });
+  expect(patchOfRule({ ...draft, action: 'room', room: 'demo' }, rule)).toMatchObject({ menu: null, room: 'demo' });
+  expect(() => patchOfRule({ ...draft, other: '{"menu":' }, rule)).toThrow(/no JSON/);
+  expect(() => patchOfRule({ ...draft, other: '[1]' }, rule)).toThrow(/JSON object/);
+});
+
+test('something else that this console does not know is said, and stays when the rule is changed', () => {
+  const rule = { ...weekday, maxPerDay: 3 };
+  expect(askedTexts(rule)).toContain('{"maxPerDay":3}');
+  expect(patchOfRule(draftOfRule(rule), rule)).not.toHaveProperty('maxPerDay');
+});
+
+test('a diff makes the one of the other', () => {
+  expect(mergeDiff({ a: 1, b: { c: 1, d: [1] } }, { b: { d: [2], e: 'x' }, f: {} })).toEqual({
+    ...{ a: null, b: { c: null, d: [2], e: 'x' }, f: {} },
+  });
+});
