@@ -151,7 +151,7 @@ test('rules are made, moved by keys, keep what the console has no words for, and
 
   // One header goes, the other stays.
   await rows.first().getByTestId('edit-rule').click();
-  await field('headers').fill('X-Site: a|b');
+  await admin.at('rule-form').locator('[data-field=headers]').fill('X-Site: a|b');
   await admin.at('rule-form-submit').click();
   await admin.at('rule-dialog').waitFor({ state: 'detached' });
   expect(await gateway.api('GET', `/api/sip/dispatch-rules/${menu}`)).toMatchObject({ headers: { 'X-Site': 'a|b' } });
