@@ -31,7 +31,7 @@ const segmentShape = { segmentMs: z.number().min(1_000).max(30_000), segmentCoun
 const segmentPush = push.extend({ ...segmentShape, method: z.enum(['PUT', 'POST']) });
 const folderPush = z.object({ ...segmentShape, path: z.string().max(4_096), folders: z.array(z.string()) });
 /** A segment of some seconds takes no longer to be sent than to be made. */
-const sendTimeoutMs = 10_000;
+const leastSendTimeoutMs = 10_000;
 
 const rtspPush = push.extend({ transport: z.enum(['tcp', 'udp']).optional() });
 
@@ -58,9 +58,10 @@ export const pushOpeners: Readonly<Record<string, PushOpener>> = {
     const { url, policy: rules, method, ...rest } = parse(segmentPush, options);
     const policy = new NetPolicy(rules);
     const playlist = new URL(url);
+    const timeoutMs = Math.max(leastSendTimeoutMs, rest.segmentMs);
     const store = new OriginStore(playlist, (what, file, { data, contentType, signal }) =>
       httpSend(file, data, {
-        ...{ method: what === 'put' ? method : 'DELETE', policy, signal, timeoutMs: sendTimeoutMs, contentType },
+        ...{ method: what === 'put' ? method : 'DELETE', policy, signal, timeoutMs, contentType },
       }),
     );
     return new SegmentConnection({ store, playlist: playlist.pathname, onNotice, ...rest });

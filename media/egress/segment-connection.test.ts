@@ -48,3 +48,38 @@ test('an origin that takes nothing away is asked once, told of once, and streame
   expect(notices).toEqual(['Old segments are not taken away: origin answered 405.']);
   expect(end.code).toBe('closed');
 });
+
+/** In segments of one second, of which as little may wait as 32 kB. */
+async function streamHeavy(bytesPerFrame: number, seconds: number) {
+  const put: { readonly name: string; readonly bytes: number }[] = [];
+  const store = new OriginStore(new URL('http://origin/live/index.m3u8'), async (what, url, { data }) => {
+    if (what === 'put') put.push({ name: url.pathname, bytes: data?.byteLength ?? 0 });
+  });
+  const options = { store, playlist: '/live/index.m3u8', segmentMs: 1_000, segmentCount: 2 };
+  const limits = { queued: 32_768, segment: 131_072 };
+  const connection = new SegmentConnection({ ...options, limits, onNotice: () => undefined });
+  connection.describe([stream]);
+  const data = new Uint8Array(bytesPerFrame);
+  for (let ptsUs = 0; ptsUs <= seconds * 1e6; ptsUs += frameUs) {
+    connection.write({ kind: 'audio', ptsUs, dtsUs: ptsUs, durationUs: frameUs, isKey: true, data });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await connection.close();
+  return { segments: put.filter(({ name }) => name.endsWith('.m4s')), end: await connection.done };
+}
+
+test('a segment that weighs more than what may wait is put as a whole', async () => {
+  const { segments, end } = await streamHeavy(800, 2);
+  expect(segments[0]?.bytes).toBeGreaterThan(40_000);
+  expect(segments[1]?.bytes).toBeGreaterThan(36_000);
+  expect(end.code).toBe('closed');
+});
+
+test('one that would fill the memory is refused, with what can be done', async () => {
+  const { segments, end } = await streamHeavy(4_000, 1);
+  expect(segments).toEqual([]);
+  expect(end).toEqual({
+    code: 'unsupported_media_type',
+    message: expect.stringContaining('a lower segments.durationS'),
+  });
+});

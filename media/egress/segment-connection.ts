@@ -20,6 +20,7 @@ export interface SegmentConnectionOptions {
   readonly segmentCount: number;
   /** Told once, to whoever keeps the origin. */
   readonly onNotice: (what: string) => void;
+  readonly limits?: SegmentLimits | undefined;
 }
 
 interface File {
@@ -28,14 +29,23 @@ interface File {
   readonly contentType: string;
 }
 
-/** What waits for a server or disk that takes nothing; then the connection is given up. */
-const maxQueuedBytes = 32 * 1_048_576;
+/** Bytes. */
+export interface SegmentLimits {
+  /** What waits for a server or disk that takes nothing; then the connection is given up. Two segments may always. */
+  readonly queued: number;
+  /** It is kept until it is whole: its length is told before it, and its name after it. */
+  readonly segment: number;
+}
+
+/** A segment of half a minute at 35 Mbit/s. */
+const usualLimits: SegmentLimits = { queued: 32 * 1_048_576, segment: 128 * 1_048_576 };
 /** What is on its way when it ends, with the last playlist. */
 const closeTimeoutMs = 3_000;
 const types = { m3u8: 'application/vnd.apple.mpegurl', mpd: 'application/dash+xml' } as const;
 
 export class SegmentConnection implements PushConnection {
   readonly #options: SegmentConnectionOptions;
+  readonly #limits: SegmentLimits;
   readonly #timeline: Timeline;
   readonly #fragmenter: Fragmenter;
   readonly #done = Promise.withResolvers<PushEnd>();
@@ -47,6 +57,9 @@ export class SegmentConnection implements PushConnection {
   #work: Promise<void> = Promise.resolve();
   #main = '';
   #queuedBytes = 0;
+  /** Since segments last became whole. */
+  #growingBytes = 0;
+  #largestBytes = 0;
   #bytesOut = 0;
   #isOver = false;
   #hasFailed = false;
@@ -54,18 +67,21 @@ export class SegmentConnection implements PushConnection {
 
   constructor(options: SegmentConnectionOptions) {
     this.#options = options;
-    const { segmentMs, segmentCount } = options;
+    const { segmentMs, segmentCount, limits = usualLimits } = options;
+    this.#limits = limits;
     this.#timeline = new Timeline({
       ...{ partUs: segmentMs * 1_000, segmentUs: segmentMs * 1_000, windowUs: segmentMs * segmentCount * 1_000 },
-      maxBytes: maxQueuedBytes,
+      maxBytes: 2 * this.#limits.segment,
       // Numbers go on where those of a connection before this one were, or past it: players take them for time.
       firstNumber: Math.floor(Date.now() / segmentMs),
     });
     this.#fragmenter = new Fragmenter({
       onInit: (init) => this.#timeline.begin(init),
       onFragment: (fragment) => {
+        this.#growingBytes += fragment.data.byteLength;
         this.#timeline.add(fragment, Date.now());
         this.#publish(false);
+        if (this.#growingBytes > this.#limits.segment) this.#fail(tooLarge(this.#limits.segment));
       },
       onUnsupported: ({ codec }) =>
         this.#fail(new GatewayError('unsupported_media_type', `Segments of MP4 do not hold ${codec}.`)),
@@ -112,6 +128,7 @@ export class SegmentConnection implements PushConnection {
   #publish(hasEnded: boolean): void {
     const files = this.#timeline.renditions.flatMap((rendition) => this.#newFilesOf(rendition));
     if (files.length === 0 && !hasEnded) return;
+    this.#growingBytes = 0;
     this.#enqueue([...files, ...this.#playlists(hasEnded)]);
     this.#removeOld();
   }
@@ -127,7 +144,9 @@ export class SegmentConnection implements PushConnection {
     return fresh.flatMap((segment) => {
       const name = `${kind}-${segment.number}.m4s`;
       names.push(name);
-      const data = Buffer.concat(segment.parts.map((part) => part.data));
+      const [first] = segment.parts;
+      const data =
+        segment.parts.length === 1 && first ? first.data : Buffer.concat(segment.parts.map((part) => part.data));
       rendition.unload(segment.number);
       return [...this.#initOf(rendition, segment.epoch), { name, data, contentType: `${kind}/mp4` }];
     });
@@ -177,8 +196,11 @@ export class SegmentConnection implements PushConnection {
 
   /** One after the other: a playlist never names what is not there yet. */
   #enqueue(files: readonly File[]): void {
-    this.#queuedBytes += files.reduce((sum, { data }) => sum + data.byteLength, 0);
-    if (this.#queuedBytes > maxQueuedBytes) {
+    for (const { data } of files) {
+      this.#queuedBytes += data.byteLength;
+      this.#largestBytes = Math.max(this.#largestBytes, data.byteLength);
+    }
+    if (this.#queuedBytes > Math.max(this.#limits.queued, 2 * this.#largestBytes)) {
       this.#fail(new GatewayError('timeout', 'It takes segments more slowly than they are made.'));
       return;
     }
@@ -202,6 +224,12 @@ export class SegmentConnection implements PushConnection {
     this.#options.store.close();
     this.#done.resolve({ code, message });
   }
+}
+
+function tooLarge(bytes: number): GatewayError {
+  const why = `it ends with a key picture, and there was none in ${Math.round(bytes / 1_048_576)} MiB`;
+  const advice = 'Ask for a lower segments.durationS, or have its source send key pictures more often or fewer bits';
+  return new GatewayError('unsupported_media_type', `A segment is too large: ${why}. ${advice}.`);
 }
 
 function textFile(name: string, text: string, contentType: string): File {
