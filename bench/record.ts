@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { RecordingResource } from '#api/contract.ts';
 import { launchChromium } from '#test/support/chromium.ts';
+import { packetGapsS } from '#test/support/flash-and-beep.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { offsetsAtEnds, recordMeeting } from '#test/support/recorded-meeting.ts';
 import { cpuMsOf } from './ffmpeg-peer.ts';
@@ -156,24 +157,6 @@ function tell(what: string, ours: number, cli: number): void {
   process.stdout.write(`${what}: ${ours.toFixed(1)} ms/s, ffmpeg ${cli.toFixed(1)} ms/s, ratio ${ratio}\n`);
 }
 
-/** Longest distance between two packets of a kind, seconds. */
-function longestGapS(file: string, kind: 'v' | 'a'): number {
-  const args = [
-    '-v',
-    'error',
-    '-select_streams',
-    `${kind}:0`,
-    '-show_entries',
-    'packet=pts_time',
-    '-of',
-    'csv=p=0',
-    file,
-  ];
-  const times = execFileSync('ffprobe', args, { encoding: 'utf8', maxBuffer: 1e8 }).split('\n').map(Number.parseFloat);
-  const known = times.filter(Number.isFinite);
-  return known.slice(1).reduce((longest, time, index) => Math.max(longest, time - (known[index] ?? 0)), 0);
-}
-
 async function many(gateway: TestGateway, count: number, seconds: number): Promise<void> {
   makeClip();
   await gateway.api('POST', '/api/rooms', { name: 'many' });
@@ -213,7 +196,8 @@ async function checkPart(
   const answer = await fetch(`${gateway.url}${part.downloadPath}`, { headers });
   const file = join(folder, `part-${part.number}.mkv`);
   await writeFile(file, Buffer.from(await answer.arrayBuffer()));
-  const [video, audio] = [longestGapS(file, 'v'), longestGapS(file, 'a')];
+  const longestGapS = async (kind: 'v' | 'a') => Math.max(...(await packetGapsS(file, kind)));
+  const [video, audio] = await Promise.all([longestGapS('v'), longestGapS('a')]);
   const isLong = part.durationMs > seconds * 1_000;
   const words = `part ${part.number}: ${part.durationMs} ms, longest gap ${(video * 1e3).toFixed(0)} ms of video, ${(audio * 1e3).toFixed(0)} of sound`;
   check(words, isLong && video < 0.2 && audio < 0.045);

@@ -26,8 +26,11 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Numbered pictures with a key frame each second, and a tone. */
-function someMedia(codec: 'h264' | 'vp8', seconds: number): { streams: EgressStream[]; units: EgressUnit[] } {
-  const size = { width: 160, height: 96 };
+function someMedia(
+  codec: 'h264' | 'vp8',
+  seconds: number,
+  size = { width: 160, height: 96 },
+): { streams: EgressStream[]; units: EgressUnit[] } {
   using encoder = new VideoEncoder({ codec, profile: 'baseline', ...size, framerateHz: 25, bitrateBps: 200_000 });
   using opus = new OpusEncoder({ channels: 2, bitrateBps: 64_000 });
   const units: EgressUnit[] = [];
@@ -174,6 +177,63 @@ describe('a recorder', () => {
     const { frames } = await probe((await rawFiles())[0] ?? '');
     expect(frames[1]).toBeGreaterThanOrEqual(198);
   });
+
+  const largeFrom = (codec: 'h264' | 'vp8', startUs: number) => {
+    const { streams, units } = someMedia(codec, 2, { width: 320, height: 192 });
+    const later = (unit: EgressUnit) => ({ ...unit, ptsUs: unit.ptsUs + startUs, dtsUs: unit.dtsUs + startUs });
+    return { streams, units: units.map(later) };
+  };
+
+  // WebM holds VP8 of any size; MP4 needs other parameter sets for H264, and so a file of its own.
+  test.each([
+    ['webm', 'vp8', [[100, 200]]],
+    [
+      'mp4',
+      'h264',
+      [
+        [50, 100],
+        [50, 100],
+      ],
+    ],
+  ] as const)(
+    '%s of %s: a stream that changes its size, as by another layer, goes on without a gap',
+    async (format, codec, frames) => {
+      const [small, large] = [someMedia(codec, 2), largeFrom(codec, 2_000_000)];
+      const sink = new RecordSink(specOf(format));
+      for (const { streams, units } of [small, large]) {
+        sink.describe(streams);
+        for (const unit of units) sink.write(unit);
+      }
+      await sink.close();
+      const files = await Promise.all((await rawFiles()).map((file) => probe(file)));
+      expect(files.map((file) => file.frames)).toEqual(frames);
+      expect(files.map(({ complaints }) => complaints)).toEqual(frames.map(() => ''));
+    },
+  );
+
+  test('pictures that stay away for two seconds and come back leave the sound and the length alone', async () => {
+    const { streams, units } = someMedia('vp8', 4);
+    const sink = new RecordSink(specOf('webm'));
+    sink.describe(streams);
+    for (const unit of units) if (unit.kind === 'audio' || unit.dtsUs < 1e6 || unit.dtsUs >= 3e6) sink.write(unit);
+    await sink.close();
+    const files = await Promise.all((await rawFiles()).map((file) => probe(file)));
+    expect(files.map(({ frames, complaints }) => [frames, complaints])).toEqual([[[50, 200], '']]);
+  });
+
+  test.each(['video', 'audio'] as const)(
+    'of a room that has only %s there is only that, from its first on',
+    async (kind) => {
+      const { streams, units } = someMedia('h264', 2);
+      const sink = new RecordSink(specOf('mkv'));
+      sink.describe(streams.filter((stream) => stream.kind === kind));
+      for (const unit of units) sink.write({ ...unit, ptsUs: unit.ptsUs + 7e6, dtsUs: unit.dtsUs + 7e6 });
+      await sink.close();
+      const output = join(folder, 'out.mkv');
+      expect(remux((await rawFiles())[0] ?? '', output, 'matroska')?.durationMs).toBeCloseTo(2_000, -2);
+      expect(await probe(output)).toMatchObject({ frames: [kind === 'video' ? 50 : 100], complaints: '' });
+    },
+  );
 
   test('a folder that cannot be made says so, and nothing is thrown', async () => {
     await writeFile(join(folder, 'raw'), 'in the way');

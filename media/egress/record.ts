@@ -107,7 +107,7 @@ export class RecordSink implements EgressSink {
     }
     this.#clock ??= new RecordClock({
       hasVideo: this.#hasVideo,
-      fillsSound: this.#streams.some(({ codec }) => codec === 'opus'),
+      sound: this.#streams.find(({ kind }) => kind === 'audio')?.codec,
     });
     const placed = this.#clock.place(unit);
     if (placed.length === 0) return;

@@ -59,6 +59,14 @@ export async function probeFile(path: string): Promise<FileFacts> {
   };
 }
 
+/** Between packets of a kind that follow each other, seconds. */
+export async function packetGapsS(path: string, kind: 'v' | 'a'): Promise<number[]> {
+  const entries = ['-select_streams', `${kind}:0`, '-show_entries', 'packet=pts_time', '-of', 'csv=p=0'];
+  const { stdout } = await run('ffprobe', ['-v', 'error', ...entries, path], { maxBuffer });
+  const times = stdout.split('\n').map(Number.parseFloat).filter(Number.isFinite);
+  return times.slice(1).map((time, index) => time - (times[index] ?? 0));
+}
+
 /** When flashes and beeps begin, in seconds from the start of the file. Other sounds and pictures do not count. */
 export async function findFlashes(
   path: string,
