@@ -7,7 +7,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RecordingResource } from '#api/contract.ts';
 import { launchChromium } from '#test/support/chromium.ts';
-import { probeFile, pushFlashes } from '#test/support/flash-and-beep.ts';
+import { findFlashes, packetGapsS, probeFile, pushFlashes } from '#test/support/flash-and-beep.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { MeetingPeer } from '#test/support/meeting-peer.ts';
 import { recordMeeting } from '#test/support/recorded-meeting.ts';
@@ -46,17 +46,17 @@ async function pushInto(room: string, options?: Parameters<typeof pushFlashes>[1
 }
 
 const path = '/api/rooms/daily/recordings';
-const read = (id: string) => gateway.api<RecordingResource>('GET', `${path}/${id}`);
-const start = (input: object) => gateway.api<RecordingResource>('POST', path, input, 30_000);
+const read = (id: string, of = path) => gateway.api<RecordingResource>('GET', `${of}/${id}`);
+const start = (input: object, of = path) => gateway.api<RecordingResource>('POST', of, input, 30_000);
 
-async function becomes(id: string, state: RecordingResource['state']): Promise<RecordingResource> {
-  await vi.waitFor(async () => expect((await read(id)).state).toBe(state), { timeout: waitMs, interval: 100 });
-  return read(id);
+async function becomes(id: string, state: RecordingResource['state'], of = path): Promise<RecordingResource> {
+  await vi.waitFor(async () => expect((await read(id, of)).state).toBe(state), { timeout: waitMs, interval: 100 });
+  return read(id, of);
 }
 
-async function stopAndSave(id: string): Promise<{ recording: RecordingResource; files: string[] }> {
-  await gateway.api('POST', `${path}/${id}/stop`);
-  const recording = await becomes(id, 'finished');
+async function stopAndSave(id: string, of = path): Promise<{ recording: RecordingResource; files: string[] }> {
+  await gateway.api('POST', `${of}/${id}/stop`);
+  const recording = await becomes(id, 'finished', of);
   const files = await Promise.all(
     recording.parts.map(async ({ downloadPath, number }) => {
       const response = await fetch(`${gateway.url}${downloadPath}`, {
@@ -97,6 +97,42 @@ test(
     expect(Math.abs(beeps.length - facts.durationS / 2)).toBeLessThanOrEqual(2);
     expect(played).toMatchObject({ width: 1_280, error: '' });
     expect(played.durationS).toBeCloseTo(facts.durationS, 1);
+  },
+  testMs,
+);
+
+test(
+  'a room that nobody is in, that fills, empties and fills again with pictures of another size is one file without a break',
+  async () => {
+    const recordings = '/api/rooms/changing/recordings';
+    await gateway.api('POST', '/api/rooms', { name: 'changing' });
+    const { id } = await start({}, recordings);
+    await becomes(id, 'recording', recordings);
+    const beganAt = performance.now();
+    const count = async () =>
+      (await gateway.api<{ items: unknown[] }>('GET', '/api/rooms/changing/streams')).items.length;
+    const empty = await count();
+    for (const size of ['320x180', '640x480']) {
+      const source = await pushInto('changing', { size });
+      await flows(2_200);
+      // Says that it ends: whoever is cut off is waited for.
+      source.kill('SIGINT');
+      await vi.waitFor(async () => expect(await count()).toBe(empty), { timeout: waitMs, interval: 50 });
+    }
+    const { recording, files } = await stopAndSave(id, recordings);
+    const lastedS = (performance.now() - beganAt) / 1_000;
+    expect(recording.parts).toHaveLength(1);
+    const [file = ''] = files;
+    const { durationS, codecs, complaints } = await probeFile(file);
+    expect([codecs, complaints]).toEqual([['aac', 'h264'], '']);
+    expect(durationS).toBeGreaterThan(4.4);
+    expect(durationS).toBeLessThan(lastedS + 1);
+    const { flashes, beeps } = await findFlashes(file);
+    // One of each source at the least.
+    expect(Math.min(flashes.length, beeps.length)).toBeGreaterThanOrEqual(2);
+    const sound = await packetGapsS(file, 'a');
+    expect([Math.min(...sound), Math.max(...sound)]).toEqual([expect.closeTo(0.021, 2), expect.closeTo(0.021, 2)]);
+    expect(Math.min(...(await packetGapsS(file, 'v')))).toBeGreaterThan(0);
   },
   testMs,
 );
