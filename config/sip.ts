@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { sipFreeSwitch } from './sip-freeswitch.ts';
 import { sipKeys } from './sip-keys.ts';
+import { sipMenus } from './sip-menus.ts';
 import { sipParking } from './sip-parking.ts';
 import { sipRules } from './sip-rules.ts';
 import { sipTransfer } from './sip-transfer.ts';
@@ -163,6 +164,7 @@ export const sip = z
       .prefault({})
       .describe('Phones with an account (/api/sip/accounts) that register here.'),
     transfer: sipTransfer,
+    menus: sipMenus,
     parking: sipParking,
     keys: sipKeys,
     headers: z

@@ -1,6 +1,6 @@
 // Owns: the shape of what src/core/mix-messages.ts describes, as it crosses between processes. Part of protocol.ts.
 import { z } from 'zod';
-import { legCodecs, promptNames, srtpSuites } from '#core/leg-media.ts';
+import { legCodecs, promptLanguages, promptNamePattern, srtpSuites } from '#core/leg-media.ts';
 import { streamTimeline } from './timeline-protocol.ts';
 
 const legId = z.int().positive();
@@ -59,6 +59,11 @@ export const mixJobSpec = z.object({
   startTimeoutMs: z.number().positive().optional(),
 });
 
+const spokenPrompt = z.object({
+  name: z.string().regex(promptNamePattern),
+  language: z.enum(promptLanguages).optional(),
+});
+
 export const mixCommand = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('openLeg'),
@@ -76,7 +81,7 @@ export const mixCommand = z.discriminatedUnion('type', [
     type: z.literal('playToLeg'),
     legId,
     playId: z.int(),
-    prompts: z.array(z.enum(promptNames)).min(1).max(16).readonly(),
+    prompts: z.array(spokenPrompt).min(1).max(16).readonly(),
     language: z.string().regex(/^[a-z]{2,8}$/),
     isRepeated: z.boolean(),
   }),

@@ -4,7 +4,7 @@
 // only media processes load the decoders.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { promptNames } from '#core/leg-media.ts';
+import { promptNamePattern, promptNames } from '#core/leg-media.ts';
 import { readRecording } from './mixer/prompts.ts';
 
 interface PromptProblem {
@@ -12,6 +12,8 @@ interface PromptProblem {
   readonly reason: string;
   /** It would never be played; it may be a note of the operator's to himself. */
   readonly isUnknown: boolean;
+  /** Sound, but no name of ours: for menus, unless it is misspelt. */
+  readonly isOwn?: true;
 }
 
 const [folder = ''] = process.argv.slice(2);
@@ -34,13 +36,15 @@ function problemOf(folder: string, name: string): PromptProblem[] {
   if (name.startsWith('.')) return [];
   const file = join(folder, name);
   const prompt = name.replace(/\.[^.]*$/, '');
-  if (!promptNames.some((one) => one === prompt)) {
-    return [unknown(file, `"${prompt}" is no prompt; there are ${promptNames.join(', ')}`)];
-  }
+  const isOurs = promptNames.some((one) => one === prompt);
+  const strange = `"${prompt}" is none of ${promptNames.join(', ')}`;
+  if (!isOurs && !promptNamePattern.test(prompt)) return [unknown(file, `${strange}, and no name for one of a menu`)];
   try {
     readRecording(file);
-    return [];
+    return isOurs ? [] : [{ file, reason: `${strange}: only a menu can play it`, isUnknown: false, isOwn: true }];
   } catch (error) {
+    // One of a menu's, or a note of the operator's to himself.
+    if (!isOurs) return [unknown(file, `${strange}, and no recording: ${textOf(error)}`)];
     return [{ file, reason: textOf(error), isUnknown: false }];
   }
 }

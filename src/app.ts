@@ -24,6 +24,7 @@ import { Rooms } from '#core/rooms.ts';
 import type { StorePort } from '#core/store-port.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
+import { knownPrompts } from '#jobs/own-prompts.ts';
 import { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { checkPrompts } from '#jobs/prompt-check.ts';
@@ -305,6 +306,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     ...{ rooms, meetings, phones, bridges: sfu, store, secrets },
     config: config.sip,
     askHook: eventParts.askHook,
+    prompts: () => knownPrompts(config.mix.promptsFolder),
     language,
     log,
   });

@@ -4,17 +4,16 @@ import { newCallId } from '#core/call.ts';
 import { type CallDiversion, diversionsOf } from '#core/call-diversion.ts';
 import { dialledOf, withoutPin } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
-import { LockedOut } from '#core/guess-guard.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { CallRejected, type SipDoor } from '#core/sip-door.ts';
+import { Admittances } from './admittances.ts';
 import type { SipCall } from './call.ts';
 import { callEnds } from './call-ends.ts';
-import type { SipCallOptions } from './call-options.ts';
 import type { CallTable } from './call-table.ts';
-import { attributesOf, phoneRoleIn } from './call-texts.ts';
+import { attributesOf } from './call-texts.ts';
 import { type Caller, callerOf } from './caller.ts';
 import type { CallerCheck, Identity } from './caller-check.ts';
 import type { Defence } from './defence.ts';
@@ -45,9 +44,11 @@ interface RefusedCall {
 
 export class Arrivals {
   readonly #options: ArrivalsOptions;
+  readonly #admittances: Admittances;
 
   constructor(options: ArrivalsOptions) {
     this.#options = options;
+    this.#admittances = new Admittances(options);
   }
 
   /** An INVITE: who is it from, who is it for, is there room for it, what can it hear; then 200. Never rejects. */
@@ -138,35 +139,29 @@ export class Arrivals {
   }
 
   async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
-    const { calls, door, rooms, meetings, defence } = this.#options;
+    const { calls, rooms, config } = this.#options;
     const { source, callId } = inbound;
-    const facts = { from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username };
-    const header = (name: string) => inbound.header(name);
-    const admission = await door.admit(uri, source.address, { ...facts, header }).catch((thrown: unknown) => {
-      if (thrown instanceof LockedOut) defence.note('locked_out', inbound);
-      throw thrown;
-    });
-    if (admission.hadWrongPin) defence.note('wrong_pin', inbound);
-    const { room: found, pin, language, hasPrompts } = admission;
-    const room = await rooms.open(found.id);
-    const { displayName, user } = nameOf(caller, account);
-    const party = { kind: 'sip', user: user || 'phone', displayName, role: phoneRoleIn(room.record) } as const;
-    // Who stays hears that it is recorded.
-    const arrival = { room: found.id, party, hasConsented: true };
-    const entrance = meetings.judge(room.record, arrival);
-    if (entrance.kind === 'refuse') throw new GatewayError(entrance.code, entrance.message);
-    const lobby: SipCallOptions['lobby'] = async (wait) => void (await meetings.enter({ ...arrival, wait }));
-    const guess = (typed: string) => {
-      door.assertMayGuess(found.id, source.address);
-      const isRight = door.guess(typed, { room: found, pin: pin ?? '' }, source.address);
-      if (!isRight) defence.note('wrong_pin', inbound);
-      return isRight;
+    const facts = {
+      ...{ from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username },
+      // All callers of a carrier come from its address.
+      guesser: line ? `${line.trunk.id}/${caller.user}` : source.address,
+      header: (name: string) => inbound.header(name),
     };
+    const { displayName, user } = nameOf(caller, account);
+    const arrival = { inbound, facts, displayName, user };
+    const admission = await this.#admittances.ask(uri, arrival);
+    const way =
+      'menu' in admission
+        ? {
+            room: await rooms.open(config.menus.room, { mayCreate: true }),
+            menu: this.#admittances.menuFor(admission, arrival),
+            language: admission.language,
+          }
+        : await this.#admittances.into(admission, arrival);
     return calls.begin(
       {
-        ...{ direction: 'inbound', room, from: caller.uri, to: withoutPin(uri), displayName, user, sipCallId: callId },
-        ...{ language, hasPrompts, gate: pin === undefined ? undefined : { pin, guess } },
-        ...{ lobby, mustWait: entrance.kind === 'wait' },
+        ...{ direction: 'inbound', from: caller.uri, to: withoutPin(uri), displayName, user, sipCallId: callId },
+        ...way,
         attributes: this.#attributesOf(inbound, line, account),
         sourceAddress: source.address,
         diversions: pastOf(inbound),

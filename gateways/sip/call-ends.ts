@@ -2,6 +2,7 @@
 import type { CallEnd, CallInfo } from '#core/call.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { PromptName } from '#core/leg-media.ts';
+import type { MenuEnd } from '#core/menu-walk.ts';
 import type { PinGateOutcome } from './pin-gate.ts';
 
 export const callEnds = {
@@ -21,6 +22,16 @@ export const gateEnds: Readonly<Record<Exclude<PinGateOutcome, 'right'>, CallEnd
   left: { by: 'us', reason: 'no_pin', message: 'No PIN was entered in time.', code: 'timeout' },
   locked_out: { by: 'us', reason: 'locked_out', message: 'Too many wrong PINs were entered.', code: 'rate_limited' },
 };
+
+/** Of a call that found no room in its menu. */
+export function menuEnd(why: MenuEnd, message: string): CallEnd {
+  const codes: Partial<Record<MenuEnd, ErrorCode>> = {
+    ...{ no_key: 'timeout', left: 'timeout', wrong_key: 'forbidden', going_round: 'forbidden' },
+    locked_out: 'rate_limited',
+  };
+  const reason = why === 'asked' ? 'menu' : why === 'locked_out' ? why : `menu_${why}`;
+  return { by: 'us', reason, message, code: codes[why] };
+}
 
 /** @param by who hung up after it */
 export function transferredEnd(by: 'us' | 'peer', to: string): CallEnd {

@@ -1,11 +1,13 @@
-// Owns: the way of a call from its answer into the room: its PIN, and who has to let it in.
+// Owns: the way of a call from its answer into the room: its menu, its PIN, and who has to let it in.
 import type { CallEnd } from '#core/call.ts';
 import { type GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Leg } from '#core/leg.ts';
 import type { PromptName } from '#core/leg-media.ts';
+import type { MenuStep } from '#core/menu-walk.ts';
 import type { Logger } from '#core/ports.ts';
-import { farewellFor, gateEnds } from './call-ends.ts';
-import type { SipCallOptions } from './call-options.ts';
+import { farewellFor, gateEnds, menuEnd } from './call-ends.ts';
+import type { Admittance, SipCallOptions } from './call-options.ts';
+import { type CallMenu, MenuRun } from './menu-run.ts';
 import { PinGate } from './pin-gate.ts';
 
 /** A caller that keeps pressing `*` is not listened to for ever. */
@@ -19,18 +21,30 @@ export interface EntranceOwner {
   readonly isInRoom: boolean;
   /** It hears music until it is let in. */
   waits(): void;
+  /** Out of the menu, to the mix of the room that was chosen. @throws GatewayError as `phones.moveLeg()` */
+  takeTo(admittance: Admittance, leg: Leg): Promise<void>;
+  /** A step further in its menu. */
+  wentOn(): void;
   goIn(leg: Leg): void;
   finish(end: CallEnd, farewell: readonly PromptName[]): void;
   fail(error: GatewayError, sipStatus: undefined, farewell: readonly PromptName[]): void;
 }
 
-export type EntranceOptions = Pick<SipCallOptions, 'gate' | 'lobby' | 'from'>;
+export type EntranceOptions = Pick<SipCallOptions, 'gate' | 'lobby' | 'from' | 'menu' | 'hasPrompts' | 'settings'>;
 
 export class CallEntrance {
   readonly #owner: EntranceOwner;
   readonly #options: EntranceOptions;
   readonly #log: Logger;
   #gate: PinGate | undefined;
+  #menu: MenuRun | undefined;
+  /** Of the room that was dialled, or chosen. */
+  #way: Pick<Admittance, 'gate' | 'lobby' | 'hasPrompts'>;
+  #steps: readonly MenuStep[] | undefined;
+  #isPastMenu: boolean;
+  #hasBegun = false;
+  /** Pressed between the menu and the PIN. */
+  #ahead = '';
   #isPastGate: boolean;
   #isAtDoor = false;
 
@@ -38,7 +52,29 @@ export class CallEntrance {
     this.#owner = owner;
     this.#options = options;
     this.#log = log;
-    this.#isPastGate = options.gate === undefined;
+    this.#way = options;
+    this.#isPastMenu = options.menu === undefined;
+    this.#isPastGate = this.#isPastMenu && options.gate === undefined;
+  }
+
+  /** It has chosen no room yet. */
+  get isChoosing(): boolean {
+    return !this.#isPastMenu;
+  }
+
+  /** Its way through the menu; undefined where there was none. */
+  get steps(): readonly MenuStep[] | undefined {
+    return this.#steps;
+  }
+
+  /** Whether it is told anything but what menus and PINs need. */
+  get hasPrompts(): boolean {
+    return this.isChoosing || (this.#way.hasPrompts ?? true);
+  }
+
+  /** It was answered before it could come in. */
+  get wasKept(): boolean {
+    return this.#options.menu !== undefined || this.#way.gate !== undefined || this.#isAtDoor;
   }
 
   /** No PIN is asked for, or it was typed. */
@@ -46,28 +82,66 @@ export class CallEntrance {
     return this.#isPastGate;
   }
 
-  /** Somebody had to let it in. */
-  get wasKeptWaiting(): boolean {
-    return this.#isAtDoor;
-  }
-
-  /** @returns whether the key was for the PIN */
+  /** @returns whether the key was for the menu or the PIN */
   press(digit: string): boolean {
-    this.#gate?.press(digit);
-    return this.#gate !== undefined;
+    const asking = this.#menu ?? this.#gate;
+    asking?.press(digit);
+    if (!asking && this.isChoosing) this.#ahead += digit;
+    return asking !== undefined || this.isChoosing;
   }
 
   /** As far as it may now: called when it is answered, and with what was agreed. */
   proceed(leg: Leg): void {
-    const { gate } = this.#options;
+    const { gate } = this.#way;
+    const { menu } = this.#options;
     if (this.#isPastGate) this.#enter(leg);
+    else if (menu && !this.#isPastMenu) void this.#choose(menu, leg);
     else if (gate && !this.#gate) void this.#ask(gate, leg);
+  }
+
+  async #choose(menu: CallMenu, leg: Leg): Promise<void> {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    const owner = this.#owner;
+    const { from, settings } = this.#options;
+    const signal = AbortSignal.any([owner.signal, AbortSignal.timeout(settings.maxMenuMs)]);
+    const onStep = (steps: readonly MenuStep[]) => {
+      this.#steps = [...steps];
+      owner.wentOn();
+    };
+    this.#menu = new MenuRun({ leg, menu, signal, onStep });
+    try {
+      const outcome = await this.#menu.run();
+      this.#ahead = this.#menu.waitingKeys.join('');
+      this.#menu = undefined;
+      if (owner.isOver) return;
+      if (outcome.kind === 'end') {
+        const { why, reason } = outcome;
+        this.#log.warn({ why, reason, from }, 'caller chose no room');
+        owner.finish(menuEnd(why, reason), ['goodbye']);
+        return;
+      }
+      await owner.takeTo(outcome.admittance, leg);
+      if (owner.isOver) return;
+      this.#way = outcome.admittance;
+      this.#isPastMenu = true;
+      this.#isPastGate = outcome.admittance.gate === undefined;
+      owner.wentOn();
+    } catch (error) {
+      if (owner.isOver) return;
+      this.#menu = undefined;
+      const refusal = toGatewayError(error);
+      owner.fail(refusal, undefined, farewellFor(refusal.code));
+      return;
+    }
+    this.proceed(leg);
   }
 
   async #ask({ pin, guess }: NonNullable<EntranceOptions['gate']>, leg: Leg): Promise<void> {
     const owner = this.#owner;
     const signal = AbortSignal.any([owner.signal, AbortSignal.timeout(maxGateMs)]);
     this.#gate = new PinGate({ leg, pin, guess, signal });
+    for (const key of this.#ahead) this.#gate.press(key);
     // Only a leg that is gone lets it fail.
     const outcome = await this.#gate.run().catch(() => 'left' as const);
     this.#gate = undefined;
@@ -82,7 +156,7 @@ export class CallEntrance {
   }
 
   #enter(leg: Leg): void {
-    const { lobby } = this.#options;
+    const { lobby } = this.#way;
     if (!this.#owner.isInRoom && lobby) void this.#waitForDoor(lobby, leg);
     else this.#owner.goIn(leg);
   }

@@ -7,6 +7,7 @@ import type { Logger, PhonePort } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { MediaServerKind } from '#core/trunk.ts';
 import type { FreeSwitch } from './freeswitch/free-switch.ts';
+import type { CallMenu } from './menu-run.ts';
 import type { OfferAnswerOptions } from './offer-answer.ts';
 
 interface CallSettings {
@@ -15,6 +16,7 @@ interface CallSettings {
   readonly srtp: OfferAnswerOptions['srtp'];
   readonly codecs: NonNullable<OfferAnswerOptions['codecs']>;
   readonly maxDurationMs: number;
+  readonly maxMenuMs: number;
   readonly keys: SipConfig['keys'];
 }
 
@@ -40,6 +42,8 @@ export interface SipCallOptions {
   readonly diversions?: readonly CallDiversion[] | undefined;
   /** Of the one who called us. */
   readonly sourceAddress?: string | undefined;
+  /** Chosen from before anything else; `room` is only where its leg waits then, and the rest is the chosen room's. */
+  readonly menu?: CallMenu | undefined;
   /** Asked of the caller before it enters the room. */
   readonly gate?: { readonly pin: string; readonly guess: (typed: string) => boolean } | undefined;
   /**
@@ -58,3 +62,6 @@ export interface SipCallOptions {
   readonly hasEarlyMedia?: boolean | undefined;
   readonly log: Logger;
 }
+
+/** Where a call may go, and past what. */
+export type Admittance = Pick<SipCallOptions, 'room' | 'gate' | 'lobby' | 'mustWait' | 'language' | 'hasPrompts'>;

@@ -41,10 +41,12 @@ export class CallPresence {
   #parked: ParkedInfo | undefined;
   #keys: ConferenceKeys | undefined;
   #isMoving = false;
+  #hasPrompts: boolean;
 
   constructor(options: CallPresenceOptions) {
     this.#options = options;
     this.#room = options.call.room;
+    this.#hasPrompts = options.call.hasPrompts ?? true;
   }
 
   get parked(): ParkedInfo | undefined {
@@ -63,6 +65,12 @@ export class CallPresence {
   /** The last one that it was. */
   get participantId(): Participant['id'] | undefined {
     return this.#participantId;
+  }
+
+  /** The room that it has chosen, before it comes in. */
+  choose(room: Room, hasPrompts = true): void {
+    this.#room = room;
+    this.#hasPrompts = hasPrompts;
   }
 
   /** Takes its place. @throws GatewayError `room_full`, `forbidden`, `closed` */
@@ -86,7 +94,7 @@ export class CallPresence {
     const say = (prompt: PromptName) => this.say(prompt);
     this.#keys = new ConferenceKeys({ keys: call.settings.keys, participant, call: controls, say });
     void new CallChat({ participant, dialog, log });
-    if (!(call.hasPrompts ?? true)) return;
+    if (!this.#hasPrompts) return;
     const asksConsent = participant.room.record.meeting?.asksConsent ?? false;
     const said = asksConsent ? [...greeting, 'recording_on' as const] : greeting;
     this.#announcer = new Announcer({ participant, leg, greeting: said });

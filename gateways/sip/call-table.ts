@@ -87,11 +87,11 @@ export class CallTable extends Owned {
     this.assertRoomForCalls();
     const { phones, bridges, freeSwitch, config, log } = this.#options;
     const { server = config.media, srtp = config.srtp, codecs = config.codecs } = media;
-    const { maxDurationMs, keys } = config;
+    const { maxDurationMs, keys, menus } = config;
     const call = this.own(
       new SipCall({
         ...{ ...options, phones, bridges, freeSwitch, log },
-        settings: { server, srtp, codecs, maxDurationMs, keys },
+        settings: { server, srtp, codecs, maxDurationMs, keys, maxMenuMs: menus.maxDurationMs },
       }),
     );
     this.#live.add(call);

@@ -15,6 +15,7 @@ import type { SipDialog } from './dialog.ts';
 const settings: SipCallOptions['settings'] = {
   srtp: 'off',
   codecs: ['pcma'],
+  maxMenuMs: 60_000,
   maxDurationMs: 60_000,
   server: 'native',
   keys: { isEnabled: false, mute: '*6', hand: '*5', louder: '*9', quieter: '*7', count: '*4' },

@@ -13,7 +13,7 @@ import { callEnds, endOfDialog, factsOf, transferredEnd } from './call-ends.ts';
 import { CallEntrance } from './call-entrance.ts';
 import { hold } from './call-hold.ts';
 import { CallMedia } from './call-media.ts';
-import type { SipCallOptions } from './call-options.ts';
+import type { Admittance, SipCallOptions } from './call-options.ts';
 import { CallPresence } from './call-presence.ts';
 import { partyOf } from './call-texts.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
@@ -82,12 +82,14 @@ export class SipCall extends Owned implements Call {
   get info(): CallInfo {
     if (this.#lastInfo) return this.#lastInfo;
     const { direction, from, to, displayName, trunk, account, diversions } = this.#options;
-    const { room, participantId, parked } = this.#presence;
+    const { participantId, parked } = this.#presence;
+    // In a menu it is in no room yet.
+    const room = this.#entrance.isChoosing ? undefined : this.#presence.room;
     const media = this.#media;
     const leg = media?.leg;
     return {
       ...{ id: this.id, direction, state: this.#state, from, to, displayName },
-      ...{ roomId: room.id, roomName: room.name },
+      ...{ roomId: room?.id, roomName: room?.name },
       sipCallId: this.#sipCallId,
       trunk: trunk && { id: trunk.id, name: trunk.name },
       account: account?.username,
@@ -108,6 +110,7 @@ export class SipCall extends Owned implements Call {
       stats: leg?.stats,
       transfer: this.#transfer,
       parked,
+      menu: this.#entrance.steps,
     };
   }
 
@@ -205,6 +208,18 @@ export class SipCall extends Owned implements Call {
     this.events.emit('changed');
   }
 
+  /** For the entrance: it has chosen. */
+  async takeTo({ room, language, hasPrompts }: Admittance, leg: Leg): Promise<void> {
+    this.#presence.choose(room, hasPrompts);
+    if (language) leg.setLanguage(language);
+    await this.#options.phones.moveLeg(leg, room);
+  }
+
+  /** For the entrance. */
+  wentOn(): void {
+    if (!this.isOver) this.events.emit('changed');
+  }
+
   /** For the entrance: it may. */
   goIn(leg: Leg): void {
     this.#presence.enter(leg);
@@ -213,9 +228,8 @@ export class SipCall extends Owned implements Call {
     this.#state = 'connected';
     this.#settled.resolve();
     this.events.emit('changed');
-    const { direction, gate } = this.#options;
-    const isLate = gate || this.#entrance.wasKeptWaiting;
-    this.#presence.attend(dialog, leg, direction === 'outbound' ? [] : isLate ? ['joined'] : ['welcome']);
+    const greeting = this.#entrance.wasKept ? 'joined' : 'welcome';
+    this.#presence.attend(dialog, leg, this.#options.direction === 'outbound' ? [] : [greeting]);
   }
 
   /** To another room, at the same ports: the phone notices nothing. @throws GatewayError `closed`, `room_full`, `media_lost` */
@@ -300,9 +314,8 @@ export class SipCall extends Owned implements Call {
   async #takeLeave({ by }: CallEnd, farewell: readonly PromptName[]): Promise<void> {
     const reason: CloseReason = by === 'peer' ? 'peer_left' : 'requested';
     const leg = this.#media?.leg;
-    const { hasPrompts = true } = this.#options;
     const isHeard = this.#dialog && !this.#dialog.isEnded && leg?.parameters && !leg.isClosed;
-    if (isHeard && hasPrompts && farewell.length > 0) {
+    if (isHeard && this.#entrance.hasPrompts && farewell.length > 0) {
       void this.#presence.close(reason);
       leg.leave();
       await Promise.race([leg.play(farewell), delay(maxFarewellMs, undefined, { ref: false })]);

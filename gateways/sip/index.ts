@@ -32,6 +32,8 @@ export interface SipGatewayOptions {
   readonly config: SipConfig;
   /** For rules that leave it to a webhook. */
   readonly askHook?: AskHook | undefined;
+  /** Names of the recordings that menus may play. */
+  readonly prompts?: (() => Promise<ReadonlySet<string>>) | undefined;
   /** Of announcements, where neither rule nor room says. */
   readonly language: PromptLanguage;
   readonly log: Logger;
@@ -41,7 +43,8 @@ export interface SipGatewayOptions {
 export async function createSipGateway(options: SipGatewayOptions): Promise<SipGateway> {
   const { rooms, meetings, phones, bridges, store, secrets, config, language, log } = options;
   const pins = new RoomPins(secrets);
-  const rules = await DispatchRules.create({ store, secrets, configured: config.rules });
+  const { prompts } = options;
+  const rules = await DispatchRules.create({ store, secrets, configured: config.rules, prompts });
   const defaults = { access: config.access, language };
   const door = new SipDoor({ rooms, rules, pins, defaults, plan: config.numberPlan, askHook: options.askHook });
   const records = new CallRecords({ store, ...config.records, log });

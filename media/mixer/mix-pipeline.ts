@@ -220,7 +220,7 @@ export class MixPipeline implements Pipeline {
     const { listener } = member;
     listener.leg.standing = standing;
     if (!standing.isHeld) listener.music = undefined;
-    else listener.music ??= this.#makePlayer(0, ['hold_music'], 'any', true);
+    else listener.music ??= this.#makePlayer(0, [{ name: 'hold_music' }], 'any', true);
     if (standing.voice !== 'off' && !member.voice) {
       const events = { published: () => undefined, keyFrameRequested: () => undefined };
       member.voice = new LegVoice(this.#context.openTrack(legId, 'audio', 'opus', events, { hasLevel: true }));
@@ -235,7 +235,7 @@ export class MixPipeline implements Pipeline {
   }
 
   #makePlayer(playId: number, prompts: PlayToLeg['prompts'], language: string, isRepeated: boolean): Player {
-    const recordings = prompts.map((name) => this.#prompts.get(name, language));
+    const recordings = prompts.map((one) => this.#prompts.get(one.name, one.language ?? language));
     return new Player({ playId, recordings, isRepeated });
   }
 

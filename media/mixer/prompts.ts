@@ -2,7 +2,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PromptName } from '#core/leg-media.ts';
 import { decodeSoundFile } from '../av/sound-file.ts';
 import { decodeRecording } from './recording.ts';
 
@@ -21,8 +20,8 @@ export class Prompts {
     this.#folders = folder === undefined ? [ownFolder] : [folder, ownFolder];
   }
 
-  /** @returns 48 kHz mono; empty where there is no such recording or it cannot be read */
-  get(name: PromptName, language: string): Int16Array {
+  /** @param name as `promptNamePattern` has it @returns 48 kHz mono; empty where there is no such recording or it cannot be read */
+  get(name: string, language: string): Int16Array {
     const key = `${language}/${name}`;
     const known = this.#known.get(key);
     if (known) return known;
@@ -31,7 +30,7 @@ export class Prompts {
     return found;
   }
 
-  #load(name: PromptName, language: string): Int16Array {
+  #load(name: string, language: string): Int16Array {
     for (const wanted of [language, anyLanguage, fallbackLanguage]) {
       for (const folder of this.#folders) {
         for (const file of filesOf(join(folder, wanted), name)) {
@@ -45,7 +44,7 @@ export class Prompts {
 }
 
 /** Whatever their extension; ours are small Opus files that need no demuxer. */
-function filesOf(folder: string, name: PromptName): string[] {
+function filesOf(folder: string, name: string): string[] {
   try {
     const names = readdirSync(folder).filter(
       (file) => file.startsWith(`${name}.`) && !file.slice(name.length + 1).includes('.'),

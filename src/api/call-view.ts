@@ -19,6 +19,7 @@ export function callView(info: CallInfo): SipCallResource {
     transfer,
     parked,
     diversions = [],
+    menu = [],
     ...rest
   } = info;
   const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
@@ -30,6 +31,7 @@ export function callView(info: CallInfo): SipCallResource {
     trunk: info.trunk ?? null,
     account: info.account ?? null,
     diversions: diversions.map(({ uri, reason }) => ({ uri, reason })),
+    menu: menu.map(({ node, pressed, led }) => ({ node, pressed, led })),
     participantId: participantId ?? null,
     startedAt: timeText(startedAtMs),
     answeredAt: orNull(answeredAtMs),

@@ -5,9 +5,10 @@ import type { CallTransferInfo, CallTransferTarget } from './call-transfer.ts';
 import type { ErrorCode } from './errors.ts';
 import { type ParticipantId, type RoomId, randomText } from './ids.ts';
 import type { LegStats, PromptLanguage } from './leg-media.ts';
+import type { MenuStep } from './menu-walk.ts';
 import type { MediaServerKind } from './trunk.ts';
 
-/** `asking`: answered, and asked for a PIN before it is let in. `parked`: out of its room, until it is fetched. */
+/** `asking`: answered, and in a menu or asked for a PIN before it is let in. `parked`: out of its room, until it is fetched. */
 export type CallState = 'dialing' | 'ringing' | 'asking' | 'waiting' | 'connected' | 'parked' | 'ended';
 
 /** How a call ended, or why it never began. */
@@ -26,7 +27,7 @@ export interface CallInfo {
   readonly id: string;
   readonly direction: 'inbound' | 'outbound';
   readonly state: CallState;
-  /** Absent for one that was refused before it had found a room. */
+  /** Absent for one that has not found a room, or was refused before it had. */
   readonly roomId: RoomId | undefined;
   readonly roomName: string | undefined;
   readonly from: string;
@@ -60,6 +61,8 @@ export interface CallInfo {
   readonly digits: string;
   readonly stats: LegStats | undefined;
   readonly parked?: ParkedInfo | undefined;
+  /** Its way through a menu, without PINs; absent where there was none. */
+  readonly menu?: readonly MenuStep[] | undefined;
   /** The last that was tried. */
   readonly transfer?: CallTransferInfo | undefined;
 }

@@ -4,6 +4,7 @@ import type { DispatchHook, DispatchRule } from './dispatch.ts';
 import { isTimeZone } from './dispatch-match.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
+import { flawOfMenu, type PhoneMenu, promptsOf } from './phone-menu.ts';
 import { openedPin, pinPattern } from './room-pins.ts';
 import type { SecretBox } from './secret-box.ts';
 import type { StorePort } from './store-port.ts';
@@ -34,11 +35,15 @@ export interface DispatchRulesOptions {
   readonly store: StorePort;
   readonly secrets: SecretBox;
   readonly configured: readonly DispatchRule[];
+  /** Names of the recordings that menus may play. */
+  readonly prompts?: (() => Promise<ReadonlySet<string>>) | undefined;
 }
 
 const collection = 'dispatch-rules';
 const defaultOrder = 100;
 const maxRules = 1_000;
+/** Of recordings that are missing. */
+const maxNamed = 10;
 
 /** The configuration goes first: what the operator wrote there cannot be overruled by a key. */
 export class DispatchRules {
@@ -70,6 +75,7 @@ export class DispatchRules {
   /** @throws GatewayError `invalid_request`, `limit_reached` */
   async create(input: DispatchRuleInput): Promise<KnownRule> {
     assertSound(input);
+    await this.#assertHeard(input.menu);
     if (this.#all.length >= maxRules) throw new GatewayError('limit_reached', `There are ${maxRules} rules already.`);
     const id = `DR_${randomText(12)}`;
     await this.#write(id, input, Date.now(), 0);
@@ -80,6 +86,7 @@ export class DispatchRules {
   async replace(id: string, input: DispatchRuleInput): Promise<KnownRule> {
     const { createdAtMs = Date.now() } = this.#own(id);
     assertSound(input);
+    await this.#assertHeard(input.menu);
     await this.#write(id, input, createdAtMs);
     return this.get(id);
   }
@@ -95,6 +102,15 @@ export class DispatchRules {
     this.#own(id);
     await this.#options.store.delete(collection, id);
     await this.#refresh();
+  }
+
+  /** Nobody is to find out on the phone that a menu is mute. */
+  async #assertHeard(menu: PhoneMenu | undefined): Promise<void> {
+    const known = menu && (await this.#options.prompts?.());
+    if (!menu || !known) return;
+    const missing = [...promptsOf(menu)].filter((name) => !known.has(name)).slice(0, maxNamed);
+    if (missing.length === 0) return;
+    throw invalid('menu', `there is no recording ${missing.join(', ')}; put one into mix.promptsFolder`);
   }
 
   #own(id: string): KnownRule {
@@ -165,8 +181,13 @@ function assertSound(input: DispatchRuleInput): void {
   const { number, numberRange, pattern, from, fromPattern, divertedFrom, trunk, account, headers, time, pin } = input;
   const asked = [number, numberRange, pattern, from, fromPattern, divertedFrom, trunk, account, headers, time];
   if (asked.every((one) => one === undefined)) throw invalid('number', 'something has to be asked of the call');
-  const targets = [input.room, input.reject, input.personalRoom, input.webhook].filter((one) => one !== undefined);
-  if (targets.length !== 1) throw invalid('room', 'one of room, personalRoom, webhook and reject is needed');
+  const targets = [input.room, input.reject, input.personalRoom, input.webhook, input.menu].filter(
+    (one) => one !== undefined,
+  );
+  if (targets.length !== 1) throw invalid('room', 'one of room, personalRoom, menu, webhook and reject is needed');
+  const flaw = input.menu && flawOfMenu(input.menu);
+  if (flaw) throw invalid(`menu.${flaw.path}`, flaw.message);
+  if (input.menu && (input.pin ?? input.access) !== undefined) throw invalid('menu', 'its rooms say who may come in');
   const patterns: [string, string][] = Object.entries(headers ?? {}).map(([name, text]) => [`headers.${name}`, text]);
   if (pattern !== undefined) patterns.push(['pattern', pattern]);
   if (fromPattern !== undefined) patterns.push(['fromPattern', fromPattern]);

@@ -3,6 +3,7 @@ import { type CallFacts, type DispatchMatch, mismatchOf } from './dispatch-match
 import { roomNamePattern } from './ids.ts';
 import type { PromptLanguage } from './leg-media.ts';
 import { defaultNumberPlan, type NumberPlan } from './number-plan.ts';
+import type { PhoneMenu } from './phone-menu.ts';
 
 /** A system of yours that decides, by a signed POST. */
 export interface DispatchHook {
@@ -26,11 +27,14 @@ export interface DispatchRule extends DispatchMatch {
   /** To a room of each caller's own, of this prefix and its number; made with its first call by a trunk or an account. */
   readonly personalRoom?: { readonly prefix: string } | undefined;
   readonly webhook?: DispatchHook | undefined;
+  /** The caller chooses by keys. */
+  readonly menu?: PhoneMenu | undefined;
 }
 
 export type Decision<R extends DispatchRule = DispatchRule> =
   | { readonly kind: 'room'; readonly room: string; readonly rule: R | undefined; readonly isPersonal?: true }
   | { readonly kind: 'ask'; readonly hook: DispatchHook; readonly rule: R }
+  | { readonly kind: 'menu'; readonly menu: PhoneMenu; readonly rule: R }
   | { readonly kind: 'reject'; readonly reason: string; readonly status: number; readonly rule: R | undefined };
 
 export interface Dialled {
@@ -97,6 +101,7 @@ export function dispatch<R extends DispatchRule>(
 
 function decisionOf<R extends DispatchRule>(rule: R, { from, trunk, account }: CallFacts): Decision<R> {
   if (rule.reject) return { kind: 'reject', rule, ...rule.reject };
+  if (rule.menu) return { kind: 'menu', menu: rule.menu, rule };
   if (rule.webhook) return { kind: 'ask', hook: rule.webhook, rule };
   if (!rule.personalRoom) return { kind: 'room', room: rule.room ?? '', rule };
   // Anybody can say any number: rooms are not made for whoever dials.

@@ -99,12 +99,29 @@ export const promptNames = [
   'n19',
   'n20',
   'n_more',
+  'enter_number',
+  'wrong_number',
+  'wrong_key',
+  'for_language',
+  'for_conference',
+  'for_help',
+  'for_repeat',
+  'for_back',
   'hold_music',
 ] as const;
 export type PromptName = (typeof promptNames)[number];
 
 export const promptLanguages = ['en', 'es', 'zh'] as const;
 export type PromptLanguage = (typeof promptLanguages)[number];
+
+/** Of recordings: ours, and those that an operator brings for menus. */
+export const promptNamePattern = /^[a-z][a-z0-9_]{0,63}$/;
+
+/** A recording, in a language of its own where it says so. */
+export interface SpokenPrompt {
+  readonly name: string;
+  readonly language?: PromptLanguage | undefined;
+}
 
 /** Of our stream beyond the peer that the leg sees, where that is a bridge: as the phone itself reports it. */
 export interface FarQuality {

@@ -2,7 +2,15 @@
 // core only.
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
-import type { FarQuality, LegParameters, LegPosition, LegStats, PromptLanguage, PromptName } from './leg-media.ts';
+import type {
+  FarQuality,
+  LegParameters,
+  LegPosition,
+  LegStats,
+  PromptLanguage,
+  PromptName,
+  SpokenPrompt,
+} from './leg-media.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { LegStanding, MixCommand, MixEvent } from './mix-messages.ts';
 import type { Participant } from './participant.ts';
@@ -68,7 +76,7 @@ export class Leg extends Owned {
   #gainDb = 0;
   #far: FarQuality | undefined;
   #lastPlayId = 0;
-  #music: { prompts: readonly PromptName[]; playId: number } | undefined;
+  #music: { prompts: readonly SpokenPrompt[]; playId: number } | undefined;
 
   constructor(mix: LegMix, options: LegOptions) {
     super();
@@ -190,11 +198,15 @@ export class Leg extends Owned {
    * Plays recordings one after the other, over whatever it hears; the room is lowered meanwhile. Replaces what plays.
    * @returns whether it was heard to its end; false when something else was played or it was stopped
    */
-  play(prompts: PromptName | readonly PromptName[], options: { isRepeated?: boolean } = {}): Promise<boolean> {
+  play(
+    prompts: PromptName | readonly (PromptName | SpokenPrompt)[],
+    options: { isRepeated?: boolean } = {},
+  ): Promise<boolean> {
     this.#assertOpen();
     this.stopPlaying();
     const playId = ++this.#lastPlayId;
-    const list = typeof prompts === 'string' ? [prompts] : prompts;
+    const given = typeof prompts === 'string' ? [prompts] : prompts;
+    const list = given.map((one) => (typeof one === 'string' ? { name: one } : one));
     const isRepeated = options.isRepeated ?? false;
     this.#mix.send({
       type: 'playToLeg',

@@ -1,5 +1,5 @@
 // Owns: what the control process tells the mix of a room and hears from it. May import: core only.
-import type { FarQuality, LegCodec, LegParameters, LegPosition, LegStats, PromptName } from './leg-media.ts';
+import type { FarQuality, LegCodec, LegParameters, LegPosition, LegStats, SpokenPrompt } from './leg-media.ts';
 import type { StreamTimeline } from './rtp.ts';
 
 /** Track id of the mix itself; the ids of legs begin above it. */
@@ -53,7 +53,8 @@ export type MixCommand =
       readonly type: 'playToLeg';
       readonly legId: number;
       readonly playId: number;
-      readonly prompts: readonly PromptName[];
+      readonly prompts: readonly SpokenPrompt[];
+      /** Of those that have none of their own. */
       readonly language: string;
       readonly isRepeated: boolean;
     }

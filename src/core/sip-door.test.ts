@@ -17,7 +17,8 @@ async function someDoor(inputs: DispatchRuleInput[], askHook?: AskHook) {
   for (const [order, input] of inputs.entries()) await rules.create({ order, ...input });
   await rooms.create({ name: 'demo', sip: { access: 'open' } });
   const defaults = { access: 'pin', language: 'en' } as const;
-  return { rooms, rules, store, door: new SipDoor({ rooms, rules, pins: new RoomPins(secrets), defaults, askHook }) };
+  const pins = new RoomPins(secrets);
+  return { rooms, rules, store, pins, door: new SipDoor({ rooms, rules, pins, defaults, askHook }) };
 }
 
 test('the explanation has each rule that was tried before, with the point in which the call does not fit', async () => {
@@ -77,4 +78,44 @@ test.each<[DispatchRuleInput, RegExp]>([
   [{ time: { timeZone: 'Mars/Base' }, room: 'demo' }, /is no time zone/],
 ])('a rule %j is refused', async (input, message) => {
   await assert.rejects(someDoor([input]), message);
+});
+
+const menu = {
+  start: 'main',
+  nodes: { main: { say: ['welcome'], keys: { 1: { room: 'demo' } }, otherwise: { room: 'gone' } } },
+};
+
+test('a menu is shown with what its rooms are now, and has to be called: nobody is sent into one', async () => {
+  const { door } = await someDoor([{ number: '800', menu }]);
+  const { outcome, steps, rule } = await door.explain('sip:800@host');
+  assert.deepEqual([outcome, rule?.menu], ['menu', menu]);
+  assert.match(steps.join(' '), /lets the caller choose by a menu.*1 leads into the room "demo".*no room "gone" now/);
+  await assert.rejects(door.admit('sip:800@host', address), { sipStatus: 403 });
+  const arrival = await door.arrive('sip:800@host', address);
+  assert.ok('menu' in arrival);
+  const choice = { rule: arrival.rule, room: 'demo' };
+  assert.equal((await door.arrive('sip:800@host', address, {}, choice)).room?.name, 'demo');
+  await assert.rejects(door.arrive('sip:800@host', address, {}, { ...choice, room: 'gone' }), { sipStatus: 404 });
+});
+
+test('menus that do not hold together, or say what nobody has recorded, are refused with the place', async () => {
+  const { rules, store } = await someDoor([]);
+  await assert.rejects(rules.create({ number: '1', menu: { ...menu, start: 'x' } }), /"menu.start"/);
+  await assert.rejects(rules.create({ number: '1', menu, room: 'demo' }), /one of room, personalRoom, menu/);
+  await assert.rejects(rules.create({ number: '1', menu, pin: '4711' }), /its rooms say who may come in/);
+  const prompts = async () => new Set(['goodbye']);
+  const strict = await DispatchRules.create({ store, secrets: someSecrets(), configured: [], prompts });
+  await assert.rejects(strict.create({ number: '1', menu }), /no recording welcome; put one into mix.promptsFolder/);
+});
+
+test('a PIN finds its room of those that a menu names; who guesses wrongly waits, and other callers of a trunk do not', async () => {
+  const { door, rooms, pins } = await someDoor([]);
+  await rooms.create({ name: 'vip', sip: { sealedPin: pins.seal('135790') } });
+  const where = { rule: 'DR_1', rooms: ['gone', 'demo', 'vip'] };
+  assert.equal((await door.findByPin('135790', where, 'TK_1/+49301'))?.name, 'vip');
+  for (const typed of ['1', '12', '123']) assert.equal(await door.findByPin(typed, where, 'TK_1/+49301'), undefined);
+  await assert.rejects(door.findByPin('135790', where, 'TK_1/+49301'), { code: 'rate_limited' });
+  assert.equal((await door.findByPin('135790', where, 'TK_1/+49302'))?.name, 'vip');
+  for (let i = 0; i < 10; i++) door.noteNumber(address, false);
+  assert.throws(() => door.assertMayTry(address), /Too many wrong conference numbers/);
 });

@@ -7,8 +7,10 @@ import { type ErrorCode, GatewayError } from './errors.ts';
 import { GuessGuard } from './guess-guard.ts';
 import type { RoomId } from './ids.ts';
 import type { PromptLanguage } from './leg-media.ts';
+import { menuSteps, roomsOf } from './menu-words.ts';
 import { addressGroup } from './net-policy.ts';
 import type { NumberPlan } from './number-plan.ts';
+import type { PhoneMenu } from './phone-menu.ts';
 import type { RoomRecord } from './room.ts';
 import { isSamePin, type RoomPins } from './room-pins.ts';
 import { effectiveSip, type SipDefaults } from './room-sip.ts';
@@ -17,8 +19,8 @@ import type { Rooms } from './rooms.ts';
 /** What became of an address that was called, and how that came about. */
 export interface DoorVerdict {
   readonly dialled: string;
-  /** `ask_webhook`: somebody else's system decides; what it says is not known before it is asked. */
-  readonly outcome: 'enter' | 'ask_pin' | 'ask_webhook' | 'reject';
+  /** `ask_webhook`: somebody else's system decides; what it says is not known before it is asked. `menu`: the caller does. */
+  readonly outcome: 'enter' | 'ask_pin' | 'ask_webhook' | 'menu' | 'reject';
   /** Rules that were tried before, and in which point the call does not fit each. */
   readonly rejectedRules: readonly { readonly rule: KnownRule; readonly reason: string }[];
   readonly room: { readonly id: RoomId; readonly name: string } | undefined;
@@ -40,6 +42,19 @@ export interface Admission extends DoorVerdict {
   readonly hadWrongPin: boolean;
 }
 
+/** The caller chooses a room first, by keys. */
+export interface MenuAdmission extends DoorVerdict {
+  readonly menu: PhoneMenu;
+  readonly rule: KnownRule;
+}
+
+/** A room that was chosen in a menu. */
+export interface MenuChoice {
+  readonly rule: KnownRule;
+  readonly room: string;
+  readonly access?: 'pin' | 'open' | undefined;
+}
+
 /** A call that a rule rejects, with a status of its own. */
 export class CallRejected extends GatewayError {
   readonly sipStatus: number;
@@ -50,7 +65,10 @@ export class CallRejected extends GatewayError {
 }
 
 /** Of a call besides what it dialled; what is absent is not known of it. */
-export type CallerFacts = Partial<Omit<CallFacts, 'dialled'>>;
+export type CallerFacts = Partial<Omit<CallFacts, 'dialled'>> & {
+  /** Whose guesses are counted together: the caller of a trunk, whose address is everybody's. The address unless said. */
+  readonly guesser?: string | undefined;
+};
 
 export interface HookQuestion extends Omit<CallFacts, 'header' | 'atMs'> {
   readonly address: string;
@@ -87,6 +105,7 @@ export class SipDoor {
   readonly #options: SipDoorOptions;
   readonly #byAddress: GuessGuard;
   readonly #byRoom: GuessGuard;
+  readonly #byNumber: GuessGuard;
 
   constructor(options: SipDoorOptions) {
     this.#options = options;
@@ -96,6 +115,8 @@ export class SipDoor {
     // Many addresses guessing at one room: slowed down, but not so that they keep everybody else out for long.
     const forRoom = { free: 30, firstWaitMs: 5_000, maxWaitMs: 5 * minuteMs, forgetMs: 60 * minuteMs };
     this.#byRoom = new GuessGuard({ ...forRoom, what: 'wrong PINs for this room' }, options.nowMs);
+    // A number may be mistyped, and says less than a PIN.
+    this.#byNumber = new GuessGuard({ free: 10, ...limits, what: 'wrong conference numbers' }, options.nowMs);
   }
 
   /** What would become of a call; nothing happens. */
@@ -105,19 +126,37 @@ export class SipDoor {
   }
 
   /**
+   * Into a room at once: a menu is nobody's to walk through here.
    * @param address of the caller, for the lock-out
    * @throws GatewayError `not_found`, `forbidden`; LockedOut; CallRejected where a rule says so
    */
   async admit(uri: string, address: string, caller: CallerFacts = {}): Promise<Admission> {
+    const admission = await this.arrive(uri, address, caller);
+    if (!('menu' in admission)) return admission;
+    throw new CallRejected(403, 'forbidden', 'A menu is there, which has to be called.');
+  }
+
+  /**
+   * As `admit()`, for a call that may be asked what it wants.
+   * @param choice what it chose in the menu that it was sent to before; the rules are not asked again then
+   */
+  async arrive(
+    uri: string,
+    address: string,
+    { guesser = address, ...caller }: CallerFacts = {},
+    choice?: MenuChoice,
+  ): Promise<Admission | MenuAdmission> {
     const facts = factsOf(uri, caller);
-    const { verdict, entrance, given } = await this.#judge(uri, facts, (hook) => this.#asked(hook, facts, address));
-    const { room, rejection } = verdict;
+    const ask = (hook: DispatchHook) => this.#asked(hook, facts, address);
+    const { verdict, entrance, given } = await this.#judge(uri, facts, ask, choice);
+    const { room, rejection, rule } = verdict;
+    if (verdict.outcome === 'menu' && rule?.menu) return { ...verdict, menu: rule.menu, rule };
     if (rejection) throw new CallRejected(rejection.status, rejection.code, rejection.reason);
     if (!room || entrance?.kind !== 'pin') {
       return { ...verdict, room: assertRoom(room), pin: undefined, hadWrongPin: false };
     }
-    this.assertMayGuess(room.id, address);
-    const isVouched = given !== undefined && this.guess(given, { room, pin: entrance.pin }, address);
+    this.assertMayGuess(room.id, guesser);
+    const isVouched = given !== undefined && this.guess(given, { room, pin: entrance.pin }, guesser);
     const hadWrongPin = given !== undefined && !isVouched;
     return { ...verdict, room, pin: isVouched ? undefined : entrance.pin, hadWrongPin };
   }
@@ -153,15 +192,52 @@ export class SipDoor {
     return false;
   }
 
+  /**
+   * The one of a menu's rooms whose PIN it is.
+   * @param who guesses: an address, or the caller of a trunk
+   * @throws GatewayError `rate_limited` while `who` is, or guesses at this menu are, locked out
+   */
+  async findByPin(typed: string, { rule, rooms }: { rule: string; rooms: readonly string[] }, who: string) {
+    const guessed = `menu:${rule}`;
+    this.#byAddress.check(addressGroup(who));
+    this.#byRoom.check(guessed);
+    let found: RoomRecord | undefined;
+    for (const name of rooms) {
+      const record = await this.#options.rooms.findRecord(name);
+      const pin = this.#options.pins.of(record?.sip);
+      // All of them are compared: how long it takes says nothing.
+      if (pin !== undefined && isSamePin(typed, pin)) found ??= record;
+    }
+    if (found) this.#byAddress.noteRight(addressGroup(who));
+    else {
+      this.#byAddress.noteWrong(addressGroup(who));
+      this.#byRoom.noteWrong(guessed);
+    }
+    return found;
+  }
+
+  /** Of a number that was typed in a menu. @throws GatewayError `rate_limited` once too many were nobody's */
+  assertMayTry(who: string): void {
+    this.#byNumber.check(addressGroup(who));
+  }
+
+  noteNumber(who: string, isRight: boolean): void {
+    if (isRight) this.#byNumber.noteRight(addressGroup(who));
+    else this.#byNumber.noteWrong(addressGroup(who));
+  }
+
   async #judge(
     uri: string,
     facts: CallFacts,
     /** Absent: nothing may happen, and nobody is asked. */
     ask?: (hook: DispatchHook) => Promise<HookAnswer>,
+    choice?: MenuChoice,
   ): Promise<{ verdict: DoorVerdict; entrance?: Entrance; given?: string | undefined }> {
     const { rules, rooms, defaults, plan } = this.#options;
     const { user: dialled, pin: given } = readDialled(uri);
-    const { decision: first, rejected: rejectedRules } = dispatch(facts, rules.all, plan);
+    const { decision: first, rejected: rejectedRules } = choice
+      ? { decision: chosen(choice), rejected: [] }
+      : dispatch(facts, rules.all, plan);
     const { rule: taken } = first;
     const steps = [`"${dialled.slice(0, 64)}" was dialled.`, ruleStep(first)];
     const answer = first.kind === 'ask' && ask ? await ask(first.hook) : undefined;
@@ -189,6 +265,13 @@ export class SipDoor {
       rejection: undefined,
     });
     if (decision.kind === 'ask') return { verdict: unsettled('ask_webhook') };
+    if (decision.kind === 'menu') {
+      steps.push(...menuSteps(decision.menu));
+      for (const name of roomsOf(decision.menu)) {
+        if (!(await rooms.findRecord(name))) steps.push(`There is no room "${name}" now: who chooses it is refused.`);
+      }
+      return { verdict: unsettled('menu') };
+    }
     if (decision.kind === 'reject') {
       const code = decision.rule ? 'forbidden' : 'not_found';
       return { verdict: rejected(code, decision.status, decision.reason) };
@@ -246,6 +329,10 @@ function factsOf(uri: string, caller: CallerFacts): CallFacts {
   };
 }
 
+function chosen({ rule, room, access }: MenuChoice): Decision<KnownRule> {
+  return { kind: 'room', room, rule: { ...rule, access, pin: undefined } };
+}
+
 function decidedBy({ room, access, reject }: HookAnswer, rule: KnownRule | undefined): Decision<KnownRule> {
   if (reject) return { kind: 'reject', ...reject, rule };
   return { kind: 'room', room: room ?? '', rule: rule && { ...rule, access: access ?? rule.access } };
@@ -256,6 +343,7 @@ function ruleStep(decision: Decision<KnownRule>): string {
   if (!rule) return 'No rule takes that; it is looked up as the name of a room.';
   const then = {
     ask: 'asks a webhook',
+    menu: 'lets the caller choose by a menu',
     reject: 'rejects it',
     room: `sends it to the room "${decision.kind === 'room' ? decision.room : ''}"`,
   };

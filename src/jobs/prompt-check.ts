@@ -8,6 +8,15 @@ import type { Logger } from '#core/ports.ts';
 const program = fileURLToPath(import.meta.resolve('#media/prompt-check.ts'));
 const timeoutMs = 60_000;
 const maxShown = 5;
+const maxTold = 50;
+
+/** Of `#media/prompt-check.ts`. */
+interface PromptFinding {
+  readonly file: string;
+  readonly reason: string;
+  readonly isUnknown: boolean;
+  readonly isOwn?: true;
+}
 
 /**
  * Reads each once, in a process of its own.
@@ -16,17 +25,20 @@ const maxShown = 5;
 export async function checkPrompts(folder: string | undefined, log: Logger): Promise<void> {
   if (folder === undefined) return;
   const problems = await problemsOf(folder);
+  const own = problems.filter(({ isOwn }) => isOwn).map(({ file }) => file);
+  if (own.length > 0)
+    log.info({ files: own.slice(0, maxTold), count: own.length }, 'recordings that only menus can play');
   for (const { file, reason, isUnknown } of problems) {
     if (isUnknown) log.warn({ file, reason }, 'a file in mix.promptsFolder is never played');
   }
-  const broken = problems.filter(({ isUnknown }) => !isUnknown);
+  const broken = problems.filter(({ isUnknown, isOwn }) => !isUnknown && !isOwn);
   if (broken.length === 0) return;
   const shown = broken.slice(0, maxShown).map(({ file, reason }) => `${file} (${reason})`);
   const more = broken.length > maxShown ? ` and ${broken.length - maxShown} more` : '';
   throw new GatewayError('invalid_request', `mix.promptsFolder: cannot be played: ${shown.join('; ')}${more}.`);
 }
 
-async function problemsOf(folder: string): Promise<{ file: string; reason: string; isUnknown: boolean }[]> {
+async function problemsOf(folder: string): Promise<PromptFinding[]> {
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [program, folder], {
       env: {},

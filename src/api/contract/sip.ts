@@ -4,6 +4,7 @@ import { weekdays } from '#core/dispatch-match.ts';
 import { promptLanguages } from '#core/leg-media.ts';
 import { sipAccesses } from '#core/room-sip.ts';
 import { count, itemId, page, pageQuery, patchOf, time } from './pieces.ts';
+import { phoneMenuSchema } from './sip-menus.ts';
 import { sipCallSchema } from './sipcalls.ts';
 
 const pin = z
@@ -125,6 +126,10 @@ const rule = {
     .meta({
       description: 'Or a system of yours decides: it is POSTed the call and answers {room, access} or {reject}.',
     }),
+  menu: phoneMenuSchema.meta({
+    id: 'PhoneMenu',
+    description: 'Or the caller chooses by keys: docs/protocols/menus.md.',
+  }),
   access: z.enum(['pin', 'open']).meta({ description: 'Instead of what the room says.' }),
   pin: pin.meta({ description: 'Asked for instead of the PIN of the room.' }),
   language,
@@ -161,6 +166,8 @@ export const dispatchRuleSchema = z
       .object({ url: z.string(), timeoutMs: z.int().nullable(), fallbackRoom: z.string().nullable() })
       .nullable()
       .meta({ description: 'Without its secret.' }),
+    // Not nullable(): it has a name.
+    menu: z.union([rule.menu, z.null()]),
     access: rule.access.nullable(),
     hasPin: z.boolean(),
     language: language.nullable(),
@@ -189,6 +196,7 @@ export const dispatchRuleInput = z
     room: rule.room.optional(),
     personalRoom: rule.personalRoom.optional(),
     webhook: rule.webhook.optional(),
+    menu: rule.menu.optional(),
     access: rule.access.optional(),
     pin: rule.pin.optional(),
     language: language.optional(),
@@ -197,7 +205,7 @@ export const dispatchRuleInput = z
   .meta({
     id: 'DispatchRuleInput',
     description:
-      'All that is asked of a call has to fit; one of `room`, `personalRoom`, `webhook` and `reject` says what becomes of it.',
+      'All that is asked of a call has to fit; one of `room`, `personalRoom`, `webhook`, `menu` and `reject` says what becomes of it.',
   });
 
 export const dispatchRulePatch = patchOf(dispatchRuleInput).meta({ id: 'DispatchRulePatch' });
@@ -236,8 +244,8 @@ export const simulationSchema = z
   .object({
     dialled: z.string(),
     outcome: z
-      .enum(['enter', 'ask_pin', 'ask_webhook', 'reject'])
-      .meta({ description: '`ask_webhook`: a system of yours decides; it is not asked now.' }),
+      .enum(['enter', 'ask_pin', 'ask_webhook', 'menu', 'reject'])
+      .meta({ description: '`ask_webhook`: a system of yours decides; it is not asked now. `menu`: the caller does.' }),
     trunk: z.object({ id: z.string(), name: z.string() }).nullable(),
     account: z.string().nullable(),
     rejectedTrunks: z

@@ -20,11 +20,12 @@ const quality = z.object({
 export const sipCallSchema = z
   .object({
     id: z.string(),
-    roomId: z.string().nullable().meta({ description: 'null for a call that was refused before it found a room.' }),
+    roomId: z.string().nullable().meta({ description: 'null while, or for a call that, it has found no room.' }),
     roomName: z.string().nullable(),
     direction: z.enum(['inbound', 'outbound']),
     state: z.enum(['dialing', 'ringing', 'asking', 'waiting', 'connected', 'parked', 'ended']).meta({
-      description: '`asking`: answered, and asked for the PIN before it is let in. `parked`: waits with music.',
+      description:
+        '`asking`: answered, and in a menu or asked for the PIN before it is let in. `parked`: waits with music.',
     }),
     from: z.string(),
     to: z.string(),
@@ -39,6 +40,16 @@ export const sipCallSchema = z
       .array(z.object({ uri: z.string(), reason: z.string() }))
       .readonly()
       .meta({ description: 'Whom it was for before it was sent on to us, the oldest first (RFC 5806, RFC 7044).' }),
+    menu: z
+      .array(
+        z.object({
+          node: z.string(),
+          pressed: z.string().nullable().meta({ description: 'A key or a number; null for nothing in time.' }),
+          led: z.string().meta({ examples: ['menu support', 'room demo', 'wrong'] }),
+        }),
+      )
+      .readonly()
+      .meta({ description: 'Its way through the menu of a rule; PINs are hidden.' }),
     participantId: z.string().nullable(),
     startedAt: time,
     answeredAt: time.nullable(),

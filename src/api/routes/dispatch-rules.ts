@@ -177,11 +177,11 @@ function view(rule: KnownRule): DispatchRuleResource {
   const { id, source, order, number = null, pattern = null, room = null, access = null, language = null } = rule;
   const { numberRange = null, from = null, fromPattern = null, trunk = null, account = null, createdAtMs } = rule;
   const { divertedFrom = null } = rule;
-  const { headers, time, personalRoom = null, webhook, reject, pin } = rule;
+  const { headers, time, personalRoom = null, webhook, menu = null, reject, pin } = rule;
   return {
     ...{ id, source, order, number, numberRange, pattern, from, fromPattern, divertedFrom, trunk, account },
     ...{ headers: headers ? { ...headers } : null, time: time ? timeView(time) : null },
-    ...{ room, personalRoom, access, language, reject: reject ? { ...reject } : null, hasPin: pin !== undefined },
+    ...{ room, personalRoom, menu, access, language, reject: reject ? { ...reject } : null, hasPin: pin !== undefined },
     webhook: webhook
       ? { url: webhook.url, timeoutMs: webhook.timeoutMs ?? null, fallbackRoom: webhook.fallbackRoom ?? null }
       : null,

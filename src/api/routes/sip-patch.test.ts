@@ -68,3 +68,15 @@ test('a page goes on where the last one ended; behind an item that has gone nobo
   const gone = await get(`after=${first.json.next}`);
   assert.deepEqual([gone.status, gone.json.errors[0].path], [400, 'after']);
 });
+
+test('a node of a menu is changed by itself, and what would break the menu is refused with its place', async () => {
+  const nodes = { main: { say: ['welcome'], keys: { 1: { room: 'one' } } } };
+  const { id, menu } = await make('/api/sip/dispatch-rules', { number: '800', menu: { start: 'main', nodes } });
+  assert.deepEqual(menu, { start: 'main', nodes });
+  const changed = await patch(`/api/sip/dispatch-rules/${id}`, { menu: { nodes: { main: { tries: 2 } } } });
+  assert.deepEqual(changed.json.menu.nodes.main, { ...nodes.main, tries: 2 });
+  const broken = await patch(`/api/sip/dispatch-rules/${id}`, { menu: { start: 'other' } });
+  assert.deepEqual([broken.status, broken.json.errors[0].path], [400, 'menu.start']);
+  const unknown = await make('/api/sip/dispatch-rules', { number: '1', menu: { start: 'main', nodes, depth: 3 } });
+  assert.equal(unknown.status, 400);
+});
