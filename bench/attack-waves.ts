@@ -43,7 +43,7 @@ const waves = {
     const { source, challenge } = attacker;
     if (!challenge) return source.send('REGISTER');
     const credentials = { username: 'alice', password: `guess-${Math.random()}` };
-    const proof = source.proof('REGISTER', challenge, credentials, attacker.nonceCount++);
+    const proof = source.proof('REGISTER', challenge, credentials, { nonceCount: attacker.nonceCount++ });
     source.send('REGISTER', { headers: [`Authorization: ${proof}`] });
   },
   pins: ({ source }: Attacker) => {

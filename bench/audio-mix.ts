@@ -3,20 +3,16 @@
 // Run: node scripts/run.mjs node bench/audio-mix.ts [--legs 400] [--seconds 10] [--janus-legs 60] [--saturate]
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { LegCodec } from '#core/leg-media.ts';
 import type { MixCommand } from '#core/mix-messages.ts';
-import { VoiceEncoder } from '#media/av/voice-codecs.ts';
-import { encodeG711 } from '#media/legs/g711.ts';
-import { Downsampler } from '#media/legs/resample.ts';
-import { decodeRecording } from '#media/mixer/recording.ts';
 import { type FromWorkerMessage, protocolVersion, type ToWorkerMessage } from '#media/protocol.ts';
 import { cpuMsOf } from './process-usage.ts';
+import { type LoadResult, loadPayloadTypes, maxLoadLegs, VoiceLoad } from './voice-load.ts';
 
 const { values } = parseArgs({
   options: {
@@ -35,8 +31,6 @@ const warmSeconds = 3;
 const folder = mkdtempSync(join(tmpdir(), 'audio-mix-'));
 const loadPort = 11_998;
 const firstPort = 12_000;
-/** Of the load generator. */
-const maxLegs = 8_192;
 
 interface Row {
   readonly name: string;
@@ -49,50 +43,17 @@ const rows: readonly Row[] = [
   { name: 'Opus, everybody sends', codec: 'opus', talkers: 'all' },
   { name: 'G.711, everybody sends', codec: 'pcmu', talkers: 'all' },
 ];
-const payloadTypes: Readonly<Record<Row['codec'], number>> = { opus: 100, pcmu: 0 };
-
-interface LoadResult {
-  readonly received: number;
-  readonly lost: number;
-  readonly deaf: number;
-  readonly intervalP50Ms: number;
-  readonly intervalP99Ms: number;
-}
 
 /** Something that mixes: makes legs, says their ports. */
 interface Mixing {
   readonly pid: number;
   readonly ports: readonly number[];
+  /** Of its beats, as it tells itself. */
+  lateness?(): Lateness | undefined;
   stop(): Promise<void>;
 }
 
-/** Speech, as frames of the codec in a file. */
-function writeFrames(codec: Row['codec']): string {
-  const names = ['you_are_alone', 'enter_pin', 'wrong_pin', 'room_full'];
-  const speech = names.flatMap((name) => {
-    const file = fileURLToPath(new URL(`../media/prompts/en/${name}.opus`, import.meta.url));
-    return [...(decodeRecording(readFileSync(file)) ?? [])];
-  });
-  const samples = Int16Array.from(speech);
-  const file = join(folder, `${codec}.frames`);
-  const parts: Buffer[] = [];
-  using encoder = new VoiceEncoder({ codec: 'opus', frameMs: 20, bitrateBps: 32_000 });
-  const down = new Downsampler(6, 960);
-  const narrow = new Int16Array(160);
-  for (let at = 0; at + 960 <= samples.length; at += 960) {
-    const frame = samples.subarray(at, at + 960);
-    const payload = new Uint8Array(500);
-    let length = 160;
-    if (codec === 'opus') length = encoder.encode(frame, payload);
-    else {
-      down.process(frame, 960, narrow);
-      encodeG711('pcmu', narrow, payload);
-    }
-    parts.push(Buffer.from([length >> 8, length & 255]), Buffer.from(payload.subarray(0, length)));
-  }
-  writeFileSync(file, Buffer.concat(parts));
-  return file;
-}
+type Lateness = { readonly p50Ms: number; readonly p99Ms: number };
 
 async function startOurs(count: number, codec: LegCodec, payloadType: number): Promise<Mixing> {
   const child = fork(fileURLToPath(import.meta.resolve('#media/main.ts')), [], {
@@ -101,6 +62,10 @@ async function startOurs(count: number, codec: LegCodec, payloadType: number): P
     env: { UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072' },
   });
   const send = (message: ToWorkerMessage) => child.send(message);
+  let lateness: Lateness | undefined;
+  child.on('message', (message: FromWorkerMessage) => {
+    if (message.type === 'heartbeat') lateness = message.mixLateness;
+  });
   const until = (isWanted: (message: FromWorkerMessage) => boolean) =>
     new Promise<void>((resolve) => {
       const look = (message: FromWorkerMessage) => {
@@ -144,6 +109,7 @@ async function startOurs(count: number, codec: LegCodec, payloadType: number): P
   return {
     pid: child.pid ?? 0,
     ports,
+    lateness: () => lateness,
     stop: async () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
@@ -242,64 +208,49 @@ const otherPlugins = [
   .map((name) => `libjanus_${name}.so`)
   .join(',');
 
-async function measure(mixing: Mixing, row: Row): Promise<LoadResult & { cpuMsPerS: number }> {
+type Measured = LoadResult & { readonly cpuMsPerS: number; readonly lateness: Lateness | undefined };
+
+async function measure(mixing: Mixing, row: Row): Promise<Measured> {
   if (!values.import) execFileSync('taskset', ['-acp', '0', String(mixing.pid)], { stdio: 'ignore' });
-  const step = row.codec === 'opus' ? '960' : '160';
-  const load = spawn(
-    'taskset',
-    [
-      '-c',
-      '1',
-      join(folder, 'load'),
-      String(loadPort),
-      String(warmSeconds),
-      String(seconds),
-      files[row.codec],
-      String(payloadTypes[row.codec]),
-      step,
-    ],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
-  load.stdin.end(mixing.ports.map((port, i) => `${port} ${row.talkers === 'all' || i < 3 ? 't' : 's'}\n`).join(''));
+  const legs = mixing.ports.map((port, i) => ({ port, talks: row.talkers === 'all' || i < 3 }));
   let before = 0;
-  let result: LoadResult | undefined;
-  for await (const line of createInterface({ input: load.stdout })) {
-    if (line === 'measuring') {
-      before = cpuMsOf([mixing.pid]);
-      if (values.import) process.kill(mixing.pid, 'SIGUSR2');
-    } else result = JSON.parse(line) as LoadResult;
-  }
-  if (!result) throw new Error('the load generator ended without a result');
-  return { ...result, cpuMsPerS: (cpuMsOf([mixing.pid]) - before) / seconds };
+  const onMeasuring = () => {
+    before = cpuMsOf([mixing.pid]);
+    if (values.import) process.kill(mixing.pid, 'SIGUSR2');
+  };
+  const result = await load.run(legs, {
+    ...{ codec: row.codec, port: loadPort, warmSeconds, seconds, core: 1, onMeasuring },
+  });
+  return { ...result, cpuMsPerS: (cpuMsOf([mixing.pid]) - before) / seconds, lateness: mixing.lateness?.() };
 }
 
-function show(name: string, legs: number, { cpuMsPerS, ...result }: LoadResult & { cpuMsPerS: number }): number {
+function show(name: string, legs: number, { cpuMsPerS, lateness, ...result }: Measured): number {
   const perCore = Math.round((legs * 1_000) / cpuMsPerS);
   console.log(
     `  ${name.padEnd(8)} ${legs} legs: ${cpuMsPerS.toFixed(0)} ms/s, ${((cpuMsPerS * 1_000) / legs / 50).toFixed(1)} us a frame, ` +
-      `${perCore} legs/core; interval p50 ${result.intervalP50Ms} p99 ${result.intervalP99Ms} ms, lost ${result.lost}, deaf ${result.deaf}`,
+      `${perCore} legs/core; interval p50 ${result.intervalP50Ms} p99 ${result.intervalP99Ms} ms, lost ${result.lost}, deaf ${result.deaf}${
+        lateness ? `; mixed after it was due p50 ${lateness.p50Ms.toFixed(1)} p99 ${lateness.p99Ms.toFixed(1)} ms` : ''
+      }`,
   );
   return perCore;
 }
 
-const files: Record<Row['codec'], string> = { opus: writeFrames('opus'), pcmu: writeFrames('pcmu') };
-const source = fileURLToPath(new URL('audio-mix-load.c', import.meta.url));
-execFileSync('gcc', ['-O2', '-o', join(folder, 'load'), source]);
+const load = new VoiceLoad(folder);
 try {
   for (const row of rows) {
     if (values.only && !row.name.includes(values.only)) continue;
     console.log(row.name);
     const legs = Number(values.legs);
-    const ours = await startOurs(legs, row.codec, payloadTypes[row.codec]);
+    const ours = await startOurs(legs, row.codec, loadPayloadTypes[row.codec]);
     const own = show('ours', legs, await measure(ours, row).finally(() => ours.stop()));
     if (values.saturate) {
-      const many = Math.min(maxLegs, Math.floor(own * 0.8));
-      const full = await startOurs(many, row.codec, payloadTypes[row.codec]);
+      const many = Math.min(maxLoadLegs, Math.floor(own * 0.8));
+      const full = await startOurs(many, row.codec, loadPayloadTypes[row.codec]);
       show('held', many, await measure(full, row).finally(() => full.stop()));
     }
     const peerLegs = Number(values['janus-legs']);
     if (!existsSync('/usr/bin/janus') || peerLegs === 0) continue;
-    const janus = await startJanus(peerLegs, row.codec, payloadTypes[row.codec]);
+    const janus = await startJanus(peerLegs, row.codec, loadPayloadTypes[row.codec]);
     const peer = show('janus', peerLegs, await measure(janus, row).finally(() => janus.stop()));
     console.log(`  ratio    ${(own / peer).toFixed(1)}`);
   }

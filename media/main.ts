@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { findDecoder } from './av/library.ts';
 import { LiveOutlet } from './live-pipe.ts';
 import { MediaPipeReader, mediaPipeFd } from './media-pipe.ts';
+import { mixClock } from './mixer/mix-clock.ts';
 import {
   type FromWorkerMessage,
   heartbeatIntervalMs,
@@ -85,6 +86,7 @@ setInterval(() => {
     cpuMs: (user + system) / 1_000,
     rssBytes: process.memoryUsage.rss(),
     eventLoopDelayP99Ms: delays.percentile(99) / 1e6,
+    mixLateness: mixClock.lateness,
     jobs: host.describeJobs(),
   });
   delays.reset();

@@ -180,6 +180,8 @@ export const fromWorkerMessage = z.discriminatedUnion('type', [
     cpuMs: z.number(),
     rssBytes: z.number(),
     eventLoopDelayP99Ms: z.number(),
+    /** Absent where nothing is mixed. */
+    mixLateness: z.object({ p50Ms: z.number(), p99Ms: z.number() }).optional(),
     jobs: z.array(z.object({ jobId, progress, tracks: z.array(trackResume) })),
   }),
   z.object({

@@ -13,7 +13,7 @@ export type OnBeat = (nowMs: number, skipped: number) => void;
  * Deadlines are counted from the first, so that they neither drift nor bunch: a late timer makes one beat late and not
  * those after it.
  */
-export class MixClock {
+class MixClock {
   readonly #listeners = new Set<OnBeat>();
   #timer: NodeJS.Timeout | undefined;
   #startMs = 0;
@@ -37,10 +37,12 @@ export class MixClock {
     this.#timer = undefined;
   }
 
-  /** Milliseconds between a deadline and the end of its beat, of the last minute or so. */
-  lateness(share: number): number {
+  /** Milliseconds between a deadline and the end of its beat, of the last 80 s; undefined where nothing is mixed. */
+  get lateness(): { readonly p50Ms: number; readonly p99Ms: number } | undefined {
+    if (!this.#timer) return undefined;
     const known = this.#lateness.subarray(0, Math.min(this.#measured, latenessSamples)).toSorted();
-    return known[Math.min(known.length - 1, Math.floor(known.length * share))] ?? 0;
+    const at = (share: number) => known[Math.min(known.length - 1, Math.floor(known.length * share))] ?? 0;
+    return { p50Ms: at(0.5), p99Ms: at(0.99) };
   }
 
   #schedule(): void {
@@ -70,3 +72,6 @@ export class MixClock {
     this.#lateness[this.#measured++ % latenessSamples] = performance.now() - dueMs;
   }
 }
+
+/** One for all mixes of the process. */
+export const mixClock = new MixClock();

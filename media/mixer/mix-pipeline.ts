@@ -6,14 +6,13 @@ import { CallLeg } from '../legs/call-leg.ts';
 import type { RtpSender } from '../rtp/sender.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import { LegVoice } from './leg-voice.ts';
-import { MixClock } from './mix-clock.ts';
+import { mixClock } from './mix-clock.ts';
 import { MixInput } from './mix-input.ts';
 import { type Listener, Mixer } from './mixer.ts';
 import { Player } from './player.ts';
 import { Prompts } from './prompts.ts';
 
 /** All mixes of this process beat together: one timer, and no two of them in each other's way. */
-const clock = new MixClock();
 
 type OpenLeg = Extract<MixCommand, { type: 'openLeg' }>;
 type PlayToLeg = Extract<MixCommand, { type: 'playToLeg' }>;
@@ -45,7 +44,7 @@ export class MixPipeline implements Pipeline {
   }
 
   start(): void {
-    clock.add(this.#run);
+    mixClock.add(this.#run);
     this.#context.report('live', 'media_flowing', 'Mixing.');
   }
 
@@ -89,7 +88,7 @@ export class MixPipeline implements Pipeline {
 
   close(): void {
     this.#isClosed = true;
-    clock.remove(this.#run);
+    mixClock.remove(this.#run);
     for (const input of this.#mixer.inputs) this.#context.unlisten(input.info.ssrc);
     for (const id of [...this.#members.keys()]) this.#closeLeg(id);
     this.#mixer.close();

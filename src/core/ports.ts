@@ -295,6 +295,8 @@ export interface MediaWorkerInfo {
   readonly cpuMs: number;
   readonly rssBytes: number;
   readonly eventLoopDelayP99Ms: number;
+  /** Of the beats of its mixes, from when each was due until it was done; undefined where nothing is mixed. */
+  readonly mixLateness?: { readonly p50Ms: number; readonly p99Ms: number } | undefined;
   /** Loopback UDP port of its RTP. */
   readonly rtpPort: number;
 }

@@ -106,6 +106,7 @@ export class MediaPool extends Owned implements MediaPort {
       cpuMs: worker.heartbeat?.cpuMs ?? 0,
       rssBytes: worker.heartbeat?.rssBytes ?? 0,
       eventLoopDelayP99Ms: worker.heartbeat?.eventLoopDelayP99Ms ?? 0,
+      mixLateness: worker.heartbeat?.mixLateness,
       rtpPort: worker.rtpPort,
     }));
   }

@@ -190,13 +190,15 @@ test('jobs and media workers are shown, and those that are gone are not', async 
     stallTimeoutMs: 1_000,
   } as const;
   const ingress = await Ingress.start({ room, media, spec, user: 'obs', displayName: 'OBS', log });
-  const load = { costMsPerS: 40, cpuMs: 1_500, rssBytes: 1e8, eventLoopDelayP99Ms: 12 };
+  const mixLateness = { p50Ms: 2, p99Ms: 9 };
+  const load = { costMsPerS: 40, cpuMs: 1_500, rssBytes: 1e8, eventLoopDelayP99Ms: 12, mixLateness };
   const worker: MediaWorkerInfo = { pid: 77, state: 'ready', jobs: 1, rtpPort: 40_000, ...load };
   const metrics = new Metrics({ rooms, sfu, log, media: { jobs: media.jobs, describeWorkers: () => [worker] } });
   const text = await metrics.render();
   assert.match(text, /switchyard_jobs\{kind="ingress",state="starting"\} 1/);
   assert.match(text, /switchyard_media_worker_jobs\{pid="77",state="ready"\} 1/);
   assert.match(text, /switchyard_media_worker_cpu_seconds_total\{pid="77"\} 1.5/);
+  assert.match(text, /switchyard_mix_lateness_seconds\{pid="77",quantile="0.99"\} 0.009/);
   await ingress.close();
   assert.doesNotMatch(await metrics.render(), /switchyard_jobs\{/);
   await rooms.close();

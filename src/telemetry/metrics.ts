@@ -133,8 +133,8 @@ export class Metrics {
 
   #describeMedia(): void {
     const { media } = this.#options;
-    const { jobs, mediaJobs, mediaCost, mediaCpu, mediaMemory, mediaDelay } = this.#gauges;
-    for (const metric of [jobs, mediaJobs, mediaCost, mediaCpu, mediaMemory, mediaDelay]) metric.reset();
+    const { jobs, mediaJobs, mediaCost, mediaCpu, mediaMemory, mediaDelay, mixLateness } = this.#gauges;
+    for (const metric of [jobs, mediaJobs, mediaCost, mediaCpu, mediaMemory, mediaDelay, mixLateness]) metric.reset();
     for (const { info } of media?.jobs.values() ?? []) jobs.inc({ kind: info.kind, state: info.state });
     for (const { pid, state, ...worker } of media?.describeWorkers() ?? []) {
       // By process: one that was replaced begins at zero, and its successor has another name.
@@ -144,6 +144,9 @@ export class Metrics {
       mediaCpu.inc(labels, worker.cpuMs / 1_000);
       mediaMemory.set(labels, worker.rssBytes);
       mediaDelay.set(labels, worker.eventLoopDelayP99Ms / 1_000);
+      if (!worker.mixLateness) continue;
+      mixLateness.set({ ...labels, quantile: '0.5' }, worker.mixLateness.p50Ms / 1_000);
+      mixLateness.set({ ...labels, quantile: '0.99' }, worker.mixLateness.p99Ms / 1_000);
     }
   }
 
@@ -202,6 +205,11 @@ function makeGauges(registry: Registry) {
       'switchyard_media_worker_event_loop_delay_seconds',
       'How late a media worker runs its timers: 99th percentile since its last heartbeat.',
       ['pid'],
+    ),
+    mixLateness: gauge(
+      'switchyard_mix_lateness_seconds',
+      'How long after it was due what a media worker mixes was sent, in the last 80 s.',
+      ['pid', 'quantile'],
     ),
     joins: counter('switchyard_joins_total', 'Participants that came in.', ['kind']),
     leaves: counter('switchyard_leaves_total', 'Participants that left, and why.', ['kind', 'reason']),

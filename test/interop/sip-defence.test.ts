@@ -108,7 +108,12 @@ test('fifty addresses that guess on while they may not are banned, and the owner
   gateway.app.sip.bans.events.on('banned', onBanned);
   for (let guess = 0; guess < 12; guess++) {
     for (const guesser of guessers) {
-      const proof = guesser.proof('REGISTER', challenge, { ...credentials, password: `${guess}` }, guess + 1);
+      const proof = guesser.proof(
+        'REGISTER',
+        challenge,
+        { ...credentials, password: `${guess}` },
+        { nonceCount: guess + 1 },
+      );
       guesser.send('REGISTER', { headers: [`Authorization: ${proof}`] });
     }
     await owner.ask('OPTIONS');

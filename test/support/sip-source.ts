@@ -46,9 +46,14 @@ export class SipSource {
     return `sip:${service}@127.0.0.1:${this.#options.serverPort}`;
   }
 
-  /** Value of Authorization for a guess. */
-  proof(method: string, challenge: Challenge, credentials: SipCredentials, nonceCount = 1): string {
-    return authorize(challenge, credentials, { method, uri: this.uriOf(), body: '', nonceCount });
+  /** Value of Authorization. */
+  proof(
+    method: string,
+    challenge: Challenge,
+    credentials: SipCredentials,
+    { nonceCount = 1, service = this.#options.service } = {},
+  ): string {
+    return authorize(challenge, credentials, { method, uri: this.uriOf(service), body: '', nonceCount });
   }
 
   /** One Call-ID has one From tag, so that what belongs to a call can be said by its Call-ID and To. */
