@@ -49,7 +49,7 @@ try {
   console.log('not root: the phones get their turn with everybody else');
 }
 
-const registrations = { sent: 0, failed: 0, times: [] as number[] };
+const registrations = { sent: 0, failed: 0, statuses: new Map<number, number>(), times: [] as number[] };
 const calls = { asked: 0, refused: [] as string[], lost: 0, unanswered: 0, times: [] as number[] };
 const phones: RegisteredPhone[] = [];
 
@@ -74,6 +74,7 @@ async function openPhone(index: number): Promise<void> {
       registrations.sent += 1;
       registrations.times.push(ms);
       if (status !== 200) registrations.failed += 1;
+      registrations.statuses.set(status, (registrations.statuses.get(status) ?? 0) + 1);
     },
     onLost: () => {
       calls.lost += 1;
@@ -115,7 +116,7 @@ async function passBy(signal: AbortSignal): Promise<void> {
 }
 
 const liveCalls = async () =>
-  (await gateway.api<{ items: unknown[] }>('GET', '/api/sip/calls?state=connected&limit=200')).items.length;
+  (await gateway.api<{ items: unknown[] }>('GET', '/api/sip/calls?state=on&limit=200')).items.length;
 const megabytes = (bytes: number) => Math.round(bytes / 1e6);
 let isGood = true;
 try {
@@ -170,6 +171,8 @@ try {
   console.log(
     `calls: ${calls.asked} asked, ${calls.refused.length} refused, ${calls.lost} lost, ${calls.unanswered} BYE unanswered, ${left} left; answered after p50 ${share(calls.times, 0.5)} p99 ${share(calls.times, 0.99)} ms`,
   );
+  for (const [status, count] of registrations.statuses)
+    if (status !== 200) console.log(`  registrations answered ${status}: ${count}`);
   for (const refusal of new Set(calls.refused)) console.log(`  refused: ${refusal}`);
   console.log(
     `media: ${heard.received} packets heard, ${heard.lost} lost, ${heard.deaf} deaf legs; between packets p50 ${heard.intervalP50Ms} p99 ${heard.intervalP99Ms} ms`,

@@ -34,6 +34,15 @@ export interface ArrivalsOptions {
   readonly log: Logger;
 }
 
+/** One that needs no leave to come in. */
+interface EnteringCall {
+  readonly room: Room;
+  readonly replaced: SipCall | undefined;
+  readonly inbound: InboundCall;
+  readonly identity: Identity;
+  readonly caller: Caller;
+}
+
 interface RefusedCall {
   readonly inbound: InboundCall;
   readonly caller: Caller;
@@ -71,7 +80,7 @@ export class Arrivals {
       const fetched = replaced ? undefined : this.#fetchedBy(identity);
       const room = replaced?.room ?? fetched?.room;
       call = room
-        ? this.#enter(await this.#options.rooms.open(room.record.id), inbound, identity, caller)
+        ? this.#enter({ room: await this.#options.rooms.open(room.record.id), replaced, inbound, identity, caller })
         : await this.#admit(inbound, identity, caller);
       void call.done.then(() => over.resolve());
       await this.#answer(call, inbound);
@@ -109,8 +118,9 @@ export class Arrivals {
   }
 
   /** Without a PIN: whoever knows both tags of a call was told them by one of its ends; who may fetch a call is known here. */
-  #enter(room: Room, inbound: InboundCall, { line, account }: Identity, caller: Caller): SipCall {
+  #enter({ room, replaced, inbound, identity, caller }: EnteringCall): SipCall {
     const { calls } = this.#options;
+    const { line, account } = identity;
     const { displayName, user } = nameOf(caller, account);
     return calls.begin(
       {
@@ -123,6 +133,7 @@ export class Arrivals {
           user,
         },
         ...{ sipCallId: inbound.callId, attributes: this.#attributesOf(inbound, line, account) },
+        takesPlaceOf: replaced?.info.participantId,
         ...{ sourceAddress: inbound.source.address, diversions: pastOf(inbound), trunk: line?.trunk, account },
       },
       line?.trunk.media,

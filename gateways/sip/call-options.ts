@@ -1,6 +1,7 @@
 // Owns: what a call is made with. Types only. May import: core.
 import type { SipConfig } from '#config/schema.ts';
 import type { CallDiversion } from '#core/call-diversion.ts';
+import type { ParticipantId } from '#core/ids.ts';
 import type { PromptLanguage } from '#core/leg-media.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
@@ -58,6 +59,8 @@ export interface SipCallOptions {
   readonly hasPrompts?: boolean | undefined;
   /** Attributes of the participant besides the call's own. */
   readonly attributes?: Readonly<Record<string, string>> | undefined;
+  /** Whom it replaces (RFC 3891): it has a place in the room even where that is full. */
+  readonly takesPlaceOf?: ParticipantId | undefined;
   /** What comes before the answer (183) is heard in the room. */
   readonly hasEarlyMedia?: boolean | undefined;
   readonly log: Logger;

@@ -149,14 +149,16 @@ export class CallPresence {
   }
 
   #joinIn(room: Room): Participant {
-    const { user, displayName, direction, from, to, attributes: own } = this.#options.call;
+    const { user, displayName, direction, from, to, attributes: own, takesPlaceOf } = this.#options.call;
     if (room.isClosed) throw new GatewayError('closed', 'The room has closed.');
     const attributes = {
       ...own,
       ...{ 'sip.direction': direction, 'sip.from': from.slice(0, 256), 'sip.to': to.slice(0, 256) },
     };
     const role = phoneRoleIn(room.record);
-    const participant = room.join({ kind: 'sip', user: user || 'phone', displayName, role, attributes });
+    const participant = room.join({
+      ...{ kind: 'sip', user: user || 'phone', displayName, role, attributes, takesPlaceOf },
+    });
     this.#participantId = participant.id;
     participant.events.on('closed', (reason) => {
       // It has left for another room, or the call is over.

@@ -31,6 +31,8 @@ export interface ParticipantOptions {
   readonly attributes?: Readonly<Record<string, string>> | undefined;
   /** Egress and bots that nobody is to see in lists. */
   readonly isHidden?: boolean | undefined;
+  /** One that leaves as soon as this one is in: a full room has that place for it. */
+  readonly takesPlaceOf?: ParticipantId | undefined;
   /** Of the token that it joined with. */
   readonly tokenId?: string | undefined;
   /** That token opens once. */

@@ -83,6 +83,19 @@ describe('joining', () => {
     expect(codeOf(() => join('bob'))).toBe('room_full');
   });
 
+  test('in a full room somebody may take the place of one who is in, once', async () => {
+    await open({ maxParticipants: 1 });
+    const alice = join('alice');
+    const party = { kind: 'sip', displayName: 'Heir', role: 'presenter', takesPlaceOf: alice.id } as const;
+    const heir = room.join({ ...party, user: 'heir' });
+    expect(codeOf(() => room.join({ ...party, user: 'second' }))).toBe('room_full');
+    await heir.close('peer_left');
+    const other = room.join({ ...party, user: 'third' });
+    await alice.close('requested');
+    expect([...room.participants.values()]).toEqual([other]);
+    expect(codeOf(() => room.join({ ...party, user: 'fourth' }))).toBe('room_full');
+  });
+
   test('a role that the room does not have is refused', () => {
     expect(codeOf(() => join('alice', 'emperor'))).toBe('forbidden');
     expect(room.participants.size).toBe(0);

@@ -88,6 +88,8 @@ export class Room extends Owned {
   #sfu: SfuRoom;
   #isRebuilding = false;
   #activeSpeaker: ParticipantId | null = null;
+  /** Who takes whose place. */
+  readonly #heirs = new Map<ParticipantId, Participant>();
   #emptyTimer: NodeJS.Timeout | undefined;
   #recordings = 0;
 
@@ -179,11 +181,13 @@ export class Room extends Owned {
   join(options: ParticipantOptions): Participant {
     if (this.isClosed) throw new GatewayError('closed', 'The room has closed.');
     const limit = this.#record.maxParticipants;
-    if (limit >= 0 && !options.isHidden && this.visibleParticipants.length >= limit) {
+    const isFull = limit >= 0 && this.visibleParticipants.length >= limit;
+    if (isFull && !options.isHidden && !this.#mayTakePlaceOf(options.takesPlaceOf)) {
       throw new GatewayError('room_full', `The room "${this.name}" is full (${limit} participants).`);
     }
     const participant = this.own(new Participant(this, options));
     this.participants.set(participant.id, participant);
+    if (options.takesPlaceOf !== undefined) this.#heirs.set(options.takesPlaceOf, participant);
     this.#reviewEmpty();
     participant.events.on('updated', () => this.events.emit('participantUpdated', participant));
     participant.events.on('closed', (reason) => this.#forget(participant, reason));
@@ -195,8 +199,15 @@ export class Room extends Owned {
     return participant;
   }
 
+  /** A place is given away once, and again when whoever got it is gone. */
+  #mayTakePlaceOf(id: ParticipantId | undefined): boolean {
+    if (id === undefined || !this.participants.has(id)) return false;
+    return this.#heirs.get(id)?.isClosed ?? true;
+  }
+
   #forget(participant: Participant, reason: CloseReason): void {
     this.participants.delete(participant.id);
+    this.#heirs.delete(participant.id);
     this.#selection.left(participant.id);
     if (this.#activeSpeaker === participant.id) this.#setActiveSpeaker(null);
     this.#log.info({ participant: participant.id, reason }, 'participant left');

@@ -196,6 +196,8 @@ test('an INVITE with Replaces takes a call over, in its room and without a PIN; 
     scenario: [unknown, recv(100, { optional: true }), recv(481), ackFailure()].join('\n'),
   });
   await stranger.done;
+  // Full: it takes a place, it needs none.
+  await gateway.api('PATCH', '/api/rooms/taken', { maxParticipants: 1 });
   const again = nextPhone(room);
   const second = caller('anything', [hangUp], {
     headers: [`Replaces: ${callId};to-tag=${localTag};from-tag=${remoteTag}`, 'Require: replaces'],
