@@ -75,11 +75,10 @@ static void send_slice(int fd, int slice, int tick, int type, int step) {
   static struct iovec vectors[BATCH];
   static struct sockaddr_in to[BATCH];
   int count = 0;
-  for (int i = slice; i <= leg_count; i += SLICES) {
-    if (i < leg_count) {
-      struct leg *leg = &legs[i];
-      leg->ts += step;
-      if (!leg->talks && (tick + i) % 20 != 0) continue;
+  for (int i = slice; i < leg_count; i += SLICES) {
+    struct leg *leg = &legs[i];
+    leg->ts += step;
+    if (leg->talks || (tick + i) % 20 == 0) {
       unsigned char *p = data[count];
       int frame = leg->at++ % frame_count, length = leg->talks ? lengths[frame] : 1;
       uint32_t ts = htonl(leg->ts), ssrc = htonl(leg->ssrc);
@@ -96,7 +95,8 @@ static void send_slice(int fd, int slice, int tick, int type, int step) {
       messages[count].msg_hdr = (struct msghdr){.msg_name = &to[count], .msg_namelen = sizeof to[count], .msg_iov = &vectors[count], .msg_iovlen = 1};
       count++;
     }
-    if (count == BATCH || (i + SLICES > leg_count - 1 && count > 0)) {
+    /* Whoever is silent at the end of a slice does not hold back those before. */
+    if (count == BATCH || (i + SLICES >= leg_count && count > 0)) {
       int sent = 0;
       while (sent < count) {
         int n = sendmmsg(fd, messages + sent, count - sent, 0);
