@@ -1,7 +1,8 @@
 /* Plays phones for bench/audio-mix.ts: sends N RTP streams from one socket, receives what comes back, counts and times it.
  * One program for every peer that is compared. Arguments: local port, seconds to warm up, seconds to measure, file with
  * frames (16 bits of length, then bytes, each), payload type, time stamp step. Then one line on stdin for each leg: port
- * to send to, and what it does: t talks, s is silent with a packet each 400 ms. Answers with one line of JSON. */
+ * to send to, and what it does: t talks, s is silent with a packet each 400 ms, p sends G.711 silence with one loud frame each
+ * 500 ms, which is timed until the others hear it. Answers with one line of JSON. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +19,7 @@ enum { MAX_LEGS = 8192, MAX_FRAMES = 4096, BATCH = 64, SLICES = 10, BYTES = 512,
 static struct leg {
   uint16_t port, seq, last_seq;
   uint32_t ts, ssrc;
-  int talks, seen, at, tick0;
+  int talks, pulses, pulse_heard, seen, at;
   double last_us;
   long received, lost;
 } legs[MAX_LEGS];
@@ -27,6 +28,18 @@ static unsigned char frames[MAX_FRAMES][BYTES];
 static int lengths[MAX_FRAMES], frame_count, leg_count;
 static long bins[BINS], measured_packets;
 static int is_measuring;
+/* How long a loud frame was under way, each 0.1 ms. */
+static long delay_bins[BINS];
+static double pulse_us;
+static int pulse_count;
+enum { PULSE_TICKS = 25, LOUD_BYTES = 10 };
+
+/* u-law: all ones is silence. */
+static int is_loud(const unsigned char *payload, int length) {
+  int loud = 0;
+  for (int i = 0; i < length; i++) loud += (~payload[i] & 0x7f) >= 0x40;
+  return loud >= LOUD_BYTES;
+}
 
 static double now_us(void) {
   struct timespec t;
@@ -61,6 +74,12 @@ static void receive_all(int fd) {
         long bin = (long)((now - leg->last_us) / 100);
         bins[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin]++;
       }
+      if (pulse_count && !leg->pulses && leg->pulse_heard != pulse_count && (data[i][1] & 127) == 0 &&
+          is_loud(data[i] + 12, (int)messages[i].msg_len - 12)) {
+        long bin = (long)((now - pulse_us) / 100);
+        leg->pulse_heard = pulse_count;
+        if (is_measuring) delay_bins[bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin]++;
+      }
       leg->seen = 1;
       leg->last_seq = seq;
       leg->last_us = now;
@@ -90,6 +109,11 @@ static void send_slice(int fd, int slice, int tick, int type, int step) {
       memcpy(p + 4, &ts, 4);
       memcpy(p + 8, &ssrc, 4);
       memcpy(p + 12, frames[frame], length);
+      if (leg->pulses) {
+        length = 160;
+        for (int at = 0; at < length; at++) p[12 + at] = tick % PULSE_TICKS ? 0xff : at & 4 ? 0x80 : 0x00;
+        if (tick % PULSE_TICKS == 0) pulse_us = now_us(), pulse_count++;
+      }
       vectors[count] = (struct iovec){p, 12 + length};
       to[count] = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(leg->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
       messages[count].msg_hdr = (struct msghdr){.msg_name = &to[count], .msg_namelen = sizeof to[count], .msg_iov = &vectors[count], .msg_iovlen = 1};
@@ -109,10 +133,11 @@ static void send_slice(int fd, int slice, int tick, int type, int step) {
   }
 }
 
-static double share(double wanted) {
+static double share(const long *of, double wanted) {
   long total = 0, sum = 0;
-  for (int i = 0; i < BINS; i++) total += bins[i];
-  for (int i = 0; i < BINS; i++) if ((sum += bins[i]) >= total * wanted) return i / 10.0;
+  for (int i = 0; i < BINS; i++) total += of[i];
+  if (total == 0) return 0;
+  for (int i = 0; i < BINS; i++) if ((sum += of[i]) >= total * wanted) return i / 10.0;
   return BINS / 10.0;
 }
 
@@ -130,7 +155,7 @@ int main(int argc, char **argv) {
   int port;
   char what;
   while (leg_count < MAX_LEGS && scanf("%d %c", &port, &what) == 2) {
-    legs[leg_count] = (struct leg){.port = port, .talks = what == 't', .ssrc = 1000 + leg_count, .at = leg_count * 37};
+    legs[leg_count] = (struct leg){.port = port, .talks = what != 's', .pulses = what == 'p', .ssrc = 1000 + leg_count, .at = leg_count * 37};
     leg_of_port[port] = ++leg_count;
   }
   int fd = socket(AF_INET, SOCK_DGRAM, 0), big = 8 << 20;
@@ -160,6 +185,7 @@ int main(int argc, char **argv) {
     lost += legs[i].lost;
     if (legs[i].received < seconds * 45) deaf++;
   }
-  printf("{\"received\":%ld,\"lost\":%ld,\"deaf\":%ld,\"intervalP50Ms\":%.1f,\"intervalP99Ms\":%.1f}\n", measured_packets, lost, deaf, share(0.5), share(0.99));
+  printf("{\"received\":%ld,\"lost\":%ld,\"deaf\":%ld,\"intervalP50Ms\":%.1f,\"intervalP99Ms\":%.1f,\"delayP50Ms\":%.1f,\"delayP99Ms\":%.1f}\n", measured_packets, lost, deaf,
+         share(bins, 0.5), share(bins, 0.99), share(delay_bins, 0.5), share(delay_bins, 0.99));
   return 0;
 }

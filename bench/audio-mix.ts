@@ -35,13 +35,15 @@ const firstPort = 12_000;
 interface Row {
   readonly name: string;
   readonly codec: 'opus' | 'pcmu';
-  readonly talkers: 'three' | 'all';
+  /** `pulse`: one that is loud for a frame now and then, whose way to the others is timed. */
+  readonly talkers: 'three' | 'all' | 'pulse';
 }
 
 const rows: readonly Row[] = [
   { name: 'Opus, three talk, the rest silent (DTX)', codec: 'opus', talkers: 'three' },
   { name: 'Opus, everybody sends', codec: 'opus', talkers: 'all' },
   { name: 'G.711, everybody sends', codec: 'pcmu', talkers: 'all' },
+  { name: 'G.711, added latency', codec: 'pcmu', talkers: 'pulse' },
 ];
 
 /** Something that mixes: makes legs, says their ports. */
@@ -58,6 +60,8 @@ type Lateness = { readonly p50Ms: number; readonly p99Ms: number };
 async function startOurs(count: number, codec: LegCodec, payloadType: number): Promise<Mixing> {
   const child = fork(fileURLToPath(import.meta.resolve('#media/main.ts')), [], {
     serialization: 'advanced',
+    // The fifth is for media between it and the control process, of which there is none here.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
     execArgv: values.import ? ['--import', values.import] : [],
     env: { UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072' },
   });
@@ -212,7 +216,10 @@ type Measured = LoadResult & { readonly cpuMsPerS: number; readonly lateness: La
 
 async function measure(mixing: Mixing, row: Row): Promise<Measured> {
   if (!values.import) execFileSync('taskset', ['-acp', '0', String(mixing.pid)], { stdio: 'ignore' });
-  const legs = mixing.ports.map((port, i) => ({ port, talks: row.talkers === 'all' || i < 3 }));
+  const legs = mixing.ports.map((port, i) => {
+    if (row.talkers === 'pulse') return { port, talks: i === 0, pulses: i === 0 };
+    return { port, talks: row.talkers === 'all' || i < 3 };
+  });
   let before = 0;
   const onMeasuring = () => {
     before = cpuMsOf([mixing.pid]);
@@ -229,6 +236,8 @@ function show(name: string, legs: number, { cpuMsPerS, lateness, ...result }: Me
   console.log(
     `  ${name.padEnd(8)} ${legs} legs: ${cpuMsPerS.toFixed(0)} ms/s, ${((cpuMsPerS * 1_000) / legs / 50).toFixed(1)} us a frame, ` +
       `${perCore} legs/core; interval p50 ${result.intervalP50Ms} p99 ${result.intervalP99Ms} ms, lost ${result.lost}, deaf ${result.deaf}${
+        result.delayP50Ms > 0 ? `; from phone to phone p50 ${result.delayP50Ms} p99 ${result.delayP99Ms} ms` : ''
+      }${
         lateness ? `; mixed after it was due p50 ${lateness.p50Ms.toFixed(1)} p99 ${lateness.p99Ms.toFixed(1)} ms` : ''
       }`,
   );

@@ -21,12 +21,17 @@ export interface LoadResult {
   readonly deaf: number;
   readonly intervalP50Ms: number;
   readonly intervalP99Ms: number;
+  /** From the socket of who pulses to the sockets of the others; 0 where nobody does. */
+  readonly delayP50Ms: number;
+  readonly delayP99Ms: number;
 }
 
 export interface LoadLeg {
   readonly port: number;
   /** Otherwise silent, with a packet each 400 ms. */
   readonly talks: boolean;
+  /** Is loud for one frame each 500 ms; G.711 alone. */
+  readonly pulses?: boolean;
 }
 
 export interface LoadOptions {
@@ -60,7 +65,7 @@ export class VoiceLoad {
     const command = [join(this.#folder, 'load'), ...times, file, String(loadPayloadTypes[codec]), String(step)];
     const [program = '', ...args] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
     const load = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    load.stdin.end(legs.map((leg) => `${leg.port} ${leg.talks ? 't' : 's'}\n`).join(''));
+    load.stdin.end(legs.map((leg) => `${leg.port} ${leg.pulses ? 'p' : leg.talks ? 't' : 's'}\n`).join(''));
     let result: LoadResult | undefined;
     for await (const line of createInterface({ input: load.stdout })) {
       if (line === 'measuring') onMeasuring?.();
