@@ -1,6 +1,6 @@
 // Owns: the shape of what src/core/egress-messages.ts describes, as it crosses between processes. Part of protocol.ts.
 import { z } from 'zod';
-import { egressSinkStates } from '#core/egress-messages.ts';
+import { egressSinkStates, recodedCodecs } from '#core/egress-messages.ts';
 import { jobReasons } from '#core/job.ts';
 import { recordFormats } from '#core/record-sink.ts';
 import { streamTimeline } from './timeline-protocol.ts';
@@ -23,6 +23,14 @@ const pushSink = z.object({
   protocol: z.string().max(32),
   options: z.record(z.string(), z.unknown()),
   audioCodec: z.enum(['aac', 'opus']),
+  recode: z
+    .object({
+      codec: z.enum(recodedCodecs),
+      bitrateBps: z.number().positive(),
+      framerateHz: z.number().min(1).max(240),
+    })
+    .optional(),
+  hasFallback: z.boolean().optional(),
 });
 
 const liveSink = z.object({

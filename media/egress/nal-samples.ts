@@ -5,11 +5,16 @@ import { splitAnnexB } from '../rtp/h264.ts';
 const h264OutOfBand = new Set([7, 8, 9]);
 const h265OutOfBand = new Set([32, 33, 34, 35]);
 
+/** Without those that stand elsewhere. */
+export function nalUnitsInBand(codec: 'h264' | 'h265', accessUnit: Uint8Array): Uint8Array[] {
+  return splitAnnexB(accessUnit).filter(([first = 0]) =>
+    codec === 'h264' ? !h264OutOfBand.has(first & 0x1f) : !h265OutOfBand.has((first >> 1) & 0x3f),
+  );
+}
+
 /** @returns NAL units, each behind its length in four bytes */
 export function nalSample(codec: 'h264' | 'h265', accessUnit: Uint8Array): Uint8Array[] {
-  return splitAnnexB(accessUnit).flatMap((nal) => {
-    const [first = 0] = nal;
-    if (codec === 'h264' ? h264OutOfBand.has(first & 0x1f) : h265OutOfBand.has((first >> 1) & 0x3f)) return [];
+  return nalUnitsInBand(codec, accessUnit).flatMap((nal) => {
     const length = Buffer.allocUnsafe(4);
     length.writeUInt32BE(nal.length, 0);
     return [length, nal];

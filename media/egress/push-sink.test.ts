@@ -84,3 +84,47 @@ test('a target is live with its first unit, may have something to say of itself,
   expect(told).toEqual(['live: Streaming.', 'live: Streaming. It keeps everything.', 'ended: Stopped on request.']);
   expect([sink.bytesOut, connections[0]?.isClosed]).toEqual([2, true]);
 });
+
+test('with a fallback it asks for other codecs once instead of trying later, and says what it streams', async () => {
+  let takes = false;
+  const connections: Connection[] = [];
+  const told: string[] = [];
+  const sink = new PushSink({
+    options: {},
+    random: () => 0,
+    hasFallback: true,
+    open: async () => {
+      const connection = new Connection(takes);
+      connections.push(connection);
+      return connection;
+    },
+  });
+  const isLive = Promise.withResolvers<void>();
+  sink.events.on('changed', (state, _, message) => {
+    told.push(`${state} ${message}`);
+    if (state === 'live') isLive.resolve();
+  });
+  sink.events.on('unsupported', () => {
+    takes = true;
+    sink.describe([{ kind: 'audio', codec: 'aac', sampleRateHz: 48_000, channels: 2 }]);
+  });
+  sink.describe(sound);
+  await expect.poll(() => connections.length).toBe(2);
+  const unit = {
+    kind: 'audio',
+    ptsUs: 0,
+    dtsUs: 0,
+    durationUs: 20_000,
+    isKey: true,
+    data: Buffer.from('aac'),
+  } as const;
+  await expect
+    .poll(() => {
+      sink.write(unit);
+      return connections[1]?.bytesOut;
+    })
+    .toBeGreaterThan(0);
+  await isLive.promise;
+  expect(told).toEqual(['live Streaming. In H264 and AAC: It takes no Opus.']);
+  await sink.close();
+});

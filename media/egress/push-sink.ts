@@ -23,6 +23,8 @@ const jitter = 0.2;
 export interface PushSinkOptions {
   readonly open: PushOpener;
   readonly options: Readonly<Record<string, unknown>>;
+  /** Other codecs are described when these are not taken. */
+  readonly hasFallback?: boolean | undefined;
   /** 0 ≤ x < 1 */
   readonly random?: (() => number) | undefined;
 }
@@ -44,9 +46,13 @@ export class PushSink implements EgressSink {
   #liveSinceMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #bytesBefore = 0;
+  #mayFallBack: boolean;
+  /** What was fallen back from, for people. */
+  #fallback = '';
 
   constructor(options: PushSinkOptions) {
     this.#options = options;
+    this.#mayFallBack = options.hasFallback ?? false;
     const reconnect = { ...defaultReconnect, jitter };
     this.#policy = new ReconnectPolicy({ ...reconnect, delaysMs }, options.random);
     this.#finalPolicy = new ReconnectPolicy({ ...reconnect, delaysMs: finalDelaysMs }, options.random);
@@ -80,7 +86,7 @@ export class PushSink implements EgressSink {
     // Not before the other side has taken something.
     if (this.#liveSinceMs !== undefined || this.#connection.bytesOut === 0) return;
     this.#liveSinceMs = performance.now();
-    this.events.emit('changed', 'live', 'media_flowing', 'Streaming.');
+    this.events.emit('changed', 'live', 'media_flowing', `Streaming.${this.#fallback}`);
   }
 
   /** Leaves the target while it is paused: a service ends the broadcast by its own rules. */
@@ -162,12 +168,23 @@ export class PushSink implements EgressSink {
     const liveMs = this.#liveSinceMs === undefined ? 0 : performance.now() - this.#liveSinceMs;
     this.#forget();
     if (this.#abort.signal.aborted || this.#isPaused) return;
+    if (code === 'unsupported_media_type' && this.#fallBack(message)) return;
     const isFinal = finalCodes.has(code);
     const delayMs = (isFinal ? this.#finalPolicy : this.#policy).failed(liveMs) ?? 0;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#connect(), delayMs);
     const seconds = (delayMs / 1_000).toFixed(delayMs < 10_000 ? 1 : 0);
     this.events.emit('changed', 'reconnecting', reasonOf(code, liveMs), `${message} Next attempt in ${seconds} s.`);
+  }
+
+  /** Once: what is described next is H264 and AAC, which every server takes. */
+  #fallBack(message: string): boolean {
+    if (!this.#mayFallBack) return false;
+    this.#mayFallBack = false;
+    this.#fallback = ` In H264 and AAC: ${message}`;
+    this.#streams = [];
+    this.events.emit('unsupported', message);
+    return true;
   }
 
   #forget(): void {

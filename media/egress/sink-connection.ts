@@ -2,7 +2,9 @@
 // neighbours; the client itself comes from media/push-openers.ts.
 import type { GatewayError } from '#core/errors.ts';
 import type { SourceSink, SourceStream } from '#core/media-source.ts';
-import { h264Nal, h264NalType, splitAnnexB, toLengthPrefixed } from '../rtp/h264.ts';
+import { av1Record, parseAv1 } from '#wire/fmp4/av1.ts';
+import { toLengthPrefixed } from '../rtp/h264.ts';
+import { nalUnitsInBand } from './nal-samples.ts';
 import { type PushConnection, type PushEnd, pushEndOf } from './push-connection.ts';
 import type { EgressStream, EgressUnit } from './sink.ts';
 
@@ -51,8 +53,8 @@ export class SinkConnection implements PushConnection {
   }
 
   write({ kind, ptsUs, dtsUs, isKey, data }: EgressUnit): void {
-    const isFlv = this.#framing === 'flv' && kind === 'video' && isNalCodec(this.#videoCodec);
-    const bytes = isFlv ? withoutSets(data) : data;
+    const codec = this.#framing === 'flv' && kind === 'video' ? this.#videoCodec : undefined;
+    const bytes = isNalCodec(codec) ? toLengthPrefixed(nalUnitsInBand(codec, data)) : data;
     const before = this.#client.sentFrames;
     this.#client.deliver({ kind: 'access_unit', streamId: streamIds[kind], ptsUs, dtsUs, isKey, data: bytes });
     if (this.#client.sentFrames > before) this.#bytesOut += bytes.length;
@@ -63,7 +65,7 @@ export class SinkConnection implements PushConnection {
   }
 }
 
-function isNalCodec(codec: string | undefined): boolean {
+function isNalCodec(codec: string | undefined): codec is 'h264' | 'h265' {
   return codec === 'h264' || codec === 'h265';
 }
 
@@ -72,12 +74,11 @@ function sourceStreamOf(stream: EgressStream, wanted: Framing): SourceStream {
     wanted === 'flv' && isNalCodec(stream.codec)
       ? ({ kind: 'length_prefixed', lengthSize: 4 } as const)
       : ({ kind: 'bare' } as const);
-  return { ...stream, id: streamIds[stream.kind], framing };
+  return { ...stream, config: configOf(stream, wanted), id: streamIds[stream.kind], framing };
 }
 
-/** Parameter sets of H264 are in the sequence header; delimiters have no meaning here. */
-function withoutSets(data: Uint8Array): Buffer {
-  const { sps, pps, aud } = h264Nal;
-  const left = new Set<number>([sps, pps, aud]);
-  return toLengthPrefixed(splitAnnexB(data).filter((nal) => !left.has(h264NalType(nal))));
+/** AV1's sequence header stands in a record of its own there, as in MP4. */
+function configOf({ codec, config }: EgressStream, wanted: Framing): Uint8Array | undefined {
+  const parsed = wanted === 'flv' && codec === 'av1' && config ? parseAv1(config) : undefined;
+  return parsed ? av1Record(parsed) : config;
 }

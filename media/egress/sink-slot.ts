@@ -1,9 +1,9 @@
 // Owns: one sink in its job: which streams it gets, from which unit on. May import: its neighbours.
-import type { EgressSinkStatus } from '#core/egress-messages.ts';
+import type { EgressSinkStatus, RecodeSpec } from '#core/egress-messages.ts';
 import type { EgressSound } from './audio-line.ts';
 import { soundStreams } from './audio-line.ts';
 import type { EgressStream, EgressUnit } from './sink.ts';
-import type { MadeSink } from './sinks.ts';
+import type { MadeSink, SinkFormats } from './sinks.ts';
 
 /** Pictures that do not come by then are not waited for any longer: sound goes alone, and they join when they come. */
 const pictureWaitUs = 5_000_000;
@@ -11,6 +11,8 @@ const pictureWaitUs = 5_000_000;
 export interface SinkSlotEvents {
   changed(status: EgressSinkStatus): void;
   keyFrameWanted(): void;
+  /** It takes other codecs from now on. */
+  takesOthers(): void;
 }
 
 export interface SlotMedia {
@@ -22,6 +24,7 @@ export class SinkSlot {
   readonly #made: MadeSink;
   readonly #events: SinkSlotEvents;
   readonly #sinceUs: number;
+  #takes: SinkFormats;
   #media: SlotMedia = { hasAudio: false, hasVideo: false };
   #video: EgressStream | undefined;
   #described = '';
@@ -31,6 +34,7 @@ export class SinkSlot {
 
   constructor(made: MadeSink, isPaused: boolean, nowUs: number, events: SinkSlotEvents) {
     this.#made = made;
+    this.#takes = made.takes;
     this.#events = events;
     this.#isPaused = isPaused;
     this.#sinceUs = nowUs;
@@ -39,11 +43,17 @@ export class SinkSlot {
       events.changed({ state, reason, message: message.slice(0, 1_000) });
     });
     made.sink.events.on('keyFrameWanted', () => events.keyFrameWanted());
+    made.sink.events.on('unsupported', () => this.#fallBack());
     if (isPaused) this.#made.sink.setPaused?.(true);
   }
 
   get sound(): EgressSound | undefined {
-    return this.#isOver ? undefined : this.#made.takes.audio[0];
+    return this.#isOver ? undefined : this.#takes.audio[0];
+  }
+
+  /** What the pictures are to be made anew in for it. */
+  get recode(): RecodeSpec | undefined {
+    return this.#isOver ? undefined : this.#takes.recode;
   }
 
   get bytesOut(): number {
@@ -67,8 +77,8 @@ export class SinkSlot {
   /** Another stream of pictures, from the next unit on. */
   setVideo(stream: EgressStream): void {
     if (this.#isOver) return;
-    if (!this.#made.takes.video.includes(stream.codec)) {
-      this.#fail(`It does not take ${stream.codec}.`);
+    if (!this.#takes.video.includes(stream.codec)) {
+      this.fail('unsupported_media', `It does not take ${stream.codec}.`);
       return;
     }
     this.#video = stream;
@@ -105,7 +115,7 @@ export class SinkSlot {
 
   #describe(): void {
     const { hasAudio } = this.#media;
-    const [sound] = this.#made.takes.audio;
+    const [sound] = this.#takes.audio;
     const streams = [...(this.#video ? [this.#video] : []), ...(hasAudio && sound ? [soundStreams[sound]] : [])];
     const described = streams.map((stream) => JSON.stringify({ ...stream, config: [...(stream.config ?? [])] })).join();
     if (described === this.#described) return;
@@ -113,9 +123,26 @@ export class SinkSlot {
     this.#made.sink.describe(streams);
   }
 
-  #fail(message: string): void {
+  #fallBack(): void {
+    if (!this.#made.fallback || this.#isOver) return;
+    this.#takes = this.#made.fallback;
+    this.#video = undefined;
+    this.#described = '';
+    this.#awaitsKey = true;
+    this.#events.takesOthers();
+  }
+
+  /** Its pictures cannot be made: it goes on with what there is, or not at all. */
+  cannotRecode(reason: 'unsupported_media' | 'overloaded', message: string): void {
+    if (this.#made.fallback) this.#fallBack();
+    else this.fail(reason, message);
+  }
+
+  /** Nothing more can be made for it. */
+  fail(reason: 'unsupported_media' | 'overloaded', message: string): void {
+    if (this.#isOver) return;
     this.#isOver = true;
-    this.#events.changed({ state: 'failed', reason: 'unsupported_media', message });
+    this.#events.changed({ state: 'failed', reason, message: message.slice(0, 1_000) });
     void this.#made.sink.close();
   }
 }

@@ -10,7 +10,7 @@ export type EgressCodec = (typeof egressCodecs)[number];
 export interface EgressStream {
   readonly kind: MediaKind;
   readonly codec: EgressCodec;
-  /** AVCDecoderConfigurationRecord, HEVCDecoderConfigurationRecord, AudioSpecificConfig, OpusHead; absent where the codec has none. */
+  /** AVCDecoderConfigurationRecord, HEVCDecoderConfigurationRecord, AudioSpecificConfig, OpusHead, the sequence header of AV1; absent where the codec has none. */
   readonly config?: Uint8Array | undefined;
   readonly width?: number | undefined;
   readonly height?: number | undefined;
@@ -33,6 +33,8 @@ export type EgressSinkEvents = {
   changed: [state: 'live' | 'reconnecting' | 'paused' | 'ended' | 'failed', reason: JobReason, message: string];
   /** It cannot begin or go on without one. */
   keyFrameWanted: [];
+  /** The other side does not take the codecs that it was told of, and others may be tried. */
+  unsupported: [message: string];
 };
 
 /** Takes the media of an egress job. Never blocks and never throws into the job: what goes wrong is an event of its own. */

@@ -1,6 +1,6 @@
 // Owns: the table of what can take the media of an egress. Another kind of sink is another line here.
 // May import: core's words, its neighbours.
-import type { EgressSinkSpec } from '#core/egress-messages.ts';
+import type { EgressSinkSpec, RecodeSpec } from '#core/egress-messages.ts';
 import { recordCodecs } from '#core/record-sink.ts';
 import type { LiveOutlet } from '../live-pipe.ts';
 import type { EgressSound } from './audio-line.ts';
@@ -18,10 +18,20 @@ export interface SinkTools {
   readonly live: LiveOutlet;
 }
 
+export interface SinkFormats {
+  /** Codecs that it can take. */
+  readonly video: readonly EgressCodec[];
+  /** The first is made for it. */
+  readonly audio: readonly EgressSound[];
+  /** The pictures are made anew for it. */
+  readonly recode?: RecodeSpec | undefined;
+}
+
 export interface MadeSink {
   readonly sink: EgressSink;
-  /** Codecs that it can take; of sound the first is made for it. */
-  readonly takes: { readonly video: readonly EgressCodec[]; readonly audio: readonly EgressSound[] };
+  readonly takes: SinkFormats;
+  /** What it takes once the other side has not taken that. */
+  readonly fallback?: SinkFormats | undefined;
 }
 
 type SinkMakers = {
@@ -32,9 +42,10 @@ type SinkMakers = {
 };
 
 const sinkMakers: SinkMakers = {
-  push: ({ protocol, options, audioCodec }, { openers }) => ({
-    sink: new PushSink({ open: openers[protocol] ?? noOpener, options }),
-    takes: { video: ['h264', 'h265', 'vp8', 'vp9', 'av1'], audio: [audioCodec] },
+  push: ({ protocol, options, audioCodec, recode, hasFallback = false }, { openers }) => ({
+    sink: new PushSink({ open: openers[protocol] ?? noOpener, options, hasFallback }),
+    takes: { video: ['h264', 'h265', 'vp8', 'vp9', 'av1'], audio: [audioCodec], recode },
+    fallback: hasFallback ? { video: ['h264'], audio: ['aac'] } : undefined,
   }),
   live: (spec, { live }) => ({
     sink: new LiveSink({ ...spec, outlet: live }),

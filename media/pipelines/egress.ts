@@ -2,7 +2,8 @@
 // job's context.
 import type { EgressCommand, EgressEvent, EgressJobSpec, EgressMedia, EgressSinkSpec } from '#core/egress-messages.ts';
 import { AudioLine, type EgressSound } from '../egress/audio-line.ts';
-import type { EgressUnit } from '../egress/sink.ts';
+import { Recoders, recodeKey } from '../egress/recoders.ts';
+import type { EgressStream, EgressUnit } from '../egress/sink.ts';
 import { SinkSlot } from '../egress/sink-slot.ts';
 import { makeSink, type SinkTools } from '../egress/sinks.ts';
 import { VideoLine } from '../egress/video-line.ts';
@@ -11,6 +12,8 @@ import { clockNowUs } from '../rtp/sequence.ts';
 
 const fillIntervalMs = 60;
 const measureIntervalMs = 1_000;
+/** CPU of an egress that encodes no pictures, as src/jobs/placement.ts reckons it. */
+const baseCostMsPerS = 25;
 
 export interface EgressPipelineOptions {
   readonly context: JobContext;
@@ -24,6 +27,7 @@ export class EgressPipeline implements Pipeline {
   readonly #slots = new Map<number, SinkSlot>();
   readonly #video: VideoLine;
   readonly #audio: AudioLine;
+  readonly #recoders: Recoders;
   readonly #media: { audio?: EgressMedia | undefined; video?: EgressMedia | undefined } = {};
   #timers: NodeJS.Timeout[] = [];
   #isLive = false;
@@ -35,12 +39,36 @@ export class EgressPipeline implements Pipeline {
     const originUs = spec.originUs ?? clockNowUs();
     this.#video = new VideoLine(originUs, {
       described: (stream) => {
-        for (const slot of this.#slots.values()) slot.setVideo(stream);
+        this.#recoders.describe(stream);
+        for (const slot of this.#plain) slot.setVideo(stream);
       },
-      unit: (unit) => this.#write(unit),
+      unit: (unit) => {
+        this.#writeTo(this.#plain, unit);
+        this.#recoders.write(unit);
+      },
       keyFrameWanted: () => this.#tell({ type: 'egressKeyFrameWanted' }),
     });
-    this.#audio = new AudioLine(originUs, (sound, unit) => this.#write(unit, sound));
+    this.#audio = new AudioLine(originUs, (sound, unit) => {
+      this.#writeTo(
+        [...this.#slots.values()].filter((slot) => slot.sound === sound),
+        unit,
+      );
+    });
+    this.#recoders = new Recoders({
+      described: (key, stream) => {
+        for (const slot of this.#recoded(key)) slot.setVideo(stream);
+      },
+      unit: (key, unit) => this.#writeTo(this.#recoded(key), unit),
+      failed: (key, message, isOverloaded) => {
+        for (const slot of this.#recoded(key)) {
+          slot.cannotRecode(isOverloaded ? 'overloaded' : 'unsupported_media', message);
+        }
+      },
+      askCost: async (costMsPerS) => {
+        const isGranted = await context.askCost(baseCostMsPerS + costMsPerS);
+        return isGranted ? undefined : context.refusedCost || 'There is no room for another encoder.';
+      },
+    });
   }
 
   start(): void {
@@ -85,6 +113,7 @@ export class EgressPipeline implements Pipeline {
     for (const slot of this.#slots.values()) void slot.close();
     this.#slots.clear();
     this.#audio[Symbol.dispose]();
+    this.#recoders[Symbol.dispose]();
   }
 
   #setMedia(kind: 'audio' | 'video', media: EgressMedia | undefined): void {
@@ -104,7 +133,11 @@ export class EgressPipeline implements Pipeline {
     if (this.#slots.has(sinkId)) return;
     const slot = new SinkSlot(makeSink(spec, this.#tools), isPaused, clockNowUs(), {
       changed: (status) => this.#tell({ type: 'egressSinkChanged', sinkId, ...status }),
-      keyFrameWanted: () => this.#video.requestKeyFrame(),
+      keyFrameWanted: () => this.#requestKeyFrameFor(slot),
+      takesOthers: () => {
+        this.#review();
+        this.#video.requestKeyFrame();
+      },
     });
     this.#slots.set(sinkId, slot);
     this.#review();
@@ -124,17 +157,30 @@ export class EgressPipeline implements Pipeline {
     const sounds = new Set<EgressSound>();
     for (const slot of this.#slots.values()) {
       slot.setMedia(media);
-      if (media.hasVideo && this.#video.stream) slot.setVideo(this.#video.stream);
+      const stream = slot.recode ? this.#recoders.stream(recodeKey(slot.recode)) : this.#video.stream;
+      if (media.hasVideo && stream) slot.setVideo(stream);
       if (media.hasAudio && slot.sound) sounds.add(slot.sound);
     }
     this.#audio.setWanted(sounds);
+    this.#recoders.setWanted([...this.#slots.values()].flatMap(({ recode }) => recode ?? []));
   }
 
-  #write(unit: EgressUnit, sound?: EgressSound): void {
+  get #plain(): readonly SinkSlot[] {
+    return [...this.#slots.values()].filter(({ recode }) => !recode);
+  }
+
+  #recoded(key: string): readonly SinkSlot[] {
+    return [...this.#slots.values()].filter(({ recode }) => recode && recodeKey(recode) === key);
+  }
+
+  #requestKeyFrameFor({ recode }: SinkSlot): void {
+    if (recode) this.#recoders.requestKeyFrame(recodeKey(recode));
+    else this.#video.requestKeyFrame();
+  }
+
+  #writeTo(slots: readonly SinkSlot[], unit: EgressUnit): void {
     const nowUs = clockNowUs();
-    for (const slot of this.#slots.values()) {
-      if (unit.kind === 'video' || slot.sound === sound) slot.write(unit, nowUs);
-    }
+    for (const slot of slots) slot.write(unit, nowUs);
     if (this.#isLive || (this.#media.video && unit.kind === 'audio')) return;
     this.#isLive = true;
     this.#context.report('live', 'media_flowing', 'Media flows.');
@@ -143,13 +189,14 @@ export class EgressPipeline implements Pipeline {
   #tick(): void {
     const nowUs = clockNowUs();
     this.#audio.fill(nowUs);
-    if ([...this.#slots.values()].some((slot) => slot.wantsKeyFrame)) this.#video.requestKeyFrame();
+    for (const slot of this.#slots.values()) if (slot.wantsKeyFrame) this.#requestKeyFrameFor(slot);
     this.#video.reviewKeyFrame(nowUs);
   }
 
   #measure(): void {
-    const { stream } = this.#video;
-    const streams = stream && this.#media.video ? [stream] : [];
+    const made = [...this.#slots.values()].flatMap(({ recode }) => (recode ? [recodeKey(recode)] : []));
+    const all = [this.#video.stream, ...[...new Set(made)].map((key) => this.#recoders.stream(key))];
+    const streams: EgressStream[] = this.#media.video ? all.filter((one) => one !== undefined) : [];
     this.#tell({
       type: 'egressMeasured',
       sinks: [...this.#slots].map(([sinkId, { bytesOut }]) => ({ sinkId, bytesOut })),

@@ -9,15 +9,34 @@ import { jobView, timeText } from './views.ts';
 
 export function streamingOutView(one: StreamingOut): StreamingOutResource {
   const { record, status, lastError, egress } = one;
-  const { source, hasAudio, hasVideo, video, createdAtMs, targets: _, segments, ...settings } = record;
+  const {
+    source,
+    hasAudio,
+    hasVideo,
+    video,
+    createdAtMs,
+    targets: _,
+    segments,
+    hasFallback = false,
+    ...settings
+  } = record;
   const job = egress?.job && jobView(egress.job.info);
-  const { width = null, height = null, framerateHz = null, bitrateBps = null, profile = null, ...rest } = video;
+  const {
+    codec = 'h264',
+    width = null,
+    height = null,
+    framerateHz = null,
+    bitrateBps = null,
+    profile = null,
+    ...rest
+  } = video;
   return {
     ...settings,
     segments: { ...(segments ?? usualSegments) },
     source: sourceView(source),
     media: { audio: hasAudio, video: hasVideo },
-    video: { width, height, framerateHz, bitrateBps, profile, ...rest },
+    hasFallback,
+    video: { codec, width, height, framerateHz, bitrateBps, profile, ...rest },
     createdAt: timeText(createdAtMs),
     ...happening(status),
     since: timeText(status.atMs),

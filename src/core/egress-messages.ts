@@ -28,6 +28,19 @@ export interface PushSinkSpec {
   readonly protocol: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly audioCodec: 'aac' | 'opus';
+  /** The pictures are made anew in this, where that is not what there is. */
+  readonly recode?: RecodeSpec | undefined;
+  /** A server that does not say that it takes these gets H264 and AAC. */
+  readonly hasFallback?: boolean | undefined;
+}
+
+export const recodedCodecs = ['h265', 'av1'] as const;
+
+export interface RecodeSpec {
+  readonly codec: (typeof recodedCodecs)[number];
+  readonly bitrateBps: number;
+  /** Of the source, or less. */
+  readonly framerateHz: number;
 }
 
 /** Fragments of an MP4 file, handed to this process over the worker's pipe. */

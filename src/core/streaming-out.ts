@@ -1,7 +1,8 @@
 // Owns: one stream that leaves a room for as long as it is wanted, to any number of targets. May import: core only.
 import { EventEmitter } from 'node:events';
+import { defaultBitrateBps } from './default-bitrate.ts';
 import { Egress } from './egress.ts';
-import type { EgressSinkSpec, PushSinkSpec } from './egress-messages.ts';
+import type { EgressSinkSpec, PushSinkSpec, RecodeSpec } from './egress-messages.ts';
 import type { EgressSinkHandle, EgressSinkInfo } from './egress-sink.ts';
 import type { EgressSource, EgressWishes } from './egress-source.ts';
 import { type ErrorCode, toGatewayError } from './errors.ts';
@@ -13,6 +14,7 @@ import { defaultReconnect, ReconnectPolicy } from './reconnect.ts';
 import type { Rooms } from './rooms.ts';
 import { changedUntil } from './settled.ts';
 import type { ViewPort } from './view-port.ts';
+import { codecFactors, commonView, encoderRequestFor, type ViewVideo } from './view-settings.ts';
 
 export interface StreamingOutTarget {
   readonly id: string;
@@ -23,6 +25,8 @@ export interface StreamingOutTarget {
 
 /** How the pictures are encoded; what is absent is the view's own, or usual for the size. */
 export interface StreamingOutVideo {
+  /** H264 when absent. */
+  readonly codec?: 'h264' | RecodeSpec['codec'] | undefined;
   readonly width?: number | undefined;
   readonly height?: number | undefined;
   readonly framerateHz?: number | undefined;
@@ -48,6 +52,8 @@ export interface StreamingOutSettings {
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;
   readonly audioCodec: 'aac' | 'opus';
+  /** A target that does not say that it takes these codecs gets H264 and AAC, rather than nothing. */
+  readonly hasFallback?: boolean | undefined;
   readonly video: StreamingOutVideo;
   /** Of RTSP targets. */
   readonly transport: 'tcp' | 'udp';
@@ -287,9 +293,25 @@ export class StreamingOut extends Owned {
   }
 
   #specOf({ url }: StreamingOutTarget): EgressSinkSpec {
-    const { audioCodec, transport, segments: { method, durationS, count } = usualSegments } = this.#record;
+    const { audioCodec, hasFallback, transport, segments: { method, durationS, count } = usualSegments } = this.#record;
     const segments = { method, segmentMs: durationS * 1_000, segmentCount: count };
-    return { type: 'push', audioCodec, ...this.#options.pusherOf(url).push({ url, transport, segments }) };
+    const recode = this.#recodeSpec;
+    return {
+      type: 'push',
+      audioCodec,
+      hasFallback,
+      recode,
+      ...this.#options.pusherOf(url).push({ url, transport, segments }),
+    };
+  }
+
+  get #recodeSpec(): RecodeSpec | undefined {
+    const { source, hasVideo, video } = this.#record;
+    if (!hasVideo || source.kind === 'mix') return undefined;
+    const { views, rooms } = this.#options;
+    const room = rooms.live(this.#record.roomId)?.record;
+    const view = source.kind === 'view' && room && views.settingsOf(room).find(({ name }) => name === source.view);
+    return recodeSpecOf(video, view ? view.video : commonView.video);
   }
 
   #infoOf(target: StreamingOutTarget): TargetInfo {
@@ -368,6 +390,23 @@ export class StreamingOut extends Owned {
   }
 }
 
-function wishesOf({ hasAudio, hasVideo, video }: StreamingOutSettings): EgressWishes {
-  return { audio: hasAudio, video: hasVideo ? 'encoded' : 'off', request: { codec: 'h264', ...video } };
+/** What is made anew in another codec is H264 before, with so much more to spend that it is not seen twice. */
+const recodedBitrateFactor = 1.5;
+
+function wishesOf({ hasAudio, hasVideo, video: { codec = 'h264', ...video } }: StreamingOutSettings): EgressWishes {
+  const { bitrateBps } = video;
+  const isRecoded = codec !== 'h264' && bitrateBps !== undefined;
+  const request = isRecoded ? { ...video, bitrateBps: Math.round(bitrateBps * recodedBitrateFactor) } : video;
+  return { audio: hasAudio, video: hasVideo ? 'encoded' : 'off', request: { codec: 'h264', ...request } };
+}
+
+function recodeSpecOf(wanted: StreamingOutVideo, source: ViewVideo): RecodeSpec | undefined {
+  const { codec = 'h264' } = wanted;
+  if (codec === 'h264') return undefined;
+  const { width, height, framerateHz } = encoderRequestFor(
+    { ...commonView, video: source },
+    { ...wanted, codec: 'h264' },
+  );
+  const usualBps = defaultBitrateBps(width, height, framerateHz) * codecFactors[codec];
+  return { codec, framerateHz, bitrateBps: Math.round(wanted.bitrateBps ?? usualBps) };
 }

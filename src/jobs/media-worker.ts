@@ -84,9 +84,10 @@ export class MediaWorker extends Owned {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       // Only what it needs: the parent's environment holds keys. The pool serves file writes of muxers; the threshold
-      // keeps freed frames from fragmenting the heap. The cache of compiled code spares a third of its start.
+      // keeps freed frames from fragmenting the heap. The cache of compiled code spares a third of its start. SVT-AV1
+      // is to say what went wrong, and nothing else.
       env: {
-        ...{ UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072' },
+        ...{ UV_THREADPOOL_SIZE: '32', MALLOC_MMAP_THRESHOLD_: '131072', SVT_LOG: '1' },
         NODE_COMPILE_CACHE: getCompileCacheDir(),
       },
     });

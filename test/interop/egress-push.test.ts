@@ -12,6 +12,7 @@ import { CameraPeer } from '#test/support/camera-peer.ts';
 import { encodeClip, probePackets } from '#test/support/ffmpeg-clip.ts';
 import { startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { PeerProcess } from '#test/support/peer-process.ts';
+import { heardTone, PushTarget, seenColors } from '#test/support/push-target.ts';
 import { usualLevel } from '#test/support/tone.ts';
 import { VoicePeer } from '#test/support/voice-peer.ts';
 
@@ -162,6 +163,49 @@ test('of two targets one is stopped dead: the other has every picture and all so
     });
   await end(made.id);
 }, 90_000);
+
+test('HEVC, AV1 and Opus go to a server that says that it takes them; nginx, which does not, gets H264 and AAC if asked so', async () => {
+  const enhanced = await PushTarget.start();
+  const port = await freePort();
+  await startNginx(port);
+  const url = `rtmp://127.0.0.1:${port}/live/plain`;
+  const made = await push({
+    ...{ urls: [enhanced.url('room'), url], source: { participant: 'blue' }, audioCodec: 'opus', hasFallback: true },
+    video: { ...video, codec: 'h265' },
+  });
+  expect(made).toMatchObject({ hasFallback: true, video: { codec: 'h265' } });
+  const { y, u, v } = toYuv(color);
+  const isBlue = (one: { y: number; u: number; v: number } | undefined) =>
+    one !== undefined && [one.y - y, one.u - u, one.v - v].every((off) => Math.abs(off) < 12);
+  /** Whichever connection it is: a busy machine may need another. */
+  const takes = async (codec: string) => {
+    const look = () => {
+      const sink = enhanced.sinks.find((one) => one.stream('video')?.codec === codec);
+      return sink && { isBlue: isBlue(seenColors(sink).at(-1)), isHeard: heardTone(sink, toneHz) > -30 };
+    };
+    await expect.poll(look, { timeout: 60_000, interval: 250 }).toEqual({ isBlue: true, isHeard: true });
+    expect(enhanced.sinks.map((one) => one.stream('audio')?.codec)).not.toContain('aac');
+  };
+  await takes('h265');
+  await expect
+    .poll(async () => (await read(made.id)).targets[1], { timeout: 30_000 })
+    .toMatchObject({
+      state: 'live',
+      message: expect.stringMatching(/H264 and AAC: .*does not say that it takes h265/),
+    });
+  await assertContent(await recorded('fallback.flv', ['-i', url], 2));
+  await gateway.api('PATCH', `${path}/${made.id}`, { video: { codec: 'av1' }, hasFallback: false });
+  await takes('av1');
+  await expect
+    .poll(async () => (await read(made.id)).targets[1], { timeout: 30_000 })
+    .toMatchObject({
+      state: 'reconnecting',
+      reason: 'unsupported_media',
+      message: expect.stringMatching(/takes (av1|opus)/),
+    });
+  await end(made.id);
+  await enhanced.close();
+}, 150_000);
 
 test.each(['tcp', 'udp'] as const)(
   'RTSP by %s: ffmpeg records what is announced to it',

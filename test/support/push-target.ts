@@ -1,5 +1,5 @@
 // Owns: an RTMP server that takes whatever is pushed to it, and looks at what came: colour, tone, time stamps.
-import type { MediaSource, SourceUnit } from '#core/media-source.ts';
+import type { AudioCodec, MediaSource, SourceUnit, VideoCodec } from '#core/media-source.ts';
 import { createRtmpGateway, defaultRtmpConfig } from '#gateways/rtmp/index.ts';
 import { AudioDecoder } from '#media/av/audio-decoder.ts';
 import { VideoDecoder } from '#media/av/video-decoder.ts';
@@ -86,12 +86,12 @@ export interface SeenColor {
 /** The middle of every picture, from the first on. */
 export function seenColors(sink: CollectingSink): SeenColor[] {
   const colors: SeenColor[] = [];
-  const config = sink.stream('video')?.config;
+  const { codec, config } = sink.stream('video') ?? {};
   if (!config) return colors;
-  using decoder = new VideoDecoder({ codec: 'h264', config, hasLowDelay: true });
+  using decoder = new VideoDecoder({ codec: codec as VideoCodec, config, hasLowDelay: true });
   for (const { data, ptsUs } of accessUnits(sink, 'video')) {
-    const annexB = toAnnexB(splitLengthPrefixed(data, 4) ?? []);
-    decoder.decode(annexB, ptsUs, ({ planes, strides, width, height }) => {
+    const unit = codec === 'h264' ? toAnnexB(splitLengthPrefixed(data, 4) ?? []) : data;
+    decoder.decode(unit, ptsUs, ({ planes, strides, width, height }) => {
       const at = (plane: number, shift: number) =>
         planes[plane]?.[((height >> 1) >> shift) * (strides[plane] ?? 0) + ((width >> 1) >> shift)] ?? -1;
       colors.push({ y: at(0, 0), u: at(1, 1), v: at(2, 1), width, height, ptsUs });
@@ -105,7 +105,7 @@ export function lastSound(sink: CollectingSink, ms: number): Int16Array {
   const stream = sink.stream('audio');
   if (!stream) return new Int16Array();
   const output = { sampleRateHz: 48_000, channels: 2 } as const;
-  using decoder = new AudioDecoder({ codec: stream.codec as 'aac', config: stream.config, output });
+  using decoder = new AudioDecoder({ codec: stream.codec as AudioCodec, config: stream.config, output });
   const pieces: Int16Array[] = [];
   for (const { data, ptsUs } of accessUnits(sink, 'audio').slice(-Math.ceil(ms / 20) - 3)) {
     decoder.decode(data, ptsUs, (samples) => pieces.push(samples));

@@ -1,5 +1,6 @@
 // Owns: streams that leave a room. May import: zod, core, ./pieces.
 import { z } from 'zod';
+import { recodedCodecs } from '#core/egress-messages.ts';
 import { progressSchema } from './jobs.ts';
 import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
@@ -36,6 +37,13 @@ const video = {
 };
 const keyFrameIntervalS = z.number().min(0.5).max(30).meta({ description: 'What most services ask for is 2.' });
 
+const videoCodec = z.enum(['h264', ...recodedCodecs]).meta({
+  description: 'Others than H264 cost an encoder more, and go to targets that take them: enhanced RTMP, SRT, files.',
+});
+const hasFallback = z.boolean().meta({
+  description:
+    'A target that does not say that it takes these codecs gets H264 and AAC; false: nothing, and is told why.',
+});
 const audioCodec = z.enum(['aac', 'opus']).meta({ description: 'Opus only for targets that take it.' });
 const transport = z.enum(['tcp', 'udp']).meta({ description: 'Of RTSP targets.' });
 const segments = {
@@ -85,7 +93,9 @@ export const streamingOutSchema = z
     source,
     media: z.object(media),
     audioCodec,
+    hasFallback,
     video: z.object({
+      codec: videoCodec,
       width: video.width.nullable(),
       height: video.height.nullable(),
       framerateHz: video.framerateHz.nullable(),
@@ -125,8 +135,10 @@ export const streamingOutInput = z
     source: source.default({ view: 'common' }),
     media: z.strictObject({ audio: media.audio.default(true), video: media.video.default(true) }).prefault({}),
     audioCodec: audioCodec.default('aac'),
+    hasFallback: hasFallback.default(false),
     video: z
       .strictObject({
+        codec: videoCodec.default('h264'),
         width: video.width.optional(),
         height: video.height.optional(),
         framerateHz: video.framerateHz.optional(),
@@ -153,8 +165,10 @@ export const streamingOutPatch = z
     source: source.optional().meta({ description: 'Switches live: targets see no interruption.' }),
     media: z.strictObject({ audio: media.audio.optional(), video: media.video.optional() }).optional(),
     audioCodec: audioCodec.optional(),
+    hasFallback: hasFallback.optional(),
     video: z
       .strictObject({
+        codec: videoCodec.optional(),
         width: video.width.optional(),
         height: video.height.optional(),
         framerateHz: video.framerateHz.optional(),
