@@ -1,10 +1,9 @@
 // Owns: one stream that leaves a room for as long as it is wanted, to any number of targets. May import: core only.
 import { EventEmitter } from 'node:events';
-import { defaultBitrateBps } from './default-bitrate.ts';
 import { Egress } from './egress.ts';
 import type { EgressSinkSpec, PushSinkSpec, RecodeSpec } from './egress-messages.ts';
 import type { EgressSinkHandle, EgressSinkInfo } from './egress-sink.ts';
-import type { EgressSource, EgressWishes } from './egress-source.ts';
+import type { EgressSource } from './egress-source.ts';
 import { type ErrorCode, toGatewayError } from './errors.ts';
 import type { EgressId, RoomId } from './ids.ts';
 import type { JobReason } from './job.ts';
@@ -13,8 +12,9 @@ import type { Logger, MediaPort } from './ports.ts';
 import { defaultReconnect, ReconnectPolicy } from './reconnect.ts';
 import type { Rooms } from './rooms.ts';
 import { changedUntil } from './settled.ts';
+import { recodeSpecOf, wishesOf } from './streaming-out-formats.ts';
 import type { ViewPort } from './view-port.ts';
-import { codecFactors, commonView, encoderRequestFor, type ViewVideo } from './view-settings.ts';
+import { commonView } from './view-settings.ts';
 
 export interface StreamingOutTarget {
   readonly id: string;
@@ -388,25 +388,4 @@ export class StreamingOut extends Owned {
     await this.#egress?.close('requested');
     this.events.removeAllListeners();
   }
-}
-
-/** What is made anew in another codec is H264 before, with so much more to spend that it is not seen twice. */
-const recodedBitrateFactor = 1.5;
-
-function wishesOf({ hasAudio, hasVideo, video: { codec = 'h264', ...video } }: StreamingOutSettings): EgressWishes {
-  const { bitrateBps } = video;
-  const isRecoded = codec !== 'h264' && bitrateBps !== undefined;
-  const request = isRecoded ? { ...video, bitrateBps: Math.round(bitrateBps * recodedBitrateFactor) } : video;
-  return { audio: hasAudio, video: hasVideo ? 'encoded' : 'off', request: { codec: 'h264', ...request } };
-}
-
-function recodeSpecOf(wanted: StreamingOutVideo, source: ViewVideo): RecodeSpec | undefined {
-  const { codec = 'h264' } = wanted;
-  if (codec === 'h264') return undefined;
-  const { width, height, framerateHz } = encoderRequestFor(
-    { ...commonView, video: source },
-    { ...wanted, codec: 'h264' },
-  );
-  const usualBps = defaultBitrateBps(width, height, framerateHz) * codecFactors[codec];
-  return { codec, framerateHz, bitrateBps: Math.round(wanted.bitrateBps ?? usualBps) };
 }
