@@ -4,7 +4,7 @@ import { splitAnnexB } from './h264.ts';
 
 const nalTypes = { vps: 32, sps: 33, pps: 34 } as const;
 
-export function h265NalType(nal: Uint8Array): number {
+function h265NalType(nal: Uint8Array): number {
   return ((nal[0] ?? 0) >> 1) & 0x3f;
 }
 
