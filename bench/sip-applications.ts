@@ -165,7 +165,7 @@ class SilentPhones implements PhonePort {
   async allocateLeg({ language = 'en' }: AllocateLegOptions): Promise<Leg> {
     const id = ++this.#lastId;
     const place = { localAddress: '127.0.0.1', localPort: 20_000 + ((id * 2) % 40_000) };
-    const leg = new Leg({ send: () => undefined }, { ...place, id, language, timeoutMs: 30_000 });
+    const leg = new Leg({ transport: undefined, send: () => undefined }, { ...place, id, language, timeoutMs: 30_000 });
     this.legs.set(id, leg);
     void leg.done.then(() => this.legs.delete(id));
     return leg;

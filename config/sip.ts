@@ -6,6 +6,7 @@ import { sipMenus } from './sip-menus.ts';
 import { sipParking } from './sip-parking.ts';
 import { sipRules } from './sip-rules.ts';
 import { sipTransfer } from './sip-transfer.ts';
+import { sipVideo } from './sip-video.ts';
 import { milliseconds, port } from './values.ts';
 
 const sipTlsName = z.strictObject({
@@ -193,6 +194,7 @@ export const sip = z
       .default('native')
       .describe('Who has the media of calls whose trunk does not say: the gateway itself, or `sip.freeswitch`.'),
     freeswitch: sipFreeSwitch,
+    video: sipVideo,
     srtp: z
       .enum(['off', 'allow', 'require'])
       .default('allow')

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { legCodecs, promptLanguages, promptNamePattern, srtpSuites } from '#core/leg-media.ts';
 import { streamTimeline } from './timeline-protocol.ts';
+import { videoLegCommands, videoLegEvents } from './video-leg-protocol.ts';
 
 const legId = z.int().positive();
 const port = z.int().min(1).max(65_535);
@@ -65,6 +66,7 @@ const spokenPrompt = z.object({
 });
 
 export const mixCommand = z.discriminatedUnion('type', [
+  ...videoLegCommands,
   z.object({
     type: z.literal('openLeg'),
     legId,
@@ -125,6 +127,7 @@ const stats = z.object({
 });
 
 export const mixEvent = z.discriminatedUnion('type', [
+  ...videoLegEvents,
   z.object({ type: z.literal('legOpened'), legId }),
   z.object({ type: z.literal('legClosed'), legId }),
   z.object({ type: z.literal('legRefused'), legId, message: z.string().max(500) }),

@@ -69,6 +69,7 @@ const encoderRequest = z.object({
   framerateHz,
   bitrateBps: z.number().min(10_000).max(200_000_000),
   keyFrameIntervalS: z.number().min(0.5).max(3_600),
+  sliceMaxBytes: z.int().min(200).max(65_535).optional(),
 });
 
 export const viewJobSpec = z.object({

@@ -303,7 +303,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
 
   const { language } = config.mix;
   const sip = await createSipGateway({
-    ...{ rooms, meetings, phones, bridges: sfu, store, secrets },
+    ...{ rooms, meetings, phones, bridges: sfu, pictures: { phones, views }, store, secrets },
     config: config.sip,
     askHook: eventParts.askHook,
     prompts: () => knownPrompts(config.mix.promptsFolder),

@@ -4,6 +4,7 @@ import type { Leg } from '#core/leg.ts';
 import type { LegParameters } from '#core/leg-media.ts';
 import type { Logger } from '#core/ports.ts';
 import type { SipCallOptions } from './call-options.ts';
+import { CallVideo } from './call-video.ts';
 import type { SipQuestion } from './dialog.ts';
 import { BeyondPath } from './freeswitch/beyond-path.ts';
 import { isEncryptedOffer } from './freeswitch/beyond-speech.ts';
@@ -12,7 +13,10 @@ import { bridgedFormats, offeredByWebRtc } from './webrtc-lines.ts';
 import { WebRtcPath } from './webrtc-path.ts';
 
 export interface CallMediaOptions
-  extends Pick<SipCallOptions, 'phones' | 'bridges' | 'freeSwitch' | 'room' | 'settings' | 'language'> {
+  extends Pick<
+    SipCallOptions,
+    'phones' | 'bridges' | 'freeSwitch' | 'pictures' | 'room' | 'settings' | 'language' | 'hasVideo'
+  > {
   readonly remoteAddress: string;
   /** The peer's, or '' where we are to make one. */
   readonly offer: string;
@@ -37,6 +41,8 @@ interface Path {
 export class CallMedia {
   readonly leg: Leg;
   readonly speech: CallSpeech;
+  /** Where there may be any. */
+  readonly video: CallVideo | undefined;
   readonly #path: Path | undefined;
 
   /** @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`, `no_common_codec`, `unprocessable` */
@@ -44,9 +50,10 @@ export class CallMedia {
     return isBeyond(options) ? openBeyond(options) : openNative(options);
   }
 
-  constructor(leg: Leg, speech: CallSpeech, path: Path | undefined) {
+  constructor(leg: Leg, speech: CallSpeech, path: Path | undefined, video?: CallVideo) {
     this.leg = leg;
     this.speech = speech;
+    this.video = video;
     this.#path = path;
   }
 
@@ -76,18 +83,25 @@ export class CallMedia {
    */
   async negotiate(parameters: LegParameters): Promise<void> {
     this.leg.negotiate(parameters);
+    this.video?.follow();
     await this.#path?.follow();
   }
 
   /** An offer in the call. @throws GatewayError as `CallSpeech.answer()`, `media_lost` */
   async answerTo({ body }: Pick<SipQuestion, 'body'>): Promise<Answered> {
     await this.#path?.expect(body);
+    await this.video?.expect(body);
     return this.speech.answer(body);
   }
 
   closePath(): void {
     this.#path?.close();
   }
+}
+
+function callVideoOf(options: CallMediaOptions, leg: Leg, speech: OfferAnswer): CallVideo | undefined {
+  const { pictures, room, settings, log } = options;
+  return pictures && new CallVideo({ pictures, settings: settings.video, srtp: settings.srtp, room, leg, speech, log });
 }
 
 function assertGoesOn(signal: AbortSignal): void {
@@ -117,7 +131,11 @@ async function openNative(options: CallMediaOptions): Promise<CallMedia> {
     assertGoesOn(signal);
     const speech = new OfferAnswer({ address, port: leg.localPort, webRtc: path?.bridge, ...settings });
     if (path) path.speech = speech;
-    return new CallMedia(leg, speech, path);
+    const video = path ? undefined : callVideoOf(options, leg, speech);
+    if (offer !== '') await video?.expect(offer);
+    else if (options.hasVideo) await video?.invite();
+    assertGoesOn(signal);
+    return new CallMedia(leg, speech, path, video);
   } catch (error) {
     path?.close();
     await leg.close('requested');

@@ -7,6 +7,7 @@ import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { MediaServerKind } from '#core/trunk.ts';
+import type { CallPictures } from './call-video.ts';
 import type { FreeSwitch } from './freeswitch/free-switch.ts';
 import type { CallMenu } from './menu-run.ts';
 import type { OfferAnswerOptions } from './offer-answer.ts';
@@ -19,6 +20,7 @@ interface CallSettings {
   readonly maxDurationMs: number;
   readonly maxMenuMs: number;
   readonly keys: SipConfig['keys'];
+  readonly video: SipConfig['video'];
 }
 
 export interface SipCallOptions {
@@ -28,6 +30,8 @@ export interface SipCallOptions {
   readonly bridges: PhoneBridgePort;
   /** Where one is configured. */
   readonly freeSwitch: Pick<FreeSwitch, 'open' | 'address' | 'codecs'> | undefined;
+  /** Absent: voices alone. */
+  readonly pictures?: CallPictures | undefined;
   readonly settings: CallSettings;
   readonly from: string;
   readonly to: string;
@@ -61,6 +65,8 @@ export interface SipCallOptions {
   readonly attributes?: Readonly<Record<string, string>> | undefined;
   /** Whom it replaces (RFC 3891): it has a place in the room even where that is full. */
   readonly takesPlaceOf?: ParticipantId | undefined;
+  /** A call of ours offers video as well. */
+  readonly hasVideo?: boolean | undefined;
   /** What comes before the answer (183) is heard in the room. */
   readonly hasEarlyMedia?: boolean | undefined;
   readonly log: Logger;

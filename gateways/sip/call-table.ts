@@ -12,6 +12,7 @@ import type { Logger, PhonePort } from '#core/ports.ts';
 import type { TrunkMedia } from '#core/trunk.ts';
 import { SipCall } from './call.ts';
 import type { SipCallOptions } from './call-options.ts';
+import type { CallPictures } from './call-video.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 
 const maxPastCalls = 500;
@@ -20,6 +21,7 @@ export interface CallTableOptions {
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
   readonly freeSwitch: SipCallOptions['freeSwitch'];
+  readonly pictures?: CallPictures | undefined;
   readonly records: CallRecords;
   /** Whether this machine takes anybody. */
   readonly meetings: Pick<Meetings, 'assertTakesPeople'>;
@@ -29,7 +31,7 @@ export interface CallTableOptions {
   readonly log: Logger;
 }
 
-export type NewCall = Omit<SipCallOptions, 'phones' | 'bridges' | 'freeSwitch' | 'settings' | 'log'>;
+export type NewCall = Omit<SipCallOptions, 'phones' | 'bridges' | 'freeSwitch' | 'pictures' | 'settings' | 'log'>;
 
 export class CallTable extends Owned {
   readonly events = new EventEmitter<CallEvents>();
@@ -85,13 +87,13 @@ export class CallTable extends Owned {
   /** @throws GatewayError `draining`, `overloaded` */
   begin(options: NewCall, media: TrunkMedia = {}): SipCall {
     this.assertRoomForCalls();
-    const { phones, bridges, freeSwitch, config, log } = this.#options;
+    const { phones, bridges, freeSwitch, pictures, config, log } = this.#options;
     const { server = config.media, srtp = config.srtp, codecs = config.codecs } = media;
-    const { maxDurationMs, keys, menus } = config;
+    const { maxDurationMs, keys, menus, video } = config;
     const call = this.own(
       new SipCall({
-        ...{ ...options, phones, bridges, freeSwitch, log },
-        settings: { server, srtp, codecs, maxDurationMs, keys, maxMenuMs: menus.maxDurationMs },
+        ...{ ...options, phones, bridges, freeSwitch, pictures, log },
+        settings: { server, srtp, codecs, maxDurationMs, keys, maxMenuMs: menus.maxDurationMs, video },
       }),
     );
     this.#live.add(call);

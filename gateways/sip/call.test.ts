@@ -18,6 +18,7 @@ const settings: SipCallOptions['settings'] = {
   maxMenuMs: 60_000,
   maxDurationMs: 60_000,
   server: 'native',
+  video: { isEnabled: false, codecs: ['h264'], maxHeight: 720, maxBitrateBps: 1_000_000 },
   keys: { isEnabled: false, mute: '*6', hand: '*5', louder: '*9', quieter: '*7', count: '*4' },
 };
 
@@ -27,7 +28,7 @@ const roomOf = async (rooms: Rooms, input: RoomInput) => rooms.open((await rooms
 async function callIn(room: Room): Promise<SipCall> {
   const log = someRooms().log;
   const place = { id: 1, localAddress: '127.0.0.1', localPort: 40_000 };
-  const leg = new Leg({ send: () => undefined }, { ...place, language: 'en', timeoutMs: 10_000 });
+  const leg = new Leg({ transport: undefined, send: () => undefined }, { ...place, language: 'en', timeoutMs: 10_000 });
   const phones = {
     allocateLeg: async () => leg,
     addressFor: () => '127.0.0.1',

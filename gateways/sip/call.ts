@@ -108,6 +108,7 @@ export class SipCall extends Owned implements Call {
       mediaServer: media?.server,
       digits: this.#digits,
       stats: leg?.stats,
+      video: media?.video?.info,
       transfer: this.#transfer,
       parked,
       menu: this.#entrance.steps,
@@ -166,10 +167,11 @@ export class SipCall extends Owned implements Call {
    * @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`
    */
   async prepare(remoteAddress: string, peer: { offer?: string; isWebRtc?: boolean } = {}): Promise<CallSpeech> {
-    const { phones, bridges, freeSwitch, room, settings, language } = this.#options;
+    const { phones, bridges, freeSwitch, pictures, room, settings, language, hasVideo } = this.#options;
     const { offer = '', isWebRtc = false } = peer;
     const media = await CallMedia.open({
-      ...{ phones, bridges, freeSwitch, room, settings, language, remoteAddress, offer, isWebRtc },
+      ...{ phones, bridges, freeSwitch, pictures, room, settings, language, hasVideo },
+      ...{ remoteAddress, offer, isWebRtc },
       ...{ signal: this.signal, log: this.#log, onLost: (error) => this.fail(error) },
     });
     this.#media = media;
@@ -280,6 +282,7 @@ export class SipCall extends Owned implements Call {
   attach(dialog: SipDialog, { isOfferOpen = false } = {}): void {
     this.#dialog = dialog;
     this.#sipCallId = dialog.callId;
+    if (this.#media?.video) this.#media.video.ask = (method, options) => dialog.ask(method, options);
     dialog.events.on('ended', (by, reason) => this.#dialogEnded(by, reason));
     this.#requests.listen(dialog, isOfferOpen);
     if (this.isClosed) {
@@ -331,6 +334,13 @@ export class SipCall extends Owned implements Call {
     leg.setMuted(isMuted);
     this.events.emit('changed');
     this.#presence.say(isMuted ? 'muted' : 'unmuted');
+  }
+
+  setVideoMuted(isMuted: boolean): void {
+    const { video } = this.#connected().media;
+    if (!video?.info) throw new GatewayError('unprocessable', 'This call has no video.');
+    video.setMuted(isMuted);
+    this.events.emit('changed');
   }
 
   setGain(gainDb: number): void {

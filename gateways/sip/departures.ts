@@ -56,6 +56,7 @@ export class Departures {
           displayName: (plan.displayName ?? (number === '' ? plan.to : number)).slice(0, 128),
           language: options.language ?? sip.language,
           hasEarlyMedia: options.hasEarlyMedia,
+          hasVideo: options.video,
           trunk: plan.line?.trunk,
           account: plan.account,
         },

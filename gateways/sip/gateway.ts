@@ -25,6 +25,7 @@ import { Arrivals } from './arrivals.ts';
 import type { SipCall } from './call.ts';
 import { CallTable } from './call-table.ts';
 import { addressesOf, isOurHost, withoutKeys } from './call-texts.ts';
+import type { CallPictures } from './call-video.ts';
 import { CallerCheck } from './caller-check.ts';
 import { Defence } from './defence.ts';
 import { Departures } from './departures.ts';
@@ -47,6 +48,7 @@ export interface SipGatewayPorts {
   readonly meetings: Meetings;
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
+  readonly pictures?: CallPictures | undefined;
   readonly rules: DispatchRules;
   readonly pins: RoomPins;
   readonly door: SipDoor;

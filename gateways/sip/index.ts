@@ -15,6 +15,7 @@ import { SipAccounts } from '#core/sip-accounts.ts';
 import { type AskHook, SipDoor } from '#core/sip-door.ts';
 import type { StorePort } from '#core/store-port.ts';
 import { Trunks } from '#core/trunks.ts';
+import type { CallPictures } from './call-video.ts';
 import { SipGateway } from './gateway.ts';
 
 export type { SipGateway } from './gateway.ts';
@@ -27,6 +28,8 @@ export interface SipGatewayOptions {
   readonly meetings: Meetings;
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
+  /** Absent: voices alone. */
+  readonly pictures?: CallPictures | undefined;
   readonly store: StorePort;
   readonly secrets: SecretBox;
   readonly config: SipConfig;
@@ -41,7 +44,7 @@ export interface SipGatewayOptions {
 
 /** Its calls can be asked for at once; phones are answered from `listen()` on. */
 export async function createSipGateway(options: SipGatewayOptions): Promise<SipGateway> {
-  const { rooms, meetings, phones, bridges, store, secrets, config, language, log } = options;
+  const { rooms, meetings, phones, bridges, pictures, store, secrets, config, language, log } = options;
   const pins = new RoomPins(secrets);
   const { prompts } = options;
   const rules = await DispatchRules.create({ store, secrets, configured: config.rules, prompts });
@@ -53,7 +56,7 @@ export async function createSipGateway(options: SipGatewayOptions): Promise<SipG
   const isTrunk = (address: string) => trunks.all.some(({ inbound }) => isAddressIn(address, inbound?.addresses ?? []));
   const bans = await Bans.create({ store, settings: config.bans, isExempt: isTrunk });
   return new SipGateway({
-    ...{ rooms, meetings, phones, bridges, rules, pins, door, records },
+    ...{ rooms, meetings, phones, bridges, pictures, rules, pins, door, records },
     ...{ trunks, accounts, bans, store, defaults, config, log },
   });
 }

@@ -1,11 +1,13 @@
-// Owns: the SDP of one call: offers and answers for its audio, and what they come to. Pure but for random keys.
+// Owns: the SDP of one call: offers and answers for its audio, what they come to, and its video beside it. Pure but for
+// random keys.
 import { isIPv6 } from 'node:net';
 import { GatewayError } from '#core/errors.ts';
 import { type LegCodec, type LegDirection, type LegParameters, legCodecs, srtpSuites } from '#core/leg-media.ts';
 import { type AudioFormats, audioFormatsOf, dtmfBeside, dtmfFor, formatLines, formatNumbers } from './audio-formats.ts';
 import { agreedDirection, isUnspecified } from './media-direction.ts';
-import { type CryptoLine, cryptoLinesOf, cryptoText, newKey } from './sdes.ts';
+import { type CryptoLine, cryptoLinesOf, cryptoText, isSecuredAs, newKey } from './sdes.ts';
 import { parseSdp, type Sdp, type SdpMedia } from './sdp.ts';
+import type { VideoSpeech } from './video-speech.ts';
 import {
   type DtlsSetup,
   isBundled,
@@ -61,6 +63,8 @@ const ptimes = [10, 20, 30, 40, 50, 60];
 /** What our last description had as its m-lines: every later one has them again (RFC 3264 §8). */
 interface Layout {
   readonly audioAt: number;
+  /** -1 without video. */
+  readonly videoAt: number;
   readonly media: readonly Pick<SdpMedia, 'kind' | 'protocol' | 'formats' | 'attributes'>[];
   readonly isBundled: boolean;
 }
@@ -97,6 +101,8 @@ export class OfferAnswer implements CallSpeech {
   #peer: WebRtcPeer | undefined;
   /** Who we are in DTLS, once it is settled. */
   #setup: DtlsSetup = 'actpass';
+  /** Where there is to be video, if the other side wants it as well. */
+  video: VideoSpeech | undefined;
 
   constructor(options: OfferAnswerOptions) {
     this.#options = options;
@@ -110,6 +116,7 @@ export class OfferAnswer implements CallSpeech {
     const attributes = webRtc ? [{ name: 'mid', value: '0' }] : [];
     this.#layout = {
       audioAt: 0,
+      videoAt: -1,
       media: [{ kind: 'audio', protocol, formats: [], attributes }],
       isBundled: webRtc !== undefined,
     };
@@ -140,7 +147,8 @@ export class OfferAnswer implements CallSpeech {
     this.#formats = formats;
     this.#crypto = crypto;
     this.#isEncrypted ||= isSecure;
-    this.#layout = { audioAt, media: sdp.media, isBundled: isBundled(sdp, midOf(media)) };
+    const videoAt = this.#answerVideo(sdp);
+    this.#layout = { audioAt, videoAt, media: sdp.media, isBundled: isBundled(sdp, midOf(media)) };
     if (peer) {
       this.#peer = peer;
       if (this.#setup === 'actpass') this.#setup = peer.setup === 'passive' ? 'active' : 'passive';
@@ -156,6 +164,7 @@ export class OfferAnswer implements CallSpeech {
     if (!this.#lastBody && srtp === 'require' && !this.#options.webRtc) {
       this.#crypto = srtpSuites.map((suite, i) => ({ tag: i + 1, suite, key: newKey(suite) }));
     }
+    if (this.video) this.#offerVideo(this.video);
     return this.#write(this.#wanted, 'actpass');
   }
 
@@ -183,8 +192,33 @@ export class OfferAnswer implements CallSpeech {
     }
     if (own) this.#crypto = [own];
     this.#isEncrypted ||= own !== undefined;
+    this.video?.accept(sdp, sdp.media[this.#layout.videoAt], this.#isHolding);
     const direction = agreedDirection(media, this.#wanted);
     return this.#parametersOf(media, direction, taken, this.#formats, own, remote);
+  }
+
+  get #isHolding(): boolean {
+    return !/recv/.test(this.#wanted);
+  }
+
+  /** @returns which m-line it is in; -1 for none */
+  #answerVideo(sdp: Sdp): number {
+    const { video } = this;
+    video?.drop();
+    const at = video ? sdp.media.findIndex((media) => video.canTake(sdp, media)) : -1;
+    const media = sdp.media[at];
+    if (media) video?.answer(sdp, media, this.#isHolding);
+    return at;
+  }
+
+  /** In the place that it has, in that of one that was refused, or after all others (RFC 3264 §8.1). */
+  #offerVideo(video: VideoSpeech): void {
+    const { media, videoAt } = this.#layout;
+    const known = videoAt >= 0 ? videoAt : media.findIndex(({ kind }) => kind === 'video');
+    const at = known >= 0 ? known : media.length;
+    video.offer(this.#isHolding);
+    const line = { kind: 'video', protocol: video.protocol, formats: ['97'], attributes: [] };
+    this.#layout = { ...this.#layout, videoAt: at, media: [...media.slice(0, at), line, ...media.slice(at + 1)] };
   }
 
   #canTake(sdp: Sdp, media: SdpMedia): boolean {
@@ -192,10 +226,7 @@ export class OfferAnswer implements CallSpeech {
     if (audioFormatsOf(media, this.#options.codecs ?? legCodecs).codecs.length === 0) return false;
     const { srtp, webRtc } = this.#options;
     if (webRtc || isDtls(sdp, media)) return webRtc !== undefined && isDtls(sdp, media);
-    const hasKeys = cryptoLinesOf(media).length > 0;
-    if (/^RTP\/SAVPF?$/.test(media.protocol)) return hasKeys && srtp !== 'off';
-    // Keys in plain RTP/AVP are opportunistic encryption (RFC 8643).
-    return /^RTP\/AVPF?$/.test(media.protocol) && (hasKeys || (srtp !== 'require' && !this.#isEncrypted));
+    return isSecuredAs(media, srtp, !this.#isEncrypted);
   }
 
   #refusalOf({ media }: Sdp): GatewayError {
@@ -257,7 +288,7 @@ export class OfferAnswer implements CallSpeech {
 
   #write(direction: LegDirection, setup: DtlsSetup): string {
     const { webRtc } = this.#options;
-    const { audioAt, media } = this.#layout;
+    const { audioAt, videoAt, media } = this.#layout;
     const [candidate] = webRtc?.iceCandidates ?? [];
     const { address, port } = candidate ?? this.#options;
     const family = isIPv6(address) ? 'IP6' : 'IP4';
@@ -272,7 +303,9 @@ export class OfferAnswer implements CallSpeech {
             'a=ptime:20',
             `a=${direction}`,
           ]
-        : rejectedLines(one, webRtc !== undefined),
+        : i === videoAt && this.video
+          ? this.video.lines
+          : rejectedLines(one, webRtc !== undefined),
     );
     const ofSession = webRtc ? sessionLines(this.#layout.isBundled ? mid : undefined) : [];
     const body = ['s=-', `c=IN ${family} ${address}`, 't=0 0', ...ofSession, ...lines, ''].join('\r\n');

@@ -78,7 +78,10 @@ export class PeerRequests {
   #asked(question: SipQuestion): void {
     const { method } = question;
     if (method === 'INFO') {
-      for (const digit of digitsOf(question)) this.#owner.pressed(digit);
+      const { contentType, body } = question;
+      if (!this.#owner.media?.video?.heed(contentType, body)) {
+        for (const digit of digitsOf(question)) this.#owner.pressed(digit);
+      }
       question.respond(200);
     } else if (method === 'MESSAGE') {
       this.#chat(question);

@@ -27,6 +27,14 @@ export function cryptoLinesOf({ attributes }: SdpMedia): CryptoLine[] {
   });
 }
 
+/** Whether the encryption of an m-line, or that it has none, is what may be taken. Keys by DTLS are none of these. */
+export function isSecuredAs(media: SdpMedia, srtp: 'off' | 'allow' | 'require', isPlainAllowed = true): boolean {
+  const hasKeys = cryptoLinesOf(media).length > 0;
+  if (/^RTP\/SAVPF?$/.test(media.protocol)) return hasKeys && srtp !== 'off';
+  // Keys in plain RTP/AVP are opportunistic encryption (RFC 8643).
+  return /^RTP\/AVPF?$/.test(media.protocol) && (hasKeys || (srtp !== 'require' && isPlainAllowed));
+}
+
 export function newKey(suite: SrtpSuite): string {
   return randomBytes(srtpKeyLength[suite]).toString('base64');
 }

@@ -8,6 +8,14 @@ export interface SdpAttribute {
   readonly value: string;
 }
 
+/** What b= lines say, bit/s. */
+export interface SdpBandwidth {
+  /** With the headers of IP and UDP. */
+  readonly asBps?: number | undefined;
+  /** Without them (RFC 3890). */
+  readonly tiasBps?: number | undefined;
+}
+
 export interface SdpMedia {
   readonly kind: string;
   readonly port: number;
@@ -17,6 +25,7 @@ export interface SdpMedia {
   readonly address: string | undefined;
   readonly attributes: readonly SdpAttribute[];
   readonly direction: LegDirection;
+  readonly bandwidth: SdpBandwidth;
 }
 
 export interface Sdp {
@@ -24,6 +33,7 @@ export interface Sdp {
   readonly origin: string;
   /** Those of the session, which hold for each m-line that does not say otherwise. */
   readonly attributes: readonly SdpAttribute[];
+  readonly bandwidth: SdpBandwidth;
   readonly media: readonly SdpMedia[];
 }
 
@@ -47,6 +57,7 @@ export function parseSdp(text: string): Sdp {
   return {
     origin: session.find((line) => line.startsWith('o='))?.slice(2) ?? '',
     attributes,
+    bandwidth: bandwidthOf(session),
     media: starts.map((start, i) => parseMedia(lines.slice(start, starts[i + 1]), address, direction)),
   };
 }
@@ -69,6 +80,7 @@ function parseMedia(
     address: addressOf(lines) ?? sessionAddress,
     attributes,
     direction: directionOf(attributes) ?? sessionDirection ?? 'sendrecv',
+    bandwidth: bandwidthOf(lines),
   };
 }
 
@@ -77,6 +89,16 @@ function attributesOf(lines: readonly string[]): SdpAttribute[] {
     const [, name, value = ''] = /^a=([^:\s]+)(?::(.*))?$/.exec(line.trimEnd()) ?? [];
     return name === undefined ? [] : [{ name: name.toLowerCase(), value }];
   });
+}
+
+function bandwidthOf(lines: readonly string[]): SdpBandwidth {
+  const numberOf = (type: string) => {
+    const line = lines.find((each) => each.startsWith(`b=${type}:`));
+    const value = /^\d{1,10}/.exec(line?.slice(type.length + 3) ?? '')?.[0];
+    return value === undefined ? undefined : Number(value);
+  };
+  const asKbps = numberOf('AS');
+  return { asBps: asKbps === undefined ? undefined : asKbps * 1_000, tiasBps: numberOf('TIAS') };
 }
 
 function addressOf(lines: readonly string[]): string | undefined {

@@ -13,6 +13,8 @@ export interface EncoderChoice {
   readonly hardware?: 'nvenc' | 'qsv' | 'vaapi' | undefined;
   /** x264 preset; `superfast` looks better, `ultrafast` costs half. */
   readonly preset?: 'ultrafast' | 'superfast' | 'veryfast' | undefined;
+  /** Of H264 in software: pictures are cut into slices of at most so many bytes. */
+  readonly sliceMaxBytes?: number | undefined;
 }
 
 export interface EncoderCandidate {
@@ -48,7 +50,13 @@ const software: Readonly<Record<Exclude<EncodedCodec, 'h264'>, Omit<EncoderCandi
 };
 
 /** In the order in which they are tried. */
-export function encoderCandidates({ codec, hardware, preset, profile }: EncoderChoice): EncoderCandidate[] {
+export function encoderCandidates({
+  codec,
+  hardware,
+  preset,
+  profile,
+  sliceMaxBytes,
+}: EncoderChoice): EncoderCandidate[] {
   if (codec !== 'h264') return [{ ...software[codec], pixelFormat: AV_PIX_FMT_YUV420P }];
   const x264: EncoderCandidate = {
     name: 'libx264',
@@ -58,6 +66,7 @@ export function encoderCandidates({ codec, hardware, preset, profile }: EncoderC
       tune: 'zerolatency',
       profile: profile ?? 'baseline',
       forced_idr: '1',
+      ...(sliceMaxBytes !== undefined && { 'slice-max-size': String(sliceMaxBytes) }),
     },
   };
   if (!hardware) return [x264];

@@ -1,6 +1,7 @@
 // Owns: the mix of one room as a job: takes commands, tells what happens, keeps the beat.
 import type { LegParameters } from '#core/leg-media.ts';
 import { type LegStanding, type MixCommand, type MixEvent, type MixJobSpec, mixTrackId } from '#core/mix-messages.ts';
+import type { VideoLegCommand } from '#core/video-leg-media.ts';
 import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { CallLeg } from '../legs/call-leg.ts';
 import type { RtpSender } from '../rtp/sender.ts';
@@ -11,12 +12,16 @@ import { MixInput } from './mix-input.ts';
 import { type Listener, Mixer } from './mixer.ts';
 import { Player } from './player.ts';
 import { Prompts } from './prompts.ts';
+import { VideoLegs } from './video-legs.ts';
 
 /** All mixes of this process beat together: one timer, and no two of them in each other's way. */
 
 type OpenLeg = Extract<MixCommand, { type: 'openLeg' }>;
 type PlayToLeg = Extract<MixCommand, { type: 'playToLeg' }>;
-type LegCommand = Exclude<MixCommand, { type: 'openLeg' | 'addInput' | 'removeInput' | 'setMixTrack' }>;
+type LegCommand = Exclude<
+  MixCommand,
+  VideoLegCommand | { type: 'openLeg' | 'addInput' | 'removeInput' | 'setMixTrack' }
+>;
 
 interface Member {
   readonly listener: Listener;
@@ -28,6 +33,7 @@ export class MixPipeline implements Pipeline {
   readonly #mixer: Mixer;
   readonly #prompts: Prompts;
   readonly #members = new Map<number, Member>();
+  readonly #videos: VideoLegs;
   /** Commands for a leg whose ports are being bound wait for it. */
   readonly #opening = new Map<number, LegCommand[]>();
   #mixTrack: { readonly sender: RtpSender; readonly startUs: number; readonly startDueMs: number } | undefined;
@@ -37,6 +43,7 @@ export class MixPipeline implements Pipeline {
   constructor({ context, spec }: { context: JobContext; spec: MixJobSpec }) {
     this.#context = context;
     this.#prompts = new Prompts(spec.promptsFolder);
+    this.#videos = new VideoLegs(context, (event) => this.#tell(event));
     this.#mixer = new Mixer({
       loudest: spec.loudest,
       onPlayed: ({ id: legId }, playId) => this.#tell({ type: 'legPlayed', legId, playId, isWhole: true }),
@@ -81,6 +88,12 @@ export class MixPipeline implements Pipeline {
       case 'setMixTrack':
         this.#setMixTrack(command.isOn);
         return;
+      case 'openVideo':
+      case 'negotiateVideo':
+      case 'setVideo':
+      case 'closeVideo':
+        this.#videos.command(command);
+        return;
       default:
         this.#commandLeg(command);
     }
@@ -90,6 +103,7 @@ export class MixPipeline implements Pipeline {
     this.#isClosed = true;
     mixClock.remove(this.#run);
     for (const input of this.#mixer.inputs) this.#context.unlisten(input.info.ssrc);
+    this.#videos.close();
     for (const id of [...this.#members.keys()]) this.#closeLeg(id);
     this.#mixer.close();
   }
@@ -252,6 +266,7 @@ export class MixPipeline implements Pipeline {
   }
 
   #closeLeg(id: number, isMoving = false): void {
+    this.#videos.closeLeg(id);
     const member = this.#members.get(id);
     if (!member) return;
     if (member.voice) this.#endVoice(id, member);

@@ -1,5 +1,5 @@
 // Owns: a phone call as the API shows it. Pure. May import: core, ./contract, ./views.
-import type { CallEnd, CallInfo } from '#core/call.ts';
+import type { CallEnd, CallInfo, CallVideoInfo } from '#core/call.ts';
 import { errorTable } from '#core/errors.ts';
 import type { LegStats } from '#core/leg-media.ts';
 import type { SipCallResource } from './contract.ts';
@@ -20,6 +20,7 @@ export function callView(info: CallInfo): SipCallResource {
     parked,
     diversions = [],
     menu = [],
+    video,
     ...rest
   } = info;
   const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
@@ -39,6 +40,7 @@ export function callView(info: CallInfo): SipCallResource {
     end: end ? endOf(end) : null,
     codec: codec ?? null,
     mediaServer: mediaServer ?? null,
+    video: video ? videoOf(video) : null,
     quality: stats ? qualityOf(stats) : null,
     parked: parked ? { slot: parked.slot, since: timeText(parked.sinceMs), until: timeText(parked.untilMs) } : null,
     transfer: transfer ? { ...transfer, sipStatus: transfer.sipStatus ?? null } : null,
@@ -48,6 +50,24 @@ export function callView(info: CallInfo): SipCallResource {
 function endOf({ by, reason, message, code, sipStatus }: CallEnd): NonNullable<SipCallResource['end']> {
   const blame = code === undefined ? null : errorTable[code].blame;
   return { by, reason, message, code: code ?? null, blame, sipStatus: sipStatus ?? null };
+}
+
+function videoOf({ shown, stats, ...rest }: CallVideoInfo): SipCallResource['video'] {
+  if (!stats) return { ...rest, received: null, sent: null };
+  const { width = null, height = null, jitterMs, packetsLost, keyFramesAsked, keyFramesWanted } = stats;
+  return {
+    ...rest,
+    received: {
+      ...{ width, height, packets: stats.packetsReceived, packetsLost, jitterMs },
+      ...{ frames: stats.framesReceived, keyFrames: stats.keyFramesReceived, keyFramesAsked },
+    },
+    sent: {
+      ...{ width: shown?.width ?? null, height: shown?.height ?? null },
+      ...{ framerateHz: shown?.framerateHz ?? null, bitrateBps: shown?.bitrateBps ?? null },
+      ...{ packets: stats.packetsSent, packetsLost: stats.remotePacketsLost, frames: stats.framesSent },
+      ...{ keyFrames: stats.keyFramesSent, keyFramesWanted, roundTripTimeMs: stats.roundTripTimeMs ?? null },
+    },
+  };
 }
 
 function qualityOf(stats: LegStats): SipCallResource['quality'] {

@@ -5,8 +5,8 @@ import type { RoomSip } from '#core/room-sip.ts';
 import type { roomSipPatch, roomSipSchema } from './contract.ts';
 
 export function roomSipView(sip: RoomSip = {}): z.output<typeof roomSipSchema> {
-  const { access = null, language = null, hasPrompts = null, sealedPin } = sip;
-  return { access, language, hasPrompts, hasPin: sealedPin !== undefined };
+  const { access = null, language = null, hasPrompts = null, hasVideo = null, view = null, sealedPin } = sip;
+  return { access, language, hasPrompts, hasVideo, view, hasPin: sealedPin !== undefined };
 }
 
 /** @param input null takes a setting back to that of the server, and the PIN away @throws GatewayError `invalid_request` */

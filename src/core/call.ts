@@ -4,9 +4,11 @@ import type { ParkedInfo } from './call-parking.ts';
 import type { CallTransferInfo, CallTransferTarget } from './call-transfer.ts';
 import type { ErrorCode } from './errors.ts';
 import { type ParticipantId, type RoomId, randomText } from './ids.ts';
-import type { LegStats, PromptLanguage } from './leg-media.ts';
+import type { LegDirection, LegStats, PromptLanguage } from './leg-media.ts';
 import type { MenuStep } from './menu-walk.ts';
 import type { MediaServerKind } from './trunk.ts';
+import type { VideoLegCodec, VideoLegStats } from './video-leg-media.ts';
+import type { EncoderRequest } from './view-messages.ts';
 
 /** `asking`: answered, and in a menu or asked for a PIN before it is let in. `parked`: out of its room, until it is fetched. */
 export type CallState = 'dialing' | 'ringing' | 'asking' | 'waiting' | 'connected' | 'parked' | 'ended';
@@ -21,6 +23,20 @@ export interface CallEnd {
   readonly code?: ErrorCode | undefined;
   /** The final answer of a call that was refused. */
   readonly sipStatus?: number | undefined;
+}
+
+/** The picture of a video phone. */
+export interface CallVideoInfo {
+  readonly codec: VideoLegCodec;
+  readonly packetizationMode: 0 | 1;
+  /** As we see it. */
+  readonly direction: LegDirection;
+  readonly isEncrypted: boolean;
+  /** By the call; what the room does to its stream is said there. */
+  readonly isMuted: boolean;
+  /** Of the room's view. */
+  readonly shown: EncoderRequest | undefined;
+  readonly stats: VideoLegStats | undefined;
 }
 
 export interface CallInfo {
@@ -60,6 +76,8 @@ export interface CallInfo {
   /** Keys that were pressed, the last 64. */
   readonly digits: string;
   readonly stats: LegStats | undefined;
+  /** Absent for a voice alone. */
+  readonly video?: CallVideoInfo | undefined;
   readonly parked?: ParkedInfo | undefined;
   /** Its way through a menu, without PINs; absent where there was none. */
   readonly menu?: readonly MenuStep[] | undefined;
@@ -83,6 +101,8 @@ export interface DialOptions {
   readonly ringTimeoutMs?: number | undefined;
   /** Sent once it is answered. */
   readonly digits?: string | undefined;
+  /** Video is offered as well. */
+  readonly video?: boolean | undefined;
   /** What is said before the answer (a ringing tone, a menu of the carrier) is heard in the room. */
   readonly hasEarlyMedia?: boolean | undefined;
   /** Of announcements to the phone; the room's if absent. */
@@ -114,6 +134,8 @@ export interface Call {
   /** Settles when it is connected or has ended. */
   settled(timeoutMs: number): Promise<void>;
   setMuted(isMuted: boolean): void;
+  /** @throws GatewayError `closed`, `unprocessable` (it has no video) */
+  setVideoMuted(isMuted: boolean): void;
   /** @throws GatewayError `closed` */
   setGain(gainDb: number): void;
   /** @throws GatewayError `upstream_refused`, `closed` */

@@ -17,9 +17,13 @@ import type { Participant } from './participant.ts';
 import type { SfuPlainTransport } from './ports.ts';
 import type { RtpParameters, StreamTimeline } from './rtp.ts';
 import type { Publication } from './track.ts';
+import { type PicturedLeg, VideoLeg, type VideoLegOptions } from './video-leg.ts';
+import type { VideoLegCommand } from './video-leg-media.ts';
 
 /** What a leg wants of the mix that it is in. */
 export interface LegMix {
+  /** The way of the room's streams to it; undefined before it has a worker. */
+  readonly transport: SfuPlainTransport | undefined;
   send(command: MixCommand): void;
 }
 
@@ -53,7 +57,7 @@ const maxDigits = 64;
  * Made by `PhonePort.allocateLeg()`, with its ports bound. Prompts and digits work from the first `negotiate()`; it is
  * heard in the room between `enter()` and `leave()`.
  */
-export class Leg extends Owned {
+export class Leg extends Owned implements PicturedLeg {
   readonly id: number;
   readonly localAddress: string;
   readonly localPort: number;
@@ -75,6 +79,7 @@ export class Leg extends Owned {
   #wasTwoWay = false;
   #gainDb = 0;
   #far: FarQuality | undefined;
+  #video: VideoLeg | undefined;
   #lastPlayId = 0;
   #music: { prompts: readonly SpokenPrompt[]; playId: number } | undefined;
 
@@ -97,6 +102,13 @@ export class Leg extends Owned {
   }
   get participant(): Participant | undefined {
     return this.#participant;
+  }
+  get transport(): SfuPlainTransport | undefined {
+    return this.#mix.transport;
+  }
+  /** The picture beside it, of a video phone. */
+  get video(): VideoLeg | undefined {
+    return this.#video;
   }
   get parameters(): LegParameters | undefined {
     return this.#parameters;
@@ -243,6 +255,22 @@ export class Leg extends Owned {
     this.#mix.send({ type: 'sendDtmf', legId: this.id, digits: digits.toUpperCase(), durationMs });
   }
 
+  /** Its picture, on ports of its own; another one once that has ended. */
+  openVideo(options: VideoLegOptions): VideoLeg {
+    this.#assertOpen();
+    const video = this.own(new VideoLeg(this, options));
+    this.#video = video;
+    void video.done.then(() => {
+      if (this.#video === video) this.#video = undefined;
+    });
+    video.describe();
+    return video;
+  }
+
+  send(command: VideoLegCommand): void {
+    this.#mix.send(command);
+  }
+
   /** For the mix that takes it over: from now on it is that one's, and what was playing has ended. */
   joinMix(mix: LegMix): void {
     this.#mix = mix;
@@ -312,6 +340,13 @@ export class Leg extends Owned {
         this.#position = event.position;
         this.events.emit('statsChanged', event.stats);
         return;
+      case 'videoOpened':
+      case 'videoRefused':
+      case 'videoKeyFrameWanted':
+      case 'videoKeyFrameAsked':
+      case 'videoReport':
+        this.#video?.receive(event);
+        return;
     }
   }
 
@@ -347,7 +382,9 @@ export class Leg extends Owned {
   }
 
   #tell(): void {
-    if (!this.isClosed) this.#mix.send({ type: 'setLeg', legId: this.id, standing: this.standing });
+    if (this.isClosed) return;
+    this.#mix.send({ type: 'setLeg', legId: this.id, standing: this.standing });
+    this.#video?.review();
   }
 
   #endPlays(): void {

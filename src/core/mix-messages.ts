@@ -1,6 +1,7 @@
 // Owns: what the control process tells the mix of a room and hears from it. May import: core only.
 import type { FarQuality, LegCodec, LegParameters, LegPosition, LegStats, SpokenPrompt } from './leg-media.ts';
 import type { StreamTimeline } from './rtp.ts';
+import type { VideoLegCommand, VideoLegEvent } from './video-leg-media.ts';
 
 /** Track id of the mix itself; the ids of legs begin above it. */
 export const mixTrackId = 0;
@@ -34,6 +35,7 @@ export interface MixInput {
 }
 
 export type MixCommand =
+  | VideoLegCommand
   | {
       readonly type: 'openLeg';
       readonly legId: number;
@@ -68,6 +70,7 @@ export type MixCommand =
   | { readonly type: 'setMixTrack'; readonly isOn: boolean };
 
 export type MixEvent =
+  | VideoLegEvent
   /** Its ports are free; its last `legReport` went before. */
   | { readonly type: 'legClosed'; readonly legId: number }
   | { readonly type: 'legOpened'; readonly legId: number }

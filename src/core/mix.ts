@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { joinHidden } from './hidden-participant.ts';
 import type { Job, JobHost, JobLink, JobTrack } from './job.ts';
-import { Leg, type LegOptions } from './leg.ts';
+import { Leg, type LegMix, type LegOptions } from './leg.ts';
 import { type LegCodec, legCodecs } from './leg-media.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { type MixCommand, type MixEvent, type MixInput, type MixJobSpec, mixTrackId } from './mix-messages.ts';
@@ -13,6 +13,7 @@ import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
 import type { RtpCapabilities } from './rtp.ts';
 import type { Publication, Subscription } from './track.ts';
+import { firstVideoTrackId } from './video-leg-media.ts';
 
 const levelUri = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level';
 /** A mix that nobody needs is kept so long: the next caller need not wait for its job. */
@@ -41,7 +42,7 @@ interface Input {
  * Listens to every audio publication of the room but those of its own legs, as a hidden participant, and lets each leg
  * hear all but itself. Outlives media workers and SFU workers.
  */
-export class Mix extends Owned implements JobHost {
+export class Mix extends Owned implements JobHost, LegMix {
   readonly room: Room;
   readonly events = new EventEmitter<MixEvents>();
   readonly legs = new Map<number, Leg>();
@@ -114,7 +115,7 @@ export class Mix extends Owned implements JobHost {
   /** @throws GatewayError `conflict` when its port is taken; `media_lost`, `closed` */
   async addLeg(options: LegOptions): Promise<Leg> {
     if (this.isClosed || !this.#job) throw new GatewayError('closed', 'The mix of this room has ended.');
-    const leg = new Leg({ send: (command) => this.#send(command) }, options);
+    const leg = new Leg(this, options);
     await this.#open(leg);
     return leg;
   }
@@ -127,7 +128,7 @@ export class Mix extends Owned implements JobHost {
     const closed = Promise.withResolvers<void>();
     this.#leaving.set(leg.id, closed.resolve);
     this.disown(leg);
-    this.#send({ type: 'closeLeg', legId: leg.id, isMoving: true });
+    this.send({ type: 'closeLeg', legId: leg.id, isMoving: true });
     // With a worker that has died the ports are free as well.
     const timer = setTimeout(closed.resolve, maxReleaseMs).unref();
     await Promise.race([closed.promise, this.done]);
@@ -142,7 +143,7 @@ export class Mix extends Owned implements JobHost {
     // Opened all the same, it would have ports that nobody closes.
     if (leg.isClosed) throw new GatewayError('closed', 'This call leg is over.');
     if (this.isClosed || !this.#job) throw new GatewayError('closed', 'The mix of this room has ended.');
-    leg.joinMix({ send: (command) => this.#send(command) });
+    leg.joinMix(this);
     await this.#open(leg);
   }
 
@@ -159,7 +160,8 @@ export class Mix extends Owned implements JobHost {
       this.#reviewUse();
     });
     this.own(leg);
-    for (const command of leg.describe()) this.#send(command);
+    for (const command of leg.describe()) this.send(command);
+    leg.video?.describe();
     try {
       await opening.promise;
     } catch (error) {
@@ -179,7 +181,7 @@ export class Mix extends Owned implements JobHost {
     this.#streamReady = ready;
     ready.promise.catch(() => undefined);
     this.#stream = { by, publication: undefined };
-    this.#send({ type: 'setMixTrack', isOn: true });
+    this.send({ type: 'setMixTrack', isOn: true });
     this.#reviewUse();
     return ready.promise;
   }
@@ -190,11 +192,15 @@ export class Mix extends Owned implements JobHost {
     this.#streamReady?.reject(new GatewayError('closed', 'The stream of the mix was stopped.'));
     this.#streamReady = undefined;
     void publication?.close('requested');
-    this.#send({ type: 'setMixTrack', isOn: false });
+    this.send({ type: 'setMixTrack', isOn: false });
     this.#reviewUse();
   }
 
   async publishTrack(transport: SfuPlainTransport, { id, rtpParameters, timeline }: JobTrack): Promise<void> {
+    if (id >= firstVideoTrackId) {
+      await this.legs.get(id - firstVideoTrackId)?.video?.publish(transport, rtpParameters, timeline);
+      return;
+    }
     if (id !== mixTrackId) {
       await this.legs.get(id)?.publishVoice(transport, rtpParameters, timeline);
       return;
@@ -215,7 +221,8 @@ export class Mix extends Owned implements JobHost {
   }
 
   unpublishTrack(trackId: number): void {
-    this.legs.get(trackId)?.unpublishVoice();
+    if (trackId >= firstVideoTrackId) this.legs.get(trackId - firstVideoTrackId)?.video?.unpublish();
+    else this.legs.get(trackId)?.unpublishVoice();
   }
 
   attached(link: JobLink, isNewWorker: boolean): void {
@@ -228,13 +235,15 @@ export class Mix extends Owned implements JobHost {
           noteFree();
           continue;
         }
-        for (const command of leg.describe()) this.#send(command);
+        for (const command of leg.describe()) this.send(command);
+        leg.video?.describe();
         leg.noteRestart();
       }
-      if (this.#stream) this.#send({ type: 'setMixTrack', isOn: true });
+      if (this.#stream) this.send({ type: 'setMixTrack', isOn: true });
       for (const input of this.#inputs.values()) this.#describeInput(input);
     }
     for (const publication of this.room.publications()) this.#admit(publication);
+    for (const { video } of this.legs.values()) video?.review();
   }
 
   received(event: MixEvent): void {
@@ -296,7 +305,7 @@ export class Mix extends Owned implements JobHost {
 
   #describeInput({ id, subscription }: Input): void {
     const input = subscription && describeConsumer(id, subscription);
-    if (input) this.#send({ type: 'addInput', ...input });
+    if (input) this.send({ type: 'addInput', ...input });
   }
 
   /** Whose picture is seen is to be seen when he is heard. */
@@ -310,7 +319,7 @@ export class Mix extends Owned implements JobHost {
     if (!input) return;
     this.#inputs.delete(publication);
     if (publication.source !== 'screen_audio') publication.participant.voiceDelay.set(undefined);
-    this.#send({ type: 'removeInput', inputId: input.id });
+    this.send({ type: 'removeInput', inputId: input.id });
     void input.subscription?.close('requested');
   };
 
@@ -324,7 +333,11 @@ export class Mix extends Owned implements JobHost {
     }
   }
 
-  #send(command: MixCommand): void {
+  get transport(): SfuPlainTransport | undefined {
+    return this.#link?.transport;
+  }
+
+  send(command: MixCommand): void {
     this.#link?.send(command);
   }
 

@@ -14,6 +14,10 @@ export interface RoomSip {
   readonly language?: PromptLanguage | undefined;
   /** Whether anything is announced besides what the PIN menu needs. */
   readonly hasPrompts?: boolean | undefined;
+  /** false: voices alone. */
+  readonly hasVideo?: boolean | undefined;
+  /** Name of the view that video phones are shown. */
+  readonly view?: string | undefined;
 }
 
 export interface SipDefaults {

@@ -19,6 +19,8 @@ export interface EncoderRequest {
   readonly bitrateBps: number;
   /** Seconds; key frames come when asked for, and this often. */
   readonly keyFrameIntervalS: number;
+  /** Of H264: no NAL unit is longer, for who takes whole ones in single packets alone. */
+  readonly sliceMaxBytes?: number | undefined;
 }
 
 /** How a view looks; may change at any time, but for its size and rate. */

@@ -183,6 +183,7 @@ export function encoderRequestFor({ name, video }: ViewSettings, wish: ViewReque
     framerateHz,
     bitrateBps: Math.round(wish.bitrateBps ?? (isOwn ? video.bitrateBps : undefined) ?? usual),
     keyFrameIntervalS: wish.keyFrameIntervalS ?? video.keyFrameIntervalS,
+    ...(wish.sliceMaxBytes !== undefined && { sliceMaxBytes: wish.sliceMaxBytes }),
   };
 }
 

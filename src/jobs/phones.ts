@@ -1,4 +1,4 @@
-// Owns: PhonePort: legs in the mixes of their rooms, and the ports they are bound to.
+// Owns: PhonePort: legs in the mixes of their rooms, with their pictures, and the ports they are bound to.
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { MixConfig, RtpConfig } from '#config/schema.ts';
@@ -9,6 +9,8 @@ import { Mix } from '#core/mix.ts';
 import type { AllocateLegOptions, Logger, MediaPort, PhonePort } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import { StartedOnce } from '#core/started-once.ts';
+import type { VideoLeg } from '#core/video-leg.ts';
+import type { VideoPhonePort } from '#core/video-phone-port.ts';
 import { reachingAddress } from './reaching-address.ts';
 import { RtpPorts } from './rtp-ports.ts';
 
@@ -22,7 +24,7 @@ export interface PhonesOptions {
   readonly log: Logger;
 }
 
-export class Phones extends Owned implements PhonePort {
+export class Phones extends Owned implements PhonePort, VideoPhonePort {
   readonly legs = new Map<number, Leg>();
   readonly #options: PhonesOptions;
   readonly #ports: RtpPorts;
@@ -52,6 +54,24 @@ export class Phones extends Owned implements PhonePort {
         if (!(error instanceof GatewayError) || error.code !== 'conflict') throw error;
         if (attempt === maxPortTries) {
           throw new GatewayError('overloaded', 'No UDP port for a call could be bound.', { cause: error });
+        }
+      }
+    }
+  }
+
+  async openVideo(leg: Leg, options: Parameters<VideoPhonePort['openVideo']>[1]): Promise<VideoLeg> {
+    for (let attempt = 1; ; attempt++) {
+      const localPort = this.#ports.take(performance.now());
+      const video = leg.openVideo({ ...options, localPort });
+      void video.done.then(() => this.#ports.give(localPort, performance.now()));
+      try {
+        await video.opened;
+        return video;
+      } catch (error) {
+        await video.close('failed');
+        if (!(error instanceof GatewayError) || error.code !== 'conflict') throw error;
+        if (attempt === maxPortTries) {
+          throw new GatewayError('overloaded', 'No UDP port for video could be bound.', { cause: error });
         }
       }
     }

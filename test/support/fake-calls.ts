@@ -27,6 +27,11 @@ export class FakeCall implements Call {
     this.info = { ...this.info, isMuted };
   }
 
+  /** A voice alone. */
+  setVideoMuted(): void {
+    throw new GatewayError('unprocessable', 'This call has no video.');
+  }
+
   setGain(gainDb: number): void {
     this.info = { ...this.info, gainDb };
   }

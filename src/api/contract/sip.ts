@@ -13,6 +13,10 @@ const pin = z
   .meta({ description: 'What phones have to type, 4 to 16 digits.', examples: ['471100'] });
 const language = z.enum(promptLanguages).meta({ description: 'Of announcements.' });
 const access = z.enum(sipAccesses);
+const video = {
+  hasVideo: z.boolean().meta({ description: 'Whether video phones bring their picture and are shown a view.' }),
+  view: z.string().min(1).max(64).meta({ description: 'Name of the view that they are shown.' }),
+};
 
 const door = {
   access: access.meta({ description: 'Who may call in: who types the PIN, whoever calls, nobody.' }),
@@ -26,6 +30,8 @@ export const roomSipSchema = z
     access: door.access.nullable(),
     language: language.nullable(),
     hasPrompts: door.hasPrompts.nullable(),
+    hasVideo: video.hasVideo.nullable(),
+    view: video.view.nullable(),
     hasPin: z.boolean(),
   })
   .meta({ id: 'RoomSip', description: 'null: as the server is configured; `…/dial-in` says what holds.' });
@@ -36,6 +42,8 @@ export const roomSipInput = z
     pin: pin.optional(),
     language: language.optional(),
     hasPrompts: door.hasPrompts.optional(),
+    hasVideo: video.hasVideo.optional(),
+    view: video.view.optional(),
   })
   .meta({ id: 'RoomSipInput' });
 
@@ -45,6 +53,8 @@ export const roomSipPatch = z
     pin: pin.nullish(),
     language: language.nullish(),
     hasPrompts: door.hasPrompts.nullish(),
+    hasVideo: video.hasVideo.nullish(),
+    view: video.view.nullish(),
   })
   .meta({ id: 'RoomSipPatch', description: 'null takes a setting back to that of the server, and the PIN away.' });
 

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { promptLanguages } from '#core/leg-media.ts';
 import { mediaServers } from '#core/trunk.ts';
+import { videoLegCodecs } from '#core/video-leg-media.ts';
 import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const sipCallParams = z.object({ room: roomParams.shape.room, sipCall: itemId });
@@ -15,6 +16,42 @@ const quality = z.object({
   jitterMs: z.number(),
   roundTripTimeMs: z.number().nullable(),
   meanOpinionScore: z.number().nullable().meta({ description: '1 to 4.5, estimated from delay, loss and codec.' }),
+});
+
+const video = z.object({
+  codec: z.enum(videoLegCodecs),
+  packetizationMode: z.int().meta({ description: 'Of H264: 0 is one NAL unit in each packet.' }),
+  direction: z
+    .enum(['sendrecv', 'sendonly', 'recvonly', 'inactive'])
+    .meta({ description: 'As this server sees it: `sendonly` shows the phone a view and takes no picture of it.' }),
+  isEncrypted: z.boolean(),
+  isMuted: z.boolean().meta({ description: 'Its picture is kept out of the room.' }),
+  received: z
+    .object({
+      width: z.int().nullable(),
+      height: z.int().nullable(),
+      packets: count,
+      packetsLost: z.int(),
+      jitterMs: z.number(),
+      frames: count,
+      keyFrames: count,
+      keyFramesAsked: count.meta({ description: 'How often the phone was asked for one.' }),
+    })
+    .nullable(),
+  sent: z
+    .object({
+      width: z.int().nullable(),
+      height: z.int().nullable(),
+      framerateHz: z.number().nullable(),
+      bitrateBps: z.int().nullable().meta({ description: 'What the encoder may spend.' }),
+      packets: count,
+      packetsLost: z.int().meta({ description: 'As the phone reports it.' }),
+      frames: count,
+      keyFrames: count,
+      keyFramesWanted: count.meta({ description: 'How often the phone asked for one.' }),
+      roundTripTimeMs: z.number().nullable(),
+    })
+    .nullable(),
 });
 
 export const sipCallSchema = z
@@ -78,6 +115,7 @@ export const sipCallSchema = z
     mediaServer: z.enum(mediaServers).nullable().meta({ description: 'Whose its media is; null before it has any.' }),
     digits: z.string().meta({ description: 'Keys that were pressed on the phone, the last 64.' }),
     quality: quality.nullable(),
+    video: video.nullable().meta({ description: 'Of a video phone.' }),
     parked: z
       .object({
         slot: z.string().meta({ description: 'What is dialled to fetch it.' }),
@@ -138,6 +176,7 @@ export const sipCallInput = z
       .meta({ description: 'If the other side asks for them (digest).' }),
     proxy: z.string().min(1).max(512).optional().meta({ description: 'SIP address that the call is sent to instead.' }),
     ringTimeoutMs: z.int().min(1_000).max(300_000).optional().meta({ description: 'Gives up after so long.' }),
+    video: z.boolean().optional().meta({ description: 'Offers video as well.' }),
     digits: digits.optional().meta({ description: 'Keys to press once it is answered; a comma waits half a second.' }),
     hasEarlyMedia: z
       .boolean()
@@ -150,6 +189,7 @@ export const sipCallInput = z
 export const sipCallPatch = z
   .strictObject({
     isMuted: z.boolean().optional(),
+    isVideoMuted: z.boolean().optional().meta({ description: 'Keeps its picture out of the room.' }),
     isHeld: z.boolean().optional(),
     gainDb: z.number().min(-40).max(20).optional().meta({ description: 'How much louder it is heard in the mix.' }),
     dtmf: digits.optional().meta({ description: 'Keys to press now.' }),

@@ -73,6 +73,7 @@ const patchRoute = apiRoute({
   errors: [
     'not_found',
     'closed',
+    'unprocessable',
     'no_common_codec',
     'upstream_refused',
     'upstream_failed',
@@ -177,8 +178,9 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
 
   app.openapi(patchRoute, async (c) => {
     const call = await find(c.req.valid('param'));
-    const { isMuted, isHeld, gainDb, dtmf } = c.req.valid('json');
+    const { isMuted, isVideoMuted, isHeld, gainDb, dtmf } = c.req.valid('json');
     if (isMuted !== undefined) call.setMuted(isMuted);
+    if (isVideoMuted !== undefined) call.setVideoMuted(isVideoMuted);
     if (gainDb !== undefined) call.setGain(gainDb);
     if (isHeld !== undefined) await call.setHeld(isHeld);
     if (dtmf !== undefined) await call.sendDtmf(dtmf);
