@@ -44,7 +44,14 @@ async function phoneCalling(service: string, rest: string) {
 test('the first room has a PIN, which its keepers see and lists do not tell', async () => {
   assert.match(pin, /^\d{6}$/);
   const room = await gateway.api<{ sip: object }>('GET', '/api/rooms/demo');
-  assert.deepEqual(room.sip, { access: null, language: null, hasPrompts: null, hasPin: true });
+  assert.deepEqual(room.sip, {
+    access: null,
+    language: null,
+    hasPrompts: null,
+    hasVideo: null,
+    view: null,
+    hasPin: true,
+  });
   assert.ok(!JSON.stringify(await gateway.api('GET', '/api/rooms')).includes(pin));
   assert.match(gateway.app.welcome(), new RegExp(`sip:demo@127.0.0.1:\\d+   PIN ${pin.slice(0, 3)} ${pin.slice(3)}`));
   const asGuest = async (role: string) => {
