@@ -17,6 +17,7 @@ import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { LoadBreaker } from '#core/load-breaker.ts';
 import { Meetings } from '#core/meetings.ts';
+import type { OwnNode } from '#core/nodes.ts';
 import type { Logger, RateLimiter } from '#core/ports.ts';
 import type { RoomRecord } from '#core/room.ts';
 import { RoomPins, spokenPin } from '#core/room-pins.ts';
@@ -42,6 +43,7 @@ import { watchViews } from '#telemetry/view-metrics.ts';
 import { EgressParts } from './egress-parts.ts';
 import { EventParts } from './event-parts.ts';
 import { buildIngest, type Ingest, listening, openPushGateways, type PushGateways, pushersOf } from './ingest-parts.ts';
+import { createOwnNode } from './node-parts.ts';
 import { OverloadParts } from './overload-parts.ts';
 import { ViewingParts } from './viewing-parts.ts';
 
@@ -71,6 +73,7 @@ interface Parts {
   readonly sip: SipGateway;
   readonly viewing: ViewingParts;
   readonly servers: Servers;
+  readonly node: OwnNode;
 }
 
 export class App extends Owned {
@@ -156,22 +159,9 @@ export class App extends Owned {
 
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { health, rooms, media, webrtc, signalling, pushGateways, phones, views, viewing, sip, eventParts } =
-      this.#parts;
-    const { meetings } = this.#parts;
-    this.#parts.recordings.all.drain();
-    eventParts.eventLog.emit('node.draining', { timeoutMs });
-    health.drain();
-    rooms.drain();
-    meetings.drain();
-    media.drain();
-    this.#parts.egress.drain();
-    for (const gateway of Object.values(pushGateways)) gateway.drain();
-    webrtc.drain();
-    sip.drain();
-    phones.drain();
-    views.drain();
-    viewing.drain();
+    const { rooms, signalling, pushGateways, node } = this.#parts;
+    node.beginDrain('The gateway is being shut down', { timeoutMs });
+    for (const gateway of Object.values(pushGateways)) gateway.sendAway?.();
     signalling.drain(timeoutMs);
     const endsAtMs = performance.now() + timeoutMs;
     // A camera never leaves by itself, nor does the mixer: only people are waited for.
@@ -187,7 +177,7 @@ export class App extends Owned {
     const { signalling, webrtc, sip, phones, views, viewing, ingest, pushGateways, rooms, servers } = this.#parts;
     const { meetings, overload, media, sfu, store, eventParts, egress } = this.#parts;
     // Load that falls because everything ends is no recovery.
-    await overload.close(reason);
+    await Promise.all([overload.close(reason), this.#parts.node.close(reason)]);
     // Targets are told that it is over, and recordings become whole, while there is still something that can do it.
     await Promise.all([egress.close(reason), this.#parts.recordings.close(reason)]);
     await Promise.all([
@@ -317,6 +307,13 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const isDefault = config.sip.isEnabled && config.sip.media === 'freeswitch';
   watchFreeSwitch(sip.freeSwitch, { health, registry: metrics.registry, sink: eventParts.eventLog, isDefault });
 
+  let servers: Servers | undefined;
+  const drained = [recordings.all, meetings, media, ingest.streamingIns, egress, webrtc, phones, views, viewing];
+  const node = await createOwnNode({
+    ...{ config, dataFolder: data, rooms, sfu, media, sip, health, breaker, pushGateways, drained, eventLog, log },
+    servers: () => servers,
+  });
+  undo.push(() => node.close());
   const limits = new ApiLimits(config.limits);
   const eventSockets = eventParts.sockets({ rooms, auth, limiter: limits.requests, addressOf, log });
   const api = createApi({
@@ -333,12 +330,13 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     log,
     metrics,
     health,
+    nodes: node,
     config,
     limits,
   });
   api.route('/', webrtc.app);
   if (config.hls.isEnabled) api.route('/', viewing.hls.app);
-  const servers = await createServers({
+  const listeners = await createServers({
     config,
     fetch: api.fetch,
     metricsFetch: createMetricsApp({ metrics, health }).fetch,
@@ -349,16 +347,17 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     },
     log,
   });
-  undo.push(() => servers.close());
+  servers = listeners;
+  undo.push(() => listeners.close());
   undo.push(() => Promise.all(Object.values(pushGateways).map((gateway) => gateway.close())));
-  const certificate = servers.certificate ?? (await loadCertificate(config.https, data, log));
+  const certificate = listeners.certificate ?? (await loadCertificate(config.https, data, log));
   await openPushGateways(config, { pushes: ingest.pushes, plays: viewing.plays }, certificate, log, pushGateways);
   if (config.sip.isEnabled) await listening('sip', sip.listen(certificate));
   eventParts.followCalls(sip.events);
   eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, meetings, eventParts, auth, ingest, egress, pushGateways },
-    ...{ health, overload, signalling, webrtc, phones, views, recordings, viewing, sip, servers },
+    ...{ health, overload, signalling, webrtc, phones, views, recordings, viewing, sip, node, servers: listeners },
   };
 }
 

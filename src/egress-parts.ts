@@ -50,6 +50,10 @@ export class EgressParts extends Owned {
     this.streamingOuts.drain();
   }
 
+  undrain(): void {
+    this.streamingOuts.undrain();
+  }
+
   protected override onClose(_reason: CloseReason): void {
     // Its children are all that it has.
   }

@@ -27,7 +27,12 @@ import type { MediaPool } from '#jobs/pool.ts';
 
 export type Ingest = ApiIngest & { readonly pushes: PushedIngresses };
 /** Those that encoders push to, once they listen. */
-type PushGateway = Gateway & { readonly port: number | undefined; readonly tlsPort: number | undefined };
+type PushGateway = Gateway & {
+  readonly port: number | undefined;
+  readonly tlsPort: number | undefined;
+  /** Asks those that can to move to another server. */
+  sendAway?(): void;
+};
 export type PushGateways = { rtmp?: PushGateway; rtsp?: PushGateway; srt?: PushGateway };
 
 interface IngestParts {

@@ -52,6 +52,10 @@ export class ViewingParts extends Owned {
     this.hls.drain();
   }
 
+  undrain(): void {
+    this.hls.undrain();
+  }
+
   /** Who watches goes before what they watch. */
   protected override async onClose(reason: CloseReason): Promise<void> {
     await Promise.all([this.hls.close(reason), this.plays.close(reason)]);

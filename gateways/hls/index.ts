@@ -84,6 +84,10 @@ export class HlsGateway extends Owned implements Gateway {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   /** For `/fmp4/…` of the HTTP servers. */
   readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     this.#sockets.handleUpgrade(request, socket, head);
@@ -109,7 +113,9 @@ export class HlsGateway extends Owned implements Gateway {
   /** @throws GatewayError `draining`, `overloaded`, `media_lost` when there is nothing to show within the bound */
   async #open(roomId: string, stream: string | undefined): Promise<Broadcast> {
     if (this.isClosed || this.#isDraining) {
-      throw new GatewayError('draining', 'This server is shutting down.', { retryAfterMs: 5_000 });
+      throw new GatewayError('draining', 'This server is being drained and takes no new viewers.', {
+        retryAfterMs: 5_000,
+      });
     }
     const target =
       stream === undefined ? ({ kind: 'view', view: 'common' } as const) : { kind: 'named' as const, name: stream };

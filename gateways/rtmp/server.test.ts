@@ -452,8 +452,11 @@ test('a draining server refuses new publishers and asks those that can to reconn
   encoder.command('connect', 1, { app: 'live', capsEx: 1 });
   await encoder.answer('_result', 1);
   server.drain();
+  server.sendAway();
   expect(codeOf(await encoder.answer('onStatus'))).toBe('NetConnection.Connect.ReconnectRequest');
   expect(wordsOf(await (await peer()).publish('good-key'))).toContain('maintenance');
+  server.undrain();
+  expect(codeOf(await (await peer()).publish('good-key'))).toBe('NetStream.Publish.Start');
 });
 
 test('no stream key is logged', async () => {

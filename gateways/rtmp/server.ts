@@ -84,10 +84,18 @@ export class RtmpServer extends Owned implements Gateway {
     return this.#publishers.size;
   }
 
-  /** Refuses new publishers, and asks those that can to move to another server. */
+  /** Refuses new publishers; those that are here go on. */
   drain(): void {
     this.#isDraining = true;
+  }
+
+  /** Asks those that can to move to another server. */
+  sendAway(): void {
     for (const session of this.#sessions) session.askToReconnect('The server goes down for maintenance.');
+  }
+
+  undrain(): void {
+    this.#isDraining = false;
   }
 
   #serve({ socket, remoteAddress, isEncrypted }: AcceptedPeer): void {

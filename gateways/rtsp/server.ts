@@ -90,6 +90,10 @@ export class RtspServer extends Owned implements Gateway {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   #serve({ socket, ...peer }: AcceptedPeer): void {
     const session: RtspSession = this.own(
       new RtspSession(

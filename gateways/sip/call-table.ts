@@ -73,6 +73,10 @@ export class CallTable extends Owned {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   /** @throws GatewayError `draining`, `overloaded` */
   assertRoomForCalls(): void {
     if (this.#isDraining || this.isClosed) {

@@ -208,6 +208,10 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.#calls.drain();
   }
 
+  undrain(): void {
+    this.#calls.undrain();
+  }
+
   async dial(options: DialOptions): Promise<SipCall> {
     return this.#departures.dial(this.#link(), options);
   }

@@ -76,6 +76,10 @@ export class SrtServer extends Owned implements Gateway {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   #serve(call: SrtCall): SrtSession {
     const session: SrtSession = new SrtSession(
       call,

@@ -84,9 +84,14 @@ export class WebRtcGateway extends Owned implements Gateway {
     this.plainSdp.drain();
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+    this.plainSdp.undrain();
+  }
+
   #admit(context: Context): string {
     if (this.#isDraining || this.isClosed) {
-      throw new GatewayError('draining', 'This server is shutting down and takes no new streams.', {
+      throw new GatewayError('draining', 'This server is being drained and takes no new streams.', {
         retryAfterMs: 5_000,
       });
     }

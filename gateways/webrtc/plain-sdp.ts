@@ -40,6 +40,10 @@ export class PlainSdp extends Owned {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   /** Takes a socket over; its first message has to be `join`. */
   handle(socket: PlainSocket, firstMessage: string, peer: { readonly address: string }): void {
     const early: string[] = [];
@@ -76,7 +80,7 @@ export class PlainSdp extends Owned {
     const message = parseMessage(firstMessage);
     if (message.type !== 'join') throw new GatewayError('unauthorized', 'The first message has to be a join.');
     if (this.#isDraining || this.isClosed) {
-      throw new GatewayError('draining', 'This server is shutting down and takes no new participants.');
+      throw new GatewayError('draining', 'This server is being drained and takes no new participants.');
     }
     limiter.consume(address);
     const grant = await auth.authorizeJoin(message.token, message.roomId, address);

@@ -11,6 +11,7 @@ import type { EventLog } from '#core/event-log.ts';
 import type { Principal } from '#core/grants.ts';
 import type { LoadState } from '#core/load-breaker.ts';
 import type { Meetings } from '#core/meetings.ts';
+import type { NodesPort } from '#core/nodes.ts';
 import type { Logger, MediaPort, SfuPort } from '#core/ports.ts';
 import type { PushedIngresses } from '#core/pushed-ingresses.ts';
 import type { RecordingFiles } from '#core/recording-files.ts';
@@ -121,6 +122,7 @@ export interface ApiOptions {
   readonly log: Logger;
   readonly metrics: ApiMetrics;
   readonly health: ApiHealth;
+  readonly nodes: NodesPort;
   readonly tracer?: ApiTracer | undefined;
   readonly limits: ApiLimits;
   readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings' | 'hls'>;

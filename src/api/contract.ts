@@ -9,6 +9,7 @@ export * from './contract/jobs.ts';
 export * from './contract/keys.ts';
 export * from './contract/meetings.ts';
 export * from './contract/messages.ts';
+export * from './contract/nodes.ts';
 export * from './contract/participants.ts';
 export * from './contract/pieces.ts';
 export * from './contract/problem.ts';

@@ -125,6 +125,7 @@ const samples: Record<string, object> = {
   'PATCH /api/stream-keys/{streamKey}': { name: 'Show', onConflict: null },
   'POST /api/rooms/{room}/views': { name: 'wide', hasAudio: false },
   'PATCH /api/rooms/{room}/views/{view}': {},
+  'POST /api/nodes/{node}/drain': { reason: 'Upgrade' },
   'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
   'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },
   'POST /api/webhooks/{webhook}/rotate-secret': { keepOldMs: 0 },
@@ -175,6 +176,7 @@ test(
       auth,
       recordings,
       meetings,
+      nodes,
     } = await someApi({
       config: { http: { maxBodyBytes: 1_000 }, netPolicy: { allow: ['127.0.0.1'], otherwise: 'deny' } },
     });
@@ -231,6 +233,7 @@ test(
         account: (account ?? (await sip.accounts.create({ username: 'bob', password: 'p' }))).id,
         trunk: (trunk ?? (await sip.trunks.create(carrier))).id,
         view: 'common',
+        node: 'self',
         ...{ recording, part: '1' },
         sipCall,
         rule,
@@ -261,6 +264,7 @@ test(
 
     /** Much of what is asked deletes: the room, the participant and the stream are there again for the next request. */
     const refill = async () => {
+      await nodes.undrain('self');
       await refillIngest();
       await refillWebhook();
       await refillKey();

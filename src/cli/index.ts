@@ -8,12 +8,13 @@ import { GatewayError } from '#core/errors.ts';
 import type { Logger } from '#core/ports.ts';
 import { type Command, type Given, type KeyDesk, type Outcome, textOf, UsageError } from './command.ts';
 import { keyCommands } from './commands/keys.ts';
+import { nodeCommands } from './commands/nodes.ts';
 import { roomCommands } from './commands/rooms.ts';
 import { workCommands } from './commands/work.ts';
 import { gatewayKeys, storeKeys } from './key-desks.ts';
 import { exitCodes, listOf, optionsOf, usageOf } from './usage.ts';
 
-const commands: readonly Command[] = [...keyCommands, ...roomCommands, ...workCommands];
+const commands: readonly Command[] = [...keyCommands, ...roomCommands, ...workCommands, ...nodeCommands];
 const defaultUrl = 'http://localhost:8080';
 
 export interface CliOptions {

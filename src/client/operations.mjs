@@ -119,6 +119,10 @@ export const operations = {
   readMe: ["GET","/api/me"],
   readServer: ["GET","/api/server"],
   readMetrics: ["GET","/metrics"],
+  listNodes: ["GET","/api/nodes"],
+  readNode: ["GET","/api/nodes/{node}"],
+  drainNode: ["POST","/api/nodes/{node}/drain","application/json"],
+  undrainNode: ["POST","/api/nodes/{node}/undrain"],
   readHealth: ["GET","/health"],
   readReadiness: ["GET","/ready"],
 };

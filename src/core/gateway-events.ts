@@ -17,7 +17,8 @@ export const eventTypes = [
   ...(['freeswitch.up', 'freeswitch.down'] as const),
   ...(['recording.started', 'recording.paused', 'recording.resumed', 'recording.stopped'] as const),
   ...(['recording.failed', 'recording.uploaded', 'recording.deleted'] as const),
-  ...(['node.started', 'node.draining', 'node.overloaded', 'node.recovered'] as const),
+  ...(['node.started', 'node.draining', 'node.drained', 'node.undrained'] as const),
+  ...(['node.overloaded', 'node.recovered'] as const),
   ...(['webhook.tested', 'webhook.failed', 'webhook.disabled'] as const),
 ] as const;
 

@@ -13,6 +13,7 @@ export type IngressId = Branded<'ingress'>;
 export type EgressId = Branded<'egress'>;
 export type StreamKeyId = Branded<'stream key'>;
 export type RecordingId = Branded<'recording'>;
+export type NodeId = Branded<'node'>;
 
 const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
@@ -51,6 +52,7 @@ export const newJobId = (): JobId => `JB_${randomText(12)}` as JobId;
 export const newIngressId = (): IngressId => `IN_${randomText(12)}` as IngressId;
 export const newEgressId = (): EgressId => `EG_${randomText(12)}` as EgressId;
 export const newRecordingId = (): RecordingId => `RC_${randomText(12)}` as RecordingId;
+export const newNodeId = (): NodeId => `ND_${randomText(12)}` as NodeId;
 export const newStreamKeyId = (): StreamKeyId => `SK_${randomText(12)}` as StreamKeyId;
 
 /** Room names are addresses too (`/r/{name}`, `sip:{name}@host`), so they keep to unreserved characters. */

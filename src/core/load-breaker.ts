@@ -55,6 +55,7 @@ export class LoadBreaker {
   #level = 0;
   #reason = '';
   #pressure = 0;
+  #reading: LoadReading | undefined;
   #highSinceMs: number | undefined;
   #lowSinceMs: number | undefined;
 
@@ -69,6 +70,11 @@ export class LoadBreaker {
   /** The greater of what was measured and its limit, as a ratio: 1 is at the limit. */
   get pressure(): number {
     return this.#pressure;
+  }
+
+  /** The last one; undefined before the first, and where nothing is measured. */
+  get reading(): LoadReading | undefined {
+    return this.#reading;
   }
 
   isShedding(step: LoadStep): boolean {
@@ -86,6 +92,7 @@ export class LoadBreaker {
   /** @param nowMs of a clock that is never set back */
   note(reading: LoadReading, nowMs: number): void {
     const { cpuPercent, eventLoopDelayMs, stepAfterMs, recoverAfterMs } = this.#settings;
+    this.#reading = reading;
     this.#pressure = Math.max((reading.cpuShare * 100) / cpuPercent, reading.eventLoopDelayMs / eventLoopDelayMs);
     this.#highSinceMs = this.#pressure >= 1 ? (this.#highSinceMs ?? nowMs) : undefined;
     this.#lowSinceMs = this.#pressure < recoverBelow ? (this.#lowSinceMs ?? nowMs) : undefined;

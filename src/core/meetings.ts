@@ -183,6 +183,10 @@ export class Meetings extends Owned {
     for (const room of this.#lobbies.keys()) this.#turnAllAway(room, draining());
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   async #wait(record: RoomRecord, { party, wait }: Arrival, reason: Waiter['reason']): Promise<void> {
     if (!wait) throw mustWait(record, reason);
     if (this.#isDraining || this.isClosed) throw draining();
@@ -350,6 +354,6 @@ function moderates({ roles }: RoomRecord, role: string): boolean {
 }
 
 const draining = () =>
-  new GatewayError('draining', 'This server is shutting down and takes no new participants.', { retryAfterMs: 5_000 });
+  new GatewayError('draining', 'This server is being drained and takes no new participants.', { retryAfterMs: 5_000 });
 
 const deleted = () => new GatewayError('not_found', 'The room was deleted.');

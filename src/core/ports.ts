@@ -372,6 +372,7 @@ export interface IceServerPort {
 export interface Gateway {
   readonly name: string;
   drain(): void;
+  undrain(): void;
   close(reason?: CloseReason): Promise<CloseReason>;
 }
 

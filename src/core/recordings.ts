@@ -92,6 +92,10 @@ export class Recordings extends Owned {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   /** Of one room, the newest first. */
   of(roomId: RoomId): readonly Recording[] {
     return [...this.#all.values()]
@@ -123,7 +127,8 @@ export class Recordings extends Owned {
    */
   async start(nameOrId: string, settings: RecordingSettings): Promise<Recording> {
     const { rooms, files, maxPerRoom, maxDurationMs } = this.#options;
-    if (this.#isDraining || this.isClosed) throw new GatewayError('draining', 'This gateway is being shut down.');
+    if (this.#isDraining || this.isClosed)
+      throw new GatewayError('draining', 'This gateway is being drained and takes no new recordings.');
     checkTemplate(settings.template);
     if (settings.isUploaded && !this.#uploads) {
       throw new GatewayError('unprocessable', 'There is nowhere to upload to: recordings.s3 is not configured.');

@@ -56,8 +56,9 @@ export class Rooms extends Owned {
     this.#options = options;
   }
 
-  /** @throws GatewayError `invalid_request` (name), `conflict` (name taken) */
+  /** @throws GatewayError `invalid_request` (name), `conflict` (name taken), `draining` */
   async create(input: RoomInput): Promise<RoomEntry> {
+    this.#assertTakesMore('rooms');
     assertName(input.name);
     const { defaults, store } = this.#options;
     const record: RoomRecord = {
@@ -171,11 +172,7 @@ export class Rooms extends Owned {
    * @throws GatewayError `not_found`, `draining`, `overloaded`, `invalid_request`
    */
   async open(nameOrId: string, options: { mayCreate?: boolean } = {}): Promise<Room> {
-    if (this.#isDraining || this.isClosed) {
-      throw new GatewayError('draining', 'This server is shutting down and takes no new participants.', {
-        retryAfterMs: 5_000,
-      });
-    }
+    this.#assertTakesMore('participants');
     const inUse = this.#inUse(nameOrId as RoomId);
     if (inUse) return inUse;
     let found = await this.find(nameOrId);
@@ -193,6 +190,17 @@ export class Rooms extends Owned {
   /** Refuses rooms and participants from now on; those that are in stay. */
   drain(): void {
     this.#isDraining = true;
+  }
+
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
+  #assertTakesMore(what: 'rooms' | 'participants'): void {
+    if (!this.#isDraining && !this.isClosed) return;
+    throw new GatewayError('draining', `This server is being drained and takes no new ${what}.`, {
+      retryAfterMs: 5_000,
+    });
   }
 
   async #createOrFind(name: string): Promise<RoomEntry | undefined> {

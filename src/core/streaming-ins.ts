@@ -29,6 +29,7 @@ const admissionMs = 300;
 export class StreamingIns extends Owned implements OnDemandMedia {
   readonly #options: StreamingInsOptions;
   readonly #all = new Map<string, StreamingIn>();
+  #isDraining = false;
   readonly #bootTimers = new Set<NodeJS.Timeout>();
 
   /** Reads what there is and starts it, little by little. */
@@ -78,9 +79,10 @@ export class StreamingIns extends Owned implements OnDemandMedia {
 
   /**
    * @throws GatewayError `unprocessable` (scheme), `invalid_request` (URL), `forbidden` (network), `limit_reached`,
-   * `overloaded` when no media worker has room for it; it is not kept then
+   * `overloaded` when no media worker has room for it; it is not kept then. `draining`
    */
   async create(roomId: RoomId, settings: StreamingInSettings): Promise<StreamingIn> {
+    if (this.#isDraining) throw new GatewayError('draining', 'This gateway is being drained and takes no new work.');
     this.#pullerOf(settings.url).check(settings.url);
     const { maxPerRoom, store } = this.#options;
     if (this.of(roomId).length >= maxPerRoom) {
@@ -112,6 +114,15 @@ export class StreamingIns extends Owned implements OnDemandMedia {
     await this.#options.store.delete(collection, id);
     this.#all.delete(id);
     await found.close('requested');
+  }
+
+  /** What runs goes on; what is waiting to try again finds the rooms closed to it until then. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  undrain(): void {
+    this.#isDraining = false;
   }
 
   #pullerOf(url: string): Puller {

@@ -143,6 +143,10 @@ export class StreamingOuts extends Owned {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   #kept(
     { targets }: StreamingOutRecord,
     change: Required<Pick<StreamingOutChange, 'removeTargets' | 'pauseTargets' | 'resumeTargets'>> &

@@ -112,6 +112,10 @@ export class Phones extends Owned implements PhonePort, VideoPhonePort {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   async #addLeg(mix: Mix, { family, language }: AllocateLegOptions): Promise<Leg> {
     const { rtp, mix: config } = this.#options;
     const port = this.#ports.take(performance.now());

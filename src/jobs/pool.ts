@@ -123,6 +123,10 @@ export class MediaPool extends Owned implements MediaPort {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   #place(costMsPerS: number, { host }: StartJobOptions): WorkerSlot {
     const slots = [...this.#slots.values()].map((slot) => slot.describe(host.media));
     const placement = placeJob(costMsPerS, slots, this.#limits);

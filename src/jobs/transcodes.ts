@@ -40,6 +40,10 @@ export class Transcodes extends Owned implements TranscodePort {
     this.#isDraining = true;
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+  }
+
   #transcodeOf(source: Publication): Promise<Transcode> {
     return this.#running.of(source.id, async () => this.own(await Transcode.start({ source, ...this.#options })));
   }

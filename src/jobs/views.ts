@@ -96,6 +96,11 @@ export class Views extends Owned implements ViewPort {
     this.transcodes.drain();
   }
 
+  undrain(): void {
+    this.#isDraining = false;
+    this.transcodes.undrain();
+  }
+
   /** A room's record has changed, and what runs of its views with it. */
   async #follow(record: RoomRecord): Promise<void> {
     const prefix = `${record.id}/`;

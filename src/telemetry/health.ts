@@ -35,14 +35,15 @@ export class Health {
   readonly #checks = new Map<string, ReadinessCheck>();
   readonly #checkTimeoutMs: number;
   readonly #load: HealthOptions['load'];
-  #isDraining = false;
+  /** Undefined while it takes work. */
+  #drainReason: string | undefined;
   #last: { readonly atMs: number; readonly readiness: Promise<Readiness> } | undefined;
 
   constructor(options: HealthOptions) {
     const { sfu, store, dataFolder, minFreeBytes = 200_000_000 } = options;
     this.#checkTimeoutMs = options.checkTimeoutMs ?? 2_000;
     this.#load = options.load;
-    this.addCheck('server', () => (this.#isDraining ? ['Draining: takes no new participants.'] : []));
+    this.addCheck('server', () => drainProblems(this.#drainReason));
     this.addCheck('sfu', () => sfu.problems());
     this.addCheck('store', async () => {
       await store.count('rooms');
@@ -53,7 +54,7 @@ export class Health {
   }
 
   get isDraining(): boolean {
-    return this.#isDraining;
+    return this.#drainReason !== undefined;
   }
 
   /** For parts that come later: NATS, a SIP registrar, media workers. */
@@ -61,8 +62,14 @@ export class Health {
     this.#checks.set(part, check);
   }
 
-  drain(): void {
-    this.#isDraining = true;
+  /** @param reason for the operator; may be empty */
+  drain(reason = ''): void {
+    this.#drainReason = reason;
+    this.#last = undefined;
+  }
+
+  undrain(): void {
+    this.#drainReason = undefined;
     this.#last = undefined;
   }
 
@@ -99,6 +106,11 @@ export class Health {
       clearTimeout(timer);
     }
   }
+}
+
+function drainProblems(reason: string | undefined): readonly string[] {
+  if (reason === undefined) return [];
+  return [`Draining: takes no new participants and no new work.${reason === '' ? '' : ` Reason: ${reason}.`}`];
 }
 
 /** Without new jobs it still takes people: a load balancer is sent away together with them. */

@@ -1,13 +1,15 @@
 // The command line as it is typed, against a real gateway.
 import { strict as assert } from 'node:assert';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, test } from 'vitest';
+import { protocolVersion } from '#signalling/protocol-constants.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { freePort } from '#test/support/ports.ts';
+import { SignallingPeer } from '#test/support/signalling-peer.ts';
 import { commandList, isCliCommand, runCli } from '../../src/cli/index.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
@@ -197,6 +199,33 @@ test('who has lost every key makes one on the store, and the running gateway tak
   const elsewhere = await run(['keys', 'list', '--offline', '--data', join(data, 'none')], noKey);
   assert.deepEqual([elsewhere.code, elsewhere.out], [1, '']);
   assert.match(elsewhere.err, /no store in .*--data/);
+});
+
+test('a drained node keeps who is in, also over a lost socket, takes nobody new, and works again when told', async () => {
+  const enter = async (user: string) =>
+    SignallingPeer.join(gateway.webSocketUrl, { room: 'lobby', token: await gateway.token({ room: 'lobby', user }) });
+  const alice = await enter('alice');
+  const drained = await run(['nodes', 'drain', 'self', '--reason', 'Upgrade']);
+  assert.match(drained.out, /^Node ND_\w{12} takes nothing new; left: 1 participants, 0 calls, 0 jobs\./);
+  const bob = await SignallingPeer.connect(gateway.webSocketUrl);
+  const token = await gateway.token({ room: 'lobby', user: 'bob' });
+  assert.equal(await bob.codeOf('join', { protocol: protocolVersion, room: 'lobby', token }), 'draining');
+  alice.peer.socket.terminate();
+  const again = await SignallingPeer.connect(gateway.webSocketUrl);
+  await again.request('resume', { ticket: alice.joined.ticket, lastSeq: alice.peer.lastSeq });
+  const refused = await run(['rooms', 'create', 'late']);
+  assert.match(refused.err, /being drained/);
+  await again.request('leave', {});
+  const shown = () => json<{ id: string; state: string; ports: { name: string }[] }>(['nodes', 'show', 'self']);
+  while ((await shown()).state !== 'drained') await new Promise((wake) => setTimeout(wake, 20));
+  const active = await json<{ id: string; state: string }>(['nodes', 'undrain', 'self']);
+  assert.deepEqual([active.state, `${active.id}\n`], ['active', readFileSync(join(data, 'node-id'), 'utf8')]);
+  assert.ok((await shown()).ports.some(({ name }) => name === 'rtmp'));
+  assert.match((await run(['nodes', 'list'])).out, new RegExp(`^${active.id} +active +yes`, 'm'));
+  await (await enter('carol')).peer.request('leave', {});
+  const { items } = await gateway.api<{ items: { type: string }[] }>('GET', '/api/events?type=node.*');
+  const types = items.map(({ type }) => type);
+  assert.deepEqual(types, ['node.started', 'node.draining', 'node.drained', 'node.undrained']);
 });
 
 test('the program itself does it too: its exit code and its two outputs are those of the command', {

@@ -36,6 +36,7 @@ import { FakeCalls } from './fake-calls.ts';
 import { FakeMedia } from './fake-media.ts';
 import type { FakeSfu } from './fake-sfu.ts';
 import { someEvents } from './some-events.ts';
+import { someNode } from './some-node.ts';
 import { someRecordings } from './some-recordings.ts';
 import { someRooms } from './some-room.ts';
 import { someSecrets } from './some-secrets.ts';
@@ -94,7 +95,10 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const streamingOuts = await someStreamingOuts({ rooms, store, media, views, log });
   const sip = await someSip(calls, { rooms, store, log, config });
   const meetings = new Meetings({ rooms, log });
+  const parts = [health, rooms, meetings, views, recordings.all, ingest.streamingIns, streamingOuts];
+  const nodes = someNode({ parts, eventLog: happenings.eventLog, log });
   const app = createApi({
+    nodes,
     rooms,
     meetings,
     auth,
@@ -172,6 +176,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     tokenFor,
     contract,
     meetings,
+    nodes,
   };
 }
 

@@ -60,7 +60,7 @@ function Readiness({ info }: { info: ServerInfo }) {
       <div>
         <p>
           {info.isDraining
-            ? 'The server is shutting down and takes nobody new.'
+            ? 'The server is being drained and takes nobody new.'
             : 'The server is not ready for guests.'}
         </p>
         {info.problems.map(({ part, message }) => (

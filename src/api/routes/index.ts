@@ -9,6 +9,7 @@ import { jobRoutes } from './jobs.ts';
 import { keyRoutes } from './keys.ts';
 import { meetingRoutes } from './meetings.ts';
 import { messageRoutes } from './messages.ts';
+import { nodeRoutes } from './nodes.ts';
 import { participantRoutes } from './participants.ts';
 import { recordingRoutes } from './recordings.ts';
 import { roomDialInRoutes } from './room-dial-in.ts';
@@ -55,5 +56,6 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   webhookRoutes,
   sessionRoutes,
   serverRoutes,
+  nodeRoutes,
   healthRoutes,
 ];

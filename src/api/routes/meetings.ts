@@ -44,6 +44,7 @@ const instantRoute = apiRoute({
   access: { scope: 'rooms:write' },
   request: { body: jsonInput(instantMeetingInput) },
   responses: { 201: jsonBody(instantMeetingSchema, 'The links.') },
+  errors: ['draining'],
 });
 
 const readRoute = apiRoute({

@@ -49,7 +49,7 @@ const createRoute = apiRoute({
   access: { scope: 'rooms:write' },
   request: { body: jsonInput(roomInput) },
   responses: { 201: jsonBody(roomSchema, 'The room, with Location and ETag.') },
-  errors: ['conflict'],
+  errors: ['conflict', 'draining'],
 });
 
 const readRoute = apiRoute({

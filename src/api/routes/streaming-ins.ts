@@ -44,7 +44,7 @@ const createRoute = apiRoute({
   access: { scope: 'rooms:write' },
   request: { params: roomParams, query: waitQuery, body: jsonInput(streamingInInput) },
   responses: longCreation(streamingInSchema),
-  errors: ['not_found', 'unprocessable', 'limit_reached', 'overloaded'],
+  errors: ['not_found', 'unprocessable', 'limit_reached', 'overloaded', 'draining'],
 });
 
 const readRoute = apiRoute({
