@@ -23,7 +23,7 @@ export function checkStore(config: Config): readonly Finding[] {
   const folder = resolve(config.data);
   const file = join(folder, databaseName);
   if (!existsSync(file)) return [ok('store', 'none yet; the first start makes it')];
-  const { flaw, version, newest, isOlder, isNewer } = inspectStore(file);
+  const { flaw, version, newest, isEmpty, isOlder, isNewer } = inspectStore(file);
   if (flaw !== undefined) {
     const advice = 'Stop the gateway, keep a copy of the folder, and put back what `switchyard backup` has written.';
     return [failure('store', `${file}: ${flaw}`, advice)];
@@ -32,6 +32,7 @@ export function checkStore(config: Config): readonly Finding[] {
     const advice = 'Use the version of Switchyard that wrote it, or another folder with --data.';
     return [failure('store', `${file} is of version ${version}, which this program does not know`, advice)];
   }
+  if (isEmpty) return [ok('store', `${file} is empty; the first start fills it`)];
   const findings = [ok('store', `${file} is sound${isOlder ? '; the next start brings it up to date' : ''}`)];
   if (!existsSync(join(folder, keyFileName))) {
     const advice = `Put ${keyFileName} back from your copy: without it stored passwords, PINs and URLs cannot be read and have to be given again.`;

@@ -8,6 +8,8 @@ export interface StoreInspection {
   readonly version?: number | undefined;
   /** When the newest document was written, epoch milliseconds. */
   readonly newest?: number | undefined;
+  /** Nothing was ever written to it. */
+  readonly isEmpty?: boolean | undefined;
   readonly isOlder?: boolean | undefined;
   readonly isNewer?: boolean | undefined;
 }
@@ -23,10 +25,15 @@ export function inspectStore(file: string): StoreInspection {
     if (result !== 'ok') return { flaw: String(result) };
     const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
     const isNewer = version > migrations.length;
-    const newest = isNewer ? undefined : database.prepare('SELECT max(updated_at) AS at FROM documents').get()?.at;
+    const isEmpty = database.prepare('SELECT name FROM sqlite_schema LIMIT 1').get() === undefined;
+    if (version === 0 && !isEmpty) return { flaw: 'another program has its tables in it' };
+    // Made and never written to, by a first start that was cut off or by `touch`: there is no table yet.
+    const hasTables = !isEmpty && !isNewer;
+    const newest = !hasTables ? undefined : database.prepare('SELECT max(updated_at) AS at FROM documents').get()?.at;
     return {
       version,
       isNewer,
+      isEmpty,
       isOlder: version < migrations.length,
       newest: newest == null ? undefined : Number(newest),
     };

@@ -105,6 +105,19 @@ test('a store that is damaged, of the future, or without its key is told apart, 
   await rm(join(sound.data, 'secrets.key'));
   expect(await failureOf('store', configWith({ data: sound.data }))).toMatch(/secrets\.key is missing/);
 
+  const empty = await someStore('empty');
+  for (const name of ['', '-wal', '-shm']) await rm(`${empty.file}${name}`, { force: true });
+  await writeFile(empty.file, '');
+  const { text } = await run(configWith({ data: empty.data }), ['store']);
+  expect(text).toContain('is empty; the first start fills it');
+
+  const foreign = await someStore('foreign');
+  for (const name of ['', '-wal', '-shm']) await rm(`${foreign.file}${name}`, { force: true });
+  const other = new DatabaseSync(foreign.file);
+  other.exec('CREATE TABLE tunes (name TEXT)');
+  other.close();
+  expect(await failureOf('store', configWith({ data: foreign.data }))).toContain('another program');
+
   const torn = await someStore('torn');
   const bytes = await readFile(torn.file);
   await writeFile(torn.file, bytes.fill(0xa5, bytes.length / 2));

@@ -1,7 +1,7 @@
 // Owns: chat by API. May import: zod, core, ./pieces.
 
 import { z } from 'zod';
-import { itemId, page, time } from './pieces.ts';
+import { itemId, page, pageQuery, time } from './pieces.ts';
 
 export const messageInput = z
   .strictObject({
@@ -19,6 +19,10 @@ export const messageSchema = z
     sentAt: time,
   })
   .meta({ id: 'Message' });
+
+export const messageQuery = pageQuery.extend({
+  order: z.enum(['newest', 'oldest']).default('newest').meta({ description: 'Which comes first.' }),
+});
 
 export const messageList = page(messageSchema).meta({ id: 'MessageList' });
 

@@ -141,6 +141,18 @@ describe('messages', () => {
     );
   });
 
+  test('are read newest first, page by page, and in the order of talking where that is asked for', async () => {
+    const { call, admin } = await someMeeting();
+    const said = Array.from({ length: 60 }, (_, n) => `message ${n}`);
+    for (const text of said) await call('POST', '/api/rooms/demo/messages', { as: admin, json: { text } });
+    const read = async (query: string) => (await call('GET', `/api/rooms/demo/messages${query}`, { as: admin })).json;
+    const textsOf = ({ items }: { items: { text: string }[] }) => items.map(({ text }) => text);
+    const page = await read('');
+    assert.deepEqual(textsOf(page), said.toReversed().slice(0, 50));
+    assert.deepEqual(textsOf(await read(`?after=${page.next}`)), said.toReversed().slice(50));
+    assert.deepEqual(textsOf(await read('?order=oldest&limit=2')), said.slice(0, 2));
+  });
+
   test('to nobody are refused', async () => {
     const { call, admin, rooms } = await someMeeting();
     await rooms.create({ name: 'empty' });

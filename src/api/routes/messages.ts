@@ -3,7 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import { GatewayError } from '#core/errors.ts';
 import type { ParticipantId } from '#core/ids.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
-import { messageInput, messageList, messageSchema, pageQuery, roomParams } from '../contract.ts';
+import { messageInput, messageList, messageQuery, messageSchema, roomParams } from '../contract.ts';
 import { liveRoom } from '../room-lookup.ts';
 import { apiRoute, jsonBody, jsonInput, newRouter } from '../route.ts';
 import { messageView, pageInOrder } from '../views.ts';
@@ -17,9 +17,12 @@ const listRoute = apiRoute({
   tags,
   summary: 'Read the last messages to everybody',
   access: { scope: 'rooms:read' },
-  request: { params: roomParams, query: pageQuery },
+  request: { params: roomParams, query: messageQuery },
   responses: {
-    200: jsonBody(messageList, 'Oldest first, the last hundred at the most; kept while the room is in use.'),
+    200: jsonBody(
+      messageList,
+      'The last hundred at the most, newest first unless asked; kept while the room is in use.',
+    ),
   },
   errors: ['not_found'],
 });
@@ -41,7 +44,9 @@ export function messageRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(listRoute, async (c) => {
     const room = await liveRoom(rooms, c.req.valid('param').room);
-    const { items, next } = pageInOrder(room?.chatHistory ?? [], c.req.valid('query'));
+    const { order, ...query } = c.req.valid('query');
+    const kept = room?.chatHistory ?? [];
+    const { items, next } = pageInOrder(order === 'oldest' ? kept : kept.toReversed(), query);
     return c.json({ items: items.map(messageView), next }, 200);
   });
 
