@@ -172,6 +172,7 @@ const ingress = z.strictObject({
 
 const egress = z.strictObject({
   maxPerRoom: z.int().positive().default(16).describe('Most streams that leave one room (streaming-outs).'),
+  maxAnalysesPerRoom: z.int().positive().default(8).describe('Most analyses (analytics) that run in one room.'),
   folders: z
     .array(z.string())
     .default([])

@@ -1,5 +1,6 @@
 // Owns: the shape of what src/core/egress-messages.ts describes, as it crosses between processes. Part of protocol.ts.
 import { z } from 'zod';
+import { detectorNames } from '#core/analysis-messages.ts';
 import { egressSinkStates, recodedCodecs } from '#core/egress-messages.ts';
 import { jobReasons } from '#core/job.ts';
 import { recordFormats } from '#core/record-sink.ts';
@@ -58,7 +59,28 @@ const recordSink = z.object({
   segmentBytes: z.number().positive().optional(),
 });
 
-const sink = z.discriminatedUnion('type', [pushSink, liveSink, playSink, recordSink]);
+const duration = z.number().min(0).max(3_600_000);
+const analysisSink = z.object({
+  type: z.literal('analyse'),
+  framerateHz: z.number().min(0.5).max(30),
+  detectors: z.object({
+    black: z.object({ minDurationMs: duration, darkness: z.number(), share: z.number() }).optional(),
+    freeze: z.object({ minDurationMs: duration, noise: z.number() }).optional(),
+    scene: z.object({ threshold: z.number() }).optional(),
+    motion: z.object({ minDifference: z.number(), quietMs: duration }).optional(),
+    silence: z.object({ minDurationMs: duration, levelDb: z.number() }).optional(),
+    loudness: z.object({ minLufs: z.number().optional(), maxLufs: z.number().optional() }).optional(),
+  }),
+});
+
+const sink = z.discriminatedUnion('type', [pushSink, liveSink, playSink, recordSink, analysisSink]);
+
+export const analyticsJobSpec = z.object({
+  kind: z.literal('analytics'),
+  hasPictures: z.boolean(),
+  hasSound: z.boolean(),
+  startTimeoutMs: z.number().positive().optional(),
+});
 
 export const egressJobSpec = z.object({
   kind: z.literal('egress'),
@@ -81,6 +103,28 @@ export const egressEvent = z.discriminatedUnion('type', [
     state: z.enum(egressSinkStates),
     reason: z.enum(jobReasons),
     message: z.string().max(1_000),
+  }),
+  z.object({
+    type: z.literal('egressAnalysed'),
+    sinkId,
+    findings: z
+      .array(
+        z.object({
+          detector: z.enum(detectorNames),
+          phase: z.enum(['begun', 'over', 'moment']),
+          atMs: z.number(),
+          values: z.record(z.string().max(32), z.number()).readonly(),
+        }),
+      )
+      .max(1_000)
+      .readonly(),
+    levels: z.object({
+      motion: z.number().optional(),
+      momentaryLufs: z.number().optional(),
+      shortTermLufs: z.number().optional(),
+      integratedLufs: z.number().optional(),
+      rangeLu: z.number().optional(),
+    }),
   }),
   z.object({
     type: z.literal('egressMeasured'),

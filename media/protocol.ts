@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { jobReasons } from '#core/job.ts';
 import { audioCodecs, videoCodecs } from '#core/media-source.ts';
-import { egressCommand, egressEvent, egressJobSpec } from './egress-protocol.ts';
+import { analyticsJobSpec, egressCommand, egressEvent, egressJobSpec } from './egress-protocol.ts';
 import { mixCommand, mixEvent, mixJobSpec } from './mix-protocol.ts';
 import { transcodeJobSpec, viewCommand, viewEvent, viewJobSpec } from './view-protocol.ts';
 
@@ -89,6 +89,7 @@ const jobSpec = z.discriminatedUnion('kind', [
   viewJobSpec,
   transcodeJobSpec,
   egressJobSpec,
+  analyticsJobSpec,
 ]);
 
 /** Where the RTP streams of a job stood when its worker died, so that the next one goes on and viewers see one stream. */

@@ -111,7 +111,10 @@ export class WorkerHost {
     if (spec.kind === 'view') return new ViewPipeline({ context, spec });
     if (spec.kind === 'transcode') return new TranscodePipeline({ context });
     const { pushOpeners, live } = this.#options;
-    if (spec.kind === 'egress') return new EgressPipeline({ context, spec, tools: { openers: pushOpeners, live } });
+    const tools = { openers: pushOpeners, live };
+    if (spec.kind === 'egress') return new EgressPipeline({ context, spec, tools });
+    // Its media goes under the eyes of detectors only; all else is the same.
+    if (spec.kind === 'analytics') return new EgressPipeline({ context, spec: { kind: 'egress' }, tools });
     return new IngressPipeline({
       context,
       spec,

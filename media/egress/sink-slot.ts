@@ -1,4 +1,5 @@
 // Owns: one sink in its job: which streams it gets, from which unit on. May import: its neighbours.
+import type { AnalysisLevels, Finding } from '#core/analysis-messages.ts';
 import type { EgressSinkStatus, RecodeSpec } from '#core/egress-messages.ts';
 import type { EgressSound } from './audio-line.ts';
 import { soundStreams } from './audio-line.ts';
@@ -10,6 +11,7 @@ const pictureWaitUs = 5_000_000;
 
 export interface SinkSlotEvents {
   changed(status: EgressSinkStatus): void;
+  analysed(findings: readonly Finding[], levels: AnalysisLevels): void;
   keyFrameWanted(): void;
   /** It takes other codecs from now on. */
   takesOthers(): void;
@@ -42,6 +44,7 @@ export class SinkSlot {
       this.#isOver ||= state === 'ended' || state === 'failed';
       events.changed({ state, reason, message: message.slice(0, 1_000) });
     });
+    made.sink.events.on('analysed', (findings, levels) => events.analysed(findings, levels));
     made.sink.events.on('keyFrameWanted', () => events.keyFrameWanted());
     made.sink.events.on('unsupported', () => this.#fallBack());
     if (isPaused) this.#made.sink.setPaused?.(true);

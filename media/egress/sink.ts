@@ -1,5 +1,6 @@
 // Owns: what an egress job hands to whatever takes its media out: recorder, pusher, segmenter. May import: core types.
 import type { EventEmitter } from 'node:events';
+import type { AnalysisLevels, Finding } from '#core/analysis-messages.ts';
 import type { JobReason } from '#core/job.ts';
 import type { MediaKind } from '#core/rtp.ts';
 
@@ -31,6 +32,8 @@ export interface EgressUnit {
 
 export type EgressSinkEvents = {
   changed: [state: 'live' | 'reconnecting' | 'paused' | 'ended' | 'failed', reason: JobReason, message: string];
+  /** By one that looks and listens. */
+  analysed: [findings: readonly Finding[], levels: AnalysisLevels];
   /** It cannot begin or go on without one. */
   keyFrameWanted: [];
   /** The other side does not take the codecs that it was told of, and others may be tried. */

@@ -3,6 +3,7 @@
 import type { EgressSinkSpec, RecodeSpec } from '#core/egress-messages.ts';
 import { recordCodecs } from '#core/record-sink.ts';
 import type { LiveOutlet } from '../live-pipe.ts';
+import { AnalysisSink } from './analysis-sink.ts';
 import type { EgressSound } from './audio-line.ts';
 import { LiveSink } from './live-sink.ts';
 import { PlaySink } from './play-sink.ts';
@@ -54,6 +55,10 @@ const sinkMakers: SinkMakers = {
   play: (spec, { live }) => ({
     sink: new PlaySink({ ...spec, outlet: live }),
     takes: { video: ['h264'], audio: [spec.audioCodec] },
+  }),
+  analyse: (spec) => ({
+    sink: new AnalysisSink(spec),
+    takes: { video: ['h264', 'h265', 'vp8', 'vp9', 'av1'], audio: ['opus'] },
   }),
   record: (spec) => ({
     sink: new RecordSink(spec),

@@ -133,6 +133,7 @@ export class EgressPipeline implements Pipeline {
     if (this.#slots.has(sinkId)) return;
     const slot = new SinkSlot(makeSink(spec, this.#tools), isPaused, clockNowUs(), {
       changed: (status) => this.#tell({ type: 'egressSinkChanged', sinkId, ...status }),
+      analysed: (findings, levels) => this.#tell({ type: 'egressAnalysed', sinkId, findings, levels }),
       keyFrameWanted: () => this.#requestKeyFrameFor(slot),
       takesOthers: () => {
         this.#review();

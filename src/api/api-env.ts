@@ -1,6 +1,7 @@
 // Owns: what every handler of the API can rely on. May import: core, config.
 import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
+import type { Analyses } from '#core/analyses.ts';
 import type { AuditStorePort } from '#core/audit.ts';
 import type { Bans } from '#core/bans.ts';
 import type { CallsPort } from '#core/call.ts';
@@ -110,6 +111,7 @@ export interface ApiOptions {
   readonly sfu: SfuPort;
   readonly ingest: ApiIngest;
   readonly streamingOuts: StreamingOuts;
+  readonly analyses: Analyses;
   readonly sip: ApiSip;
   readonly views: ViewPort;
   readonly recordings: ApiRecordings;

@@ -3,10 +3,12 @@
 // Times are RFC 3339 strings in UTC (`createdAt`), durations milliseconds (`ttlMs`). Objects that clients send refuse
 // unknown keys, so that a misspelt one is not silently without effect.
 
+export * from './contract/analytics.ts';
 export * from './contract/audit.ts';
 export * from './contract/events.ts';
 export * from './contract/jobs.ts';
 export * from './contract/keys.ts';
+export * from './contract/media-source.ts';
 export * from './contract/meetings.ts';
 export * from './contract/messages.ts';
 export * from './contract/nodes.ts';

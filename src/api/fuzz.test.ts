@@ -126,6 +126,7 @@ const samples: Record<string, object> = {
   'POST /api/rooms/{room}/views': { name: 'wide', hasAudio: false },
   'PATCH /api/rooms/{room}/views/{view}': {},
   'POST /api/nodes/{node}/drain': { reason: 'Upgrade' },
+  'POST /api/rooms/{room}/analytics': { source: { mix: true }, detectors: { silence: { minDurationMs: 500 } } },
   'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
   'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },
   'POST /api/webhooks/{webhook}/rotate-secret': { keepOldMs: 0 },
@@ -169,6 +170,7 @@ test(
       log,
       ingest,
       streamingOuts,
+      analyses,
       calls,
       sip,
       webhooks,
@@ -214,6 +216,9 @@ test(
       const [one] = ingest.streamingIns.of(room.id);
       const camera =
         one ?? (await ingest.streamingIns.create(room.id, { ...someCamera, url: 'rtsp://u:p@camera.example/x' }));
+      const [look] = analyses.of(room.id);
+      const wish = { name: 'Look', source: { kind: 'mix' }, detectors: { loudness: {} }, framerateHz: 5 } as const;
+      const analysis = (look ?? (await analyses.start(room.id, wish))).record.id;
       const [out] = streamingOuts.of(room.id);
       const push = out ?? (await streamingOuts.create(room.id, somePush, ['rtmp://live.example/app/key']));
       const recorded = recordings.of(room.id).find(({ record }) => /^(starting|recording|paused)$/.test(record.state));
@@ -234,7 +239,7 @@ test(
         trunk: (trunk ?? (await sip.trunks.create(carrier))).id,
         view: 'common',
         node: 'self',
-        ...{ recording, part: '1' },
+        ...{ recording, analysis, part: '1' },
         sipCall,
         rule,
         streamKey: streamKey.id,

@@ -5,6 +5,7 @@ import type { Rooms } from '#core/rooms.ts';
 import { type StreamingOut, type StreamingOutStatus, type TargetInfo, usualSegments } from '#core/streaming-out.ts';
 import type { StreamingOuts } from '#core/streaming-outs.ts';
 import type { StreamingOutResource } from './contract.ts';
+import { sourceView } from './media-source-view.ts';
 import { jobView, timeText } from './views.ts';
 
 export function streamingOutView(one: StreamingOut): StreamingOutResource {
@@ -72,19 +73,6 @@ export function tapStreamingOuts(streamingOuts: StreamingOuts, rooms: Rooms, sin
     shown.delete(one.record.id);
     sink.emit('egress.ended', { ...streamingOutView(one) }, roomOf(one));
   });
-}
-
-function sourceView(source: StreamingOut['record']['source']): StreamingOutResource['source'] {
-  switch (source.kind) {
-    case 'view':
-      return { view: source.view };
-    case 'participant':
-      return { participant: source.participant };
-    case 'stream':
-      return { stream: source.stream };
-    case 'mix':
-      return { mix: true };
-  }
 }
 
 function targetView({ target, bytesOut, atMs, ...info }: TargetInfo): StreamingOutResource['targets'][number] {

@@ -1,4 +1,5 @@
 // Owns: what the control process tells the job of an egress and hears from it. May import: core only.
+import type { AnalysisLevels, AnalysisSinkSpec, Finding } from './analysis-messages.ts';
 import type { JobReason } from './job.ts';
 import type { RecordSinkSpec } from './record-sink.ts';
 import type { MediaKind, StreamTimeline } from './rtp.ts';
@@ -64,7 +65,7 @@ export interface PlaySinkSpec {
 }
 
 /** What takes the media of an egress; another kind is another member here, in egress-protocol.ts and in the table of sinks. */
-export type EgressSinkSpec = PushSinkSpec | LiveSinkSpec | PlaySinkSpec | RecordSinkSpec;
+export type EgressSinkSpec = PushSinkSpec | LiveSinkSpec | PlaySinkSpec | RecordSinkSpec | AnalysisSinkSpec;
 
 export type EgressCommand =
   /** The whole, so that saying it again does no harm; a kind that is absent does not go out. */
@@ -97,6 +98,12 @@ export type EgressEvent =
   | { readonly type: 'egressKeyFrameWanted' }
   | ({ readonly type: 'egressSinkChanged'; readonly sinkId: number } & EgressSinkStatus)
   | {
+      readonly type: 'egressAnalysed';
+      readonly sinkId: number;
+      readonly findings: readonly Finding[];
+      readonly levels: AnalysisLevels;
+    }
+  | {
       readonly type: 'egressMeasured';
       readonly sinks: readonly { readonly sinkId: number; readonly bytesOut: number }[];
       /** What goes out, as far as it has been seen. */
@@ -113,4 +120,12 @@ export interface EgressJobSpec {
   readonly startTimeoutMs?: number | undefined;
   /** Where its time begins, on the machine's monotonic clock: that of several jobs, where given. */
   readonly originUs?: number | undefined;
+}
+
+/** An egress whose media goes nowhere but under the eyes of detectors. */
+export interface AnalyticsJobSpec {
+  readonly kind: 'analytics';
+  readonly hasPictures: boolean;
+  readonly hasSound: boolean;
+  readonly startTimeoutMs?: number | undefined;
 }

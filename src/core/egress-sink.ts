@@ -1,5 +1,6 @@
 // Owns: one thing that takes the media of an egress, as the control process sees it. May import: core only.
 import { EventEmitter } from 'node:events';
+import type { AnalysisLevels, Finding } from './analysis-messages.ts';
 import type { EgressCommand, EgressSinkSpec, EgressSinkStatus } from './egress-messages.ts';
 import { Owned } from './lifecycle.ts';
 
@@ -14,7 +15,11 @@ export interface EgressSinkInfo extends EgressSinkStatus {
 export class EgressSinkHandle extends Owned {
   readonly id: number;
   readonly spec: EgressSinkSpec;
-  readonly events = new EventEmitter<{ changed: [info: EgressSinkInfo] }>();
+  readonly events = new EventEmitter<{
+    changed: [info: EgressSinkInfo];
+    /** Of one that analyses. */
+    analysed: [findings: readonly Finding[], levels: AnalysisLevels];
+  }>();
   readonly #send: (command: EgressCommand) => void;
   readonly #finished = Promise.withResolvers<void>();
   #isPaused: boolean;

@@ -1,6 +1,6 @@
 // Owns: media that leaves a room: the job that takes it out, what it takes, and who gets it. May import: core only.
 import { EventEmitter } from 'node:events';
-import type { EgressCommand, EgressEvent, EgressMedia, EgressSinkSpec } from './egress-messages.ts';
+import type { AnalyticsJobSpec, EgressCommand, EgressEvent, EgressMedia, EgressSinkSpec } from './egress-messages.ts';
 import { EgressSinkHandle } from './egress-sink.ts';
 import { type EgressSource, type EgressWishes, findersOf } from './egress-source.ts';
 import { EgressTrack } from './egress-track.ts';
@@ -28,6 +28,8 @@ export interface EgressOptions {
   readonly name: string;
   /** Where its time begins, on the machine's monotonic clock; with the job when absent. */
   readonly originUs?: number | undefined;
+  /** An egress unless it is another kind of work. */
+  readonly spec?: AnalyticsJobSpec | undefined;
   readonly log: Logger;
 }
 
@@ -173,6 +175,9 @@ export class Egress extends Owned implements JobHost {
         this.sinks.get(event.sinkId)?.note({ state, reason, message });
         return;
       }
+      case 'egressAnalysed':
+        this.sinks.get(event.sinkId)?.events.emit('analysed', event.findings, event.levels);
+        return;
       case 'egressMeasured':
         this.#streams = event.streams;
         for (const { sinkId, bytesOut } of event.sinks) this.sinks.get(sinkId)?.measure(bytesOut);
@@ -181,8 +186,8 @@ export class Egress extends Owned implements JobHost {
   }
 
   async #start(): Promise<void> {
-    const { media, originUs } = this.#options;
-    const job = await media.startJob({ spec: { kind: 'egress', originUs }, host: this, log: this.#log });
+    const { media, originUs, spec = { kind: 'egress', originUs } } = this.#options;
+    const job = await media.startJob({ spec, host: this, log: this.#log });
     this.#job = job;
     job.events.on('changed', (change) => this.#noteJob(change));
     void job.done.then((reason) => this.close(reason));

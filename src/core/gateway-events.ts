@@ -19,6 +19,9 @@ export const eventTypes = [
   ...(['recording.failed', 'recording.uploaded', 'recording.deleted'] as const),
   ...(['node.started', 'node.draining', 'node.drained', 'node.undrained'] as const),
   ...(['node.overloaded', 'node.recovered'] as const),
+  ...(['analytics.started', 'analytics.changed', 'analytics.stopped'] as const),
+  // Something begins to be so, is so no longer, or happened in one moment (`detected` alone).
+  ...(['analytics.detected', 'analytics.cleared'] as const),
   ...(['webhook.tested', 'webhook.failed', 'webhook.disabled'] as const),
 ] as const;
 

@@ -1,6 +1,6 @@
 // Owns: the unit of media work and the one function that moves it. May import: core only.
 import { EventEmitter } from 'node:events';
-import type { EgressCommand, EgressEvent, EgressJobSpec } from './egress-messages.ts';
+import type { AnalyticsJobSpec, EgressCommand, EgressEvent, EgressJobSpec } from './egress-messages.ts';
 import type { ErrorCode } from './errors.ts';
 import { GatewayError } from './errors.ts';
 import { type JobId, newJobId } from './ids.ts';
@@ -143,7 +143,7 @@ export interface IngressJobSpec {
   readonly stallTimeoutMs: number;
 }
 
-export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec | TranscodeJobSpec | EgressJobSpec;
+export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec | TranscodeJobSpec | EgressJobSpec | AnalyticsJobSpec;
 
 /** The way from a job's owner to the worker that runs it now. */
 export interface JobLink {

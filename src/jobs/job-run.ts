@@ -58,7 +58,7 @@ export class JobRun {
       const worker = this.#worker;
       if (spec.kind === 'view' || spec.kind === 'transcode')
         worker?.send({ type: 'viewCommand', jobId, command: command as ViewCommand });
-      else if (spec.kind === 'egress')
+      else if (spec.kind === 'egress' || spec.kind === 'analytics')
         worker?.send({ type: 'egressCommand', jobId, command: command as EgressCommand });
       else worker?.send({ type: 'mixCommand', jobId, command: command as MixCommand });
     };

@@ -11,6 +11,8 @@ const costs = {
   view720p30: 60,
   decode720p30: 20,
   egress: 25,
+  detectPictures: 6,
+  detectSound: 10,
 } as const;
 
 /** What a job is reckoned to cost before anything is known of its media. */
@@ -19,6 +21,11 @@ export function startCostMsPerS(spec: JobSpec): number {
   if (spec.kind === 'mix') return costs.mix;
   // Copies pictures, and makes AAC of the sound.
   if (spec.kind === 'egress') return costs.egress;
+  // Every picture has to be decoded for the few that are looked at.
+  if (spec.kind === 'analytics') {
+    const pictures = spec.hasPictures ? costs.decode720p30 + costs.detectPictures : 0;
+    return Math.max(1, pictures + (spec.hasSound ? costs.detectSound : 0));
+  }
   // Without its encoders, for which it asks when somebody wants one.
   if (spec.kind === 'transcode') return costs.decode720p30;
   if (spec.kind === 'view') {

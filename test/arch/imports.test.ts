@@ -20,6 +20,7 @@ const forMedia = [
     'lifecycle.ts',
     'default-bitrate.ts',
     'egress-messages.ts',
+    'analysis-messages.ts',
     'record-sink.ts',
     'reconnect.ts',
     'mix-messages.ts',

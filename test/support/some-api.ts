@@ -8,6 +8,7 @@ import { Auth } from '#api/auth.ts';
 import { problemSchema } from '#api/contract.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { type Config, configSchema } from '#config/schema.ts';
+import { Analyses } from '#core/analyses.ts';
 import { Bans } from '#core/bans.ts';
 import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
@@ -93,9 +94,10 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const recordings = await someRecordings({ rooms, store, media, views, log }, config.recordings);
   const happenings = await someEvents({ rooms, store, log, config, secrets });
   const streamingOuts = await someStreamingOuts({ rooms, store, media, views, log });
+  const analyses = await Analyses.create({ store, rooms, media, views, log, maxPerRoom: 3 });
   const sip = await someSip(calls, { rooms, store, log, config });
   const meetings = new Meetings({ rooms, log });
-  const parts = [health, rooms, meetings, views, recordings.all, ingest.streamingIns, streamingOuts];
+  const parts = [health, rooms, meetings, views, recordings.all, ingest.streamingIns, streamingOuts, analyses];
   const nodes = someNode({ parts, eventLog: happenings.eventLog, log });
   const app = createApi({
     nodes,
@@ -109,6 +111,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     ...happenings,
     sip,
     streamingOuts,
+    analyses,
     log,
     metrics,
     health,
@@ -162,6 +165,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     media,
     ingest,
     streamingOuts,
+    analyses,
     calls,
     recordings: recordings.all,
     ...happenings,

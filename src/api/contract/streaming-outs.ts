@@ -2,28 +2,14 @@
 import { z } from 'zod';
 import { recodedCodecs } from '#core/egress-messages.ts';
 import { progressSchema } from './jobs.ts';
+import { mediaSource } from './media-source.ts';
 import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const streamingOutParams = z.object({ room: roomParams.shape.room, streamingOut: itemId });
 
 const name = shortText.meta({ description: 'For people who look at lists.' });
 
-const source = z
-  .union([
-    z.strictObject({
-      view: z.string().min(1).max(64).meta({ description: 'Composed of the room, with the sound of everybody.' }),
-    }),
-    z.strictObject({
-      participant: z
-        .string()
-        .min(1)
-        .max(256)
-        .meta({ description: 'Id, or user name, which stays when somebody comes back.' }),
-    }),
-    z.strictObject({ stream: z.string().min(1).max(64).meta({ description: 'Id of one stream.' }) }),
-    z.strictObject({ mix: z.literal(true).meta({ description: 'The sound of everybody, without pictures.' }) }),
-  ])
-  .meta({ description: 'What goes out.', examples: [{ view: 'common' }] });
+const source = mediaSource.meta({ description: 'What goes out.', examples: [{ view: 'common' }] });
 
 const media = { audio: z.boolean(), video: z.boolean() };
 

@@ -1,6 +1,7 @@
 // Owns: which resources there are. A new one is a file beside this and a line here. May import: the files beside it.
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
+import { analyticsRoutes } from './analytics.ts';
 import { auditRoutes } from './audit.ts';
 import { callRoutes } from './calls.ts';
 import { dispatchRuleRoutes } from './dispatch-rules.ts';
@@ -38,6 +39,7 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   streamingInRoutes,
   streamingOutRoutes,
   recordingRoutes,
+  analyticsRoutes,
   sipCallRoutes,
   roomDialInRoutes,
   callRoutes,

@@ -1,6 +1,5 @@
 // Owns: /api/rooms/{room}/streaming-outs, streams that leave a room. May import: core, ./.. of the API.
 import type { OpenAPIHono, z } from '@hono/zod-openapi';
-import type { EgressSource } from '#core/egress-source.ts';
 import { GatewayError } from '#core/errors.ts';
 import { maskedPushUrl } from '#core/masked-url.ts';
 import {
@@ -22,6 +21,7 @@ import {
   waitQuery,
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
+import { sourceOf } from '../media-source-view.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { streamingOutView } from '../streaming-out-view.ts';
 import { inState, pageOf } from '../views.ts';
@@ -147,12 +147,6 @@ export function streamingOutRoutes({ rooms, streamingOuts }: ApiOptions): OpenAP
   });
 
   return app;
-}
-
-function sourceOf(source: z.output<typeof streamingOutInput>['source']): EgressSource {
-  if ('view' in source) return { kind: 'view', view: source.view };
-  if ('participant' in source) return { kind: 'participant', participant: source.participant };
-  return 'stream' in source ? { kind: 'stream', stream: source.stream } : { kind: 'mix' };
 }
 
 function changeOf(patch: z.output<typeof streamingOutPatch>, { record }: StreamingOut): StreamingOutChange {
