@@ -40,7 +40,13 @@ export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
     },
   });
   // A read has no body, and to ask for it makes a whole request object of what the adapter reads lazily.
-  app.use((c, next) => (c.req.method === 'GET' || c.req.method === 'HEAD' ? next() : limitBody(c, next)));
+  // Nor has a body of a length that was said another: who sends more has begun the next request (RFC 9112 §6).
+  app.use((c, next) => {
+    const { method } = c.req;
+    if (method === 'GET' || method === 'HEAD') return next();
+    const length = c.req.header('transfer-encoding') === undefined ? c.req.header('content-length') : undefined;
+    return length !== undefined && Number(length) <= config.http.maxBodyBytes ? next() : limitBody(c, next);
+  });
   for (const path of ['/api/*', '/metrics']) {
     app.use(path, async (c, next) => {
       limits.requests.consume(c.get('address'));

@@ -10,7 +10,7 @@ export function audited(action: string): MiddlewareHandler<ApiEnv> {
     await next();
     const { actor, name } = actorOf(c.get('principal'));
     try {
-      c.get('audit').append({
+      await c.get('audit').append({
         ...{ atMs: Date.now(), actor, name, action, target: loggedPath(c.req.path) },
         ...{ status: c.res.status, address: c.get('address'), requestId: c.get('requestId') },
       });

@@ -8,19 +8,42 @@ import { hasTag, isTagKnown } from './preconditions.ts';
 
 const tagLength = 16;
 
+interface Written {
+  readonly text: string;
+  readonly etag: string;
+}
+
+/** Of answers that stand for a while: what they come to is made once. Undefined before the first time. */
+const lasting = new WeakMap<object, Written | undefined>();
+
+/** Says that an answer is given again as this very object, unchanged, for as long as it is true. */
+export function lastingAnswer<T extends object>(answer: T): T {
+  lasting.set(answer, undefined);
+  return answer;
+}
+
+function write(value: object): Written {
+  const known = lasting.get(value);
+  if (known) return known;
+  const text = JSON.stringify(value);
+  const written = { text, etag: `"${sha256(text).toString('base64url').slice(0, tagLength)}"` };
+  if (lasting.has(value)) lasting.set(value, written);
+  return written;
+}
+
 /** Gives every JSON answer of a read an ETag, and answers 304 to who has it (RFC 9110 §13.1.2). */
 export const conditionalRead: MiddlewareHandler<ApiEnv> = async (c, next) => {
   // Where the text is made it is at hand; to read it back out of a response costs more than the rest of a request.
   const answer = c.json;
-  let text: string | undefined;
-  c.json = ((value: unknown, status: ContentfulStatusCode) => {
+  let made: Written | undefined;
+  c.json = ((value: object, status: ContentfulStatusCode) => {
     if (status !== 200) return answer.call(c, value, { status });
-    text = JSON.stringify(value);
-    return c.body(text, 200, { 'content-type': 'application/json' });
+    made = write(value);
+    return c.body(made.text, 200, { 'content-type': 'application/json' });
   }) as typeof c.json;
   await next();
-  if (text === undefined || c.res.status !== 200) return;
-  const etag = c.res.headers.get('etag') ?? `"${sha256(text).toString('base64url').slice(0, tagLength)}"`;
+  if (made === undefined || c.res.status !== 200) return;
+  const etag = c.res.headers.get('etag') ?? made.etag;
   if (!isTagKnown(c.req.header('if-none-match'), etag)) {
     c.res.headers.set('etag', etag);
     return;

@@ -24,7 +24,8 @@ export interface AuditQuery {
 }
 
 export interface AuditStorePort {
-  append(entry: AuditEntry): void;
+  /** @returns once it is in the store; those of one moment are written together */
+  append(entry: AuditEntry): Promise<void>;
   /** In order. */
   read(query: AuditQuery): readonly (AuditEntry & { readonly id: number })[];
   /** @returns how many */

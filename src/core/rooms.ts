@@ -50,6 +50,7 @@ export class Rooms extends Owned {
   readonly #live = new Map<RoomId, Room>();
   readonly #opening = new Map<RoomId, Promise<Room>>();
   #isDraining = false;
+  #recordsVersion = 0;
 
   constructor(options: RoomsOptions) {
     super();
@@ -73,6 +74,7 @@ export class Rooms extends Owned {
     };
     await this.#claimName(record.name, record.id);
     const stored = await store.put(recordsCollection, record.id, record, 0);
+    this.#recordsVersion += 1;
     this.events.emit('created', record);
     return { record, revision: stored.revision };
   }
@@ -105,6 +107,12 @@ export class Rooms extends Owned {
   #inUse(id: RoomId): Room | undefined {
     const live = this.#live.get(id);
     return live?.isClosed ? undefined : live;
+  }
+
+  /** The same text for as long as a list of rooms would be the same: what is kept of them, who is in how many. */
+  get stamp(): string {
+    const live = [...this.#live.values()].map(({ id, visibleParticipants }) => `${id}:${visibleParticipants.length}`);
+    return `${this.#recordsVersion}/${live.join()}`;
   }
 
   async list(page: { after?: string; limit?: number } = {}): Promise<readonly RoomEntry[]> {
@@ -143,6 +151,7 @@ export class Rooms extends Owned {
       throw thrown;
     }
     if (isRenamed) await store.delete(namesCollection, record.name.toLowerCase());
+    this.#recordsVersion += 1;
     this.#live.get(record.id)?.applyRecord(next);
     this.events.emit('updated', next, record);
     return entry(stored);
@@ -152,6 +161,7 @@ export class Rooms extends Owned {
   async delete(nameOrId: string): Promise<void> {
     const { record } = await this.get(nameOrId);
     await this.#options.store.delete(recordsCollection, record.id);
+    this.#recordsVersion += 1;
     await this.#options.store.delete(namesCollection, record.name.toLowerCase());
     await this.#live.get(record.id)?.close('requested');
     this.events.emit('deleted', record);

@@ -20,12 +20,15 @@ export interface Journal {
 export function openJournal(file: string, log: Logger): Journal {
   const database = openDatabase(file, 'kill', log);
   const events = new SqliteEvents(database);
+  const audit = new SqliteAudit(database);
   return {
     events,
-    audit: new SqliteAudit(database),
+    audit,
     deliveries: new SqliteDeliveries(database, events.epoch),
     close: () => {
-      if (database.isOpen) database.close();
+      if (!database.isOpen) return;
+      audit.flush();
+      database.close();
     },
   };
 }

@@ -74,9 +74,9 @@ test('entries of the audit log go by age and by number', () => {
       ...{ address: '::1', requestId: 'r' },
     });
   const written = () => journal.audit.read(all).map(({ action }) => action);
-  write('one');
+  void write('one');
   vi.advanceTimersByTime(10 * hourMs);
-  for (const action of ['two', 'three', 'four']) write(action);
+  for (const action of ['two', 'three', 'four']) void write(action);
   assert.equal(journal.audit.prune(Date.now() - hourMs, 100), 1);
   assert.deepEqual(written(), ['two', 'three', 'four']);
   assert.equal(journal.audit.prune(Date.now() - hourMs, 2), 1);

@@ -5,17 +5,52 @@ import type { AuditEntry, AuditQuery, AuditStorePort } from '#core/audit.ts';
 export class SqliteAudit implements AuditStorePort {
   readonly #database: DatabaseSync;
   readonly #append: StatementSync;
+  #waiting: {
+    readonly entry: AuditEntry;
+    readonly resolve: () => void;
+    readonly reject: (cause: unknown) => void;
+  }[] = [];
 
   constructor(database: DatabaseSync) {
     this.#database = database;
     this.#append = database.prepare('INSERT INTO audit (at, actor, action, content) VALUES (?, ?, ?, ?)');
   }
 
-  append({ atMs, actor, action, ...content }: AuditEntry): void {
-    this.#append.run(atMs, actor, action, JSON.stringify(content));
+  append(entry: AuditEntry): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ entry, resolve, reject });
+    if (this.#waiting.length === 1) setImmediate(() => this.flush());
+    return promise;
+  }
+
+  /** Writes what waits in one transaction: each of its own would cost more than the request that it tells of. */
+  flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (waiting.length === 0) return;
+    try {
+      this.#write(waiting.map(({ entry }) => entry));
+      for (const { resolve } of waiting) resolve();
+    } catch (cause) {
+      for (const { reject } of waiting) reject(cause);
+    }
+  }
+
+  #write(entries: readonly AuditEntry[]): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const { atMs, actor, action, ...content } of entries) {
+        this.#append.run(atMs, actor, action, JSON.stringify(content));
+      }
+      this.#database.exec('COMMIT');
+    } catch (cause) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw cause;
+    }
   }
 
   read({ after, limit, actor, action }: AuditQuery): readonly (AuditEntry & { readonly id: number })[] {
+    this.flush();
     const conditions = ['id > ?'];
     const values: SQLInputValue[] = [after];
     for (const [column, value] of [
@@ -42,6 +77,7 @@ export class SqliteAudit implements AuditStorePort {
   }
 
   prune(olderThanMs: number, keep: number): number {
+    this.flush();
     const { changes } = this.#database
       .prepare('DELETE FROM audit WHERE at < ? OR id <= (SELECT max(id) FROM audit) - ?')
       .run(olderThanMs, keep);

@@ -19,6 +19,7 @@ import {
   roomSchema,
 } from '../contract.ts';
 import { mergePatch } from '../merge-patch.ts';
+import { PageKeeper } from '../page-keeper.ts';
 import { etagOf, ifMatchHeaders, ifNoneMatchHeaders, isNotModified, matchedRevision } from '../preconditions.ts';
 import { invalidFields } from '../problem.ts';
 import { changedMeeting } from '../room-meeting.ts';
@@ -97,12 +98,17 @@ const deleteRoute = apiRoute({
   errors: ['not_found', 'precondition_failed'],
 });
 
+interface RoomPage {
+  readonly items: RoomResource[];
+  readonly next: string | null;
+}
+
 export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAPIHono<ApiEnv> {
   const view = (entry: RoomEntry) => roomView(entry, rooms.live(entry.record.id));
+  const pages = new PageKeeper<RoomPage>(() => rooms.stamp);
   const app = newRouter();
 
-  app.openapi(listRoute, async (c) => {
-    const { limit, after, name, isActive, owner } = c.req.valid('query');
+  async function listPage({ limit, after, name, isActive, owner }: z.output<typeof roomQuery>): Promise<RoomPage> {
     const part = name?.toLowerCase();
     const isWanted = (room: RoomResource) =>
       (part === undefined || `${room.name}\n${room.displayName}`.toLowerCase().includes(part)) &&
@@ -114,7 +120,12 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
       if (isWanted(room)) found.push(room);
       if (found.length > limit) break;
     }
-    return c.json(nextPage(found, limit), 200);
+    return nextPage(found, limit);
+  }
+
+  app.openapi(listRoute, async (c) => {
+    const query = c.req.valid('query');
+    return c.json(await pages.page(query, () => listPage(query)), 200);
   });
 
   app.openapi(createRoute, async (c) => {
