@@ -10,7 +10,7 @@ import type { configSchema } from '#config/schema.ts';
 import { cpuMsOf, residentBytesOf } from './process-usage.ts';
 
 const adminKey = 'bench-admin-key-0123456789';
-const readyWithinMs = 30_000;
+const readyWithinMs = 120_000;
 const endsWithinMs = 15_000;
 
 export class GatewayProcess {
