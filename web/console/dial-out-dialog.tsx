@@ -79,7 +79,7 @@ export function DialOutDialog({ app, room, onClose }: Props) {
           </label>
         </div>
         {field('digits', 'Keys to press once it is answered', '1,,200# (a comma waits half a second)')}
-        <label class="check">
+        <label class="choice">
           <input
             type="checkbox"
             checked={draft.hasEarlyMedia}
