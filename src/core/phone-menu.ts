@@ -44,7 +44,7 @@ export interface PhoneMenu {
 
 export const menuDefaults = { tries: 3, firstKeyMs: 8_000, nextKeyMs: 4_000, maxGotos: 10 } as const;
 export const maxMenuNodes = 64;
-export const maxMenuDepth = 8;
+const maxMenuDepth = 8;
 export const menuNodeName = /^[a-z][a-z0-9_-]{0,31}$/;
 
 export interface MenuFlaw {

@@ -7,6 +7,7 @@ const nothing: DispatchRuleResource = {
   ...{ id: 'DR_1', source: 'api', order: 7, createdAt: null, number: null, numberRange: null, pattern: null },
   ...{ from: null, fromPattern: null, divertedFrom: null, trunk: null, account: null, headers: null, time: null },
   ...{ room: null, personalRoom: null, webhook: null, access: null, hasPin: false, language: null, reject: null },
+  menu: null,
 };
 
 const weekday: DispatchRuleResource = {
