@@ -12,7 +12,7 @@ const leastShare = 0.5;
 /** Less than the view's encoders take, or a phone could show. */
 const leastBitrateBps = 32_000;
 /** Leaves room for IP, UDP, SRTP and header extensions on any path that carries 1280 bytes, as other packets do. */
-export const singleUnitBytes = 1_180;
+const singleUnitBytes = 1_180;
 
 /** @returns what is asked of the view's encoders: equal phones get equal ones, and share them */
 export function viewRequestFor(

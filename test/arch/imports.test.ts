@@ -17,6 +17,7 @@ const forMedia = [
     'rtp.ts',
     'job.ts',
     'leg-media.ts',
+    'video-leg-media.ts',
     'lifecycle.ts',
     'default-bitrate.ts',
     'egress-messages.ts',
