@@ -117,6 +117,9 @@ async function sipAnswer(method: 'INVITE' | 'OPTIONS'): Promise<string> {
 
 test('load is shed in order, each step said with its reason, every door answers 503, and all of it passes', async () => {
   const token = await gateway.token();
+  const shedding = async () => (await gateway.api<ServerInfo>('GET', '/api/server')).load.shedding;
+  // The console that looks on was work too.
+  await vi.waitFor(async () => assert.deepEqual(await shedding(), []), { timeout: 20_000, interval: 100 });
   const { peer: early } = await SignallingPeer.join(gateway.webSocketUrl, { token });
   const nextStep = await followSteps();
   // Its own start was work too.

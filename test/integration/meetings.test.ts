@@ -1,6 +1,6 @@
 // Doors of meetings as clients of the protocols meet them: who waits, who is let in, locks, times, guests and phones.
 import assert from 'node:assert/strict';
-import { afterAll, afterEach, beforeAll, describe, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, test, vi } from 'vitest';
 import type { EventResource, InstantMeeting, MeetingResource, WaitingResource } from '#api/contract.ts';
 import { byeComes, callWithPhone, hangUp, nextPhone, untilHeard } from '#test/support/calling-phone.ts';
 import { startGateway, type TestGateway } from '#test/support/gateway.ts';
@@ -116,7 +116,7 @@ describe('a waiting room', () => {
     const { admittedCount } = await gateway.api<{ admittedCount: number }>('POST', `/api/rooms/${room}/waiting/admit`);
     assert.equal(admittedCount, 1);
     assert.equal(await d.outcome, 'none');
-    assert.ok((await eventsOf(room)).includes('participant.gone c'));
+    await vi.waitFor(async () => assert.ok((await eventsOf(room)).includes('participant.gone c')));
     await assert.rejects(gateway.api('POST', `/api/rooms/${room}/waiting/WT_nobody/admit`), /404/);
   });
 

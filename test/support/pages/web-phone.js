@@ -84,7 +84,12 @@ globalThis.phone = {
   unhold: () => new Promise((resolve) => session.unhold({}, () => resolve(true))),
   restartIce: () =>
     new Promise((resolve) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, () => resolve(true))),
-  press: ({ keys, transportType }) => session.sendDTMF(keys, { duration: 160, interToneGap: 200, transportType }),
+  async press({ keys, transportType }) {
+    const [{ dtmf }] = session.connection.getSenders();
+    // Its transport may still be on its way when the call is confirmed.
+    while (!dtmf.canInsertDTMF) await new Promise((wake) => setTimeout(wake, 20));
+    session.sendDTMF(keys, { duration: 160, interToneGap: 200, transportType });
+  },
   hangUp: () => session.terminate(),
   events: () => events,
   clear: () => {
