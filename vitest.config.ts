@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -20,6 +21,8 @@ const native = ['media/**/*.test.ts', 'src/{jobs,sfu}/**/*.test.ts', 'gateways/{
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Many wait for a process or for media in real time: on two cores three take less than half the time of one.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     retry: 0,
     projects: [
       {
