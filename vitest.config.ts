@@ -10,10 +10,10 @@ import { defineConfig } from 'vitest/config';
 const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } };
 
 /** In the lane of the peers, so that both take about as long. */
-const phones = ['test/integration/{sip,mix,legs}*.test.ts'];
+const phones = ['test/integration/{sip,mix,legs,meetings}*.test.ts'];
 
 /** Our own pages in a browser. */
-const pages = ['test/integration/{console,client,meeting}*.test.ts'];
+const pages = ['test/integration/{console,client,meeting-}*.test.ts'];
 
 /** What runs native code, forks workers or weighs memory: each file in a process of its own. */
 const native = ['media/**/*.test.ts', 'src/{jobs,sfu}/**/*.test.ts', 'gateways/{rtmp,rtsp,srt}/**/*.test.ts'];
