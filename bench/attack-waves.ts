@@ -27,6 +27,8 @@ export interface WaveResult {
 interface Attacker {
   readonly source: SipSource;
   tried: number;
+  /** Calls that have been answered. */
+  readonly calls: Set<string>;
   nonceCount: number;
   challenge: Challenge | undefined;
 }
@@ -69,7 +71,7 @@ async function attack({ kind, addresses, perSecond, seconds, serverPort }: WaveO
         from: kind === 'passwords' ? 'alice' : 'eve',
         service,
       });
-      const attacker: Attacker = { source, tried: 0, nonceCount: 1, challenge: undefined };
+      const attacker: Attacker = { source, tried: 0, calls: new Set(), nonceCount: 1, challenge: undefined };
       source.socket.on('message', (data) => hear(attacker, data.toString()));
       return attacker;
     }),
@@ -80,7 +82,11 @@ async function attack({ kind, addresses, perSecond, seconds, serverPort }: WaveO
     answers[status] = (answers[status] ?? 0) + 1;
     if (status === 401) attacker.challenge ??= challengeOf(text);
     // A wrong PIN that is dialled along is answered with the question for one.
-    if (kind === 'passwords' ? status === 403 : status === 200) attacker.tried += 1;
+    const call = /^Call-ID: *(\S+)/im.exec(text)?.[1] ?? '';
+    // Nobody acknowledges, so a 200 comes several times.
+    const isNew = kind === 'passwords' || !attacker.calls.has(call);
+    if (isNew && (kind === 'passwords' ? status === 403 : status === 200)) attacker.tried += 1;
+    if (kind !== 'passwords') attacker.calls.add(call);
     // What an attacker pays for guesses: the call is ended, the next begins.
     if (kind === 'pins' && /^CSeq: *\d+ *INVITE/im.test(text)) attacker.source.leave(text);
   }

@@ -118,12 +118,6 @@ const owner = await SipSource.open({ address: '127.0.1.9', serverPort: server.po
 
 /** An account under attack, from where it was before; and a call of somebody who never did anything. */
 async function honest(wave: number): Promise<{ registered: number; called: number }> {
-  const owner = await SipSource.open({
-    address: '127.0.1.9',
-    serverPort: server.port,
-    service: 'alice',
-    from: 'alice',
-  });
   const stranger = await SipSource.open({ address: `127.0.2.${wave + 1}`, serverPort: server.port });
   try {
     const challenge = challengeOf(await owner.ask('REGISTER'));
