@@ -91,6 +91,8 @@ export class RegisteredPhone {
 
   close(): void {
     clearTimeout(this.#timer);
+    // What is still waited for is not asked again.
+    for (const done of this.#waiting.values()) done({ status: 408, text: 'SIP/2.0 408 Closed' });
     this.#source.close();
   }
 
