@@ -29,6 +29,7 @@ type Challenge = NonNullable<ReturnType<typeof challengeOf>>;
 export class RegisteredPhone {
   readonly #options: RegisteredPhoneOptions;
   readonly #source: SipSource;
+  #isClosed = false;
   readonly #waiting = new Map<string, (answer: Answer) => void>();
   readonly #registration = randomBytes(8).toString('hex');
   #cseq = 0;
@@ -56,6 +57,7 @@ export class RegisteredPhone {
     const status = await this.#authorized('REGISTER', this.#registration, () => ++this.#cseq, {
       headers: [`Expires: ${expiresSec}`],
     }).then((answer) => answer.status);
+    if (this.#isClosed) return status;
     onRegistered(status, performance.now() - beganMs);
     this.#timer = setTimeout(() => void this.register(), expiresSec * 500);
     return status;
@@ -90,6 +92,7 @@ export class RegisteredPhone {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     // What is still waited for is not asked again.
     for (const done of this.#waiting.values()) done({ status: 408, text: 'SIP/2.0 408 Closed' });
