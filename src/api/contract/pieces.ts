@@ -51,16 +51,23 @@ export function patchOf(input: z.ZodObject): z.ZodObject {
   return z.strictObject(Object.fromEntries(fields));
 }
 
-/** Each entry may be taken away by itself. What may be said of them all holds for the result, which is checked whole. */
+/**
+ * Each entry may be taken away by itself, and changed in part. What may be said of them all holds for the result, which is
+ * checked whole.
+ */
 function patchRecord({ keyType, valueType }: z.ZodRecord): z.ZodType {
-  return z.record(keyType, z.union([valueType, z.null()]));
+  return z.record(keyType, z.union([patchValue(valueType), z.null()]));
+}
+
+function patchValue(inner: z.core.$ZodType): z.ZodType {
+  if (inner instanceof z.ZodObject) return patchOf(inner);
+  return inner instanceof z.ZodRecord ? patchRecord(inner) : (inner as z.ZodType);
 }
 
 function patchField(field: z.core.$ZodType): z.ZodType {
   const described = field as z.ZodType;
   const inner = described instanceof z.ZodOptional ? (described.unwrap() as z.ZodType) : described;
-  const patched =
-    inner instanceof z.ZodObject ? patchOf(inner) : inner instanceof z.ZodRecord ? patchRecord(inner) : inner;
+  const patched = patchValue(inner);
   const { description } = described.meta() ?? inner.meta() ?? {};
   const mayGo = described instanceof z.ZodOptional ? patched.nullish() : patched.optional();
   return description === undefined ? mayGo : mayGo.meta({ description });

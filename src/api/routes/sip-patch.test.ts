@@ -77,6 +77,12 @@ test('a node of a menu is changed by itself, and what would break the menu is re
   assert.deepEqual(menu, { start: 'main', nodes });
   const changed = await patch(`/api/sip/dispatch-rules/${id}`, { menu: { nodes: { main: { tries: 2 } } } });
   assert.deepEqual(changed.json.menu.nodes.main, { ...nodes.main, tries: 2 });
+  const other = await patch(`/api/sip/dispatch-rules/${id}`, {
+    menu: { nodes: { main: { tries: null, keys: { 1: { room: null, repeat: true }, 2: { room: 'two' } } } } },
+  });
+  assert.deepEqual(other.json.menu.nodes.main, { ...nodes.main, keys: { 1: { repeat: true }, 2: { room: 'two' } } });
+  const gone = await patch(`/api/sip/dispatch-rules/${id}`, { menu: { nodes: { main: { keys: { 2: null } } } } });
+  assert.deepEqual(Object.keys(gone.json.menu.nodes.main.keys), ['1']);
   const broken = await patch(`/api/sip/dispatch-rules/${id}`, { menu: { start: 'other' } });
   assert.deepEqual([broken.status, broken.json.errors[0].path], [400, 'menu.start']);
   const unknown = await make('/api/sip/dispatch-rules', { number: '1', menu: { start: 'main', nodes, depth: 3 } });
