@@ -25,7 +25,7 @@ async function setting() {
   analyses.events.on('cleared', (_, { detector }, endedAtMs, why) => {
     told.push(`${detector} until ${why ?? endedAtMs}`);
   });
-  return { rooms, media, analyses, create, roomId: record.id, told };
+  return { rooms, media, store, analyses, create, roomId: record.id, told };
 }
 
 /** The state as it is, or as it comes to be. */
@@ -96,6 +96,37 @@ test('what no worker has room for is refused and not kept; what was allowed is t
   await rooms.delete(roomId);
   while (again.of(roomId).length > 0) await new Promise((resolve) => setImmediate(resolve));
   await again.close();
+  await rooms.close();
+});
+
+test('a room that is deleted while an analysis of it is written leaves none behind', async () => {
+  const { rooms, store, analyses, roomId } = await setting();
+  const put = store.put.bind(store);
+  store.put = async (...given: Parameters<typeof put>) => {
+    const written = await put(...given);
+    if (given[0] === 'analytics') await rooms.delete(roomId);
+    return written as never;
+  };
+  await assert.rejects(analyses.start(roomId, settings), { code: 'not_found' });
+  assert.deepEqual([analyses.of(roomId), await store.list('analytics')], [[], []]);
+  await analyses.close();
+  await rooms.close();
+});
+
+test('it runs in the room that is opened after one that closed while it was looked at', async () => {
+  const { rooms, analyses, roomId } = await setting();
+  const one = await analyses.start(roomId, settings);
+  const before = await rooms.open('demo');
+  await joinAndPublish(before, 'alice');
+  while (!one.egress) await new Promise((resolve) => setImmediate(resolve));
+  const gone = before.close();
+  await one.review();
+  await gone;
+  assert.equal(one.status.state, 'waiting');
+  await joinAndPublish(await rooms.open('demo'), 'alice');
+  while (!one.egress) await new Promise((resolve) => setImmediate(resolve));
+  assert.notEqual(one.egress.room, before);
+  await analyses.close();
   await rooms.close();
 });
 

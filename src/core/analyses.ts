@@ -61,7 +61,9 @@ export class Analyses extends Owned {
 
   /** In the order in which they were made. */
   of(roomId: RoomId): readonly Analysis[] {
-    return [...this.#all.values()].filter(({ record }) => record.roomId === roomId);
+    return [...this.#all.values()]
+      .filter(({ record }) => record.roomId === roomId)
+      .sort((a, b) => a.record.createdAtMs - b.record.createdAtMs);
   }
 
   /** @throws GatewayError `not_found` */
@@ -85,6 +87,7 @@ export class Analyses extends Owned {
     const record: AnalysisRecord = { ...settings, id: newAnalysisId(), roomId, createdAtMs: Date.now() };
     await store.put(collection, record.id, record, 0);
     const made = this.#begin(record);
+    await this.#assertKept(made);
     await within(admissionMs, made.review());
     const { state, reason, message } = made.status;
     if (state === 'failed' && reason === 'overloaded') {
@@ -92,6 +95,13 @@ export class Analyses extends Owned {
       throw new GatewayError('overloaded', message, { retryAfterMs: 10_000 });
     }
     return made;
+  }
+
+  /** A room that was deleted while it was written told nobody of it. @throws GatewayError `not_found` */
+  async #assertKept({ record: { id, roomId } }: Analysis): Promise<void> {
+    if (await this.#options.rooms.findRecord(roomId)) return;
+    if (this.#all.has(id)) await this.delete(roomId, id);
+    throw new GatewayError('not_found', 'There is no such room any more.');
   }
 
   /** @throws GatewayError `not_found` */

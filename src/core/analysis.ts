@@ -123,7 +123,8 @@ export class Analysis extends Owned {
   async review(): Promise<void> {
     const room = this.#options.rooms.live(this.record.roomId);
     if (this.isClosed) return;
-    if (!room) {
+    // One that is closing is found for a moment yet, but tells nothing any more.
+    if (!room || room.isClosed) {
       this.#show('waiting', 'requested', nobody);
       return;
     }
@@ -138,11 +139,12 @@ export class Analysis extends Owned {
     const review = () => void this.review();
     const unlisten = listen(room.events, { participantJoined: review, participantLeft: review });
     this.#unfollow = unlisten;
-    room.signal.addEventListener('abort', () => {
+    const onClosed = () => {
       unlisten();
       if (this.#unfollow === unlisten) this.#unfollow = undefined;
       void this.#rest();
-    });
+    };
+    room.signal.addEventListener('abort', onClosed, { once: true, signal: this.signal });
   }
 
   async #start(room: Room): Promise<void> {
@@ -185,6 +187,8 @@ export class Analysis extends Owned {
       this.#egress = undefined;
       const { reason = 'owner_closed', message = 'It has ended.' } = egress.job?.info ?? {};
       if (!egress.room.isClosed) this.#fail(reason, message);
+      // It may have been opened again while this was being set up for the one before.
+      else void this.review();
     });
   }
 
