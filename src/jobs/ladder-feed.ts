@@ -7,7 +7,7 @@ import { LadderAlignment } from './ladder-alignment.ts';
 
 export interface LadderFeedOptions {
   /** The largest first, which alone has the sound. They are closed with the ladder. */
-  readonly feeds: readonly LiveFeed[];
+  readonly feeds: readonly (LiveFeed & Owned)[];
   readonly bitratesBps: readonly number[];
   readonly segmentUs: number;
   readonly log: Logger;
@@ -33,7 +33,8 @@ export class LadderFeed extends Owned implements LiveFeed {
     feeds.forEach((feed, rung) => {
       feed.events.on('init', (init) => alignment.init(rung, init));
       feed.events.on('fragment', (fragment) => alignment.add(rung, fragment));
-      feed.events.on('closed', (reason) => (rung === 0 ? void this.close(reason) : alignment.lose(rung)));
+      // Also of one that was over before the last of them was opened.
+      void feed.done.then((reason) => (rung === 0 ? void this.close(reason) : alignment.lose(rung)));
     });
   }
 
