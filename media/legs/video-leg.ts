@@ -163,7 +163,7 @@ export class VideoLeg {
         if (packet.mediaSsrcs.includes(ssrc)) this.#wantOfRoom();
         return;
       case 'nack':
-        if (packet.mediaSsrc === ssrc) this.#output.resend(packet.sequenceNumbers);
+        if (packet.mediaSsrc === ssrc) this.#output.resend(packet.sequenceNumbers, nowMs);
         return;
       case 'sr':
       case 'rr': {

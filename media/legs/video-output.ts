@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import type { VideoLegCodec, VideoLegParameters } from '#core/video-leg-media.ts';
 import { type Depacketiser, H264Depacketiser, type RtpFrame, Vp8Depacketiser } from '../rtp/depacketise.ts';
 import { splitAnnexB } from '../rtp/h264.ts';
+import { Pace } from '../rtp/pace.ts';
 import { buildRtp, parseRtp } from '../rtp/packet.ts';
 import { packetiseH264, packetiseVp8 } from '../rtp/packetise.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
@@ -11,12 +12,17 @@ import { SrtpSender } from './srtp.ts';
 
 /** For those that ask for something again: a second or two of what phones are sent. */
 const historyLength = 512;
+/**
+ * Sent again, at most: half of what was lost of 4 Mbit/s, and a key frame at once. One packet of RTCP can ask for six
+ * thousand, and without SRTP anybody can have sent it, to have a flood sent to whom the call named.
+ */
+const resends = { perMs: 0.2, burst: 256 };
 const ticksPerUs = 90 / 1_000;
 /** Not asked for again sooner. */
 const wantSpacingUs = 300_000;
 
 export interface VideoOutputOptions {
-  readonly socket: LegSocket;
+  readonly socket: Pick<LegSocket, 'send' | 'sendRtcp'>;
   readonly ssrc: number;
   /** What comes cannot be shown without a key frame. */
   readonly onKeyFrameWanted: () => void;
@@ -25,6 +31,7 @@ export interface VideoOutputOptions {
 export class VideoOutput {
   readonly #options: VideoOutputOptions;
   readonly #history: (Buffer | undefined)[] = new Array(historyLength);
+  readonly #resends = new Pace(resends);
   #send: VideoLegParameters['send'] | undefined;
   #srtp: SrtpSender | undefined;
   #rtcpIndex = 0;
@@ -86,13 +93,15 @@ export class VideoOutput {
     return (this.#last.timestamp + Math.round((clockUs - this.#last.clockUs) * ticksPerUs)) >>> 0;
   }
 
-  /** Sends again what the phone has missed, as far as it is remembered. */
-  resend(sequenceNumbers: readonly number[]): void {
+  /** Sends again what the phone has missed, as far as it is remembered and not more than can have been lost. */
+  resend(sequenceNumbers: readonly number[], nowMs: number): void {
     for (const sequenceNumber of sequenceNumbers) {
       const behind = (this.#index - sequenceNumber) & 0xffff;
       const packet =
         behind > 0 && behind <= historyLength ? this.#history[(this.#index - behind) % historyLength] : undefined;
-      if (packet) this.#options.socket.send(packet);
+      if (!packet) continue;
+      if (!this.#resends.take(nowMs)) return;
+      this.#options.socket.send(packet);
     }
   }
 
