@@ -35,7 +35,7 @@ export class Recoders implements Disposable {
 
   setWanted(wishes: readonly RecodeSpec[]): void {
     const wanted = new Map(wishes.map((wish) => [recodeKey(wish), wish]));
-    for (const [key, { recoder }] of this.#entries) if (!wanted.has(key)) this.#drop(key, recoder);
+    for (const [key, entry] of this.#entries) if (!wanted.has(key)) this.#drop(key, entry);
     for (const [key, wish] of wanted) if (!this.#entries.has(key)) this.#add(key, wish);
   }
 
@@ -61,39 +61,62 @@ export class Recoders implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isClosed = true;
-    for (const [key, { recoder }] of this.#entries) this.#drop(key, recoder);
+    for (const [key, entry] of this.#entries) this.#drop(key, entry);
   }
 
   #add(key: string, wish: RecodeSpec): void {
     const recoder = new Recoder(wish, {
       described: (stream) => this.#options.described(key, stream),
       unit: (unit) => this.#options.unit(key, unit),
-      failed: (message) => this.#options.failed(key, message, false),
+      failed: (message) => this.#fail(key, message, false),
     });
     this.#entries.set(key, { wish, recoder, isGranted: false });
   }
 
-  #drop(key: string, recoder: Recoder): void {
+  #drop(key: string, { recoder, isGranted }: Entry): void {
     this.#entries.delete(key);
     // Not now: it may be its own unit that made its last taker leave.
     setImmediate(() => recoder[Symbol.dispose]());
+    if (isGranted && !this.#isClosed) void this.#giveBack();
+  }
+
+  /** Nothing is left of it: whoever wants the same later is not given one that is over, and nobody asks for it again. */
+  #fail(key: string, message: string, isOverloaded: boolean): void {
+    this.#options.failed(key, message, isOverloaded);
+    const entry = this.#entries.get(key);
+    if (entry) this.#drop(key, entry);
   }
 
   /** Once the size is known: the cost goes by it. */
-  async #ask({ width = 0, height = 0 }: EgressStream): Promise<void> {
+  async #ask(source: EgressStream): Promise<void> {
     if (this.#isAsking) return;
     this.#isAsking = true;
     const asked = [...this.#entries];
-    const cost = asked.reduce((sum, [, { wish }]) => {
-      return sum + encodingCostMsPerS({ ...wish, profile: 'baseline', width, height, keyFrameIntervalS: 2 });
-    }, 0);
-    const refusal = await this.#options.askCost(cost);
+    const refusal = await this.#options.askCost(costOf(asked, source));
     this.#isAsking = false;
     if (this.#isClosed) return;
+    // Leave was given for those, too.
+    if (asked.some(([key, entry]) => this.#entries.get(key) !== entry)) void this.#giveBack();
     for (const [key, entry] of asked) {
       if (entry.isGranted || this.#entries.get(key) !== entry) continue;
       if (refusal === undefined) entry.isGranted = true;
-      else this.#options.failed(key, refusal, true);
+      else this.#fail(key, refusal, true);
     }
   }
+
+  /** What is not made any more costs nothing; one question after the other, as answers do not say which they are of. */
+  async #giveBack(): Promise<void> {
+    if (this.#isAsking || !this.#source) return;
+    this.#isAsking = true;
+    const kept = [...this.#entries].filter(([, { isGranted }]) => isGranted);
+    await this.#options.askCost(costOf(kept, this.#source));
+    this.#isAsking = false;
+    if (!this.#isClosed && kept.some(([key, entry]) => this.#entries.get(key) !== entry)) void this.#giveBack();
+  }
+}
+
+function costOf(entries: readonly (readonly [string, Entry])[], { width = 0, height = 0 }: EgressStream): number {
+  return entries.reduce((sum, [, { wish }]) => {
+    return sum + encodingCostMsPerS({ ...wish, profile: 'baseline', width, height, keyFrameIntervalS: 2 });
+  }, 0);
 }
