@@ -46,6 +46,6 @@ export function withoutNulls<T extends object>(patch: T): Present<T> {
   return Object.fromEntries(kept) as Present<T>;
 }
 
-function isPlain(value: unknown): value is object {
+export function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -107,7 +107,7 @@ function DoorFields({ draft, hasPin, onChange }: DoorProps) {
           />
         </div>
       )}
-      {hasPin && draft.pin === '' && (
+      {hasPin && draft.pin.trim() === '' && (
         <CheckField
           path="isPinGone"
           label="Take its PIN away"

@@ -29,6 +29,14 @@ test('a header that is taken out of the form is taken away, and another action t
   });
 });
 
+test('a PIN stays unless one is typed or it is taken away, and one that is typed holds', () => {
+  const rule = { ...weekday, hasPin: true };
+  const draft = draftOfRule(rule);
+  expect(patchOfRule(draft, rule)).not.toHaveProperty('pin');
+  expect(patchOfRule({ ...draft, isPinGone: true }, rule)).toHaveProperty('pin', null);
+  expect(patchOfRule({ ...draft, isPinGone: true, pin: ' 4711 ' }, rule)).toHaveProperty('pin', '4711');
+});
+
 test('an action that this console does not know is shown as JSON, kept, and changed as JSON', () => {
   const rule = { ...nothing, number: '1', menu: { start: 'top', nodes: { top: { say: ['welcome'] }, end: {} } } };
   expect(becomesText(rule)).toBe('{"menu":{"start":"top","nodes":{"top":{"say":["welcome"]},"end":{}}}}');

@@ -1,7 +1,7 @@
 // Owns: a rule for calls as it stands in its form, and what the API is told of it. Pure.
 import type { DispatchRuleInput, DispatchRuleResource } from '#api/contract.ts';
 import type { MergePatch } from '../../client/sip-api.ts';
-import { numberOrNull, numberText, textOrNull, withoutNulls } from './draft-values.ts';
+import { isPlain, numberOrNull, numberText, textOrNull, withoutNulls } from './draft-values.ts';
 import { actionOf, otherPartsOf, type RuleAction } from './rule-words.ts';
 
 type Time = NonNullable<DispatchRuleInput['time']>;
@@ -89,14 +89,20 @@ export function patchOfRule(draft: RuleDraft, before?: DispatchRuleResource): Me
     ...{ trunk: textOrNull(trunk), account: textOrNull(account), time: timePatch(draft) },
     ...{ headers: headersPatch(draft.headers, before?.headers ?? {}), ...actionPatch(draft, before) },
     ...{ access: access || null, language: language || null },
-    ...(draft.pin.trim() && { pin: draft.pin.trim() }),
-    ...(draft.isPinGone && { pin: null }),
+    ...pinPatch(draft),
   };
   return patch as MergePatch<DispatchRuleInput>;
 }
 
 export function inputOfRule(draft: RuleDraft): DispatchRuleInput {
   return withoutNulls(patchOfRule(draft)) as DispatchRuleInput;
+}
+
+/** One that is typed holds, whatever was ticked before: the box is gone then. */
+function pinPatch({ pin, isPinGone }: RuleDraft) {
+  const typed = pin.trim();
+  if (typed !== '') return { pin: typed };
+  return isPinGone ? { pin: null } : {};
 }
 
 function timePatch({ days, timeFrom, timeTo, timeZone }: RuleDraft) {
@@ -162,10 +168,6 @@ export function mergeDiff(before: object, after: object): Record<string, unknown
     return [name, isPlain(value) && isPlain(past) ? mergeDiff(past, value) : value] as const;
   });
   return Object.fromEntries([...gone, ...set]);
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function headersText(headers: Readonly<Record<string, string>> | null): string {
