@@ -1,6 +1,15 @@
 // Owns: all that is known of one call. May import: API contract (types) and its siblings.
 import type { SipCallResource } from '#api/contract.ts';
-import { blameWords, codecText, enderWords, lengthText, lossText, qualityText, stateText } from './call-words.ts';
+import {
+  blameWords,
+  codecText,
+  enderWords,
+  lengthText,
+  lossText,
+  menuText,
+  qualityText,
+  stateText,
+} from './call-words.ts';
 import { millisecondsText, timeText } from './figures.ts';
 
 export function CallFacts({ call }: { call: SipCallResource }) {
@@ -40,6 +49,7 @@ function courseOf(call: SipCallResource): Fact[] {
     ['Fault of', end?.blame && blameWords[end.blame]],
     ['Began', timeText(startedAt)],
     ['Length', lengthText(call, Date.now())],
+    ['Menu', menuText(call)],
     ['Transfer', transfer && `to ${transfer.to}: ${transfer.message}`],
     ['Parked', parked && `dial ${parked.slot} to fetch it, until ${timeText(parked.until)}`],
     ['Keys pressed', digits],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SipCallResource } from '#api/contract.ts';
-import { codecText, lengthText, lossText, partyOf, qualityText, stateText } from './call-words.ts';
+import { codecText, lengthText, lossText, menuText, partyOf, qualityText, stateText } from './call-words.ts';
 
 const call = (part: Partial<SipCallResource>) =>
   ({ state: 'connected', end: null, isHeld: false, isHeldByPeer: false, isMuted: false, ...part }) as SipCallResource;
@@ -17,7 +17,8 @@ test.each([
 
 test('a call says how it stands, and why it ended', () => {
   expect(stateText(call({ isHeld: true, isMuted: true }))).toBe('In the room, on hold, muted');
-  expect(stateText(call({ state: 'asking' }))).toBe('Asked for the PIN');
+  expect(stateText(call({ state: 'asking', roomId: 'RM_1' }))).toBe('Asked for the PIN');
+  expect(stateText(call({ state: 'asking', roomId: null }))).toBe('In a menu');
   const end = {
     by: 'peer',
     reason: 'x',
@@ -27,6 +28,15 @@ test('a call says how it stands, and why it ended', () => {
     sipStatus: null,
   } as const;
   expect(stateText(call({ state: 'ended', end }))).toBe('The phone hung up.');
+});
+
+test('its way through a menu is told key by key', () => {
+  const menu = [
+    { node: 'main', pressed: '1', led: 'menu number' },
+    { node: 'number', pressed: null, led: 'wrong' },
+  ];
+  expect(menuText(call({ menu }))).toBe('main: 1 → menu number; number: nothing → wrong');
+  expect(menuText(call({ menu: [] }))).toBe('');
 });
 
 test('its length counts from the answer, and goes on while it is on', () => {

@@ -46,10 +46,17 @@ export function partyOf(address: string): string {
   return user ?? address;
 }
 
-export function stateText({ state, end, isHeld, isHeldByPeer, isMuted }: SipCallResource): string {
+export function stateText({ state, end, roomId, isHeld, isHeldByPeer, isMuted }: SipCallResource): string {
   if (state === 'ended') return end ? end.message : stateWords.ended;
+  // A PIN is that of a room, which a menu has yet to find.
+  if (state === 'asking' && roomId === null) return 'In a menu';
   const more = [isHeld && 'on hold', isHeldByPeer && 'holds us', isMuted && 'muted'].filter(Boolean);
   return [stateWords[state], ...more].join(', ');
+}
+
+/** Its way through one: `main: 1 → menu number; number: 4711 → room 4711`. */
+export function menuText({ menu }: SipCallResource): string {
+  return menu.map(({ node, pressed, led }) => `${node}: ${pressed ?? 'nothing'} → ${led}`).join('; ');
 }
 
 /** Of the call from its answer; of one that was never answered, nothing. */

@@ -91,10 +91,11 @@ export function Simulator({ app, rules }: Props) {
   );
 }
 
-const outcomeWords: Readonly<Record<string, string>> = {
+const outcomeWords: Readonly<Record<DispatchSimulation['outcome'], string>> = {
   enter: 'It comes in',
   ask_pin: 'It is asked for the PIN',
   ask_webhook: 'A system of yours would be asked',
+  menu: 'It chooses in a menu',
   reject: 'It is refused',
 };
 
@@ -106,7 +107,7 @@ function Verdict({ verdict, rules }: { verdict: DispatchSimulation; rules: reado
       <p class={isRefused ? 'notice error' : 'notice good'}>
         <Icon name={isRefused ? 'warning' : 'check'} size={18} />
         <span>
-          <strong data-testid="verdict-words">{outcomeWords[outcome] ?? outcome}</strong>
+          <strong data-testid="verdict-words">{outcomeWords[outcome]}</strong>
           {room && (
             <>
               {' '}
