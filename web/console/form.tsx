@@ -173,12 +173,12 @@ export function SelectField({ value, onChange, options, path, label, hint }: Sel
   );
 }
 
-interface CheckProps extends FieldProps {
+interface CheckProps extends Omit<FieldProps, 'hint'> {
   readonly isChecked: boolean;
   readonly onChange: (isChecked: boolean) => void;
 }
 
-export function CheckField({ isChecked, onChange, path, label, hint }: CheckProps) {
+export function CheckField({ isChecked, onChange, path, label }: CheckProps) {
   return (
     <div>
       <label class="choice">
@@ -190,7 +190,6 @@ export function CheckField({ isChecked, onChange, path, label, hint }: CheckProp
         />
         {label}
       </label>
-      {hint && <p class="hint dim">{hint}</p>}
     </div>
   );
 }
