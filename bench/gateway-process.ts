@@ -12,11 +12,14 @@ import { cpuMsOf, residentBytesOf } from './process-usage.ts';
 const adminKey = 'bench-admin-key-0123456789';
 const readyWithinMs = 120_000;
 const endsWithinMs = 15_000;
+const answersWithinMs = 30_000;
 
 export class GatewayProcess {
   readonly url: string;
   readonly sipPort: number;
   readonly #child: ChildProcess;
+  /** Kept from its start: of one that is gone no `exit` comes any more. */
+  readonly #ended: Promise<true>;
   readonly #folder: string;
 
   /** @param settings as in a configuration file; a data folder of its own, loopback for media */
@@ -45,6 +48,9 @@ export class GatewayProcess {
 
   private constructor(child: ChildProcess, portBase: number, folder: string) {
     this.#child = child;
+    this.#ended = once(child, 'exit').then(() => true);
+    // A benchmark that fails leaves no gateway behind.
+    process.once('exit', () => child.kill('SIGINT'));
     this.#folder = folder;
     this.url = `http://127.0.0.1:${portBase}`;
     this.sipPort = portBase + 7;
@@ -55,7 +61,7 @@ export class GatewayProcess {
       method,
       headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(answersWithinMs),
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
@@ -64,7 +70,10 @@ export class GatewayProcess {
 
   /** Values of a metric of ours, by its labels as Prometheus writes them. */
   async metric(name: string): Promise<ReadonlyMap<string, number>> {
-    const response = await fetch(`${this.url}/metrics`, { headers: { authorization: `Bearer ${adminKey}` } });
+    const response = await fetch(`${this.url}/metrics`, {
+      headers: { authorization: `Bearer ${adminKey}` },
+      signal: AbortSignal.timeout(answersWithinMs),
+    });
     const found = new Map<string, number>();
     for (const line of (await response.text()).split('\n')) {
       const at = line.lastIndexOf(' ');
@@ -110,9 +119,8 @@ export class GatewayProcess {
 
   /** @returns whether it ended by itself when it was told to */
   async close(): Promise<boolean> {
-    const ended = once(this.#child, 'exit').then(() => true);
     this.#child.kill('SIGINT');
-    const isEnded = await Promise.race([ended, delay(endsWithinMs, false, { ref: false })]);
+    const isEnded = await Promise.race([this.#ended, delay(endsWithinMs, false, { ref: false })]);
     if (!isEnded) this.#child.kill('SIGKILL');
     // LOG=file: what it had to say.
     if (process.env.LOG !== undefined) writeFileSync(process.env.LOG, this.log);
@@ -123,7 +131,7 @@ export class GatewayProcess {
   async #ready(): Promise<void> {
     for (const deadline = performance.now() + readyWithinMs; performance.now() < deadline; await delay(100)) {
       if (this.#child.exitCode !== null) break;
-      const isReady = await fetch(`${this.url}/ready`).then(
+      const isReady = await fetch(`${this.url}/ready`, { signal: AbortSignal.timeout(answersWithinMs) }).then(
         ({ ok }) => ok,
         () => false,
       );

@@ -5,7 +5,7 @@
 // The gateway as npm start runs it, with the bounds that it has by default, but that loopback is not exempt. Two phones talk in
 // a room while each wave comes from loopback addresses of its own; both listen for what they miss of each other. In each wave an
 // account under attack registers from where it was before, and a stranger calls. Exits with 1 where a bound is not held.
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -133,11 +133,18 @@ async function honest(wave: number): Promise<{ registered: number; called: numbe
   }
 }
 
-function send(order: WaveOrder): { child: ChildProcess; result: Promise<WaveResult> } {
+/** @throws Error where those who attack end without a result */
+async function send(order: WaveOrder): Promise<WaveResult> {
   const child = fork(fileURLToPath(new URL('attack-waves.ts', import.meta.url)), { stdio: 'inherit' });
-  const result = once(child, 'message').then(([message]) => message as WaveResult);
   child.send(order);
-  return { child, result };
+  let result: WaveResult | undefined;
+  child.once('message', (message: WaveResult) => {
+    result = message;
+  });
+  // After all that it said.
+  await once(child, 'disconnect');
+  if (!result) throw new Error('attack-waves.ts ended without a result');
+  return result;
 }
 
 const megabytes = (bytes: number) => Math.round(bytes / 1e6);
@@ -146,10 +153,11 @@ async function run(wave: Wave, round: number, index: number, { callers }: Talk):
   const addresses = Array.from({ length: wave.addresses }, (_, i) => `127.${10 + round}.${index}.${i + 1}`);
   const before = gateway.usage();
   const from = callers.map(({ phone }) => phone.packets.length);
-  const { result } = send({ ...wave, addresses, seconds, serverPort: server.port });
   const half = new Promise((wake) => setTimeout(wake, seconds * 500));
-  const met = await half.then(() => honest(index));
-  const { beganAtMs, attempts, answers, mostTried } = await result;
+  const [{ beganAtMs, attempts, answers, mostTried }, met] = await Promise.all([
+    send({ ...wave, addresses, seconds, serverPort: server.port }),
+    half.then(() => honest(index)),
+  ]);
   const bans = (await gateway.api<{ items: SipBan[] }>('GET', '/api/sip/bans?limit=100')).items;
   const waits = bans
     .filter(({ address }) => addresses.includes(address))
