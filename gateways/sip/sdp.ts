@@ -39,6 +39,8 @@ export interface Sdp {
 
 const maxBytes = 65_536;
 const maxLines = 2_000;
+/** Expressions take time by the square of a line: 60 KiB of blanks in one cost seconds. */
+const maxLineLength = 4_096;
 const maxMedia = 32;
 const directions: readonly string[] = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
 
@@ -47,6 +49,9 @@ export function parseSdp(text: string): Sdp {
   if (text.length > maxBytes) throw new GatewayError('invalid_sdp', 'The SDP is longer than 64 KiB.');
   const lines = text.split(/\r\n|\r|\n/).filter((line) => line !== '');
   if (lines.length > maxLines) throw new GatewayError('invalid_sdp', `The SDP has more than ${maxLines} lines.`);
+  if (lines.some(({ length }) => length > maxLineLength)) {
+    throw new GatewayError('invalid_sdp', `A line of the SDP is longer than ${maxLineLength} characters.`);
+  }
   if (lines[0]?.trim() !== 'v=0') throw new GatewayError('invalid_sdp', 'The SDP does not begin with v=0.');
   const starts = lines.flatMap((line, i) => (line.startsWith('m=') ? [i] : []));
   if (starts.length > maxMedia) throw new GatewayError('invalid_sdp', `The SDP has more than ${maxMedia} m-lines.`);

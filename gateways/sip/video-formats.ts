@@ -40,7 +40,8 @@ const audioShareBps = 64_000;
 
 /** In the order of the m-line, but H264 in mode 1 before mode 0: it needs no encoder of its own. */
 export function videoFormatsOf(sdp: Sdp, media: SdpMedia, allowed: readonly VideoLegCodec[]): VideoFormat[] {
-  const formats = media.formats.flatMap((text) => {
+  // Each once: an m-line can name the same thousands of times.
+  const formats = [...new Set(media.formats)].flatMap((text) => {
     const payloadType = Number(text);
     if (!/^\d{1,3}$/.test(text) || payloadType > 127) return [];
     const map = attributeFor(media, 'rtpmap', payloadType);
@@ -114,9 +115,9 @@ function bandwidthOf(sdp: Sdp, media: SdpMedia): number {
 /** RFC 6236: `97 send … recv [x=640,y=480]`, with ranges and sets; the largest that it takes. */
 function largestImageOf(media: SdpMedia, payloadType: number): { width: number; height: number } | undefined {
   const text = attributeFor(media, 'imageattr', payloadType) ?? attributeFor(media, 'imageattr', '*');
-  const received = /\brecv +(.*?)(?:\bsend\b|$)/.exec(text ?? '')?.[1] ?? '';
+  const [received = ''] = text?.split(/\brecv /, 2)[1]?.split(/\bsend\b/, 1) ?? [];
   const largest = (axis: string) => {
-    const values = [...received.matchAll(new RegExp(`\\b${axis}=(\\[[^\\]]*\\]|\\d+)`, 'g'))];
+    const values = [...received.matchAll(new RegExp(`\\b${axis}=(\\[[^\\][]*\\]|\\d+)`, 'g'))];
     return Math.max(0, ...values.flatMap(([, numbers = '']) => (numbers.match(/\d+/g) ?? []).map(Number)));
   };
   const [width, height] = [largest('x'), largest('y')];
@@ -134,8 +135,8 @@ function attributeFor(media: SdpMedia, wanted: string, type: number | string): s
 function parametersOf(text: string): ReadonlyMap<string, string> {
   return new Map(
     text.split(';').flatMap((pair) => {
-      const [, name, value = ''] = /^\s*([\w-]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
-      return name === undefined ? [] : [[name.toLowerCase(), value] as const];
+      const [name = '', ...value] = pair.split('=');
+      return value.length === 0 ? [] : [[name.trim().toLowerCase(), value.join('=').trim()] as const];
     }),
   );
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { OfferAnswer } from './offer-answer.ts';
+import { parseSdp } from './sdp.ts';
+import { videoFormatsOf } from './video-formats.ts';
 import { VideoSpeech, type VideoSpeechOptions } from './video-speech.ts';
 
 const policy: VideoSpeechOptions = {
@@ -102,6 +104,20 @@ describe('video that is offered', () => {
     const { sdp: answer } = speech.answer(h264('packetization-mode=1', 'a=rtcp-fb:97 nack pli', 'a=rtcp-fb:96 nack'));
     expect(answer.match(/a=rtcp-fb:.*/g)).toEqual(['a=rtcp-fb:* nack pli']);
     expect(speech.video?.agreed?.parameters.feedback).toEqual({ pli: true, fir: false, nack: false });
+  });
+});
+
+describe('a description that is meant to take long', () => {
+  test('is refused with a line of any length', () => {
+    const offer = h264(`packetization-mode=1;x=a${' '.repeat(8_000)}b`);
+    expect(() => make().answer(offer)).toThrow('A line of the SDP is longer than 4096 characters.');
+  });
+
+  test('has each of its formats looked at once', () => {
+    const types = '97 '.repeat(1_000).trim();
+    const parsed = parseSdp(sdp(`m=video 4002 RTP/AVP ${types}`, 'a=rtpmap:97 H264/90000'));
+    const formats = parsed.media.slice(1).flatMap((media) => videoFormatsOf(parsed, media, ['h264']));
+    expect(formats.map(({ payloadType }) => payloadType)).toEqual([97]);
   });
 });
 

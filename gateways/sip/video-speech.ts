@@ -198,8 +198,8 @@ export class VideoSpeech {
 /** What the phone heeds, of what we do. */
 function feedbackOf({ attributes }: SdpMedia, payloadType: number): VideoLegParameters['feedback'] {
   const values = attributes.flatMap(({ name, value }) => {
-    const [, type, what = ''] = (name === 'rtcp-fb' && /^(\*|\d{1,3}) +(.+?)\s*$/.exec(value)) || [];
-    return type === '*' || type === String(payloadType) ? [what] : [];
+    const [type, ...what] = name === 'rtcp-fb' ? value.trim().split(/ +/) : [];
+    return type === '*' || type === String(payloadType) ? [what.join(' ')] : [];
   });
   if (values.length === 0) return noFeedback;
   return { pli: values.includes('nack pli'), fir: values.includes('ccm fir'), nack: values.includes('nack') };
