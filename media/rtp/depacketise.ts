@@ -23,11 +23,15 @@ export interface Depacketiser {
 
 /** What one frame may take, so that a sender without markers does not fill the memory. */
 const maxFrameBytes = 8 * 1024 * 1024;
+/** Each costs more to keep than the byte that may be in it: so many packets, and so many parts. */
+const maxFrameParts = 32_768;
 
 /** Collects parts until the marker or the next timestamp. */
 abstract class FrameDepacketiser implements Depacketiser {
   #parts: Uint8Array[] = [];
+  /** Of all its packets, whatever became of them: fragments may have no end. */
   #bytes = 0;
+  #packets = 0;
   #timestamp: number | undefined;
   #lastSequence: number | undefined;
   #isDamaged = false;
@@ -46,7 +50,10 @@ abstract class FrameDepacketiser implements Depacketiser {
     }
     this.#timestamp = packet.timestamp;
     if (lost !== 0) this.#damage();
-    if (packet.payload.length > 0 && !this.read(packet.payload)) this.#isDamaged = true;
+    this.#packets += 1;
+    this.#bytes += packet.payload.length;
+    if (this.#bytes > maxFrameBytes || this.#packets > maxFrameParts) this.#damage();
+    else if (packet.payload.length > 0 && !this.read(packet.payload)) this.#isDamaged = true;
     if (packet.marker) this.#finish(onFrame);
   }
 
@@ -60,9 +67,8 @@ abstract class FrameDepacketiser implements Depacketiser {
   }
 
   protected add(part: Uint8Array): void {
-    this.#bytes += part.length;
-    if (this.#bytes > maxFrameBytes) this.#damage();
-    else this.#parts.push(part);
+    if (this.#parts.length < maxFrameParts) this.#parts.push(part);
+    else this.#damage();
   }
 
   protected get partCount(): number {
@@ -85,6 +91,7 @@ abstract class FrameDepacketiser implements Depacketiser {
     }
     this.#parts = [];
     this.#bytes = 0;
+    this.#packets = 0;
     this.#timestamp = undefined;
     this.#isDamaged = false;
     this.#isKey = false;

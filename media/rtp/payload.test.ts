@@ -186,3 +186,19 @@ test('arbitrary parameter sets, slices and configurations are read or refused', 
 test('a STAP-A takes the highest importance of what is in it', () => {
   expect(aggregate([Uint8Array.of(0x27, 1), Uint8Array.of(0x68, 2)])[0]).toBe(0x60 | 24);
 });
+
+test('a frame of more fragments or units than any has is given up, and the next one is whole', () => {
+  const [start, more] = [Buffer.from([0x7c, 0x85, 1]), Buffer.from([0x7c, 0x05, 1])];
+  const endless = [start, ...Array.from({ length: 40_000 }, () => more), Buffer.from([0x7c, 0x45, 1])];
+  const tiny = aggregate(Array.from({ length: 400 }, () => Uint8Array.of(0x65)));
+  const crowded = Array.from({ length: 100 }, () => tiny);
+  const whole = Buffer.from([0x65, 1]);
+  for (const payloads of [endless, crowded]) {
+    const frames = read(new H264Depacketiser(), [
+      ...packets(payloads),
+      ...packets([whole], { timestamp: 2_000, first: 1 + payloads.length }),
+    ]);
+    expect(frames.slice(0, -1).every(({ isDamaged }) => isDamaged)).toBe(true);
+    expect(frames.at(-1)).toMatchObject({ timestamp: 2_000, isKey: true, isDamaged: false });
+  }
+});
