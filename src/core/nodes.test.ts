@@ -48,6 +48,17 @@ test('a drain that is taken back has every part work again, and can be begun ane
   await node.close();
 });
 
+test('a node that is being shut down is not given work again', async () => {
+  const { node, told } = setting();
+  await node.drain('self', 'Upgrade');
+  node.beginDrain('The gateway is being shut down', { timeoutMs: 1_000 });
+  await assert.rejects(node.undrain('self'), { code: 'draining' });
+  assert.equal((await node.drain('self', 'Upgrade')).state, 'draining');
+  await assert.rejects(node.undrain('self'), { code: 'draining' });
+  assert.ok(!told.some((one) => one.endsWith('works')));
+  await node.close();
+});
+
 test('another node is not known here', async () => {
   const { node } = setting();
   await assert.rejects(node.drain('ND_000000000000', ''), { code: 'not_found' });

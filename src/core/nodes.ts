@@ -62,7 +62,7 @@ export interface NodesPort {
   read(id: string): Promise<NodeInfo>;
   /** It takes nothing new from now on; what is going on goes on. @throws GatewayError `not_found` */
   drain(id: string, reason: string): Promise<NodeInfo>;
-  /** @throws GatewayError `not_found` */
+  /** @throws GatewayError `not_found`, `draining` (it is being shut down) */
   undrain(id: string): Promise<NodeInfo>;
 }
 
@@ -93,6 +93,7 @@ export interface OwnNodeOptions {
 export class OwnNode extends Owned implements NodesPort {
   readonly #options: OwnNodeOptions;
   #drain: NodeDrain | undefined;
+  #isForGood = false;
   #isEmptied = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -118,13 +119,19 @@ export class OwnNode extends Owned implements NodesPort {
 
   async undrain(id: string): Promise<NodeInfo> {
     this.#assertSelf(id);
+    // Whoever came in now would be cut off when its time is over.
+    if (this.#isForGood) throw new GatewayError('draining', 'It is being shut down and takes no work again.');
     if (this.#drain) this.#endDrain();
     return this.#describe();
   }
 
-  /** Once more is no news, but for another reason. @param facts for whoever follows the event */
+  /**
+   * Once more is no news, but for another reason.
+   * @param facts for whoever follows the event; with `timeoutMs` it ends with the process, and nothing takes it back
+   */
   beginDrain(reason: string, facts: { readonly timeoutMs?: number }): void {
     const { parts, eventLog, log, work, tickMs = 500 } = this.#options;
+    this.#isForGood ||= facts.timeoutMs !== undefined;
     if (this.#drain?.reason === reason) return;
     const sinceMs = this.#drain?.sinceMs ?? Date.now();
     this.#drain = { reason, sinceMs };

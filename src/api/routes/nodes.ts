@@ -54,7 +54,7 @@ const undrainRoute = apiRoute({
   access: { scope: 'admin' },
   request: { params: nodeParams },
   responses: { 200: jsonBody(nodeSchema, 'It takes work.') },
-  errors: ['not_found'],
+  errors: ['not_found', 'draining'],
 });
 
 export function nodeRoutes({ nodes }: ApiOptions): OpenAPIHono<ApiEnv> {
