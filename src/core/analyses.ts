@@ -5,6 +5,7 @@ import { pictureDetectors } from './analysis-messages.ts';
 import { GatewayError } from './errors.ts';
 import { newAnalysisId, type RoomId } from './ids.ts';
 import { Owned } from './lifecycle.ts';
+import { MadeAt } from './made-at.ts';
 import type { Logger, MediaPort } from './ports.ts';
 import type { Rooms } from './rooms.ts';
 import type { StorePort } from './store-port.ts';
@@ -37,6 +38,7 @@ export class Analyses extends Owned {
   readonly events = new EventEmitter<AnalysesEvents>();
   readonly #options: AnalysesOptions;
   readonly #all = new Map<string, Analysis>();
+  readonly #madeAt = new MadeAt();
   #isDraining = false;
 
   static async create(options: AnalysesOptions): Promise<Analyses> {
@@ -84,7 +86,7 @@ export class Analyses extends Owned {
     if (this.of(roomId).length >= maxPerRoom) {
       throw new GatewayError('limit_reached', `At most ${maxPerRoom} analyses run in one room.`);
     }
-    const record: AnalysisRecord = { ...settings, id: newAnalysisId(), roomId, createdAtMs: Date.now() };
+    const record: AnalysisRecord = { ...settings, id: newAnalysisId(), roomId, createdAtMs: this.#madeAt.next() };
     await store.put(collection, record.id, record, 0);
     const made = this.#begin(record);
     await this.#assertKept(made);

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { flawOfRange, isAddressIn } from './address-ranges.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
+import { MadeAt } from './made-at.ts';
 import { addressGroup } from './net-policy.ts';
 import type { StorePort } from './store-port.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -56,6 +57,7 @@ export class Bans {
   readonly events = new EventEmitter<{ banned: [ban: Ban] }>();
   readonly #options: BansOptions;
   readonly #nowMs: () => number;
+  readonly #madeAt = new MadeAt();
   readonly #offenders = new Map<string, Offender>();
   /** By group of addresses. */
   readonly #auto = new Map<string, Ban>();
@@ -103,7 +105,7 @@ export class Bans {
       address,
       source: 'auto',
       reason,
-      createdAtMs: nowMs,
+      createdAtMs: this.#madeAt.next(nowMs),
       untilMs: nowMs + banMs,
     };
     this.#auto.delete(group);
@@ -118,7 +120,7 @@ export class Bans {
     if (flaw)
       throw new GatewayError('invalid_request', `"address": ${flaw}`, { fields: [{ path: 'address', message: flaw }] });
     if (this.#manual.length >= maxKept) throw new GatewayError('limit_reached', `There are ${maxKept} bans already.`);
-    const createdAtMs = this.#nowMs();
+    const createdAtMs = this.#madeAt.next(this.#nowMs());
     const untilMs = durationSec === undefined ? undefined : createdAtMs + durationSec * 1_000;
     const ban: Ban = { id: `SB_${randomText(12)}`, address, source: 'api', reason, createdAtMs, untilMs };
     await this.#options.store.put(collection, ban.id, ban, 0);

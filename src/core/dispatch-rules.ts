@@ -4,6 +4,7 @@ import type { DispatchHook, DispatchRule } from './dispatch.ts';
 import { isTimeZone } from './dispatch-match.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
+import { MadeAt } from './made-at.ts';
 import { flawOfMenu, type PhoneMenu, promptsOf } from './phone-menu.ts';
 import { openedPin, pinPattern } from './room-pins.ts';
 import type { SecretBox } from './secret-box.ts';
@@ -48,6 +49,7 @@ const maxNamed = 10;
 /** The configuration goes first: what the operator wrote there cannot be overruled by a key. */
 export class DispatchRules {
   readonly #options: DispatchRulesOptions;
+  readonly #madeAt = new MadeAt();
   #all: readonly KnownRule[] = [];
 
   static async create(options: DispatchRulesOptions): Promise<DispatchRules> {
@@ -78,7 +80,7 @@ export class DispatchRules {
     await this.#assertHeard(input.menu);
     if (this.#all.length >= maxRules) throw new GatewayError('limit_reached', `There are ${maxRules} rules already.`);
     const id = `DR_${randomText(12)}`;
-    await this.#write(id, input, Date.now(), 0);
+    await this.#write(id, input, this.#madeAt.next(), 0);
     return this.get(id);
   }
 

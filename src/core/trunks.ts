@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { flawOfRange } from './address-ranges.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
+import { MadeAt } from './made-at.ts';
 import type { SecretBox } from './secret-box.ts';
 import type { StorePort } from './store-port.ts';
 import type { TrunkInput, TrunkRecord } from './trunk.ts';
@@ -19,6 +20,7 @@ const maxTrunks = 500;
 export class Trunks {
   readonly events = new EventEmitter<{ changed: [trunk: TrunkRecord]; deleted: [trunk: TrunkRecord] }>();
   readonly #options: TrunksOptions;
+  readonly #madeAt = new MadeAt();
   #all: readonly TrunkRecord[] = [];
 
   static async create(options: TrunksOptions): Promise<Trunks> {
@@ -52,7 +54,7 @@ export class Trunks {
     this.#assertFree(input.name);
     if (this.#all.length >= maxTrunks)
       throw new GatewayError('limit_reached', `There are ${maxTrunks} trunks already.`);
-    return this.#write(`TK_${randomText(12)}`, input, Date.now());
+    return this.#write(`TK_${randomText(12)}`, input, this.#madeAt.next());
   }
 
   /** Replaces it; a password that is left out stays. @throws GatewayError `not_found`, `invalid_request`, `conflict` */

@@ -62,10 +62,8 @@ test('a page goes on where the last one ended; behind an item that has gone nobo
   const get = (query: string) => api.call('GET', `/api/sip/trunks?${query}`, { as: api.admin });
   const first = await get('limit=2');
   const names = (answer: typeof first) => answer.json.items.map(({ name }: { name: string }) => name);
-  const second = await get(`limit=2&after=${first.json.next}`);
-  assert.deepEqual([names(first).length, names(second).length], [2, 1]);
-  // Made in one millisecond they stand in the order of their ids.
-  assert.deepEqual([...names(first), ...names(second)].toSorted(), ['a', 'b', 'c']);
+  assert.deepEqual(names(first), ['a', 'b']);
+  assert.deepEqual(names(await get(`limit=2&after=${first.json.next}`)), ['c']);
   await api.call('DELETE', `/api/sip/trunks/${first.json.next}`, { as: api.admin });
   const gone = await get(`after=${first.json.next}`);
   assert.deepEqual([gone.status, gone.json.errors[0].path], [400, 'after']);
