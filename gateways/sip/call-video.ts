@@ -43,6 +43,7 @@ const infoSpacingMs = 2_000;
 export class CallVideo {
   readonly #options: CallVideoOptions;
   #leg: VideoLeg | undefined;
+  #opening: Promise<void> | undefined;
   #isMuted = false;
   #askedAtMs = Number.NEGATIVE_INFINITY;
   /** Of the phone, for what it says in SIP. */
@@ -84,13 +85,13 @@ export class CallVideo {
       speech.video = undefined;
       return;
     }
-    if (!speech.video) await this.#open(policy);
+    if (!speech.video) await this.#openOnce(policy);
   }
 
   /** Before an offer of ours that is to bring video. */
   async invite(): Promise<void> {
     const policy = this.#policy();
-    if (policy && !this.#options.speech.video) await this.#open(policy);
+    if (policy && !this.#options.speech.video) await this.#openOnce(policy);
   }
 
   /** What was agreed holds from now on. */
@@ -114,6 +115,13 @@ export class CallVideo {
     if (contentType.toLowerCase().split(';')[0]?.trim() !== fastUpdateType) return false;
     if (/<picture_fast_update\b/i.test(body.slice(0, 4_096))) this.#leg?.requestKeyFrame();
     return true;
+  }
+
+  /** A phone may send one UPDATE after the other and wait for no answer: the ports of one picture are enough. */
+  async #openOnce(policy: Omit<VideoSpeechOptions, 'port'>): Promise<void> {
+    this.#opening ??= this.#open(policy);
+    await this.#opening;
+    this.#opening = undefined;
   }
 
   async #open(policy: Omit<VideoSpeechOptions, 'port'>): Promise<void> {
