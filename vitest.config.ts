@@ -10,13 +10,24 @@ import { defineConfig } from 'vitest/config';
 const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } };
 
 /** In the lane of the peers, so that both take about as long. */
-const phones = ['test/integration/{sip,mix,legs,meetings}*.test.ts'];
+const phones = ['test/integration/sip*.test.ts'];
 
-/** Our own pages in a browser. */
-const pages = ['test/integration/{console,client,meeting-}*.test.ts'];
+/** What takes all there is of two cores: our own pages in several browsers, and what measures how evenly a view comes. */
+const alone = [
+  'test/integration/{console,client-,meeting-,ingress-minutes}*.test.ts',
+  'test/interop/views-chromium.test.ts',
+];
+
+/** What counts the timers of its process: those that files before it have left would be counted as well. */
+const timers = ['gateways/sip/{parking,webrtc-path}.test.ts', 'gateways/sip/server/transaction/due-queue.test.ts'];
 
 /** What runs native code, forks workers or weighs memory: each file in a process of its own. */
-const native = ['media/**/*.test.ts', 'src/{jobs,sfu}/**/*.test.ts', 'gateways/{rtmp,rtsp,srt}/**/*.test.ts'];
+const native = [
+  'media/**/*.test.ts',
+  'src/{jobs,sfu}/**/*.test.ts',
+  'gateways/{rtmp,rtsp,srt}/**/*.test.ts',
+  ...timers,
+];
 
 export default defineConfig({
   test: {
@@ -24,6 +35,7 @@ export default defineConfig({
     // Many wait for a process or for media in real time: on two cores three take less than half the time of one.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     retry: 0,
+    setupFiles: ['test/support/end-of-file.ts'],
     projects: [
       {
         extends: true,
@@ -45,11 +57,17 @@ export default defineConfig({
         extends: true,
         test: {
           ...{ ...withPeers, name: 'integration' },
-          ...{ include: ['test/integration/**/*.test.ts'], exclude: [...pages, ...phones] },
+          ...{ include: ['test/integration/**/*.test.ts'], exclude: [...alone, ...phones] },
         },
       },
-      { extends: true, test: { ...withPeers, name: 'pages', include: pages } },
-      { extends: true, test: { ...withPeers, name: 'interop', include: ['test/interop/**/*.test.ts', ...phones] } },
+      { extends: true, test: { ...withPeers, name: 'alone', include: alone } },
+      {
+        extends: true,
+        test: {
+          ...{ ...withPeers, name: 'interop' },
+          ...{ include: ['test/interop/**/*.test.ts', ...phones], exclude: alone },
+        },
+      },
     ],
   },
 });

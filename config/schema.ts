@@ -161,6 +161,10 @@ const ingress = z.strictObject({
     .describe('Keeps the participant and its tile so long after its publisher was lost; the next one takes them up.'),
   startTimeoutMs: milliseconds.default(20_000).describe('A publisher that has sent no media by then is let go.'),
   stallTimeoutMs: milliseconds.default(3_000).describe('Counts as stalled after so long without media.'),
+  latency: z
+    .enum(['smooth', 'low'])
+    .default('smooth')
+    .describe('Of sources that say nothing about it; low: pictures do not wait to be in step with their sound.'),
   onDemandLingerMs: milliseconds.default(10_000).describe('On-demand sources stop so long after the last viewer left.'),
   maxPerRoom: z.int().positive().default(64).describe('Most sources that are pulled into one room.'),
   mediaFolder: z
@@ -243,6 +247,10 @@ const rtp = z.strictObject({
     .default('0.0.0.0')
     .describe('Address of this machine for RTP; "::" for IPv6 calls is implied.'),
   announcedAddress: z.string().optional().describe('Public address that phones are told, behind NAT.'),
+  localNetworks: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+    .optional()
+    .describe('Networks (CIDR) that are told the local address instead; the private ones if absent.'),
   firstPort: port.default(20_000).describe('RTP by UDP of SIP and RTSP: first port; even ones RTP, odd ones RTCP.'),
   lastPort: port.default(29_999).describe('Last port of that range.'),
   restMs: milliseconds.default(5_000).describe('A port that was in use rests so long: late packets of the last call.'),

@@ -29,6 +29,10 @@ const rule = z
       .optional()
       .describe('Asked for instead of the PIN of the room.'),
     language: z.enum(['en', 'es', 'zh']).optional().describe('Of announcements.'),
+    record: z
+      .boolean()
+      .optional()
+      .describe('Records the calls, each by itself, or, false, does not; whatever their trunk says.'),
     reject: z
       .strictObject({
         status: z.int().min(400).max(699).default(603).describe('What SIP answers.'),

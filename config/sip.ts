@@ -27,12 +27,24 @@ export const sip = z
     hasUdp: z.boolean().default(true).describe('SIP over UDP.'),
     hasTcp: z.boolean().default(true).describe('SIP over TCP.'),
     hasTls: z.boolean().default(true).describe('SIP over TLS.'),
+    forcesRport: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Answers by UDP go to the port that the request came from, also where its Via has no rport (RFC 3581).',
+      ),
     hasWebSocket: z.boolean().default(true).describe('SIP over WebSocket: /sip on HTTP and HTTPS.'),
     externalAddress: z.string().optional().describe('Public address of this machine behind NAT, for Via and Contact.'),
     publicHost: z
       .string()
       .optional()
       .describe('Name that people are told to dial, if it is not that of http.publicUrl.'),
+    product: z
+      .string()
+      .max(64)
+      .regex(/^[\w.!%*_+`'~/ -]*$/)
+      .default('Switchyard')
+      .describe('User-Agent of our requests and Server of our answers; empty: neither is sent.'),
     localNetworks: z
       .array(z.string())
       .optional()
@@ -68,6 +80,14 @@ export const sip = z
         t2Ms: milliseconds.default(4000).describe('Longest wait between retransmissions.'),
         t4Ms: milliseconds.default(5000).describe('How long a message may be under way.'),
         failoverMs: milliseconds.default(4000).describe('How long one target may be silent while others are left.'),
+        minSessionSec: z
+          .int()
+          .min(2)
+          .max(3600)
+          .default(90)
+          .describe(
+            'Shortest session timer (RFC 4028) that is agreed to; a shorter one is answered 422. The RFC knows none below 90.',
+          ),
       })
       .prefault({})
       .describe('RFC 3261 timers.'),
@@ -93,6 +113,22 @@ export const sip = z
           .default(20)
           .describe('New calls from one address that is no trunk; past it 503 with Retry-After.'),
         callsPerSecond: z.number().positive().default(500).describe('The same from all of them together.'),
+        unacknowledgedPerAddress: z
+          .int()
+          .positive()
+          .default(32)
+          .describe(
+            'Calls from one address that is no trunk which were answered and whose ACK has not come; past it 503.',
+          ),
+        unacknowledgedPerTrunk: z.int().positive().default(200).describe('The same of one trunk.'),
+        askingPerAddress: z
+          .int()
+          .positive()
+          .default(20)
+          .describe(
+            'Calls from one address that is no trunk, or of one account, which are at a PIN, in a menu or waiting to be let in; past it 503.',
+          ),
+        askingPerTrunk: z.int().positive().default(200).describe('The same of one trunk.'),
         maxTransactions: z.int().positive().default(200_000).describe('Requests in progress; past it 503.'),
         exemptNetworks: z.array(z.string()).default([]).describe('Networks (CIDR) without rate and connection limit.'),
       })

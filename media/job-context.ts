@@ -44,9 +44,9 @@ export class JobContext {
   readonly #tracks = new Map<number, OpenTrack>();
   readonly #resume: Map<number, TrackResume>;
   #link: RtpLink;
-  #costAnswer: ((isGranted: boolean) => void) | undefined;
+  readonly #costAnswers = new Map<number, (refusal: string | undefined) => void>();
+  #lastAskId = 0;
   #cpuUs = 0;
-  refusedCost = '';
 
   constructor(options: JobContextOptions) {
     this.id = options.id;
@@ -83,19 +83,19 @@ export class JobContext {
     this.send({ type: 'verdicts', jobId: this.id, verdicts: copies });
   }
 
-  /** @returns whether the job may cost so much from now on; the reason is in `refusedCost` otherwise */
-  askCost(costMsPerS: number): Promise<boolean> {
-    this.#costAnswer?.(false);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#costAnswer = resolve;
-    this.send({ type: 'costAsked', jobId: this.id, costMsPerS });
+  /** @returns undefined when the whole job may cost so much from now on, else why it may not, for people */
+  askCost(costMsPerS: number): Promise<string | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    const askId = ++this.#lastAskId;
+    this.#costAnswers.set(askId, resolve);
+    this.send({ type: 'costAsked', jobId: this.id, askId, costMsPerS });
     return promise;
   }
 
-  answerCost(isGranted: boolean, message = ''): void {
-    this.refusedCost = message;
-    this.#costAnswer?.(isGranted);
-    this.#costAnswer = undefined;
+  /** @param refusal undefined: granted */
+  answerCost(askId: number, refusal: string | undefined): void {
+    this.#costAnswers.get(askId)?.(refusal);
+    this.#costAnswers.delete(askId);
   }
 
   /**
@@ -204,7 +204,7 @@ export class JobContext {
 
   close(): void {
     for (const id of [...this.#tracks.keys()]) this.closeTrack(id);
-    this.answerCost(false);
+    for (const askId of [...this.#costAnswers.keys()]) this.answerCost(askId, 'The job has ended.');
   }
 
   #announce({ id, kind, codec, sender, hasLevel }: OpenTrack): void {

@@ -1,6 +1,7 @@
 // Owns: the shape of what src/core/mix-messages.ts describes, as it crosses between processes. Part of protocol.ts.
 import { z } from 'zod';
 import { legCodecs, promptLanguages, promptNamePattern, srtpSuites } from '#core/leg-media.ts';
+import { tapSounds } from '#core/mix-messages.ts';
 import { streamTimeline } from './timeline-protocol.ts';
 import { videoLegCommands, videoLegEvents } from './video-leg-protocol.ts';
 
@@ -21,6 +22,7 @@ const standing = z.object({
   isHeldByPeer: z.boolean(),
   gainDb: z.number().min(-40).max(20),
   voice: z.enum(['off', 'speaking', 'always']),
+  tap: z.enum(tapSounds).optional(),
   far: z.object({ roundTripTimeMs: z.number().optional(), packetsLost: z.number(), jitterMs: z.number() }).optional(),
 });
 

@@ -82,6 +82,7 @@ const jobSpec = z.discriminatedUnion('kind', [
     videoCodec: z.enum(['auto', 'h264', 'vp8']),
     videoBitrateBps: z.number().positive().optional(),
     hardware: z.enum(['nvenc', 'qsv', 'vaapi']).optional(),
+    latency: z.enum(['smooth', 'low']).optional(),
     startTimeoutMs: z.number().positive().optional(),
     stallTimeoutMs: z.number().positive(),
   }),
@@ -121,8 +122,8 @@ export const toWorkerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('relinkJob'), jobId, linkId }),
   z.object({ type: z.literal('trackPublished'), jobId, trackId }),
   z.object({ type: z.literal('trackRefused'), jobId, trackId, message: z.string() }),
-  z.object({ type: z.literal('costGranted'), jobId, costMsPerS: z.number() }),
-  z.object({ type: z.literal('costRefused'), jobId, message: z.string() }),
+  z.object({ type: z.literal('costGranted'), jobId, askId: z.int() }),
+  z.object({ type: z.literal('costRefused'), jobId, askId: z.int(), message: z.string() }),
   /** Units of a source that is in the control process. */
   z.object({ type: z.literal('describeStream'), jobId, stream: sourceStream }),
   /** `isReplay`: kept from before the worker took the job over, to begin with a whole picture. */
@@ -202,7 +203,7 @@ export const fromWorkerMessage = z.discriminatedUnion('type', [
     resume: trackResume,
   }),
   z.object({ type: z.literal('trackEnded'), jobId, trackId }),
-  z.object({ type: z.literal('costAsked'), jobId, costMsPerS: z.number() }),
+  z.object({ type: z.literal('costAsked'), jobId, askId: z.int(), costMsPerS: z.number() }),
   /** To a source in the control process. */
   z.object({ type: z.literal('openSource'), jobId }),
   z.object({ type: z.literal('closeSource'), jobId }),

@@ -35,14 +35,17 @@ const layout = z.object({
   fitPolicy: z.enum(fitPolicies),
 });
 
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+
 const look = z.object({
   layout,
   maxInputs: z.int().min(1).max(maxRegions),
   isVoicePrimary: z.boolean(),
   backgroundColor: z.string().regex(/^#[0-9a-f]{6}$/i),
-  backgroundImage: z.custom<Uint8Array>((value) => value instanceof Uint8Array).optional(),
+  backgroundImage: bytes.optional(),
   hasLabels: z.boolean(),
   hasSpeakerBorder: z.boolean(),
+  transitionMs: z.number().min(0).max(1_000).optional(),
 });
 
 const input = z.object({
@@ -54,7 +57,7 @@ const input = z.object({
     .object({
       ssrc: z.int().min(0).max(0xffffffff),
       payloadType: z.int().min(0).max(127),
-      codec: z.enum(['vp8', 'vp9', 'h264']),
+      codec: z.enum(['vp8', 'vp9', 'h264', 'av1']),
       orientationExtensionId: z.int().min(1).max(255).optional(),
       timeline: streamTimeline.optional(),
     })
@@ -91,6 +94,7 @@ export const viewCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('putViewInput'), input }),
   z.object({ type: z.literal('dropViewInput'), inputId }),
   z.object({ type: z.literal('delayViewInput'), inputId, delayMs: z.number().min(0).max(10_000) }),
+  z.object({ type: z.literal('faceViewInput'), inputId, image: bytes.optional() }),
   z.object({ type: z.literal('orderView'), inputIds: z.array(inputId).max(2_000).readonly() }),
   z.object({ type: z.literal('swapView'), inputIds: z.tuple([inputId, inputId]).readonly() }),
   z.object({ type: z.literal('leadView'), inputId }),
@@ -99,6 +103,7 @@ export const viewCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('openViewEncoder'), trackId, request: encoderRequest }),
   z.object({ type: z.literal('changeViewEncoder'), trackId, request: encoderRequest }),
   z.object({ type: z.literal('setViewBitrate'), trackId, bitrateBps: z.number().min(10_000).max(200_000_000) }),
+  z.object({ type: z.literal('pauseViewEncoder'), trackId, isPaused: z.boolean() }),
   z.object({ type: z.literal('closeViewEncoder'), trackId }),
 ]);
 

@@ -169,10 +169,10 @@ export class WorkerHost {
         context.closeTrack(message.trackId);
         return;
       case 'costGranted':
-        context.answerCost(true);
+        context.answerCost(message.askId, undefined);
         return;
       case 'costRefused':
-        context.answerCost(false, message.message);
+        context.answerCost(message.askId, message.message);
         return;
       case 'mixCommand':
         if (job.pipeline instanceof MixPipeline) job.pipeline.command(message.command);

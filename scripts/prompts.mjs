@@ -27,6 +27,9 @@ try {
   const music = join(work, 'music.wav');
   writeFileSync(music, wav(holdMusic()));
   encode(music, join(target, 'any', 'hold_music.opus'), '32k');
+  const ringing = join(work, 'ringing.wav');
+  writeFileSync(ringing, wav(ringingTone()));
+  encode(ringing, join(target, 'any', 'ringing.opus'), '20k');
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
@@ -64,6 +67,16 @@ function holdMusic() {
       }
     });
   });
+  return samples;
+}
+
+/** 425 Hz, a second of it in five: what most of the world hears while it rings. @see ITU-T E.180 */
+function ringingTone() {
+  const samples = new Float64Array(5 * rate);
+  for (let i = 0; i < rate; i++) {
+    const envelope = Math.min(1, i / 480, (rate - i) / 480);
+    samples[i] = 5_000 * envelope * Math.sin((2 * Math.PI * 425 * i) / rate);
+  }
   return samples;
 }
 

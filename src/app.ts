@@ -6,12 +6,15 @@ import { resolve } from 'node:path';
 import { ApiLimits } from '#api/api-limits.ts';
 import { createApi, createMetricsApp } from '#api/app.ts';
 import { Auth } from '#api/auth.ts';
+import { tapBridges } from '#api/bridge-view.ts';
 import { loadCertificate } from '#api/certificate.ts';
 import { clientAddress, limitKey, parseProxies } from '#api/client-address.ts';
 import { tapAccounts, tapMeetings, tapRecordings, tapTrunks } from '#api/event-taps.ts';
 import { MemoryRateLimiter } from '#api/rate-limiter.ts';
+import { callSettingsFrom } from '#api/recording-settings.ts';
 import { createServers, type ServerAddresses, type Servers } from '#api/server.ts';
 import { version } from '#api/version.ts';
+import { tapViews } from '#api/view-taps.ts';
 import type { Config } from '#config/schema.ts';
 import { createIceServers } from '#core/ice-servers.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
@@ -26,14 +29,15 @@ import type { StorePort } from '#core/store-port.ts';
 import { createSipGateway, type SipGateway } from '#gateways/sip/index.ts';
 import { createWebRtcGateway, type WebRtcGateway } from '#gateways/webrtc/index.ts';
 import { knownPrompts } from '#jobs/own-prompts.ts';
-import { Phones } from '#jobs/phones.ts';
+import type { Phones } from '#jobs/phones.ts';
 import { MediaPool } from '#jobs/pool.ts';
 import { checkPrompts } from '#jobs/prompt-check.ts';
-import { Views } from '#jobs/views.ts';
+import type { Views } from '#jobs/views.ts';
 import { createRecordings, type RecordingParts } from '#recordings/index.ts';
 import { createSfu, type Sfu } from '#sfu/index.ts';
 import { SignallingServer } from '#signalling/server.ts';
 import { openStore } from '#store/open-store.ts';
+import { watchCalls } from '#telemetry/call-metrics.ts';
 import { watchFreeSwitch } from '#telemetry/free-switch-watch.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
@@ -43,6 +47,7 @@ import { watchViews } from '#telemetry/view-metrics.ts';
 import { EgressParts } from './egress-parts.ts';
 import { EventParts } from './event-parts.ts';
 import { buildIngest, type Ingest, listening, openPushGateways, type PushGateways, pushersOf } from './ingest-parts.ts';
+import { McuParts } from './mcu-parts.ts';
 import { createOwnNode } from './node-parts.ts';
 import { OverloadParts } from './overload-parts.ts';
 import { ViewingParts } from './viewing-parts.ts';
@@ -67,8 +72,7 @@ interface Parts {
   readonly overload: OverloadParts;
   readonly signalling: SignallingServer;
   readonly webrtc: WebRtcGateway;
-  readonly phones: Phones;
-  readonly views: Views;
+  readonly mcu: McuParts;
   readonly recordings: RecordingParts;
   readonly sip: SipGateway;
   readonly viewing: ViewingParts;
@@ -99,8 +103,8 @@ export class App extends Owned {
     this.auth = parts.auth;
     this.signalling = parts.signalling;
     this.sip = parts.sip;
-    this.phones = parts.phones;
-    this.views = parts.views;
+    this.phones = parts.mcu.phones;
+    this.views = parts.mcu.views;
     this.#consoleCode = consoleCode;
   }
 
@@ -139,6 +143,7 @@ export class App extends Owned {
       `  Console   ${base}/console#login=${this.#consoleCode}   (signs in once, within an hour)`,
       ...config.rooms.initial.slice(0, 1).map((room) => `  Room      ${base}/r/${room}`),
       ...this.#dialIn(base),
+      ...this.#pushes(base),
       `  API       ${base}/docs`,
       ...(https && https !== base
         ? [`  HTTPS     ${https}   (browsers give cameras to HTTPS and localhost only)`]
@@ -157,12 +162,20 @@ export class App extends Owned {
     return address ? [`  Phone     ${address}${pin === undefined ? '' : `   PIN ${spokenPin(pin)}`}`] : [];
   }
 
+  /** Where encoders push to. */
+  #pushes(base: string): string[] {
+    const { hostname } = new URL(base || 'http://localhost');
+    const servers = (['rtmp', 'rtsp', 'srt'] as const)
+      .map((protocol) => this.#parts.ingest.pushAddressOf(protocol, hostname)?.serverUrl)
+      .filter((url) => url !== undefined);
+    return servers.length === 0 ? [] : [`  Push to   ${servers.join('   ')}   (stream keys: console, room)`];
+  }
+
   /** Refuses new work and lets participants leave by themselves until the time is over; then `close()` is due. */
   async drain(timeoutMs: number): Promise<void> {
-    const { rooms, signalling, pushGateways, node } = this.#parts;
-    node.beginDrain('The gateway is being shut down', { timeoutMs });
-    for (const gateway of Object.values(pushGateways)) gateway.sendAway?.();
-    signalling.drain(timeoutMs);
+    const { rooms, signalling, node } = this.#parts;
+    node.beginDrain({ reason: 'The gateway is being shut down', timeoutMs }, { isForGood: true });
+    signalling.refuseNew();
     const endsAtMs = performance.now() + timeoutMs;
     // A camera never leaves by itself, nor does the mixer: only people are waited for.
     const isPerson = ({ kind }: { kind: string }) => kind === 'webrtc' || kind === 'sip';
@@ -174,7 +187,7 @@ export class App extends Owned {
 
   /** Sessions first, so that clients are told why; then rooms, listeners, media workers, and the store last. */
   protected override async onClose(reason: CloseReason): Promise<void> {
-    const { signalling, webrtc, sip, phones, views, viewing, ingest, pushGateways, rooms, servers } = this.#parts;
+    const { signalling, webrtc, sip, mcu, viewing, ingest, pushGateways, rooms, servers } = this.#parts;
     const { meetings, overload, media, sfu, store, eventParts, egress } = this.#parts;
     // Load that falls because everything ends is no recovery.
     await Promise.all([overload.close(reason), this.#parts.node.close(reason)]);
@@ -184,9 +197,7 @@ export class App extends Owned {
       meetings.close(reason),
       signalling.close(reason),
       webrtc.close(reason),
-      Promise.all([sip.close(reason), viewing.close(reason).then(() => views.close(reason))]).then(() =>
-        phones.close(reason),
-      ),
+      Promise.all([sip.close(reason), viewing.close(reason)]).then(() => mcu.close(reason)),
       ingest.streamingIns.close(reason),
       ingest.pushes.close(reason),
     ]);
@@ -215,19 +226,21 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   });
   undo.push(() => media.close());
   await checkPrompts(config.mix.promptsFolder, log);
-  const phones = new Phones({ media, rtp: config.rtp, mix: config.mix, log });
   const rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
-  const views = new Views({ rooms, store, media, mixOf: (room) => phones.mixOf(room), log });
-  undo.push(() => views.close());
+  const mcu = new McuParts({ config, rooms, store, media, log });
+  const { phones, views } = mcu;
+  undo.push(() => mcu.close());
   const eventParts = await EventParts.create({ config, dataFolder: data, store, secrets, rooms, media, log });
   undo.push(() => rooms.close().then(() => eventParts.close()));
   const { eventLog } = eventParts;
+  tapBridges(mcu.bridges, eventLog);
   const recordings = await createRecordings({ store, rooms, media, views, log }, config.recordings, data);
   undo.push(() => recordings.close());
   tapRecordings(recordings.all, eventLog);
   const meetings = new Meetings({ rooms, log, assertMayJoin: () => breaker.assertTakes('joins') });
   undo.push(() => meetings.close());
   tapMeetings(meetings, rooms, eventLog);
+  tapViews(rooms, views, eventLog);
   const pins = new RoomPins(secrets);
   for (const name of config.rooms.initial) await pins.provide(rooms, name);
 
@@ -296,21 +309,26 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
     ...{ rooms, meetings, phones, bridges: sfu, pictures: { phones, views }, store, secrets },
     config: config.sip,
     askHook: eventParts.askHook,
+    recordCall: async (room, call, wish) => {
+      await recordings.all.startOfCall(room, callSettingsFrom(call.id, wish, config.recordings), call);
+    },
     prompts: () => knownPrompts(config.mix.promptsFolder),
     language,
     log,
   });
-  undo.push(() => sip.close().then(() => phones.close()));
+  undo.push(() => sip.close());
   tapTrunks(sip.lines.events, eventParts.eventLog);
   tapAccounts(sip.registrar.book.events, eventParts.eventLog);
   watchTrunks(metrics.registry, sip);
+  watchCalls(metrics.registry, sip);
   const isDefault = config.sip.isEnabled && config.sip.media === 'freeswitch';
   watchFreeSwitch(sip.freeSwitch, { health, registry: metrics.registry, sink: eventParts.eventLog, isDefault });
 
   let servers: Servers | undefined;
-  const drained = [recordings.all, meetings, media, ingest.streamingIns, egress, webrtc, phones, views, viewing];
+  const drained = [recordings.all, meetings, media, ingest.streamingIns, egress, webrtc, mcu, viewing];
   const node = await createOwnNode({
-    ...{ config, dataFolder: data, rooms, sfu, media, sip, health, breaker, pushGateways, drained, eventLog, log },
+    ...{ config, dataFolder: data, rooms, sfu, media, sip, health, breaker, pushGateways, signalling, drained },
+    ...{ eventLog, log },
     servers: () => servers,
   });
   undo.push(() => node.close());
@@ -319,13 +337,13 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   const api = createApi({
     ...eventParts.forApi,
     ...egress.forApi,
+    ...mcu.forApi,
     rooms,
     meetings,
     auth,
     sfu,
     ingest,
     sip,
-    views,
     recordings,
     log,
     metrics,
@@ -357,7 +375,7 @@ async function build(config: Config, log: Logger, undo: (() => Promise<unknown>)
   eventLog.emit('node.started', { version });
   return {
     ...{ config, log, store, sfu, media, rooms, meetings, eventParts, auth, ingest, egress, pushGateways },
-    ...{ health, overload, signalling, webrtc, phones, views, recordings, viewing, sip, node, servers: listeners },
+    ...{ health, overload, signalling, webrtc, mcu, recordings, viewing, sip, node, servers: listeners },
   };
 }
 

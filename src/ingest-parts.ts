@@ -56,6 +56,7 @@ export async function buildIngest(
     pullers: pullersOf({ netPolicy, ingress }),
     lingerMs: ingress.onDemandLingerMs,
     stallTimeoutMs: ingress.stallTimeoutMs,
+    latency: ingress.latency,
     maxPerRoom: ingress.maxPerRoom,
   });
   const defaultPorts = { rtmp: 1935, rtsp: 554 };

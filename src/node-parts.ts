@@ -10,7 +10,7 @@ import type { Config } from '#config/schema.ts';
 import type { EventSink } from '#core/gateway-events.ts';
 import { type NodeId, newNodeId } from '#core/ids.ts';
 import type { LoadBreaker } from '#core/load-breaker.ts';
-import { type Drainable, type NodePort, type NodeVitals, type NodeWork, OwnNode } from '#core/nodes.ts';
+import { type Drainable, type DrainPart, type NodePort, type NodeVitals, type NodeWork, OwnNode } from '#core/nodes.ts';
 import type { Logger, MediaPort, SfuPort } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { Health } from '#telemetry/health.ts';
@@ -32,6 +32,8 @@ export interface NodePartsOptions {
   readonly health: Health;
   readonly breaker: LoadBreaker;
   readonly pushGateways: PushGateways;
+  /** Tells those that are in. */
+  readonly signalling: { announceDrain(closesInMs: number | null): void };
   /** That exist once it listens. */
   readonly servers: () => Servers | undefined;
   /** Besides those above. */
@@ -42,12 +44,12 @@ export interface NodePartsOptions {
 
 /** @throws Error of the system when the data folder cannot be written */
 export async function createOwnNode(options: NodePartsOptions): Promise<OwnNode> {
-  const { dataFolder, rooms, media, sip, health, pushGateways, drained, eventLog, log } = options;
+  const { dataFolder, rooms, media, sip, health, pushGateways, signalling, drained, eventLog, log } = options;
   const work = (): NodeWork => {
     const live = [...rooms.liveRooms()];
     return {
       rooms: live.length,
-      participants: live.reduce((sum, { visibleParticipants }) => sum + visibleParticipants.length, 0),
+      participants: live.reduce((sum, { visibleCount }) => sum + visibleCount, 0),
       calls: [...sip.live].length,
       jobs: media.jobs.size,
     };
@@ -55,10 +57,15 @@ export async function createOwnNode(options: NodePartsOptions): Promise<OwnNode>
   const pushes: Drainable = {
     drain: () => Object.values(pushGateways).forEach((gateway) => void gateway.drain()),
     undrain: () => Object.values(pushGateways).forEach((gateway) => void gateway.undrain()),
+    hurry: (closesInMs) => {
+      if (closesInMs !== null) for (const gateway of Object.values(pushGateways)) gateway.sendAway?.();
+    },
   };
+  const people: DrainPart = { hurry: (closesInMs) => signalling.announceDrain(closesInMs) };
   return new OwnNode({
     ...{ work, eventLog, log, id: await ownId(dataFolder) },
-    parts: [health, rooms, ...drained, sip, pushes],
+    // Calls before rooms: they are told of the drain, not that their room has closed.
+    parts: [health, sip, rooms, ...drained, pushes, people],
     vitals: () => vitalsOf(options, work()),
   });
 }

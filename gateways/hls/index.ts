@@ -6,7 +6,7 @@ import type { Context, Hono } from 'hono';
 import type { HlsConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
-import type { LiveFeedPort } from '#core/live-feed.ts';
+import type { LiveFeedPort, LiveTarget } from '#core/live-feed.ts';
 import type { Gateway, Logger, RateLimiter } from '#core/ports.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { ViewerDoor } from '#core/viewer-door.ts';
@@ -16,7 +16,7 @@ import { Broadcasts } from './broadcasts.ts';
 import { FragmentSockets } from './fragment-socket.ts';
 import { fragmentStream } from './fragment-stream.ts';
 import type { FragmentViewer } from './fragment-viewer.ts';
-import { createLiveApp, nameFrom } from './server.ts';
+import { createLiveApp, nameFrom, targetFrom } from './server.ts';
 
 export interface HlsGatewayPorts {
   readonly rooms: Rooms;
@@ -62,7 +62,7 @@ export class HlsGateway extends Owned implements Gateway {
     );
     this.app = createLiveApp({
       admission: this.#admission,
-      open: (roomId, stream) => this.#open(roomId, stream),
+      open: (roomId, target) => this.#open(roomId, target),
       admit: (context) => this.#admit(context),
       stream: (broadcast) => this.#stream(broadcast),
     });
@@ -101,24 +101,25 @@ export class HlsGateway extends Owned implements Gateway {
   async #openFor(request: IncomingMessage): Promise<Broadcast> {
     const address = this.#ports.addressOf(request);
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    const [, , room, stream, ...rest] = pathname.split('/').map(decodePath);
-    if (rest.length > 0) throw new GatewayError('not_found', 'The address is /fmp4/{room} or /fmp4/{room}/{stream}.');
+    const [, , room, stream, view, ...rest] = pathname.split('/').map(decodePath);
+    if (rest.length > 0 || (view !== undefined && stream !== 'views')) {
+      const ways = '/fmp4/{room}, /fmp4/{room}/{stream} or /fmp4/{room}/views/{view}';
+      throw new GatewayError('not_found', `The address is ${ways}.`);
+    }
     const [, bearer] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
     const credential = bearer ?? searchParams.get('token') ?? undefined;
     const roomId = await this.#admission.authorize({ room: nameFrom(room, 'room'), credential, address });
     this.#ports.limiter.consume(address);
-    return this.#open(roomId, stream === undefined ? undefined : nameFrom(stream, 'stream'));
+    return this.#open(roomId, targetFrom(stream, view));
   }
 
   /** @throws GatewayError `draining`, `overloaded`, `media_lost` when there is nothing to show within the bound */
-  async #open(roomId: string, stream: string | undefined): Promise<Broadcast> {
+  async #open(roomId: string, target: LiveTarget): Promise<Broadcast> {
     if (this.isClosed || this.#isDraining) {
       throw new GatewayError('draining', 'This server is being drained and takes no new viewers.', {
         retryAfterMs: 5_000,
       });
     }
-    const target =
-      stream === undefined ? ({ kind: 'view', view: 'common' } as const) : { kind: 'named' as const, name: stream };
     const broadcast = await this.#broadcasts.of(roomId, target);
     const hasMedia = () =>
       broadcast.timeline.init !== undefined &&

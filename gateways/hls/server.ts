@@ -1,6 +1,7 @@
 // Owns: HLS, DASH and plain fMP4 over HTTP: addresses, headers, bounded waits. May import: core, hono and its siblings here.
 import { type Context, Hono } from 'hono';
 import { GatewayError } from '#core/errors.ts';
+import type { LiveTarget } from '#core/live-feed.ts';
 import { dashManifest } from '#wire/segments/dash-manifest.ts';
 import { mediaPlaylist, targetDurationS } from '#wire/segments/media-playlist.ts';
 import { multivariantPlaylist } from '#wire/segments/multivariant-playlist.ts';
@@ -13,7 +14,7 @@ import { parseReload } from './reload.ts';
 export interface LiveHttpOptions {
   readonly admission: Admission;
   /** Running, begun if need be, with something to show within the bound. @throws GatewayError */
-  readonly open: (roomId: string, stream: string | undefined) => Promise<Broadcast>;
+  readonly open: (roomId: string, target: LiveTarget) => Promise<Broadcast>;
   /** @throws GatewayError `draining` @returns the client's address */
   readonly admit: (context: Context) => string;
   /** Fragments for as long as the client reads. */
@@ -27,15 +28,17 @@ export function createLiveApp(options: LiveHttpOptions): Hono {
   for (const protocol of ['hls', 'dash']) {
     app.get(`/${protocol}/:room/:file`, (context) => serveFile(context, options));
     app.get(`/${protocol}/:room/:stream/:file`, (context) => serveFile(context, options));
+    app.get(`/${protocol}/:room/views/:view/:file`, (context) => serveFile(context, options));
   }
   app.get('/fmp4/:room', (context) => serveStream(context, options));
   app.get('/fmp4/:room/:stream', (context) => serveStream(context, options));
+  app.get('/fmp4/:room/views/:view', (context) => serveStream(context, options));
   return app;
 }
 
 async function serveStream(context: Context, options: LiveHttpOptions): Promise<Response> {
   const roomId = await options.admission.authorize(askingOf(context, options));
-  const broadcast = await options.open(roomId, streamOf(context));
+  const broadcast = await options.open(roomId, targetOf(context));
   const { init } = broadcast.timeline;
   const headers = { 'cache-control': 'no-store', 'content-type': init ? mimeTypeOf(init) : 'video/mp4' };
   return new Response(options.stream(broadcast), { headers });
@@ -45,7 +48,7 @@ async function serveFile(context: Context, options: LiveHttpOptions): Promise<Re
   const file = parseFile(context.req.param('file') ?? '');
   if (!file) throw new GatewayError('not_found', 'Here are index.m3u8, manifest.mpd and what they name.');
   const { roomId, ticket } = await options.admission.admit(askingOf(context, options));
-  const broadcast = await options.open(roomId, streamOf(context));
+  const broadcast = await options.open(roomId, targetOf(context));
   const query = `?v=${ticket}`;
   switch (file.what) {
     case 'index':
@@ -188,12 +191,17 @@ function askingOf(context: Context, options: LiveHttpOptions): Asking {
   };
 }
 
-function streamOf(context: Context): string | undefined {
-  const stream = context.req.param('stream');
-  return stream === undefined ? undefined : nameFrom(stream, 'stream');
+function targetOf({ req }: Context): LiveTarget {
+  return targetFrom(req.param('stream'), req.param('view'));
 }
 
-export function nameFrom(name: string | undefined, what: 'room' | 'stream'): string {
+/** @param stream,view steps of the address; without either it is the room as one sees and hears it */
+export function targetFrom(stream: string | undefined, view: string | undefined): LiveTarget {
+  if (view !== undefined) return { kind: 'view', view: nameFrom(view, 'view') };
+  return stream === undefined ? { kind: 'view', view: 'common' } : { kind: 'named', name: nameFrom(stream, 'stream') };
+}
+
+export function nameFrom(name: string | undefined, what: 'room' | 'stream' | 'view'): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (name && name.length <= 128 && !/[\u0000-\u001f\u007f]/.test(name)) return name;
   throw new GatewayError('not_found', `There is no ${what} of that name.`);

@@ -2,7 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { configSchema } from '#config/schema.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
@@ -148,10 +148,10 @@ test('who stops reading costs a bounded amount, disturbs nobody, and goes on wit
   expect(good.texts.filter(({ type }) => type === 'skipped')).toEqual([]);
   stuck.raw.resume();
   const more = setInterval(() => feed.add(1), 20);
+  onTestFinished(() => clearInterval(more));
   await stuck.until(() => stuck.texts.some(({ type }) => type === 'skipped'));
   const gotBefore = stuck.numbers.length;
   await stuck.until(() => stuck.numbers.length > gotBefore + 2);
-  clearInterval(more);
   const jump = stuck.numbers.findIndex((number, index) => number !== index);
   expect((stuck.numbers[jump] ?? -1) % 10).toBe(0);
 });

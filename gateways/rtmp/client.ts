@@ -109,6 +109,8 @@ export class RtmpPush extends Owned implements SourceSink {
     if (this.isClosed || !stream || unit.kind !== 'access_unit') return;
     if (!this.#policy.admit({ kind: stream.kind, isKey: unit.isKey }, this.#client.unsentBytes)) return;
     this.#originUs ??= unit.dtsUs;
+    // Sound of before the first picture: it would all have the time 0.
+    if (unit.dtsUs < this.#originUs) return;
     this.#lastTimestampMs = Math.max(0, Math.round((unit.dtsUs - this.#originUs) / 1_000));
     if (this.#isMetadataDue) this.#sendMetadata();
     if (this.#unsentConfigs.delete(stream.id)) {

@@ -407,6 +407,8 @@ describe('time and number', () => {
     socket.write(Buffer.from([3, 0, 0]));
     await once(socket, 'close');
     await expect.poll(() => server.connectionCount).toBe(0);
+    const told = log.lines.findLast(({ message }) => message === 'rtmp connection cut off');
+    expect(told).toMatchObject({ level: 'info', fields: { address: '127.0.0.1', failure: expect.any(String) } });
   });
 
   test('who connects and publishes nothing is cut off', async () => {

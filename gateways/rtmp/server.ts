@@ -1,9 +1,7 @@
 // Owns: RTMP as a gateway: its sessions, and the gate that every publisher passes. May import: core.
-import { GatewayError } from '#core/errors.ts';
-import { Owned } from '#core/lifecycle.ts';
-import type { Gateway, Logger } from '#core/ports.ts';
-import { PublisherTable } from '#core/publisher-table.ts';
+import type { Logger } from '#core/ports.ts';
 import { type AcceptedPeer, TcpListener, type TlsCertificate } from '#wire/listener.ts';
+import { PublisherGateway } from '#wire/publisher-gateway.ts';
 import type { RtmpPublishGrant, RtmpPublishRequest, RtmpSessionTimeouts } from './publish-request.ts';
 import { RtmpSession } from './session.ts';
 
@@ -36,57 +34,24 @@ export interface RtmpGatewayPorts {
   readonly certificate?: TlsCertificate | undefined;
 }
 
-export class RtmpServer extends Owned implements Gateway {
+export class RtmpServer extends PublisherGateway {
   readonly name = 'rtmp';
   readonly #ports: RtmpGatewayPorts;
   readonly #config: RtmpGatewayConfig;
-  readonly #log: Logger;
-  readonly #publishers = new PublisherTable();
   readonly #sessions = new Set<RtmpSession>();
-  readonly #listener: TcpListener;
-  #isDraining = false;
+  protected override readonly listener: TcpListener;
 
   /** @throws Error of the system when a port cannot be had */
   static async create(ports: RtmpGatewayPorts, config: RtmpGatewayConfig): Promise<RtmpServer> {
-    const server = new RtmpServer(ports, config);
-    try {
-      await server.#listener.listen();
-    } catch (error) {
-      await server.close('failed');
-      throw error;
-    }
-    return server;
+    return new RtmpServer(ports, config).listen();
   }
 
   private constructor(ports: RtmpGatewayPorts, config: RtmpGatewayConfig) {
-    super();
+    super(ports.log.child({ gateway: 'rtmp' }));
     this.#ports = ports;
     this.#config = config;
-    this.#log = ports.log.child({ gateway: 'rtmp' });
     const options = { ...config, certificate: ports.certificate, tlsHandshakeTimeoutMs: config.handshakeTimeoutMs };
-    this.#listener = this.own(new TcpListener(options, (peer) => this.#serve(peer), this.#log));
-  }
-
-  /** Where it listens; undefined for what is turned off. */
-  get port(): number | undefined {
-    return this.#listener.port;
-  }
-
-  get tlsPort(): number | undefined {
-    return this.#listener.tlsPort;
-  }
-
-  get connectionCount(): number {
-    return this.#listener.connectionCount;
-  }
-
-  get publisherCount(): number {
-    return this.#publishers.size;
-  }
-
-  /** Refuses new publishers; those that are here go on. */
-  drain(): void {
-    this.#isDraining = true;
+    this.listener = this.own(new TcpListener(options, (peer) => this.#serve(peer), this.log));
   }
 
   /** Asks those that can to move to another server. */
@@ -94,15 +59,11 @@ export class RtmpServer extends Owned implements Gateway {
     for (const session of this.#sessions) session.askToReconnect('The server goes down for maintenance.');
   }
 
-  undrain(): void {
-    this.#isDraining = false;
-  }
-
   #serve({ socket, remoteAddress, isEncrypted }: AcceptedPeer): void {
     const session: RtmpSession = this.own(
       new RtmpSession(
         socket,
-        { log: this.#log, authorizePublish: (request) => this.#authorize(request, session) },
+        { log: this.log, authorizePublish: (request) => this.#authorize(request, session) },
         { ...this.#config, remoteAddress, isEncrypted },
       ),
     );
@@ -112,16 +73,15 @@ export class RtmpServer extends Owned implements Gateway {
 
   /** The gate that all publishers pass: key, then whose turn it is, then the room. */
   async #authorize(request: RtmpPublishRequest, session: RtmpSession): Promise<RtmpPublishGrant> {
-    if (this.#isDraining)
-      throw new GatewayError('draining', 'The server goes down for maintenance; try again shortly.');
+    this.refuseWhenDraining();
     const grant = await this.#ports.authorizePublish(request);
     const { publisherId, whenBusy } = grant;
-    await this.#publishers.claim(publisherId, session, whenBusy);
+    await this.publishers.claim(publisherId, session, whenBusy);
     return {
       publisherId,
       whenBusy,
       accept: async (source) => {
-        void source.done.then(() => this.#publishers.release(publisherId, session));
+        void source.done.then(() => this.publishers.release(publisherId, session));
         await grant.accept(source);
       },
     };
@@ -129,5 +89,6 @@ export class RtmpServer extends Owned implements Gateway {
 
   protected override onClose(): void {
     this.#sessions.clear();
+    super.onClose();
   }
 }

@@ -348,6 +348,7 @@ export class RtmpSession extends Owned {
     this.#endStream(reason, failure, reason === 'peer_left' || reason === 'timeout' || reason === 'failed');
     const fields = { reason, receivedBytes: this.#connection.receivedBytes, failure: failure?.message };
     if (wasPublishing) this.#log.info(fields, 'rtmp publisher left');
+    else if (failure) this.#log.info(fields, 'rtmp connection cut off');
     else this.#log.debug(fields, 'rtmp connection closed');
   }
 }

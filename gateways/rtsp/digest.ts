@@ -1,6 +1,6 @@
 // Owns: Basic and Digest authentication, both sides (RFC 7616, RFC 7617, RFC 2617 for cameras without qop). Pure but
 // for random numbers. May import: core/errors.
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export interface Credentials {
   readonly username: string;
@@ -119,7 +119,7 @@ const nonceLifetimeMs = 300_000;
 export class DigestVerifier {
   readonly #realm: string;
   readonly #nowMs: () => number;
-  readonly #secret = randomBytes(32);
+  readonly #secret = createSecretKey(randomBytes(32));
 
   constructor(realm: string, nowMs: () => number = Date.now) {
     this.#realm = realm;

@@ -5,6 +5,7 @@ import { Owned } from '#core/lifecycle.ts';
 import type { PlayLoginPort } from '#core/play-login.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
+import { assertGivesAudio } from '#core/room-media.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { RtpFeedOptions, RtpFeedPort } from '#core/rtp-feed.ts';
 import { StartedOnce } from '#core/started-once.ts';
@@ -47,7 +48,7 @@ export class RtspPlays extends Owned {
     return this.#options.logins.passwordOf(username);
   }
 
-  /** @throws GatewayError `unauthorized`, `forbidden`, `not_found`, `overloaded`, `draining`, `media_lost` */
+  /** @throws GatewayError `unauthorized`, `forbidden`, `not_found`, `no_common_codec`, `overloaded`, `draining`, `media_lost` */
   async authorize(request: RtspAccessRequest): Promise<RtspPlayable> {
     const { room: name, target } = parsePlayPath(request.path);
     const format = playFormatOf(request.query);
@@ -55,6 +56,8 @@ export class RtspPlays extends Owned {
     this.#assertRoomForMore();
     const room = await this.#options.rooms.open(record.id);
     const { source, kinds } = playSourceOf(room, this.#options.views, target, format);
+    const audioCodec = format.audio === 'aac' ? 'aac' : 'opus';
+    if (kinds.includes('audio')) assertGivesAudio(record, audioCodec);
     const formats = playFormats(room.media.rtpCapabilities, format.audio);
     const hasVideo = kinds.includes('video');
     const wishes: EgressWishes = {
@@ -63,7 +66,6 @@ export class RtspPlays extends Owned {
       request: { codec: 'h264', keyFrameIntervalS },
     };
     const payloadTypes = { video: formats.video.payloadType, audio: formats.audio.payloadType };
-    const audioCodec = format.audio === 'aac' ? 'aac' : 'opus';
     return {
       name: record.name,
       tracks: kinds.map((kind) => ({ kind, rtp: formats[kind] })),

@@ -21,6 +21,8 @@ export class PushedStream implements MediaSource {
   readonly #owner: PushedStreamOwner;
   readonly #done = Promise.withResolvers<SourceEnd>();
   readonly #mediaSsrcs = new Map<number, number>();
+  /** Of each track, while nobody takes what comes: encoders begin with a sender report, and the next is seconds away. */
+  readonly #reports = new Map<number, Buffer>();
   #sink: SourceSink | undefined;
   #isOver = false;
 
@@ -37,6 +39,8 @@ export class PushedStream implements MediaSource {
     if (this.#sink || this.#isOver) return;
     this.#sink = sink;
     for (const { stream } of this.tracks) if (this.transports.has(stream.id)) sink.describe(stream);
+    for (const [streamId, data] of this.#reports) sink.deliver({ kind: 'rtcp', streamId, data });
+    this.#reports.clear();
   }
 
   requestKeyFrame(streamId: number): boolean {
@@ -75,7 +79,8 @@ export class PushedStream implements MediaSource {
       if (((data[1] as number) & 0x7f) !== track?.stream.rtp.payloadType) return;
       this.#mediaSsrcs.set(streamId, data.readUInt32BE(8));
     }
-    this.#sink?.deliver({ kind, streamId, data });
+    if (this.#sink) this.#sink.deliver({ kind, streamId, data });
+    else if (kind === 'rtcp') this.#reports.set(streamId, data);
   }
 
   /** Called by the session, once. */

@@ -125,6 +125,8 @@ let ends: SourceEnd[];
 let requests: RtspAccessRequest[];
 let playback: Playback;
 let whenBusy: 'reject' | 'take_over';
+/** The job that takes what is pushed has begun by the time of RECORD. */
+let isTakenAtOnce: boolean;
 let log: KeepingLog;
 const peers: Peer[] = [];
 const sockets: UdpSocket[] = [];
@@ -146,7 +148,7 @@ async function serve(config: Partial<RtspGatewayConfig> = {}): Promise<void> {
         authorize(request);
         const accept = (accepted: MediaSource) => {
           source = accepted;
-          accepted.start(sink);
+          if (isTakenAtOnce) accepted.start(sink);
           void accepted.done.then((end) => ends.push(end));
         };
         return { publisherId: request.path, whenBusy, accept };
@@ -188,6 +190,7 @@ beforeEach(async () => {
   requests = [];
   playback = new Playback();
   whenBusy = 'reject';
+  isTakenAtOnce = true;
   log = new KeepingLog();
   await serve();
 });
@@ -213,6 +216,21 @@ describe('a pusher', () => {
     expect((await encoder.ask('TEARDOWN', 'good')).status).toBe(200);
     await encoder.closed;
     await expect.poll(() => ends).toMatchObject([{ reason: 'peer_left', mayReturn: false }]);
+  });
+
+  test('its sender report from before anybody took the stream is told first: the next is seconds away', async () => {
+    isTakenAtOnce = false;
+    const encoder = peer();
+    await encoder.announce('good');
+    encoder.frame(1, senderReport);
+    encoder.frame(0, rtp(7));
+    // Answered behind them.
+    await encoder.ask('OPTIONS', 'good');
+    source?.start(sink);
+    expect(sink.units).toMatchObject([{ kind: 'rtcp', streamId: 0, data: senderReport }]);
+    encoder.frame(0, rtp(8));
+    await sink.until(() => sink.units.length === 2);
+    expect(sink.units[1]).toMatchObject({ kind: 'rtp', data: rtp(8) });
   });
 
   test('by UDP: only packets from its own address and port count', async () => {
@@ -339,6 +357,8 @@ describe('logins', () => {
     const authorization = login.authorization('DESCRIBE', 'rtsp://127.0.0.1/locked');
     expect((await player.ask('DESCRIBE', 'locked', { Authorization: authorization })).status).toBe(200);
     expect(requests.at(-1)?.username).toBe('viewer');
+    // As every player begins: nothing that an operator would have to look at.
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
   });
 
   test('five wrong passwords end the connection', async () => {
@@ -348,6 +368,7 @@ describe('logins', () => {
       expect((await player.ask('DESCRIBE', 'locked', { Authorization })).status).toBe(401);
     }
     await player.closed;
+    expect(log.lines.filter(({ message }) => message === 'rtsp request refused')).toHaveLength(5);
     expect(JSON.stringify(log.lines)).not.toContain('wrong"');
   });
 });
@@ -381,6 +402,8 @@ describe('what does not fit is answered', () => {
     attacker.socket.write(text);
     await attacker.closed;
     expect((await peer().ask('OPTIONS', '*')).status).toBe(200);
+    const told = log.lines.findLast(({ message }) => message === 'rtsp connection cut off');
+    expect(told).toMatchObject({ level: 'info', fields: { address: '127.0.0.1', failure: expect.any(String) } });
   });
 });
 

@@ -1,10 +1,8 @@
 // Owns: RTSP as a gateway: its sessions, and the gate that every pusher and player passes. May import: core.
-import { GatewayError } from '#core/errors.ts';
-import { Owned } from '#core/lifecycle.ts';
 import type { SourceStream } from '#core/media-source.ts';
-import type { Gateway, Logger } from '#core/ports.ts';
-import { PublisherTable } from '#core/publisher-table.ts';
+import type { Logger } from '#core/ports.ts';
 import { type AcceptedPeer, TcpListener, type TlsCertificate } from '#wire/listener.ts';
+import { PublisherGateway } from '#wire/publisher-gateway.ts';
 import type { RtspAccessRequest, RtspPublishGrant, RtspSessionOptions, RtspSessionPorts } from './ports.ts';
 import { RtspSession } from './session.ts';
 
@@ -38,60 +36,23 @@ export interface RtspGatewayPorts extends Omit<RtspSessionPorts, 'log'> {
 
 const tlsHandshakeTimeoutMs = 5_000;
 
-export class RtspServer extends Owned implements Gateway {
+export class RtspServer extends PublisherGateway {
   readonly name = 'rtsp';
   readonly #ports: RtspGatewayPorts;
   readonly #config: RtspGatewayConfig;
-  readonly #log: Logger;
-  readonly #publishers = new PublisherTable();
-  readonly #listener: TcpListener;
-  #isDraining = false;
+  protected override readonly listener: TcpListener;
 
   /** @throws Error of the system when a port cannot be had */
   static async create(ports: RtspGatewayPorts, config: RtspGatewayConfig): Promise<RtspServer> {
-    const server = new RtspServer(ports, config);
-    try {
-      await server.#listener.listen();
-    } catch (error) {
-      await server.close('failed');
-      throw error;
-    }
-    return server;
+    return new RtspServer(ports, config).listen();
   }
 
   private constructor(ports: RtspGatewayPorts, config: RtspGatewayConfig) {
-    super();
+    super(ports.log.child({ gateway: 'rtsp' }));
     this.#ports = ports;
     this.#config = config;
-    this.#log = ports.log.child({ gateway: 'rtsp' });
     const options = { ...config, certificate: ports.certificate, tlsHandshakeTimeoutMs };
-    this.#listener = this.own(new TcpListener(options, (peer) => this.#serve(peer), this.#log));
-  }
-
-  /** Where it listens; undefined for what is turned off. */
-  get port(): number | undefined {
-    return this.#listener.port;
-  }
-
-  get tlsPort(): number | undefined {
-    return this.#listener.tlsPort;
-  }
-
-  get connectionCount(): number {
-    return this.#listener.connectionCount;
-  }
-
-  get publisherCount(): number {
-    return this.#publishers.size;
-  }
-
-  /** Refuses new pushers and players; those that are here go on. */
-  drain(): void {
-    this.#isDraining = true;
-  }
-
-  undrain(): void {
-    this.#isDraining = false;
+    this.listener = this.own(new TcpListener(options, (peer) => this.#serve(peer), this.log));
   }
 
   #serve({ socket, ...peer }: AcceptedPeer): void {
@@ -99,11 +60,11 @@ export class RtspServer extends Owned implements Gateway {
       new RtspSession(
         socket,
         {
-          log: this.#log,
+          log: this.log,
           passwordOf: (username) => this.#ports.passwordOf(username),
           authorizePublish: (request, streams) => this.#authorizePublish(request, streams, session),
           authorizePlay: async (request) => {
-            this.#refuseWhenDraining();
+            this.refuseWhenDraining();
             return this.#ports.authorizePlay(request);
           },
         },
@@ -118,18 +79,9 @@ export class RtspServer extends Owned implements Gateway {
     streams: readonly SourceStream[],
     session: RtspSession,
   ): Promise<RtspPublishGrant> {
-    this.#refuseWhenDraining();
+    this.refuseWhenDraining();
     const grant = await this.#ports.authorizePublish(request, streams);
-    await this.#publishers.claim(grant.publisherId, session, grant.whenBusy);
+    await this.publishers.claim(grant.publisherId, session, grant.whenBusy);
     return grant;
-  }
-
-  #refuseWhenDraining(): void {
-    if (this.#isDraining)
-      throw new GatewayError('draining', 'The server goes down for maintenance; try again shortly.');
-  }
-
-  protected override onClose(): void {
-    this.#log.debug({}, 'rtsp closed');
   }
 }

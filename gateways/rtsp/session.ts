@@ -150,7 +150,7 @@ export class RtspSession extends Owned {
     try {
       answer = await this.#handle(request);
     } catch (thrown) {
-      answer = this.#refusal(toGatewayError(thrown));
+      answer = this.#refusal(toGatewayError(thrown), request);
     }
     if (this.isClosed) return;
     const { status, fields, body, afterwards } = answer;
@@ -197,9 +197,13 @@ export class RtspSession extends Owned {
     );
   }
 
-  #refusal(error: GatewayError): RtspAnswer {
+  #refusal(error: GatewayError, request: RtspRequest): RtspAnswer {
     const status = statusOf(error);
-    this.#log.warn({ code: error.code, reason: error.message, cause: error.cause }, 'rtsp request refused');
+    const facts = { code: error.code, reason: error.message, cause: error.cause };
+    // Players ask without a login first, to be told how to sign in.
+    const isFirst = status === 401 && !headerOf(request, 'authorization') && !/[?&]token=/.test(request.uri);
+    if (isFirst) this.#log.debug(facts, 'rtsp login asked for');
+    else this.#log.warn(facts, 'rtsp request refused');
     if (status !== 401) return { status };
     const fields = { 'WWW-Authenticate': this.#verifier.challenges(error === staleNonce) };
     return {
@@ -299,6 +303,7 @@ export class RtspSession extends Owned {
     this.#requests.length = 0;
     const fields = { reason, failure: this.#failure?.message };
     if (this.#role) this.#log.info(fields, 'rtsp session ended');
+    else if (this.#failure) this.#log.info(fields, 'rtsp connection cut off');
     else this.#log.debug(fields, 'rtsp connection closed');
     if (this.#socket.destroyed) return;
     const closed = new Promise<void>((resolve) => void this.#socket.once('close', () => resolve()));

@@ -1,13 +1,16 @@
 // Owns: what it takes to come into a room by phone, from what the door said: PIN, waiting room, language.
+import type { SipConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { LockedOut } from '#core/guess-guard.ts';
 import type { Meetings } from '#core/meetings.ts';
+import { allowedNumber } from '#core/menu-dial.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { Admission, CallerFacts, MenuAdmission, MenuChoice, SipDoor } from '#core/sip-door.ts';
 import type { Admittance } from './call-options.ts';
 import { phoneRoleIn } from './call-texts.ts';
 import type { Defence } from './defence.ts';
 import type { InboundCall } from './inbound-call.ts';
+import type { MenuDials } from './menu-dials.ts';
 import type { CallMenu } from './menu-run.ts';
 
 export interface AdmittancesOptions {
@@ -15,6 +18,8 @@ export interface AdmittancesOptions {
   readonly rooms: Rooms;
   readonly meetings: Meetings;
   readonly defence: Defence;
+  readonly dials: MenuDials;
+  readonly config: Pick<SipConfig, 'numberPlan'>;
 }
 
 /** Who calls, as far as doors ask. */
@@ -62,7 +67,7 @@ export class Admittances {
 
   /** The menu of a rule, for this caller. */
   menuFor({ menu, rule }: MenuAdmission, arrival: Arrival): CallMenu {
-    const { door, defence } = this.#options;
+    const { door, defence, dials } = this.#options;
     const { inbound, facts } = arrival;
     const enter: CallMenu['enter'] = async (room, access) => {
       const admission = await this.ask(inbound.uri, arrival, { rule, room, access });
@@ -85,7 +90,27 @@ export class Admittances {
         defence.note('wrong_pin', inbound);
         return undefined;
       },
+      dial: async ({ dial, typed, ...dialling }) => {
+        const { from = '', trunk, account, guesser } = facts;
+        // Anybody can say any number of himself: what he would cost is for those who are known.
+        if ('numbers' in dial && !trunk && account === undefined) {
+          return { kind: 'not_reached', reason: 'Only callers of a trunk or an account may type whom to call.' };
+        }
+        const to = 'to' in dial ? dial.to : this.#numberTyped(typed ?? '', dial.numbers, guesser);
+        if (to === undefined) return undefined;
+        const caller = { user: from, displayName: arrival.displayName, guesser };
+        return dials.call({ ...dialling, dial, to, caller });
+      },
     };
+  }
+
+  /** @throws GatewayError `rate_limited` once too many were none that may be called */
+  #numberTyped(typed: string, numbers: readonly string[], guesser: string): string | undefined {
+    const { door, config } = this.#options;
+    door.assertMayTry(guesser);
+    const number = allowedNumber(typed, numbers, config.numberPlan);
+    door.noteNumber(guesser, number !== undefined);
+    return number;
   }
 
   #noteLockOut(thrown: unknown, inbound: InboundCall): never {

@@ -9,6 +9,8 @@ export interface AnnouncerOptions {
   readonly leg: Leg;
   /** Said first. */
   readonly greeting: readonly PromptName[];
+  /** false: it is not told on coming in that nobody else is there. */
+  readonly tellsAlone?: boolean;
 }
 
 /** Who waits longer than this many announcements hears only the last. */
@@ -22,7 +24,7 @@ export class Announcer {
   #isPlaying = false;
   #isMuted = false;
 
-  constructor({ participant, leg, greeting }: AnnouncerOptions) {
+  constructor({ participant, leg, greeting, tellsAlone = true }: AnnouncerOptions) {
     this.#participant = participant;
     this.#leg = leg;
     const { events } = participant.room;
@@ -35,7 +37,7 @@ export class Announcer {
     });
     for (const prompt of greeting) this.say(prompt);
     if (participant.room.isRecorded) this.say('recording_on');
-    if (this.#isAlone) this.say('you_are_alone');
+    if (tellsAlone && this.#isAlone) this.say('you_are_alone');
   }
 
   /** Muted and unmuted cancel each other out while neither has been said. */
@@ -70,8 +72,7 @@ export class Announcer {
   };
 
   get #isAlone(): boolean {
-    const people = this.#participant.room.visibleParticipants.filter(({ kind }) => kind === 'webrtc' || kind === 'sip');
-    return people.every((one) => one === this.#participant);
+    return !this.#participant.room.hasOtherPeople(this.#participant);
   }
 }
 

@@ -6,27 +6,37 @@ import { dialledOf, withoutPin } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { Logger } from '#core/ports.ts';
+import { recordingOrder } from '#core/recorded-call.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
-import { CallRejected, type SipDoor } from '#core/sip-door.ts';
-import { Admittances } from './admittances.ts';
+import { type Admission, CallRejected, type MenuAdmission, type SipDoor } from '#core/sip-door.ts';
+import { Admittances, type Arrival } from './admittances.ts';
 import type { SipCall } from './call.ts';
 import { callEnds } from './call-ends.ts';
+import type { Admittance } from './call-options.ts';
 import type { CallTable } from './call-table.ts';
 import { attributesOf } from './call-texts.ts';
 import { type Caller, callerOf } from './caller.ts';
 import type { CallerCheck, Identity } from './caller-check.ts';
+import { CallerPlaces } from './caller-places.ts';
 import type { Defence } from './defence.ts';
 import type { InboundCall } from './inbound-call.ts';
+import type { MenuDials } from './menu-dials.ts';
+import type { CallMenu } from './menu-run.ts';
 import type { Parking } from './parking.ts';
 import { allow, refuse, statusOf, supported } from './status.ts';
 import { readReplaces } from './transfer/refer-words.ts';
+import { Unacknowledged } from './unacknowledged.ts';
+
+/** An answer that comes sooner needs no ringing before it: that would be a third of the work of a short call. */
+const ringAfterMs = 100;
 
 export interface ArrivalsOptions {
   readonly calls: CallTable;
   readonly callers: CallerCheck;
   readonly defence: Defence;
   readonly parking: Parking;
+  readonly dials: MenuDials;
   readonly door: SipDoor;
   readonly rooms: Rooms;
   readonly meetings: Meetings;
@@ -43,6 +53,8 @@ interface EnteringCall {
   readonly caller: Caller;
 }
 
+type Way = Admittance & { readonly menu?: CallMenu };
+
 interface RefusedCall {
   readonly inbound: InboundCall;
   readonly caller: Caller;
@@ -54,10 +66,19 @@ interface RefusedCall {
 export class Arrivals {
   readonly #options: ArrivalsOptions;
   readonly #admittances: Admittances;
+  readonly unacknowledged: Unacknowledged;
+  /** At a PIN, in a menu, waiting to be let in. */
+  readonly #asking: CallerPlaces;
 
   constructor(options: ArrivalsOptions) {
     this.#options = options;
     this.#admittances = new Admittances(options);
+    const { defence, config } = options;
+    const { limits } = config;
+    const { askingPerAddress: perAddress, askingPerTrunk: perTrunk, exemptNetworks } = limits;
+    this.unacknowledged = new Unacknowledged({ ...limits, defence });
+    const what = 'are at a PIN, in a menu or waiting to be let in';
+    this.#asking = new CallerPlaces({ perAddress, perTrunk, exemptNetworks, defence, what });
   }
 
   /** An INVITE: who is it from, who is it for, is there room for it, what can it hear; then 200. Never rejects. */
@@ -74,6 +95,7 @@ export class Arrivals {
       uri = identity.uri;
       // Trunks have limits of their own.
       if (!identity.line) defence.assertMayCall(inbound);
+      this.unacknowledged.assertMayCall(inbound, identity.line);
       calls.assertRoomForCalls();
       identity.line?.admit('inbound', over.promise);
       const replaced = this.#replacedBy(inbound);
@@ -83,7 +105,7 @@ export class Arrivals {
         ? this.#enter({ room: await this.#options.rooms.open(room.record.id), replaced, inbound, identity, caller })
         : await this.#admit(inbound, identity, caller);
       void call.done.then(() => over.resolve());
-      await this.#answer(call, inbound);
+      await this.#answer(call, inbound, identity.line);
       replaced?.finish(callEnds.replaced);
       if (fetched) await fetched.call.moveTo(call.room);
     } catch (thrown) {
@@ -135,6 +157,7 @@ export class Arrivals {
         ...{ sipCallId: inbound.callId, attributes: this.#attributesOf(inbound, line, account) },
         takesPlaceOf: replaced?.info.participantId,
         ...{ sourceAddress: inbound.source.address, diversions: pastOf(inbound), trunk: line?.trunk, account },
+        record: recordingOrder(undefined, line?.trunk.inbound)?.wish,
       },
       line?.trunk.media,
     );
@@ -150,8 +173,7 @@ export class Arrivals {
   }
 
   async #admit(inbound: InboundCall, { line, account, uri }: Identity, caller: Caller): Promise<SipCall> {
-    const { calls, rooms, config } = this.#options;
-    const { source, callId } = inbound;
+    const { source } = inbound;
     const facts = {
       ...{ from: account?.username ?? caller.user, trunk: line?.trunk, account: account?.username },
       // All callers of a carrier come from its address.
@@ -161,26 +183,41 @@ export class Arrivals {
     const { displayName, user } = nameOf(caller, account);
     const arrival = { inbound, facts, displayName, user };
     const admission = await this.#admittances.ask(uri, arrival);
-    const way =
-      'menu' in admission
-        ? {
-            room: await rooms.open(config.menus.room, { mayCreate: true }),
-            menu: this.#admittances.menuFor(admission, arrival),
-            language: admission.language,
-          }
-        : await this.#admittances.into(admission, arrival);
-    return calls.begin(
+    const owner = { line, account };
+    // Before anything is built for it.
+    if ('menu' in admission || admission.pin !== undefined) this.#asking.assertFree(inbound, owner);
+    const way = await this.#wayOf(admission, arrival);
+    const isKept = way.menu !== undefined || way.gate !== undefined || way.mustWait === true;
+    if (isKept) this.#asking.assertFree(inbound, owner);
+    const call = this.#options.calls.begin(
       {
-        ...{ direction: 'inbound', from: caller.uri, to: withoutPin(uri), displayName, user, sipCallId: callId },
-        ...way,
+        ...{ direction: 'inbound', from: caller.uri, to: withoutPin(uri), displayName, user },
+        ...{ ...way, sipCallId: inbound.callId },
         attributes: this.#attributesOf(inbound, line, account),
         sourceAddress: source.address,
         diversions: pastOf(inbound),
         trunk: line?.trunk,
         account,
+        record: recordingOrder(admission.rule, line?.trunk.inbound)?.wish,
       },
       line?.trunk.media,
     );
+    if (isKept) {
+      const leave = this.#asking.take(inbound, owner);
+      call.events.on('changed', () => call.info.state === 'connected' && leave());
+      void call.done.then(leave);
+    }
+    return call;
+  }
+
+  async #wayOf(admission: Admission | MenuAdmission, arrival: Arrival): Promise<Way> {
+    if (!('menu' in admission)) return this.#admittances.into(admission, arrival);
+    const { rooms, config } = this.#options;
+    return {
+      room: await rooms.open(config.menus.room, { mayCreate: true }),
+      menu: this.#admittances.menuFor(admission, arrival),
+      language: admission.language,
+    };
   }
 
   #refused({ inbound, caller, to, call, error }: RefusedCall): void {
@@ -218,18 +255,23 @@ export class Arrivals {
     });
   }
 
-  async #answer(call: SipCall, inbound: InboundCall): Promise<void> {
+  async #answer(call: SipCall, inbound: InboundCall, line: Identity['line']): Promise<void> {
     inbound.events.on('cancelled', () => call.finish(callEnds.cancelled));
     // CANCEL may have been faster than we could listen.
     if (inbound.isCancelled) call.finish(callEnds.cancelled);
-    inbound.respond(180);
-    const speech = await call.prepare(inbound.source.address, { offer: inbound.body });
+    const { requiresReliable } = inbound;
+    if (requiresReliable) inbound.respond(180);
+    const ringing = requiresReliable ? undefined : setTimeout(() => inbound.respond(180), ringAfterMs);
+    const preparing = call.prepare([inbound.source.address], { offer: inbound.body });
+    const speech = await preparing.finally(() => clearTimeout(ringing));
     const answered = inbound.body === '' ? undefined : speech.answer(inbound.body);
     // A full room is busy; whoever is asked for a PIN hears of it after that.
     if (call.mayEnter) call.join();
     await inbound.answer(
       answered?.sdp ?? speech.offer(),
       (dialog) => {
+        this.unacknowledged.watch(inbound, line, dialog);
+        dialog.useCredentials(line?.credentials);
         call.attach(dialog, { isOfferOpen: answered === undefined });
         if (answered) call.speak(answered.parameters);
       },

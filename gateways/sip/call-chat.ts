@@ -31,6 +31,7 @@ export class CallChat {
     this.#dialog = dialog;
     this.#log = log;
     this.#takesMessages = /(^|[,\s])MESSAGE([,\s]|$)/i.test(dialog.remoteAllow);
+    if (!this.#takesMessages) return;
     const { events } = participant.room;
     events.on('chatSent', this.#heard);
     participant.events.on('closed', () => {

@@ -11,8 +11,18 @@ export const callEnds = {
   maxDuration: { by: 'us', reason: 'max_duration', message: 'The call was as long as calls may be.' },
   silence: { by: 'us', reason: 'rtp_timeout', message: 'Nothing was heard of the phone.', code: 'timeout' },
   byApi: { by: 'us', reason: 'hung_up', message: 'Hung up by the API.' },
+  drained: { by: 'us', reason: 'drained', message: 'The gateway is taken out of service.' },
   shutdown: { by: 'us', reason: 'shutdown', message: 'The gateway is shutting down.' },
   replaced: { by: 'peer', reason: 'replaced', message: 'Another phone took the call over.' },
+  noAck: {
+    by: 'peer',
+    reason: 'no_ack',
+    message: 'The caller never acknowledged our answer (no ACK).',
+    code: 'timeout',
+  },
+  otherLeft: { by: 'us', reason: 'other_left', message: 'The other side hung up.' },
+  /** Of somebody who was called by a menu. */
+  notWaitedFor: { by: 'us', reason: 'cancelled', message: 'The caller did not wait for the answer.' },
   cancelled: { by: 'peer', reason: 'cancelled', message: 'The caller gave up.' },
 } as const satisfies Record<string, CallEnd>;
 

@@ -5,16 +5,21 @@ import type { Leg } from '#core/leg.ts';
 import type { PromptName } from '#core/leg-media.ts';
 import type { MenuStep } from '#core/menu-walk.ts';
 import type { Logger } from '#core/ports.ts';
+import type { Room } from '#core/room.ts';
 import { farewellFor, gateEnds, menuEnd } from './call-ends.ts';
 import type { Admittance, SipCallOptions } from './call-options.ts';
-import { type CallMenu, MenuRun } from './menu-run.ts';
+import { type CallMenu, MenuRun, type Undo } from './menu-run.ts';
 import { PinGate } from './pin-gate.ts';
 
 /** A caller that keeps pressing `*` is not listened to for ever. */
 const maxGateMs = 120_000;
 
+/** Pressed before anything asks; who presses more is not listened to. */
+const maxAhead = 32;
+
 /** What of the call it comes to. */
 export interface EntranceOwner {
+  readonly id: string;
   readonly signal: AbortSignal;
   /** It has ended, or is about to. */
   readonly isOver: boolean;
@@ -23,6 +28,8 @@ export interface EntranceOwner {
   waits(): void;
   /** Out of the menu, to the mix of the room that was chosen. @throws GatewayError as `phones.moveLeg()` */
   takeTo(admittance: Admittance, leg: Leg): Promise<void>;
+  /** Hears that room, until it is taken there or the way back is gone. Never rejects. */
+  listenIn(room: Room, leg: Leg): Promise<Undo>;
   /** A step further in its menu. */
   wentOn(): void;
   goIn(leg: Leg): void;
@@ -86,7 +93,7 @@ export class CallEntrance {
   press(digit: string): boolean {
     const asking = this.#menu ?? this.#gate;
     asking?.press(digit);
-    if (!asking && this.isChoosing) this.#ahead += digit;
+    if (!asking && this.isChoosing && this.#ahead.length < maxAhead) this.#ahead += digit;
     return asking !== undefined || this.isChoosing;
   }
 
@@ -109,7 +116,8 @@ export class CallEntrance {
       this.#steps = [...steps];
       owner.wentOn();
     };
-    this.#menu = new MenuRun({ leg, menu, signal, onStep });
+    const listenIn = (room: Room) => owner.listenIn(room, leg);
+    this.#menu = new MenuRun({ leg, menu, callId: owner.id, signal, listenIn, onStep });
     try {
       const outcome = await this.#menu.run();
       this.#ahead = this.#menu.waitingKeys.join('');

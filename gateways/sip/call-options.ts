@@ -5,6 +5,7 @@ import type { ParticipantId } from '#core/ids.ts';
 import type { PromptLanguage } from '#core/leg-media.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
+import type { CallRecordingWish } from '#core/recorded-call.ts';
 import type { Room } from '#core/room.ts';
 import type { MediaServerKind } from '#core/trunk.ts';
 import type { CallPictures } from './call-video.ts';
@@ -67,10 +68,18 @@ export interface SipCallOptions {
   readonly takesPlaceOf?: ParticipantId | undefined;
   /** A call of ours offers video as well. */
   readonly hasVideo?: boolean | undefined;
+  /** It is recorded from when it is answered and in its room. */
+  readonly record?: CallRecordingWish | undefined;
   /** What comes before the answer (183) is heard in the room. */
   readonly hasEarlyMedia?: boolean | undefined;
+  /** Id of the call whose choice in a menu made this one. */
+  readonly calledFor?: string | undefined;
   readonly log: Logger;
 }
 
 /** Where a call may go, and past what. */
-export type Admittance = Pick<SipCallOptions, 'room' | 'gate' | 'lobby' | 'mustWait' | 'language' | 'hasPrompts'>;
+export interface Admittance
+  extends Pick<SipCallOptions, 'room' | 'gate' | 'lobby' | 'mustWait' | 'language' | 'hasPrompts'> {
+  /** false: it talks at once, and is told only what happens then. */
+  readonly isGreeted?: boolean | undefined;
+}

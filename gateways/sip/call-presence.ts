@@ -1,4 +1,5 @@
 // Owns: a call as somebody in a room: the participant that it is there, what it is told, its chat, its way to another room.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CallEnd } from '#core/call.ts';
 import type { ParkedInfo } from '#core/call-parking.ts';
 import { GatewayError } from '#core/errors.ts';
@@ -11,10 +12,13 @@ import type { Room } from '#core/room.ts';
 import { Announcer } from './announcer.ts';
 import { CallChat, sayInRoom } from './call-chat.ts';
 import { callEnds } from './call-ends.ts';
-import type { SipCallOptions } from './call-options.ts';
+import type { Admittance, SipCallOptions } from './call-options.ts';
 import { phoneRoleIn } from './call-texts.ts';
 import { ConferenceKeys, type ConferenceKeysOptions } from './conference-keys.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
+
+/** Of what is said before we hang up. */
+const maxFarewellMs = 6_000;
 
 export interface CallPresenceOptions {
   readonly call: SipCallOptions;
@@ -42,11 +46,14 @@ export class CallPresence {
   #keys: ConferenceKeys | undefined;
   #isMoving = false;
   #hasPrompts: boolean;
+  /** false: called by a menu, or connected by it; the two talk at once. */
+  #isGreeted: boolean;
 
   constructor(options: CallPresenceOptions) {
     this.#options = options;
     this.#room = options.call.room;
     this.#hasPrompts = options.call.hasPrompts ?? true;
+    this.#isGreeted = options.call.calledFor === undefined;
   }
 
   get parked(): ParkedInfo | undefined {
@@ -68,9 +75,10 @@ export class CallPresence {
   }
 
   /** The room that it has chosen, before it comes in. */
-  choose(room: Room, hasPrompts = true): void {
+  choose({ room, hasPrompts = true, isGreeted = true }: Pick<Admittance, 'room' | 'hasPrompts' | 'isGreeted'>): void {
     this.#room = room;
     this.#hasPrompts = hasPrompts;
+    this.#isGreeted = isGreeted;
   }
 
   /** Takes its place. @throws GatewayError `room_full`, `forbidden`, `closed` */
@@ -96,8 +104,11 @@ export class CallPresence {
     void new CallChat({ participant, dialog, log });
     if (!this.#hasPrompts) return;
     const asksConsent = participant.room.record.meeting?.asksConsent ?? false;
-    const said = asksConsent ? [...greeting, 'recording_on' as const] : greeting;
-    this.#announcer = new Announcer({ participant, leg, greeting: said });
+    const greets = this.#isGreeted ? greeting : [];
+    const said = asksConsent ? [...greets, 'recording_on' as const] : greets;
+    this.#announcer = new Announcer({ participant, leg, greeting: said, tellsAlone: this.#isGreeted });
+    // In a room that it goes on to it is greeted as anybody is.
+    this.#isGreeted = true;
   }
 
   say(prompt: PromptName): void {
@@ -140,6 +151,14 @@ export class CallPresence {
     } finally {
       this.#isMoving = false;
     }
+  }
+
+  /** Out of the room, to somebody who is hung up after it. */
+  async sayFarewell(leg: Leg | undefined, farewell: readonly PromptName[], reason: CloseReason): Promise<void> {
+    if (!leg?.parameters || leg.isClosed || farewell.length === 0) return;
+    void this.close(reason);
+    leg.leave();
+    await Promise.race([leg.play(farewell), delay(maxFarewellMs, undefined, { ref: false })]);
   }
 
   async close(reason: CloseReason): Promise<void> {

@@ -3,15 +3,19 @@ import { EventEmitter } from 'node:events';
 import type { SipConfig } from '#config/schema.ts';
 import type { CallEvents, CallInfo } from '#core/call.ts';
 import type { CallRecords } from '#core/call-records.ts';
-import { GatewayError } from '#core/errors.ts';
+import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
+import type { RecordCall } from '#core/recorded-call.ts';
+import { phoneCodecsIn } from '#core/room-media.ts';
 import type { TrunkMedia } from '#core/trunk.ts';
 import { SipCall } from './call.ts';
+import { callEnds } from './call-ends.ts';
 import type { SipCallOptions } from './call-options.ts';
+import { recordOnceIn } from './call-recorder.ts';
 import type { CallPictures } from './call-video.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 
@@ -26,6 +30,7 @@ export interface CallTableOptions {
   /** Whether this machine takes anybody. */
   readonly meetings: Pick<Meetings, 'assertTakesPeople'>;
   readonly config: SipConfig;
+  readonly recordCall: RecordCall;
   /** A phone in a call asks for a transfer: to be answered. */
   readonly onReferred: (call: SipCall, question: SipQuestion) => void;
   readonly log: Logger;
@@ -77,32 +82,51 @@ export class CallTable extends Owned {
     this.#isDraining = false;
   }
 
-  /** @throws GatewayError `draining`, `overloaded` */
-  assertRoomForCalls(): void {
-    if (this.#isDraining || this.isClosed) {
-      throw new GatewayError('draining', 'This gateway takes no new calls.', { retryAfterMs: 5_000 });
-    }
-    if (this.#live.size >= this.#options.config.maxCalls) {
-      throw new GatewayError('overloaded', `There are ${this.#live.size} calls, the most that sip.maxCalls allows.`);
-    }
-    this.#options.meetings.assertTakesPeople();
+  /** Also those that are in no room: at the PIN, in a menu, ringing. */
+  evict(): void {
+    for (const call of [...this.#live]) call.finish(callEnds.drained);
   }
 
   /** @throws GatewayError `draining`, `overloaded` */
+  assertRoomForCalls(): void {
+    const problem = this.problemOfNew();
+    if (problem) throw problem;
+  }
+
+  /** Why no new call is taken, whoever's it is; undefined where one is. */
+  problemOfNew(): GatewayError | undefined {
+    if (this.#isDraining || this.isClosed) {
+      return new GatewayError('draining', 'This gateway takes no new calls.', { retryAfterMs: 5_000 });
+    }
+    if (this.#live.size >= this.#options.config.maxCalls) {
+      return new GatewayError('overloaded', `There are ${this.#live.size} calls, the most that sip.maxCalls allows.`);
+    }
+    try {
+      this.#options.meetings.assertTakesPeople();
+      return undefined;
+    } catch (thrown) {
+      return toGatewayError(thrown);
+    }
+  }
+
+  /** @throws GatewayError `draining`, `overloaded`, `no_common_codec` (with what the room takes and gives) */
   begin(options: NewCall, media: TrunkMedia = {}): SipCall {
     this.assertRoomForCalls();
     const { phones, bridges, freeSwitch, pictures, config, log } = this.#options;
     const { server = config.media, srtp = config.srtp, codecs = config.codecs } = media;
     const { maxDurationMs, keys, menus, video } = config;
+    const spoken = phoneCodecsIn(options.room.record, codecs);
     const call = this.own(
       new SipCall({
         ...{ ...options, phones, bridges, freeSwitch, pictures, log },
-        settings: { server, srtp, codecs, maxDurationMs, keys, maxMenuMs: menus.maxDurationMs, video },
+        settings: { server, srtp, codecs: spoken, maxDurationMs, keys, maxMenuMs: menus.maxDurationMs, video },
       }),
     );
     this.#live.add(call);
     this.events.emit('started', call.info);
-    call.events.on('referred', (question) => this.#options.onReferred(call, question));
+    const { onReferred, recordCall } = this.#options;
+    call.events.on('referred', (question) => onReferred(call, question));
+    if (options.record) recordOnceIn(call, options.record, { recordCall, log });
     call.events.on('changed', () => this.events.emit('updated', call.info));
     void call.done.then(() => {
       this.#live.delete(call);

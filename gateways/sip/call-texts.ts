@@ -24,10 +24,10 @@ export function attributesOf(
   return attributes;
 }
 
-/** Of a URI whose host is an address: our address in the SDP is chosen for it. A name could be anywhere. */
-export function hostAddressOf(uri: string): string {
+/** The host of a URI, where it is an address. */
+export function hostAddressOf(uri: string): string | undefined {
   const host = /^sips?:(?:[^@]*@)?(\[[^\]]*\]|[^:;>]+)/i.exec(uri)?.[1]?.replaceAll(/[[\]]/g, '') ?? '';
-  return isIP(host) === 0 ? '192.0.2.1' : host;
+  return isIP(host) === 0 ? undefined : host;
 }
 
 /** `alice@pbx.example` of a SIP address, without port and parameters; empty for what has no user. */

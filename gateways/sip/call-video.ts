@@ -1,8 +1,10 @@
 // Owns: the video of one call: whether there may be any, its leg, what is said of it in SDP, key frames by SIP INFO.
 import type { SipConfig } from '#config/schema.ts';
 import type { CallVideoInfo } from '#core/call.ts';
+import { GatewayError } from '#core/errors.ts';
 import { permissionsOf } from '#core/grants.ts';
 import type { Leg } from '#core/leg.ts';
+import type { PictureBridge } from '#core/phone-bridge.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import { usualMedia } from '#core/room-media.ts';
@@ -13,7 +15,8 @@ import type { ViewPort } from '#core/view-port.ts';
 import { phoneRoleIn } from './call-texts.ts';
 import type { OfferAnswer } from './offer-answer.ts';
 import { parseSdp } from './sdp.ts';
-import { canTakeVideo, VideoSpeech, type VideoSpeechOptions } from './video-speech.ts';
+import { canTakeVideo, type VideoPolicy, VideoSpeech, type VideoSpeechOptions } from './video-speech.ts';
+import type { WebRtcPath } from './webrtc-path.ts';
 
 /** What makes and shows pictures; calls without have voices alone. */
 export interface CallPictures {
@@ -28,6 +31,8 @@ export interface CallVideoOptions {
   /** That the call is in, or is to come into. */
   readonly room: Room;
   readonly leg: Leg;
+  /** Of a phone that speaks ICE and DTLS: its bridge, which is another after an SFU worker has died. */
+  readonly path?: Pick<WebRtcPath, 'bridge' | 'isLaid'> | undefined;
   /** Says video beside the voice. */
   readonly speech: Pick<OfferAnswer, 'video'>;
   readonly log: Logger;
@@ -43,6 +48,7 @@ const infoSpacingMs = 2_000;
 export class CallVideo {
   readonly #options: CallVideoOptions;
   #leg: VideoLeg | undefined;
+  #bridge: PictureBridge | undefined;
   #opening: Promise<void> | undefined;
   #isMuted = false;
   #askedAtMs = Number.NEGATIVE_INFINITY;
@@ -64,7 +70,7 @@ export class CallVideo {
       codec,
       packetizationMode,
       direction,
-      isEncrypted: srtp !== undefined,
+      isEncrypted: srtp !== undefined || this.#options.path !== undefined,
       isMuted: this.#isMuted,
       shown,
       stats,
@@ -94,20 +100,95 @@ export class CallVideo {
     if (policy && !this.#options.speech.video) await this.#openOnce(policy);
   }
 
-  /** What was agreed holds from now on. */
+  /**
+   * Before an offer of ours that is to bring it into a call that is on.
+   * @returns takes it back; @throws GatewayError `unprocessable`, `overloaded`
+   */
+  async add(): Promise<() => void> {
+    const { speech } = this.#options;
+    const policy = this.#policy();
+    if (!policy) throw new GatewayError('unprocessable', 'The room, its roles or sip.video allow no video here.');
+    if (speech.video) return () => undefined;
+    await this.#openOnce(policy);
+    if (!speech.video) throw new GatewayError('overloaded', 'The call could not be given video; the log says why.');
+    return () => this.#drop();
+  }
+
+  /** Before an offer of ours that is to drop it. @returns takes that back */
+  omit(): () => void {
+    const { speech } = this.#options;
+    const before = speech.video;
+    speech.video = undefined;
+    return () => {
+      if (this.#leg && !this.#leg.isClosed) speech.video = before;
+    };
+  }
+
+  /** What was agreed holds from now on; the way of a phone that speaks ICE and DTLS follows by `connect()`. */
   follow(): void {
     const { speech, log } = this.#options;
     const agreed = speech.video?.agreed;
     if (!agreed) {
-      const dropped = this.#leg;
-      this.#leg = undefined;
-      speech.video = undefined;
-      void dropped?.close('requested');
+      this.#drop();
       return;
     }
     if (!this.#leg || this.#leg.isClosed) return;
     this.#leg.negotiate(agreed.parameters, agreed.limits);
     log.debug({ video: agreed.parameters.send, direction: agreed.parameters.direction }, 'video agreed');
+  }
+
+  /** The way of the picture follows what was agreed, once that of the voice stands. Never rejects. */
+  async connect(): Promise<void> {
+    const { speech, log } = this.#options;
+    const leg = this.#leg;
+    const { parameters, bridged } = speech.video?.agreed ?? {};
+    if (!leg || leg.isClosed || !this.#bridge || !parameters || !bridged) return;
+    const place = { address: leg.localAddress, port: leg.localPort, ssrc: leg.ssrc };
+    try {
+      await this.#bridge.connect({ ...bridged, feedback: parameters.feedback, leg: place });
+    } catch (error) {
+      // The voice goes on.
+      log.warn({ err: error }, 'picture of a phone has no way');
+    }
+  }
+
+  /**
+   * Once the voice has another bridge: the next offer is of the picture's way through that. Where there can be none, it is of the
+   * voice alone. Never rejects.
+   */
+  async renew(): Promise<void> {
+    const { path, speech, log } = this.#options;
+    const leg = this.#leg;
+    if (!path || !leg || !speech.video) return;
+    let way: PictureBridge | undefined;
+    try {
+      way = await path.bridge.openPicture();
+      if (leg !== this.#leg || leg.isClosed) {
+        way.close();
+        return;
+      }
+      this.#bridge?.close();
+      this.#bridge = way;
+      speech.video.moveTo(way);
+    } catch (error) {
+      // Its worker died as well: another is chosen after this one.
+      if (!path.isLaid) return;
+      log.warn({ err: error }, 'picture of a phone has no way through another SFU worker; the call goes on without');
+      speech.video = undefined;
+    }
+  }
+
+  #drop(): void {
+    const dropped = this.#leg;
+    this.#leg = undefined;
+    this.#closeWay();
+    this.#options.speech.video = undefined;
+    void dropped?.close('requested');
+  }
+
+  #closeWay(): void {
+    this.#bridge?.close();
+    this.#bridge = undefined;
   }
 
   /** INFO of the phone. @returns whether it was for video */
@@ -118,33 +199,49 @@ export class CallVideo {
   }
 
   /** A phone may send one UPDATE after the other and wait for no answer: the ports of one picture are enough. */
-  async #openOnce(policy: Omit<VideoSpeechOptions, 'port'>): Promise<void> {
+  async #openOnce(policy: VideoPolicy): Promise<void> {
     this.#opening ??= this.#open(policy);
     await this.#opening;
     this.#opening = undefined;
   }
 
-  async #open(policy: Omit<VideoSpeechOptions, 'port'>): Promise<void> {
-    const { pictures, leg, speech, settings, log } = this.#options;
+  async #open(policy: VideoPolicy): Promise<void> {
+    const { pictures, leg, path, speech, settings, log } = this.#options;
     try {
       const viewNameIn = ({ record }: Room) => record.sip?.view ?? settings.view;
       const video = await pictures.phones.openVideo(leg, { views: pictures.views, viewNameIn, log });
       video.setMuted(this.#isMuted);
+      const way = path && (await this.#openBridge(path, video));
       video.events.on('keyFrameAsked', () => this.#askBySip(video));
       video.events.on('closed', () => {
-        if (this.#leg === video) speech.video = undefined;
+        if (this.#leg !== video) return;
+        this.#closeWay();
+        speech.video = undefined;
       });
+      this.#closeWay();
       this.#leg = video;
-      speech.video = new VideoSpeech({ ...policy, port: video.localPort });
+      this.#bridge = way;
+      speech.video = new VideoSpeech({ ...policy, port: video.localPort, webRtc: way });
     } catch (error) {
       // A call without a picture is better than none.
       log.warn({ err: error }, 'call has no video');
     }
   }
 
+  async #openBridge(path: Pick<WebRtcPath, 'bridge'>, video: VideoLeg): Promise<PictureBridge> {
+    try {
+      const way = await path.bridge.openPicture();
+      video.events.on('ssrcChanged', () => void this.connect());
+      return way;
+    } catch (error) {
+      await video.close('failed');
+      throw error;
+    }
+  }
+
   /** Undefined where no video is to be. */
-  #policy(): Omit<VideoSpeechOptions, 'port'> | undefined {
-    const { settings, srtp, leg, room: first } = this.#options;
+  #policy(): VideoPolicy | undefined {
+    const { settings, srtp, path, leg, room: first } = this.#options;
     const room = leg.participant?.room ?? first;
     const { record } = room;
     if (!settings.isEnabled || record.sip?.hasVideo === false) return undefined;
@@ -156,7 +253,7 @@ export class CallVideo {
     const gives = among(subscribe.video, mediaOut.video.format);
     if (takes.length + gives.length === 0) return undefined;
     const { maxBitrateBps, maxHeight } = settings;
-    return { srtp, takes, gives, maxBitrateBps, maxHeight };
+    return { srtp, isWebRtc: path !== undefined, takes, gives, maxBitrateBps, maxHeight };
   }
 
   /** A phone that has said nothing of RTCP feedback. */

@@ -25,6 +25,31 @@ describe('the caller', () => {
   });
 });
 
+describe('who sets Remote-Party-ID', () => {
+  const party = '"Eve" <sip:+4930777@pbx>;party=calling;screen=yes';
+  const sender = '<sip:trunk@pbx>';
+
+  test('is believed before From, and after P-Asserted-Identity', () => {
+    expect(from({ from: sender, 'remote-party-id': party })).toMatchObject({ displayName: 'Eve', user: '+4930777' });
+    const asserted = { from: sender, 'remote-party-id': party, 'p-asserted-identity': '<tel:+4930555>' };
+    expect(from(asserted)).toMatchObject({ displayName: '+4930555', user: '+4930555' });
+  });
+
+  test.each(['full', 'name', '"uri"', 'FULL'])('may keep the number private with privacy=%s', (privacy) => {
+    const caller = from({ from: sender, 'remote-party-id': `${party};privacy=${privacy}` });
+    expect(JSON.stringify(caller)).not.toMatch(/Eve|4930777|trunk/);
+    expect(caller.user).toBe('anonymous');
+  });
+
+  test.each(['off', 'none'])('does not by privacy=%s', (privacy) =>
+    expect(from({ from: sender, 'remote-party-id': `${party};privacy=${privacy}` }).user).toBe('+4930777'),
+  );
+});
+
+test.each(['none', 'session', 'critical', 'idle'])('Privacy: %s hides no number', (privacy) =>
+  expect(from({ from: '<sip:bob@host>', privacy }).user).toBe('bob'),
+);
+
 test.each([' '.repeat(8_000), `${' \\\\'.repeat(4_000)}"`, `<sip:${'1'.repeat(8_000)}x@h>`])(
   'a header that would take a pattern for ever is cut, case %#',
   (header) => expect(from({ from: header }).displayName.length).toBeLessThanOrEqual(128),

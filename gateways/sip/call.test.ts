@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { GatewayError } from '#core/errors.ts';
 import { Leg } from '#core/leg.ts';
 import type { LegParameters } from '#core/leg-media.ts';
@@ -47,7 +47,7 @@ async function callIn(room: Room): Promise<SipCall> {
     },
     ...{ from: 'sip:room@h', to: 'sip:bob@h', displayName: 'Bob', user: 'bob' },
   });
-  await call.prepare('127.0.0.1');
+  await call.prepare(['127.0.0.1']);
   const dialog = {
     events: new EventEmitter(),
     callId: 'x',
@@ -60,6 +60,21 @@ async function callIn(room: Room): Promise<SipCall> {
   expect(call.info.state).toBe('connected');
   return call;
 }
+
+afterEach(() => void vi.useRealTimers());
+
+test('a call is hung up when it is as long as calls may be, and not before', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { rooms } = someRooms();
+  const here = await roomOf(rooms, { name: 'here' });
+  const call = await callIn(here);
+  vi.advanceTimersByTime(settings.maxDurationMs - 1);
+  expect([call.info.state, call.info.end]).toEqual(['connected', undefined]);
+  vi.advanceTimersByTime(1);
+  await call.done;
+  expect(call.info.end).toMatchObject({ by: 'us', reason: 'max_duration' });
+  expect([...here.visibleParticipants]).toEqual([]);
+});
 
 test('a call that cannot be taken to the room it has left for ends with the reason', async () => {
   const { rooms } = someRooms();

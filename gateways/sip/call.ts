@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Call, type CallEnd, type CallInfo, type CallState, newCallId } from '#core/call.ts';
+import type { Call, CallEnd, CallInfo } from '#core/call.ts';
 import type { ParkedInfo } from '#core/call-parking.ts';
 import type { CallTransferInfo } from '#core/call-transfer.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
@@ -8,23 +8,23 @@ import type { Leg } from '#core/leg.ts';
 import type { LegParameters, PromptName } from '#core/leg-media.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
+import type { RecordedCall } from '#core/recorded-call.ts';
 import type { Room } from '#core/room.ts';
+import { CallChanges } from './call-changes.ts';
 import { callEnds, endOfDialog, factsOf, transferredEnd } from './call-ends.ts';
 import { CallEntrance } from './call-entrance.ts';
-import { hold } from './call-hold.ts';
+import { CallFacts, infoOf } from './call-info.ts';
 import { CallMedia } from './call-media.ts';
+import { carryLeg, listenIn, type Traveller, type Trip } from './call-move.ts';
 import type { Admittance, SipCallOptions } from './call-options.ts';
 import { CallPresence } from './call-presence.ts';
-import { partyOf } from './call-texts.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
+import type { Undo } from './menu-run.ts';
 import type { CallSpeech } from './offer-answer.ts';
 import { PeerRequests } from './peer-requests.ts';
 
-const maxKeptDigits = 64;
 const byeWaitMs = 500;
-/** Of what is said before we hang up. */
-const maxFarewellMs = 6_000;
 
 interface Connected {
   readonly dialog: SipDialog;
@@ -40,34 +40,31 @@ interface Connected {
  *           └───────────────────refused, cancelled, failed, no PIN───────────────────────┘
  */
 export class SipCall extends Owned implements Call {
-  readonly id = newCallId();
+  readonly id: string;
   /** Its state, mute or hold has changed; the phone asks to be transferred, which must be answered. */
   readonly events = new EventEmitter<{ changed: []; referred: [question: SipQuestion] }>();
   readonly #options: SipCallOptions;
+  readonly #facts: CallFacts;
   readonly #log: Logger;
-  readonly #startedAtMs = Date.now();
   readonly #settled = Promise.withResolvers<void>();
-  #state: CallState;
-  #sipCallId: string | undefined;
-  #answeredAtMs: number | undefined;
-  #endedAtMs: number | undefined;
-  #end: CallEnd | undefined;
   /** Once it is over. */
   #lastInfo: CallInfo | undefined;
-  #digits = '';
   #media: CallMedia | undefined;
   readonly #requests: PeerRequests;
+  readonly #changes = new CallChanges(this);
   #dialog: SipDialog | undefined;
   readonly #presence: CallPresence;
   readonly #entrance: CallEntrance;
-  #transfer: CallTransferInfo | undefined;
   #limitTimer: NodeJS.Timeout | undefined;
+  /** A caller whose ACK has not come hears nothing yet, and is not asked for anything. */
+  #isAcknowledged: boolean;
 
   constructor(options: SipCallOptions) {
     super();
     this.#options = options;
-    this.#state = options.direction === 'inbound' ? 'ringing' : 'dialing';
-    this.#sipCallId = options.sipCallId;
+    this.#facts = new CallFacts(options);
+    this.id = this.#facts.id;
+    this.#isAcknowledged = options.direction === 'outbound';
     this.#log = options.log.child({ call: this.id, room: options.room.name, sipCallId: options.sipCallId });
     this.#requests = new PeerRequests(this, this.#log);
     this.#presence = new CallPresence({
@@ -80,39 +77,8 @@ export class SipCall extends Owned implements Call {
   }
 
   get info(): CallInfo {
-    if (this.#lastInfo) return this.#lastInfo;
-    const { direction, from, to, displayName, trunk, account, diversions } = this.#options;
-    const { participantId, parked } = this.#presence;
-    // In a menu it is in no room yet.
-    const room = this.#entrance.isChoosing ? undefined : this.#presence.room;
-    const media = this.#media;
-    const leg = media?.leg;
-    return {
-      ...{ id: this.id, direction, state: this.#state, from, to, displayName },
-      ...{ roomId: room?.id, roomName: room?.name },
-      sipCallId: this.#sipCallId,
-      trunk: trunk && { id: trunk.id, name: trunk.name },
-      account: account?.username,
-      diversions,
-      participantId,
-      startedAtMs: this.#startedAtMs,
-      answeredAtMs: this.#answeredAtMs,
-      endedAtMs: this.#endedAtMs,
-      end: this.#end,
-      isMuted: this.isMuted,
-      isHeld: leg?.isHeld ?? false,
-      gainDb: this.gainDb,
-      isHeldByPeer: !this.isClosed && (media?.isHeldByPeer ?? false),
-      isEncrypted: media?.isEncrypted ?? false,
-      codec: media?.codec,
-      mediaServer: media?.server,
-      digits: this.#digits,
-      stats: leg?.stats,
-      video: media?.video?.info,
-      transfer: this.#transfer,
-      parked,
-      menu: this.#entrance.steps,
-    };
+    const parts = { options: this.#options, presence: this.#presence, entrance: this.#entrance, media: this.#media };
+    return this.#lastInfo ?? infoOf(this.#facts, { ...parts, isClosed: this.isClosed });
   }
 
   /** Its leg and what is said of it; undefined until there is one. */
@@ -148,7 +114,7 @@ export class SipCall extends Owned implements Call {
   }
 
   get isOver(): boolean {
-    return this.isClosed || this.#end !== undefined;
+    return this.isClosed || this.#facts.end !== undefined;
   }
 
   get isInRoom(): boolean {
@@ -166,21 +132,25 @@ export class SipCall extends Owned implements Call {
    * @param peer its offer, or whether we are to offer it ICE and DTLS
    * @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed`, `invalid_sdp`
    */
-  async prepare(remoteAddress: string, peer: { offer?: string; isWebRtc?: boolean } = {}): Promise<CallSpeech> {
+  async prepare(
+    remoteAddresses: readonly string[],
+    peer: { offer?: string; isWebRtc?: boolean } = {},
+  ): Promise<CallSpeech> {
     const { phones, bridges, freeSwitch, pictures, room, settings, language, hasVideo } = this.#options;
     const { offer = '', isWebRtc = false } = peer;
     const media = await CallMedia.open({
       ...{ phones, bridges, freeSwitch, pictures, room, settings, language, hasVideo },
-      ...{ remoteAddress, offer, isWebRtc },
-      ...{ signal: this.signal, log: this.#log, onLost: (error) => this.fail(error) },
+      ...{ remoteAddresses, offer, isWebRtc },
+      ...{ call: this, log: this.#log, onLost: (error) => this.fail(error), onGone: () => this.#comeBack() },
     });
     this.#media = media;
     const { leg } = media;
     leg.events.on('dtmfReceived', (digit) => this.pressed(digit));
     leg.events.on('timedOut', () => this.finish(callEnds.silence));
     leg.events.on('closed', () => {
+      if (this.isOver) return;
       if (this.room.isClosed) this.finish(callEnds.roomClosed);
-      else this.fail(new GatewayError('media_lost', 'The media of the call was lost.'));
+      else this.fail(mediaLost());
     });
     return media.speech;
   }
@@ -201,20 +171,27 @@ export class SipCall extends Owned implements Call {
   /** Before the answer only where that was asked for, and past the gate. */
   #proceed(): void {
     const leg = this.#media?.leg;
-    if (leg?.parameters && (this.#dialog || this.#options.hasEarlyMedia)) this.#entrance.proceed(leg);
+    const isAnswered = this.#dialog !== undefined && this.#isAcknowledged;
+    if (leg?.parameters && (isAnswered || this.#options.hasEarlyMedia)) this.#entrance.proceed(leg);
   }
 
   /** For the entrance: it has to be let in. */
   waits(): void {
-    this.#state = 'waiting';
+    this.#facts.state = 'waiting';
     this.events.emit('changed');
   }
 
   /** For the entrance: it has chosen. */
-  async takeTo({ room, language, hasPrompts }: Admittance, leg: Leg): Promise<void> {
-    this.#presence.choose(room, hasPrompts);
+  async takeTo(admittance: Admittance, leg: Leg): Promise<void> {
+    const { room, language } = admittance;
+    this.#presence.choose(admittance);
     if (language) leg.setLanguage(language);
     await this.#options.phones.moveLeg(leg, room);
+  }
+
+  /** For the entrance: somebody whom its menu calls is heard before he answers. */
+  listenIn(room: Room, leg: Leg): Promise<Undo> {
+    return listenIn({ room, leg }, this.#traveller(), this.#options);
   }
 
   /** For the entrance. */
@@ -226,8 +203,8 @@ export class SipCall extends Owned implements Call {
   goIn(leg: Leg): void {
     this.#presence.enter(leg);
     const dialog = this.#dialog;
-    if (!dialog || this.#state === 'connected') return;
-    this.#state = 'connected';
+    if (!dialog || this.#facts.state === 'connected') return;
+    this.#facts.state = 'connected';
     this.#settled.resolve();
     this.events.emit('changed');
     const greeting = this.#entrance.wasKept ? 'joined' : 'welcome';
@@ -237,61 +214,60 @@ export class SipCall extends Owned implements Call {
   /** To another room, at the same ports: the phone notices nothing. @throws GatewayError `closed`, `room_full`, `media_lost` */
   async moveTo(room: Room): Promise<void> {
     const { dialog, leg } = this.#inRoom();
-    if (room === this.room && this.#state === 'connected') return;
-    await this.#carry(room, leg);
+    if (room === this.room && this.#facts.state === 'connected') return;
+    await this.#carry({ room, leg });
     this.#presence.attend(dialog, leg, ['joined']);
   }
 
   /** Out of the room, to wait with music. @param lot whose mix its leg is in meanwhile @throws GatewayError as `moveTo()` */
   async park(lot: Room, parked: ParkedInfo): Promise<void> {
     const { leg } = this.#inRoom();
-    await this.#carry(lot, leg, parked);
+    await this.#carry({ room: lot, leg, parked });
     // Until it is fetched or ends.
     void leg.play('hold_music', { isRepeated: true });
   }
 
-  async #carry(room: Room, leg: Leg, parked?: ParkedInfo): Promise<void> {
-    const carry = async () => {
-      try {
-        await this.#options.phones.moveLeg(leg, room);
-      } catch (error) {
-        // It has left where it was, and is nowhere now.
-        this.fail(toGatewayError(error));
-        throw error;
-      }
-    };
-    await this.#presence.moveTo(room, { leg, parked, carry });
-    if (this.isOver) throw new GatewayError('closed', 'The call has ended.');
-    this.#state = parked ? 'parked' : 'connected';
+  async #carry(trip: Trip): Promise<void> {
+    await carryLeg(trip, this.#traveller());
+    this.#facts.state = trip.parked ? 'parked' : 'connected';
     this.events.emit('changed');
+  }
+
+  #traveller(): Traveller {
+    return { call: this, presence: this.#presence, phones: this.#options.phones };
   }
 
   #inRoom(): Connected {
     const connected = this.#connected();
-    if (this.#state === 'connected' || this.#state === 'parked') return connected;
+    if (this.#facts.state === 'connected' || this.#facts.state === 'parked') return connected;
     throw new GatewayError('closed', 'The call is not in a room yet.');
   }
 
   ringing(): void {
-    if (this.#state !== 'dialing') return;
-    this.#state = 'ringing';
+    if (this.#facts.state !== 'dialing') return;
+    this.#facts.state = 'ringing';
     this.events.emit('changed');
   }
 
   /** @param isOfferOpen the ACK is to bring the answer to our offer */
   attach(dialog: SipDialog, { isOfferOpen = false } = {}): void {
     this.#dialog = dialog;
-    this.#sipCallId = dialog.callId;
+    this.#facts.sipCallId = dialog.callId;
     if (this.#media?.video) this.#media.video.ask = (method, options) => dialog.ask(method, options);
     dialog.events.on('ended', (by, reason) => this.#dialogEnded(by, reason));
     this.#requests.listen(dialog, isOfferOpen);
+    dialog.events.once('acknowledged', () => {
+      this.#isAcknowledged = true;
+      if (this.#media?.isComingBack) this.#comeBack();
+      this.#proceed();
+    });
     if (this.isClosed) {
       void dialog.bye();
       return;
     }
-    this.#answeredAtMs = Date.now();
+    this.#facts.answeredAtMs = Date.now();
     if (!this.#entrance.isPastGate) {
-      this.#state = 'asking';
+      this.#facts.state = 'asking';
       this.events.emit('changed');
     }
     const { maxDurationMs } = this.#options.settings;
@@ -300,13 +276,23 @@ export class SipCall extends Owned implements Call {
     this.#proceed();
   }
 
+  /** Who has no answer yet calls again sooner than it could be asked over; who has not acknowledged it is asked after that. */
+  #comeBack(): void {
+    const dialog = this.#dialog;
+    const media = this.#media;
+    if (!dialog || !media) this.fail(mediaLost());
+    else if (this.#isAcknowledged) {
+      this.#changes.comeBack(dialog, media).catch((error: unknown) => this.fail(toGatewayError(error)));
+    }
+  }
+
   /**
    * Ends it, once; later reasons are of no account.
    * @param farewell heard before we hang up, where there is somebody to hear it
    */
   finish(end: CallEnd, farewell: readonly PromptName[] = []): void {
-    if (this.#end) return;
-    this.#end = end;
+    if (this.#facts.end) return;
+    this.#facts.end = end;
     void this.#takeLeave(end, farewell);
   }
 
@@ -316,13 +302,8 @@ export class SipCall extends Owned implements Call {
 
   async #takeLeave({ by }: CallEnd, farewell: readonly PromptName[]): Promise<void> {
     const reason: CloseReason = by === 'peer' ? 'peer_left' : 'requested';
-    const leg = this.#media?.leg;
-    const isHeard = this.#dialog && !this.#dialog.isEnded && leg?.parameters && !leg.isClosed;
-    if (isHeard && this.#entrance.hasPrompts && farewell.length > 0) {
-      void this.#presence.close(reason);
-      leg.leave();
-      await Promise.race([leg.play(farewell), delay(maxFarewellMs, undefined, { ref: false })]);
-    }
+    const hears = this.#dialog && !this.#dialog.isEnded && this.#entrance.hasPrompts;
+    if (hears) await this.#presence.sayFarewell(this.#media?.leg, farewell, reason);
     await this.close(reason);
   }
 
@@ -350,7 +331,13 @@ export class SipCall extends Owned implements Call {
   async setHeld(isHeld: boolean): Promise<void> {
     const { dialog, leg, media } = this.#connected();
     if (leg.isHeld === isHeld) return;
-    this.speak(await hold(dialog, media, isHeld));
+    await this.#changes.hold(dialog, media, isHeld);
+    this.events.emit('changed');
+  }
+
+  async setVideo(hasVideo: boolean): Promise<void> {
+    const { dialog, media } = this.#connected();
+    await this.#changes.setVideo(dialog, media, hasVideo);
     this.events.emit('changed');
   }
 
@@ -359,8 +346,25 @@ export class SipCall extends Owned implements Call {
     await pressDigits(digits, leg, dialog);
   }
 
+  forRecording(): RecordedCall {
+    const { leg } = this.#connected();
+    const noteRecorded = (isRecorded: boolean, recordingId: string) => {
+      this.#facts.noteRecorded(isRecorded, recordingId);
+      if (this.isOver) return;
+      this.#presence.say(isRecorded ? 'recording_on' : 'recording_off');
+      this.events.emit('changed');
+    };
+    return { id: this.id, displayName: this.#options.displayName, leg, noteRecorded };
+  }
+
+  /** It was to be recorded, and is not. */
+  noteRecordingFailed(problem: string): void {
+    this.#facts.recordingProblem = problem;
+    if (!this.isOver) this.events.emit('changed');
+  }
+
   noteTransfer(info: CallTransferInfo): void {
-    this.#transfer = info;
+    this.#facts.transfer = info;
     if (!this.isOver) this.events.emit('changed');
   }
 
@@ -372,8 +376,8 @@ export class SipCall extends Owned implements Call {
   #connected(): Connected {
     const dialog = this.#dialog;
     const media = this.#media;
-    if (this.isClosed || this.#end || !dialog || !media) {
-      throw new GatewayError('closed', this.#end ? 'The call has ended.' : 'The call is not answered yet.');
+    if (this.isClosed || this.#facts.end || !dialog || !media) {
+      throw new GatewayError('closed', this.#facts.end ? 'The call has ended.' : 'The call is not answered yet.');
     }
     return { dialog, media, leg: media.leg };
   }
@@ -383,13 +387,6 @@ export class SipCall extends Owned implements Call {
   /** An offer of the peer's, before the answer or in the call. */
   offered(question: SipQuestion): Promise<void> {
     return this.#requests.offered(question);
-  }
-
-  /** Whether a request outside of its dialog can be taken for this phone's. */
-  isFrom(uri: string, address: string): boolean {
-    const { from, direction, sourceAddress } = this.#options;
-    const isSame = partyOf(from) !== '' && partyOf(from) === partyOf(uri);
-    return direction === 'inbound' && this.#state === 'connected' && isSame && sourceAddress === address;
   }
 
   /** @throws GatewayError as `sayInRoom()` */
@@ -404,30 +401,30 @@ export class SipCall extends Owned implements Call {
   /** A key, by RTP or by SIP INFO. */
   pressed(digit: string): void {
     if (this.#entrance.press(digit)) return;
-    this.#digits = (this.#digits + digit).slice(-maxKeptDigits);
+    this.#facts.noteDigit(digit);
     this.#presence.tellKey(digit);
   }
 
   #dialogEnded(by: 'peer' | 'us' | 'server' | 'lost', reason: string): void {
     // In the middle of our goodbye: there is nobody to hear it any more.
-    if (this.#end) void this.close('requested');
-    else if (by === 'peer' && this.#transfer?.state === 'done') this.finish(transferredEnd(by, this.#transfer.to));
+    if (this.#facts.end) void this.close('requested');
+    else if (by === 'peer' && this.#facts.transfer?.state === 'done')
+      this.finish(transferredEnd(by, this.#facts.transfer.to));
+    else if (by === 'server' && !this.#isAcknowledged) this.finish(callEnds.noAck);
     else this.finish(endOfDialog(by, reason));
   }
 
   protected override async onClose(reason: CloseReason): Promise<void> {
     clearTimeout(this.#limitTimer);
-    this.#end ??= callEnds.shutdown;
-    this.#endedAtMs = Date.now();
-    const { reason: why, message } = this.#end;
-    this.#state = 'ended';
-    const text = message.replaceAll(/[\p{C}"\\]/gu, ' ');
-    const bye = this.#dialog?.bye({ Reason: `SIP;cause=200;text="${why}: ${text.slice(0, 120)}"` });
+    this.#facts.end ??= callEnds.shutdown;
+    this.#facts.endedAtMs = Date.now();
+    this.#facts.state = 'ended';
+    const said = this.#sayBye(this.#facts.end);
     this.#media?.closePath();
     await Promise.all([
       this.#media?.leg.close(reason),
       this.#presence.close(reason === 'peer_left' ? 'peer_left' : 'requested'),
-      bye && Promise.race([bye, delay(byeWaitMs)]),
+      said,
     ]);
     this.#settled.resolve();
     this.#lastInfo = this.info;
@@ -435,4 +432,17 @@ export class SipCall extends Owned implements Call {
     // It is remembered for a while; what it was made of, whole SIP messages, need not be.
     this.#dialog = this.#media = undefined;
   }
+
+  /** Where the phone has not said it: it gets a moment to answer. */
+  async #sayBye({ reason, message }: CallEnd): Promise<void> {
+    const dialog = this.#dialog;
+    if (!dialog || dialog.isEnded) return;
+    const text = message.replaceAll(/[\p{C}"\\]/gu, ' ').slice(0, 120);
+    const bye = dialog.bye({ Reason: `SIP;cause=200;text="${reason}: ${text}"` });
+    await Promise.race([bye, delay(byeWaitMs)]);
+  }
+}
+
+function mediaLost(): GatewayError {
+  return new GatewayError('media_lost', 'The media of the call was lost.');
 }

@@ -22,7 +22,7 @@ export interface CallerCheckOptions {
 export interface Identity {
   readonly line?: TrunkLine | undefined;
   readonly account?: AccountRecord | undefined;
-  /** What was called: the To of a call to our registered Contact, else the Request-URI. */
+  /** What was called: the To of a call to our registered Contact, or of a trunk that says it there; else the Request-URI. */
   readonly uri: string;
   /** Trunks that it is not from, and why. */
   readonly rejected: readonly TrunkCandidate[];
@@ -49,6 +49,7 @@ export class CallerCheck {
     const claimed = passwords.claimedIn(call) ?? dialledOf(addressIn(call, 'from') ?? '');
     const { trunk, needsDigest, rejected } = matchTrunk(trunks.all, {
       ...{ address: source.address, username: claimed, dialled },
+      dialledInTo: dialledOf(addressIn(call, 'to') ?? '') || undefined,
     });
     if (!trunk) return this.#checkAccount(call, claimed, rejected);
     if (needsDigest) {
@@ -56,7 +57,8 @@ export class CallerCheck {
         name === trunk.inbound?.username ? trunks.passwordOf(trunk.inbound) : undefined;
       if (passwords.prove(call, passwordOf) === undefined) return undefined;
     }
-    return { line: lines.find(trunk.id), uri, rejected };
+    const called = trunk.inbound?.numberIn === 'to' ? (addressIn(call, 'to') ?? uri) : uri;
+    return { line: lines.find(trunk.id), uri: called, rejected };
   }
 
   /** Whoever says it is an account has to show it: otherwise anybody could call under its name. */

@@ -9,6 +9,13 @@ export interface Caller {
   readonly user: string;
 }
 
+/** As RFC 3323 §4.1.1.3 writes it. */
+export const anonymous: Caller = {
+  uri: 'sip:anonymous@anonymous.invalid',
+  displayName: 'Anonymous',
+  user: 'anonymous',
+};
+
 const maxNameLength = 128;
 const maxAddressLength = 1_024;
 
@@ -17,14 +24,23 @@ const maxAddressLength = 1_024;
  * §9.3): whoever set the first two has checked them, or should have.
  */
 export function callerOf(header: (name: string) => string | undefined): Caller {
-  const privacy = (header('privacy') ?? '').toLowerCase();
-  const isPrivate = /(^|[;,\s])(id|user|header)([;,\s]|$)/.test(privacy);
-  if (isPrivate) return { uri: 'sip:anonymous@anonymous.invalid', displayName: 'Anonymous', user: 'anonymous' };
-  const text = header('p-asserted-identity') ?? header('remote-party-id') ?? header('from') ?? '';
+  const asserted = header('p-asserted-identity') ?? header('remote-party-id');
+  if (hidesCaller(header('privacy')) || hidesParty(header('remote-party-id'))) return anonymous;
+  const text = asserted ?? header('from') ?? '';
   const { name, uri } = nameAddress(text);
   const user = dialledOf(uri);
   const shown = printable(name) || printable(user) || 'Phone';
   return { uri: uri.slice(0, 512), displayName: shown.slice(0, maxNameLength), user: user.slice(0, maxNameLength) };
+}
+
+/** @param privacy the header of that name (RFC 3323 §4.2, RFC 3325 §9.3) */
+export function hidesCaller(privacy: string | undefined): boolean {
+  return /(^|[;,\s])(id|user|header)([;,\s]|$)/i.test(privacy ?? '');
+}
+
+/** What came before RFC 3325 says so within the header, and many a PBX still does (draft-ietf-sip-privacy-04 §5.1). */
+function hidesParty(remotePartyId: string | undefined): boolean {
+  return /;\s*privacy\s*=\s*"?(full|name|uri)\b/i.test((remotePartyId ?? '').slice(0, maxAddressLength));
 }
 
 function nameAddress(text: string): { name: string; uri: string } {

@@ -28,6 +28,7 @@ const offences = {
   locked_out: { weight: 0.5, words: 'Goes on guessing while it may not.' },
   nowhere: { weight: 0.5, words: 'Too many calls to nobody.' },
   flood: { weight: 0.1, words: 'Too many calls at once.' },
+  no_ack: { weight: 0.2, words: 'Too many calls without an ACK.' },
   scanner: { weight: scannerWeight, words: 'Calls itself a scanner.' },
 } as const;
 
@@ -42,12 +43,14 @@ export class Defence {
   readonly #all: TokenBucket;
   readonly #calls: Buckets;
   readonly #asks: Buckets;
+  readonly #others: Buckets;
 
   constructor(options: DefenceOptions) {
     this.#options = options;
     this.#all = new TokenBucket(options.callsPerSecond, options.callsPerSecond * 2, performance.now());
     this.#calls = new Buckets(options.callsPerSecondPerAddress);
     this.#asks = new Buckets(options.callsPerSecondPerAddress * asksPerCall);
+    this.#others = new Buckets(options.callsPerSecondPerAddress * asksPerCall);
     options.bans.events.on('banned', ({ address, reason, untilMs, source }) => {
       const until = untilMs === undefined ? undefined : new Date(untilMs).toISOString();
       options.log.warn({ offender: address, reason, until, source }, 'sip address banned');
@@ -73,8 +76,35 @@ export class Defence {
   assertMayCall(request: Pick<InboundRequest, 'source' | 'callId'>): void {
     if (isAddressIn(request.source.address, this.#options.exemptNetworks)) return;
     const nowMs = performance.now();
-    const waitMs = Math.max(this.#calls.wait(request.source.address, nowMs), taken(this.#all, nowMs));
+    const { address } = request.source;
+    // What one address may not, it does not take from all.
+    const waitMs = this.#calls.wouldWait(address, nowMs) || taken(this.#all, nowMs) || this.#calls.wait(address, nowMs);
     if (waitMs > 0) throw this.#flooded(request, 'There are too many new calls; try again later.', waitMs);
+  }
+
+  /** How long a call from there would have to wait now, milliseconds; nothing is taken and nobody is blamed. */
+  callWaitMs(address: string): number {
+    const nowMs = performance.now();
+    const waitMs = Math.max(this.#calls.wouldWait(address, nowMs), wouldWait(this.#all, nowMs));
+    return waitMs > 0 && isAddressIn(address, this.#options.exemptNetworks) ? 0 : waitMs;
+  }
+
+  /** The same for a request that is to be asked for a password. */
+  askWaitMs(address: string): number {
+    const waitMs = this.#asks.wouldWait(address, performance.now());
+    return waitMs > 0 && isAddressIn(address, this.#options.exemptNetworks) ? 0 : waitMs;
+  }
+
+  /** Takes the place of one request that is neither call nor REGISTER. @returns how long it would have to wait for it */
+  otherWaitMs(address: string): number {
+    const waitMs = this.#others.wait(address, performance.now());
+    return waitMs > 0 && isAddressIn(address, this.#options.exemptNetworks) ? 0 : waitMs;
+  }
+
+  /** One more of a flood; those that are told of in the log are `note()`d. */
+  countFlood(address: string): void {
+    const { weight, words } = offences.flood;
+    this.#options.bans.note(address, words, weight);
   }
 
   /** Before it is asked for a password, which costs it nothing. @throws GatewayError `rate_limited` */
@@ -101,14 +131,30 @@ class Buckets {
 
   /** @returns how long it has to wait, milliseconds; 0 when one was taken */
   wait(address: string, nowMs: number): number {
+    return taken(this.#of(address, nowMs), nowMs);
+  }
+
+  /** The same, and nothing is taken. */
+  wouldWait(address: string, nowMs: number): number {
+    const bucket = this.#buckets.get(addressGroup(address));
+    return bucket ? wouldWait(bucket, nowMs) : 0;
+  }
+
+  #of(address: string, nowMs: number): TokenBucket {
     const key = addressGroup(address);
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#perSecond, Math.max(1, this.#perSecond * 2), nowMs);
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     const [oldest] = this.#buckets.size > maxAddresses ? this.#buckets.keys() : [];
     if (oldest !== undefined) this.#buckets.delete(oldest);
-    return taken(bucket, nowMs);
+    return bucket;
   }
+}
+
+function wouldWait(bucket: TokenBucket, nowMs: number): number {
+  const waitMs = bucket.take(nowMs);
+  bucket.take(nowMs, -1);
+  return waitMs;
 }
 
 /** What is refused is not owed. */

@@ -4,16 +4,18 @@ import type { DialOptions } from '#core/call.ts';
 import { dialledOf } from '#core/dispatch.ts';
 import { toGatewayError } from '#core/errors.ts';
 import type { Logger } from '#core/ports.ts';
+import { wishOf } from '#core/recorded-call.ts';
 import { effectiveSip, type SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SipCall } from './call.ts';
 import type { CallTable } from './call-table.ts';
-import { hostAddressOf } from './call-texts.ts';
 import { dialOut } from './dial-out.ts';
 import { type PhoneBook, planOf } from './dial-plan.ts';
+import type { HuntOptions, HuntTarget } from './hunt.ts';
 import type { SipLink } from './link.ts';
 import type { Headers } from './srf-shapes.ts';
 import { allow, supported } from './status.ts';
+import { firstHopOf } from './trunks/register-words.ts';
 import type { TrunkLines } from './trunks/trunk-lines.ts';
 
 export interface DeparturesOptions {
@@ -57,16 +59,18 @@ export class Departures {
           language: options.language ?? sip.language,
           hasEarlyMedia: options.hasEarlyMedia,
           hasVideo: options.video,
+          calledFor: options.calledFor,
           trunk: plan.line?.trunk,
+          record: wishOf(options.record ?? plan.line?.trunk.outbound?.record),
           account: plan.account,
         },
         plan.media,
       );
       void call.done.then(() => over.resolve());
       // Who is reached by WebSocket is a browser, or is to be spoken to like one (RFC 7118 §7).
-      const [{ uri, proxy }] = plan.hunt.targets as [{ uri: string; proxy?: string }];
+      const [{ uri }] = plan.hunt.targets as [HuntTarget];
       const isWebRtc = /;transport=wss?\b/i.test(uri);
-      const speech = await call.prepare(hostAddressOf(proxy ?? uri), { isWebRtc });
+      const speech = await call.prepare(await addressesOf(link, plan.hunt), { isWebRtc });
       const headers = { ...plan.headers, ...own, allow, supported };
       const ringTimeoutMs = options.ringTimeoutMs ?? config.ringTimeoutMs;
       void dialOut({ link, call, speech, headers, plan, digits: options.digits, ringTimeoutMs, log });
@@ -77,4 +81,12 @@ export class Departures {
     }
     return call;
   }
+}
+
+/** Of those that ring first: which address of ours they are told depends on it. */
+function addressesOf(link: SipLink, { targets, isTogether }: HuntOptions): Promise<string[]> {
+  const first = isTogether ? targets : targets.slice(0, 1);
+  return Promise.all(
+    first.map(async ({ address, proxy, uri }) => address ?? (await link.addressOf(firstHopOf(proxy ?? uri)))),
+  );
 }

@@ -8,7 +8,7 @@ import type { SipLink } from './link.ts';
 import type { CallSpeech } from './offer-answer.ts';
 import type { CallOutcome } from './outbound-call.ts';
 import type { Headers } from './srf-shapes.ts';
-import { refusedBy } from './status.ts';
+import { isOfNobody, refusedBy } from './status.ts';
 
 export interface DialOutOptions {
   readonly link: SipLink;
@@ -77,5 +77,10 @@ function conclude(call: SipCall, outcome: CallOutcome): void {
   if (outcome.kind === 'answered') return;
   const { status } = outcome.answer;
   const error = refusedBy(outcome.answer);
+  if (isOfNobody(outcome.answer)) {
+    const reason = status === 408 ? 'no_answer' : 'unreachable';
+    call.finish({ by: 'server', reason, message: error.message, code: error.code });
+    return;
+  }
   call.finish({ by: 'peer', reason: 'refused', message: error.message, code: error.code, sipStatus: status });
 }

@@ -2,12 +2,13 @@
 import type { DialOptions } from '#core/call.ts';
 import { dialledOf } from '#core/dispatch.ts';
 import { GatewayError } from '#core/errors.ts';
-import type { AccountRecord } from '#core/sip-account.ts';
+import type { AccountContact, AccountRecord } from '#core/sip-account.ts';
 import type { SipAccounts } from '#core/sip-accounts.ts';
-import { isNumberIn, type TrunkMedia, type TrunkOutbound } from '#core/trunk.ts';
+import { type IdentityHeader, isNumberIn, type TrunkMedia, type TrunkOutbound } from '#core/trunk.ts';
+import { anonymous, hidesCaller } from './caller.ts';
 import { assertDialable, inviteHeaders } from './dial-request.ts';
 import type { SipCredentials } from './digest.ts';
-import type { HuntOptions } from './hunt.ts';
+import type { HuntOptions, HuntTarget } from './hunt.ts';
 import type { Headers } from './srf-shapes.ts';
 import { defaultNoAnswerMs, type TrunkLine } from './trunks/trunk-line.ts';
 import type { TrunkLines } from './trunks/trunk-lines.ts';
@@ -28,7 +29,9 @@ export interface DialPlan {
 
 export interface PhoneBook {
   readonly accounts: Pick<SipAccounts, 'find'>;
-  readonly phonesOf: (account: string) => readonly { readonly uri: string; readonly path: string | undefined }[];
+  readonly phonesOf: (
+    account: string,
+  ) => readonly (Pick<AccountContact, 'uri' | 'source'> & { readonly path: string | undefined })[];
 }
 
 export interface DialPlanParts {
@@ -70,9 +73,15 @@ function planToAccount(options: DialOptions, { phones, roomName, allowedHeaders 
   return {
     ...{ to: `sip:${account.username}`, from: options.from ?? roomName, credentials: options.credentials },
     headers: inviteHeaders(options, roomName, allowedHeaders),
-    hunt: { targets: found.map(({ uri, path }) => ({ uri, proxy: path })), isTogether: true },
+    hunt: { targets: found.map(phoneTarget), isTogether: true },
     ...{ line: undefined, account, displayName: account.displayName ?? account.username, media: undefined },
   };
+}
+
+/** What registered by way of a proxy is not where that one is. */
+function phoneTarget({ uri, path, source }: ReturnType<PhoneBook['phonesOf']>[number]): HuntTarget {
+  const address = /^\w+\/\[?([^\]]+)\]?:\d+$/.exec(source)?.[1];
+  return { uri, proxy: path, ...(path === undefined && { address }) };
 }
 
 function planByTrunk(options: DialOptions, line: TrunkLine, parts: DialPlanParts): DialPlan {
@@ -82,9 +91,11 @@ function planByTrunk(options: DialOptions, line: TrunkLine, parts: DialPlanParts
   const domain = outbound.domain ?? (outbound.hosts[0] ?? '').replace(/:\d+$/, '');
   const shown = shownNumber(options.from, outbound, trunk.name);
   const displayName = options.displayName ?? outbound.callerId?.displayName;
-  const identity = identityOf({ shown, displayName, domain, outbound, roomName: parts.roomName });
+  const isPrivate = hidesCaller(privacyIn(options.headers));
+  const identity = identityOf({ shown, displayName, domain, outbound, isPrivate, roomName: parts.roomName });
   const allowed = [...parts.allowedHeaders, ...(trunk.headers?.allowed ?? [])];
-  const headers = inviteHeaders({ ...options, displayName, from: identity.from }, parts.roomName, allowed);
+  const named = { ...options, displayName: identity.displayName, from: identity.from };
+  const headers = inviteHeaders(named, parts.roomName, allowed);
   return {
     ...{ to: `sip:${number}@${domain}`, from: shown ?? outbound.username ?? parts.roomName },
     headers: { ...headers, ...identity.headers },
@@ -121,23 +132,36 @@ interface IdentityParts {
   readonly domain: string;
   readonly outbound: TrunkOutbound;
   readonly roomName: string;
+  /** The carrier is told who calls, and is to tell nobody. */
+  readonly isPrivate: boolean;
+}
+
+interface CallerIdentity {
+  readonly from: string;
+  readonly displayName: string | undefined;
+  readonly headers: Headers;
 }
 
 /** Many carriers refuse a From that is not the account's own, and take the number from a header beside it. */
-function identityOf({ shown, displayName, domain, outbound, roomName }: IdentityParts): {
-  from: string;
-  headers: Headers;
-} {
+function identityOf({ shown, displayName, domain, outbound, roomName, isPrivate }: IdentityParts): CallerIdentity {
   const { username, callerId } = outbound;
   const header = callerId?.header ?? 'from';
   const address = (user: string) => `sip:${user}@${domain}`;
   if (header === 'from' || shown === undefined) {
-    return { from: address(shown ?? username ?? roomName), headers: {} };
+    return { from: address(shown ?? username ?? roomName), displayName, headers: {} };
   }
   const name = displayName === undefined ? '' : `"${displayName.replaceAll(/["\\\p{C}]/gu, '')}" `;
-  const suffix = header === 'remote-party-id' ? ';party=calling;screen=yes;privacy=off' : '';
-  return {
-    from: address(username ?? shown),
-    headers: { [header]: `${name}<${address(shown)}>${suffix}` },
-  };
+  const headers = { [header]: `${name}<${address(shown)}>${suffixOf(header, isPrivate)}` };
+  // RFC 3325 §9.3 has that header taken off; what From says is our own affair (RFC 3323 §4.1).
+  if (isPrivate) return { from: anonymous.uri, displayName: anonymous.displayName, headers };
+  return { from: address(username ?? shown), displayName, headers };
+}
+
+function suffixOf(header: IdentityHeader, isPrivate: boolean): string {
+  if (header === 'diversion') return ';reason=unconditional';
+  return header === 'remote-party-id' ? `;party=calling;screen=yes;privacy=${isPrivate ? 'full' : 'off'}` : '';
+}
+
+function privacyIn(headers: DialOptions['headers'] = {}): string | undefined {
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'privacy')?.[1];
 }

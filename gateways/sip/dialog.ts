@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { GatewayError } from '#core/errors.ts';
-import { authorize, chooseChallenge, type SipCredentials } from './digest.ts';
+import { answerChallenge, maxChallenges, type SipCredentials } from './digest.ts';
+import type { ChallengeAnswer } from './server/index.ts';
 import { sessionBodyOf } from './session-body.ts';
 import {
   type Headers,
@@ -34,6 +35,8 @@ export interface SipDialogEvents {
   ended: [by: 'peer' | 'us' | 'server' | 'lost', reason: string];
   /** The peer acknowledged our answer; `sdp` is its answer to an offer of ours. */
   acknowledged: [sdp: string];
+  /** The SIP server has refreshed the session, and the peer says something else than before. */
+  refreshed: [sdp: string, before: string];
   /** A re-INVITE or UPDATE: must be answered. Without a listener it gets the last SDP of ours. */
   offered: [question: SipQuestion];
   /** INFO, MESSAGE, REFER, NOTIFY, OPTIONS: must be answered. Without a listener 200. */
@@ -45,6 +48,10 @@ export interface AskOptions {
   readonly body?: string;
 }
 
+type SentAnswer = SipAnswer & { readonly sentUri: string };
+
+/** A 481 to others is of what they are about: a message, a transfer. */
+const ofCall = new Set(['INVITE', 'UPDATE', 'INFO']);
 const maxGlareRetries = 4;
 const byeTimeoutMs = 40_000;
 
@@ -59,12 +66,12 @@ export class SipDialog {
   readonly localTag: string;
   readonly remoteTag: string;
   readonly #dialog: SrfDialog;
-  readonly #credentials: SipCredentials | undefined;
+  #credentials: SipCredentials | undefined;
+  #nonce = { value: '', count: 0 };
   readonly #wasCaller: boolean;
   #localSdp: string;
   #isEnded = false;
   #queue: Promise<unknown> = Promise.resolve();
-  #nonceCount = 0;
   readonly #pending = new Set<(error: GatewayError) => void>();
 
   /** Attach synchronously where srf hands the dialog over: a BYE may follow in the same breath. */
@@ -120,23 +127,44 @@ export class SipDialog {
     return this.#localSdp;
   }
 
+  /** What challenges within the call are answered with: of a call that came by a trunk, those of its way out. */
+  useCredentials(credentials: SipCredentials | undefined): void {
+    this.#credentials = credentials;
+  }
+
   /** Sends a request and waits for its final answer, whatever that is. @throws GatewayError `closed`, `signalling_lost` */
   async ask(method: string, options: AskOptions = {}): Promise<SipAnswer> {
-    const answer = await this.#send(method, options);
-    const name = answer.status === 401 ? 'authorization' : 'proxy-authorization';
-    const challenge = chooseChallenge(
-      answer.header(answer.status === 401 ? 'www-authenticate' : 'proxy-authenticate') ?? '',
-    );
-    if ((answer.status !== 401 && answer.status !== 407) || !challenge || !this.#credentials) return answer;
-    const uri = answer.sentUri;
-    const value = authorize(challenge, this.#credentials, {
-      method,
-      uri,
-      body: options.body ?? '',
-      nonceCount: ++this.#nonceCount,
-    });
-    return this.#send(method, { ...options, headers: { ...ownHeaders(options.headers), [name]: value } });
+    let asked = options;
+    for (let answered = 0; ; answered++) {
+      const answer = await this.#send(method, asked);
+      const authorized = answered < maxChallenges ? this.#authorized(method, asked, answer) : undefined;
+      if (!authorized) return answer;
+      asked = authorized;
+    }
   }
+
+  /** The same request once more, with the password that it was asked for. */
+  #authorized(method: string, options: AskOptions, answer: SentAnswer): AskOptions | undefined {
+    const { headers = {}, body = '' } = options;
+    const request = { method, uri: answer.sentUri, body };
+    const shown = this.challengeAnswer?.(answer, request, (name) => headers[name] !== undefined);
+    return shown && { ...options, headers: { ...ownHeaders(options.headers), [shown.name]: shown.value } };
+  }
+
+  /** Answers challenges with the password of this call; it may outlive it. */
+  get challengeAnswer(): ChallengeAnswer | undefined {
+    const credentials = this.#credentials;
+    return (
+      credentials &&
+      ((challenged, request, hasShown) => answerChallenge(challenged, credentials, request, this.#countOf, hasShown))
+    );
+  }
+
+  /** How often that nonce has been answered, this time included: some peers give one for the whole call. */
+  readonly #countOf = (nonce: string): number => {
+    this.#nonce = { value: nonce, count: this.#nonce.value === nonce ? this.#nonce.count + 1 : 1 };
+    return this.#nonce.count;
+  };
 
   /**
    * Offers `sdp` in a re-INVITE, after those that are waiting. Glare (491) is waited out as RFC 3261 §14.1 says.
@@ -164,17 +192,36 @@ export class SipDialog {
     return result;
   }
 
+  /** By the SIP server, with the SDP of ours that stands. */
+  refreshed(sdp: string): void {
+    const before = this.remoteSdp;
+    if (this.#isEnded || sdp === before) return;
+    this.#dialog.remote.sdp = sdp;
+    this.events.emit('refreshed', sdp, before);
+  }
+
   /** Hangs up; resolves when the peer has answered, or does not. Never rejects. */
   async bye(headers?: Headers): Promise<void> {
+    await this.#leave('us', headers?.reason ?? headers?.Reason ?? '', headers);
+  }
+
+  async #leave(by: 'us' | 'server', reason: string, headers: Headers | undefined): Promise<void> {
     if (this.#isEnded) return;
+    const options = { ...(headers && { headers }) };
     const done = new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, byeTimeoutMs);
-      this.#dialog.destroy({ headers: ownHeaders(headers) }, () => {
+      const finish = (): void => {
         clearTimeout(timer);
         resolve();
+      };
+      this.#transmit('BYE', options, (answer) => {
+        const authorized = answer && this.#authorized('BYE', options, answer);
+        if (authorized) this.#transmit('BYE', authorized, finish);
+        else finish();
       });
     });
-    this.#end('us', headers?.reason ?? headers?.Reason ?? '');
+    this.#dialog.connected = false;
+    this.#end(by, reason);
     await done;
   }
 
@@ -184,17 +231,33 @@ export class SipDialog {
     this.#end('lost', 'The link to the SIP server was lost.');
   }
 
-  #send(method: string, { headers, body }: AskOptions): Promise<SipAnswer & { readonly sentUri: string }> {
+  #send(method: string, options: AskOptions): Promise<SentAnswer> {
     if (this.#isEnded) return Promise.reject(new GatewayError('closed', 'The call is over.'));
     return new Promise((resolve, reject) => {
       this.#pending.add(reject);
-      this.#dialog.request({ method, headers: ownHeaders(headers), body }, (error, response) => {
-        // Called for provisional responses too.
-        if (!error && response && response.status < 200) return;
+      this.#transmit(method, options, (answer, error) => {
         this.#pending.delete(reject);
-        if (error || !response) reject(new GatewayError('closed', 'The call is over.', { cause: error }));
-        else resolve({ ...answerOf(response), sentUri: sentUriOf(response) });
+        if (answer) {
+          resolve(answer);
+          if (answer.status === 481 && ofCall.has(method)) this.#forgotten();
+        } else reject(new GatewayError('closed', 'The call is over.', { cause: error }));
       });
+    });
+  }
+
+  /** RFC 3261 §12.2.1.2: the peer has no such call any more, and its media would be waited for until it times out. */
+  #forgotten(): void {
+    if (this.#isEnded) return;
+    const reason = 'The other side knows nothing of this call any more.';
+    void this.#leave('server', reason, { reason: `SIP;cause=481;text="${reason}"` });
+  }
+
+  #transmit(method: string, { headers, body }: AskOptions, done: (answer?: SentAnswer, error?: unknown) => void): void {
+    this.#dialog.request({ method, headers: ownHeaders(headers), body }, (error, response) => {
+      // Called for provisional responses too.
+      if (!error && response && response.status < 200) return;
+      if (error || !response) done(undefined, error);
+      else done({ ...answerOf(response), sentUri: sentUriOf(response) });
     });
   }
 
@@ -265,7 +328,8 @@ export function questionOf(request: SrfMessage, reply: SrfReply, onSdp?: (sdp: s
     respond: (status, { reason, headers, body } = {}) => {
       if (reply.finalResponseSent) return;
       if (status < 300 && body !== undefined && onSdp) onSdp(body);
-      reply.send(status, reason, { headers: ownHeaders(headers), body }, () => undefined);
+      // Without a callback: with one, drachtio-srf reads what was sent once more.
+      reply.send(status, reason, { headers: ownHeaders(headers), body });
     },
   };
 }

@@ -1,5 +1,6 @@
 // Owns: asking callers and phones for a password, and seeing whether they know it. No state but which answers were used.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
+import { addressGroup } from '#core/net-policy.ts';
 import { digestParameters, digestResponse } from './digest.ts';
 
 export const digestAlgorithms = ['SHA-512-256', 'SHA-256', 'MD5'] as const;
@@ -17,11 +18,12 @@ export interface DigestedRequest {
   readonly method: string;
   readonly uri: string;
   readonly body: string;
+  readonly source: { readonly address: string };
 }
 
 export type DigestVerdict =
   | { readonly kind: 'right'; readonly username: string }
-  /** None was given, or a good one with a nonce that is no longer taken. */
+  /** None was given, or a good one with a nonce that is no longer taken, or not from there. */
   | { readonly kind: 'missing'; readonly isStale: boolean }
   | { readonly kind: 'wrong'; readonly username: string };
 
@@ -38,13 +40,13 @@ const maxHeaderLength = 2_048;
 const macLength = 22;
 
 /**
- * Nonces say when they were made and are signed, so that none has to be remembered until it was answered rightly; from
- * then on each nonce count is taken once (RFC 7616 §3.4, §5.5). Unknown names cost the same work as known ones.
+ * Nonces say when and for where they were made and are signed, so that none has to be remembered until it was answered
+ * rightly; from then on each nonce count is taken once (RFC 7616 §3.3, §3.4, §5.5). Unknown names cost the same work as known ones.
  */
 export class DigestServer {
   readonly realm: string;
   readonly #options: Required<DigestServerOptions>;
-  readonly #key = randomBytes(32);
+  readonly #key = createSecretKey(randomBytes(32));
   readonly #nobody = randomBytes(16).toString('hex');
   readonly #used = new Map<string, Used>();
   /** Nonces from before this are no longer taken: what they were used for is forgotten. */
@@ -58,9 +60,10 @@ export class DigestServer {
   /**
    * Value of WWW-Authenticate. Several challenges are several headers (RFC 3261 §7.3.1), which drachtio-srf has no other
    * way to say than a line break in the value.
+   * @param address where the answer is to come from
    */
-  challenge(isStale = false): string {
-    const nonce = this.#newNonce();
+  challenge(address: string, isStale = false): string {
+    const nonce = this.#newNonce(placeOf(address));
     const stale = isStale ? ', stale=true' : '';
     return this.#options.algorithms
       .map((algorithm) => `Digest realm="${this.realm}", nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale}`)
@@ -72,14 +75,22 @@ export class DigestServer {
     return header === undefined ? undefined : this.#read(header)?.get('username');
   }
 
+  /** Whether its nonce is ours, was given to there, and is not too old. */
+  isAnswer(header: string | undefined, address: string): boolean {
+    const { nowMs, nonceTtlMs } = this.#options;
+    const found = header === undefined ? undefined : this.#read(header);
+    const issued = this.#issued(found?.get('nonce') ?? '');
+    return issued !== undefined && issued.atMs + nonceTtlMs >= nowMs() && issued.place === placeOf(address);
+  }
+
   verify(
     header: string | undefined,
     request: DigestedRequest,
     passwordOf: (username: string) => string | undefined,
   ): DigestVerdict {
     const found = header === undefined ? undefined : this.#read(header);
-    const issuedAtMs = this.#issuedAtMs(found?.get('nonce') ?? '');
-    if (!found || issuedAtMs === undefined) return { kind: 'missing', isStale: false };
+    const issued = this.#issued(found?.get('nonce') ?? '');
+    if (!found || !issued) return { kind: 'missing', isStale: false };
     const username = found.get('username') ?? '';
     const algorithm = found.get('algorithm') ?? 'MD5';
     const password = passwordOf(username);
@@ -92,7 +103,9 @@ export class DigestServer {
     const isRight = isSame(expected ?? '', (found.get('response') ?? '').toLowerCase());
     if (!isRight || password === undefined || !isOffered) return { kind: 'wrong', username };
     if (!isSameTarget(found.get('uri') ?? '', request.uri)) return { kind: 'wrong', username };
-    if (!this.#take(found, issuedAtMs)) return { kind: 'missing', isStale: true };
+    // A phone that has gone to another network answers the next one without asking its user.
+    const isFromThere = issued.place === placeOf(request.source.address);
+    if (!isFromThere || !this.#take(found, issued.atMs)) return { kind: 'missing', isStale: true };
     return { kind: 'right', username };
   }
 
@@ -103,8 +116,8 @@ export class DigestServer {
     return found.get('realm') === this.realm ? found : undefined;
   }
 
-  #newNonce(): string {
-    const text = `${this.#options.nowMs().toString(36)}.${randomBytes(6).toString('base64url')}`;
+  #newNonce(place: string): string {
+    const text = `${this.#options.nowMs().toString(36)}.${randomBytes(6).toString('base64url')}.${place}`;
     return `${text}.${this.#mac(text)}`;
   }
 
@@ -113,11 +126,12 @@ export class DigestServer {
   }
 
   /** @returns undefined for what is no nonce of ours */
-  #issuedAtMs(nonce: string): number | undefined {
+  #issued(nonce: string): { readonly atMs: number; readonly place: string } | undefined {
     const at = nonce.lastIndexOf('.');
     const text = nonce.slice(0, Math.max(0, at));
     if (at < 0 || !isSame(this.#mac(text), nonce.slice(at + 1))) return undefined;
-    return Number.parseInt(text.split('.')[0] ?? '', 36);
+    const [made = '', , ...place] = text.split('.');
+    return { atMs: Number.parseInt(made, 36), place: place.join('.') };
   }
 
   /** @returns whether it is fresh, and this count of it not used yet */
@@ -144,6 +158,11 @@ export class DigestServer {
       this.#forgottenBeforeMs = Math.max(this.#forgottenBeforeMs, Math.min(issuedAtMs + 1, nowMs()));
     }
   }
+}
+
+/** A /24 or /64: phones behind carriers' NAT come from several addresses of one. */
+function placeOf(address: string): string {
+  return address.includes(':') ? addressGroup(address) : address.slice(0, address.lastIndexOf('.'));
 }
 
 /** Requests overtake each other: a window of 32 counts, as in RFC 3711 §3.3.2. */

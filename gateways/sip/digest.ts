@@ -147,6 +147,35 @@ export function authorize(challenge: Challenge, credentials: SipCredentials, req
   return `Digest ${parts.join(', ')}`;
 }
 
+/** Of one request: of a proxy, of who is behind it, and once more with a younger nonce. */
+export const maxChallenges = 3;
+
+/** A 401 or 407 to a request of ours. */
+export interface Challenged {
+  readonly status: number;
+  header(name: string): string | undefined;
+}
+
+/**
+ * The header that answers a challenge.
+ * @param hasShown whether that request had such a header: then the password was refused, unless only the nonce was too old
+ * @returns undefined where the answer is none, or none that we could answer
+ */
+export function answerChallenge(
+  { status, header }: Challenged,
+  credentials: SipCredentials,
+  request: Omit<DigestRequest, 'nonceCount'>,
+  nonceCountOf: (nonce: string) => number = () => 1,
+  hasShown: (name: string) => boolean = () => false,
+): { readonly name: 'authorization' | 'proxy-authorization'; readonly value: string } | undefined {
+  if (status !== 401 && status !== 407) return undefined;
+  const challenge = chooseChallenge(header(status === 401 ? 'www-authenticate' : 'proxy-authenticate') ?? '');
+  const name = status === 401 ? 'authorization' : 'proxy-authorization';
+  if (!challenge || (hasShown(name) && !challenge.isStale)) return undefined;
+  const nonceCount = nonceCountOf(challenge.nonce);
+  return { name, value: authorize(challenge, credentials, { ...request, nonceCount }) };
+}
+
 function baseOf(algorithm: string): string {
   return algorithm.toUpperCase().replace(/-SESS$/, '');
 }

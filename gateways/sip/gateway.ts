@@ -7,12 +7,14 @@ import type { Call, CallEvents, CallInfo, CallsPort, DialOptions } from '#core/c
 import type { CallRecords } from '#core/call-records.ts';
 import type { CallTransferTarget } from '#core/call-transfer.ts';
 import type { DispatchRules } from '#core/dispatch-rules.ts';
-import { GatewayError } from '#core/errors.ts';
+import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Meetings } from '#core/meetings.ts';
+import type { MenuDial, MenuTypedDial } from '#core/menu-dial.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Gateway, Logger, PhonePort } from '#core/ports.ts';
+import type { RecordCall } from '#core/recorded-call.ts';
 import type { RoomPins } from '#core/room-pins.ts';
 import type { SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
@@ -29,9 +31,12 @@ import type { CallPictures } from './call-video.ts';
 import { CallerCheck } from './caller-check.ts';
 import { Defence } from './defence.ts';
 import { Departures } from './departures.ts';
+import { planOf } from './dial-plan.ts';
 import { DigestServer } from './digest-server.ts';
+import { FloodScreen } from './flood-screen.ts';
 import { FreeSwitch, problemOfMedia } from './freeswitch/free-switch.ts';
 import type { SipLink } from './link.ts';
+import { MenuDials } from './menu-dials.ts';
 import { OutsideRequests } from './outside-requests.ts';
 import { Parking } from './parking.ts';
 import { PasswordCheck } from './password-check.ts';
@@ -49,6 +54,7 @@ export interface SipGatewayPorts {
   readonly phones: PhonePort;
   readonly bridges: PhoneBridgePort;
   readonly pictures?: CallPictures | undefined;
+  readonly recordCall: RecordCall;
   readonly rules: DispatchRules;
   readonly pins: RoomPins;
   readonly door: SipDoor;
@@ -83,6 +89,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly #log: Logger;
   readonly #calls: CallTable;
   readonly #arrivals: Arrivals;
+  readonly #screen: FloodScreen;
   readonly #departures: Departures;
   readonly #transfers: PhoneTransfers;
   readonly #apiTransfers: ApiTransfers;
@@ -126,7 +133,12 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     this.#calls = calls;
     const check = new CallerCheck({ trunks, lines: this.lines, accounts, passwords, callers });
     this.#parking = new Parking({ rooms: ports.rooms, settings: config.parking, log });
-    this.#arrivals = new Arrivals({ ...ports, calls, parking: this.#parking, callers: check, defence, log });
+    const dials = new MenuDials({ ...ports, calls, dial: (options) => this.dial(options), log });
+    this.#arrivals = new Arrivals({ ...ports, calls, parking: this.#parking, dials, callers: check, defence, log });
+    const { unacknowledged } = this.#arrivals;
+    this.#screen = new FloodScreen({
+      ...{ calls, defence, unacknowledged, trunks, lines: this.lines, accounts, passwords, callers },
+    });
     this.#departures = new Departures({ ...ports, calls, lines: this.lines, phones: this, log });
     const roomTransfers = new RoomTransfers({ ...ports, calls });
     this.#transfers = new PhoneTransfers({
@@ -148,6 +160,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
       await SipSignalling.create({
         ...{ config, certificate, log: this.#log },
         isBanned: (address) => this.bans.isBanned(address),
+        screen: (request) => this.#screen.judge(request),
       }),
     );
     this.#signalling = signalling;
@@ -183,6 +196,22 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
   readonly phonesOf = (account: string): readonly (AccountContact & { readonly path: string | undefined })[] =>
     this.registrar.book.of(account);
 
+  /** Why a choice of a menu could call nobody now; undefined where it could, as far as can be told without calling. */
+  flawOfDial(dial: MenuDial | MenuTypedDial): string | undefined {
+    const { lines } = this;
+    try {
+      if ('to' in dial)
+        planOf(
+          { room: '', to: dial.to, trunk: dial.trunk },
+          { lines, phones: this, roomName: 'menu', allowedHeaders: [] },
+        );
+      else lines.outbound(dial.trunk);
+      return undefined;
+    } catch (error) {
+      return toGatewayError(error).message;
+    }
+  }
+
   callsOf(room: RoomId): readonly SipCall[] {
     return this.#calls.of(room);
   }
@@ -210,6 +239,10 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
 
   undrain(): void {
     this.#calls.undrain();
+  }
+
+  evict(): void {
+    this.#calls.evict();
   }
 
   async dial(options: DialOptions): Promise<SipCall> {

@@ -3,12 +3,15 @@ import type { SipAnswer, SipDialog } from './dialog.ts';
 import type { SipLink } from './link.ts';
 import type { CallOptions, CallOutcome, OutboundCall } from './outbound-call.ts';
 import type { Headers } from './srf-shapes.ts';
+import { isOfNobody, wordsOf } from './status.ts';
 
 export interface HuntTarget {
   readonly uri: string;
   readonly proxy?: string | undefined;
   /** Named to `onResult`. */
   readonly host?: string | undefined;
+  /** Where its packets come from, if that is known. */
+  readonly address?: string | undefined;
 }
 
 export interface HuntOptions {
@@ -40,7 +43,8 @@ function callInTurn(link: Link, { targets, noAnswerMs, onResult }: HuntOptions, 
       if (cancelHeaders) attempt.cancel(cancelHeaders);
       const isLast = place === targets.length - 1;
       last = await (isLast ? attempt.outcome : attempt.outcome.catch((error: Error) => refusal(503, error.message)));
-      const failure = failureOf(last);
+      // Who has heard it ring is not called again by another way, whatever became of it here.
+      const failure = attempt.hasRung() ? undefined : failureOf(last);
       if (target.host !== undefined) onResult?.(target.host, failure);
       if (failure === undefined || cancelHeaders) return last;
     }
@@ -59,13 +63,21 @@ function callInTurn(link: Link, { targets, noAnswerMs, onResult }: HuntOptions, 
 function failureOf(outcome: CallOutcome): string | undefined {
   if (outcome.kind === 'answered') return undefined;
   const { status, reason } = outcome.answer;
-  return status === 408 || (status >= 500 && status < 600) ? `${status} ${reason}` : undefined;
+  if (status !== 408 && (status < 500 || status > 599)) return undefined;
+  return isOfNobody(outcome.answer) ? wordsOf(outcome.answer) : `${status} ${reason}`;
+}
+
+interface Attempt extends OutboundCall {
+  /** It rings at somebody's (180), or waits in somebody's queue (182): 183 may come of the network alone. */
+  hasRung(): boolean;
 }
 
 /** A place that is given up may still answer: then it is hung up, and nobody hears of it. */
-function tryOne(link: Link, target: HuntTarget, options: CallOptions, noAnswerMs: number | undefined): OutboundCall {
+function tryOne(link: Link, target: HuntTarget, options: CallOptions, noAnswerMs: number | undefined): Attempt {
   let isLive = true;
+  let isRinging = false;
   let timer: NodeJS.Timeout | undefined;
+  const hasRung = () => isRinging;
   const heard = (): boolean => {
     clearTimeout(timer);
     return isLive;
@@ -74,11 +86,14 @@ function tryOne(link: Link, target: HuntTarget, options: CallOptions, noAnswerMs
   const outbound = link.call(target.uri, {
     ...options,
     ...(proxy !== undefined && { proxy }),
-    onProgress: (answer) => heard() && options.onProgress?.(answer),
+    onProgress: (answer) => {
+      isRinging ||= answer.status === 180 || answer.status === 182;
+      if (heard()) options.onProgress?.(answer);
+    },
     onUpdate: (question) => (heard() && options.onUpdate ? options.onUpdate(question) : question.respond(481)),
     onDialog: (dialog: SipDialog) => (heard() ? options.onDialog?.(dialog) : void dialog.bye()),
   });
-  if (noAnswerMs === undefined) return outbound;
+  if (noAnswerMs === undefined) return { ...outbound, hasRung };
   const silence = new Promise<CallOutcome>((resolve) => {
     timer = setTimeout(() => {
       isLive = false;
@@ -90,7 +105,7 @@ function tryOne(link: Link, target: HuntTarget, options: CallOptions, noAnswerMs
   const outcome = Promise.race([outbound.outcome, silence]).finally(() => clearTimeout(timer));
   // Should it be refused after nobody waits for it any more.
   outbound.outcome.catch(() => undefined);
-  return { outcome, cancel: outbound.cancel };
+  return { outcome, cancel: outbound.cancel, hasRung };
 }
 
 /** The first that answers has it; the others are told to stop ringing. */

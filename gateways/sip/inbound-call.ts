@@ -30,6 +30,8 @@ export interface ProgressOptions {
 export interface InboundCall extends InboundRequest {
   readonly events: EventEmitter<InboundCallEvents>;
   readonly isCancelled: boolean;
+  /** It counts on provisional answers that it acknowledges (RFC 3262 §3). */
+  readonly requiresReliable: boolean;
   /**
    * Sends a 18x: reliably to callers that require it, and with SDP to those that can. One goes out after the other.
    * @returns when it has arrived, with the SDP of the caller's PRACK or ''; at once where nobody acknowledges
@@ -48,11 +50,16 @@ export type DialogMaker = (sdp: string, headers: Headers, onDialog: (dialog: Sip
 /** The server gives up sooner; this is for one that does not. */
 const prackTimeoutMs = 40_000;
 
-/** RFC 4028 §5: less than this is refused. The embedded server does so itself, a drachtio-server only within calls. */
-const minSessionSec = 90;
-
-/** @returns undefined when it was refused here, for a body that is no SDP or a session that would be too short */
-export function inboundCallOf(request: SrfIncoming, reply: SrfReply, make: DialogMaker): InboundCall | undefined {
+/**
+ * @param minSessionSec less is refused (RFC 4028 §5). The embedded server does so itself, a drachtio-server only within calls
+ * @returns undefined when it was refused here, for a body that is no SDP or a session that would be too short
+ */
+export function inboundCallOf(
+  request: SrfIncoming,
+  reply: SrfReply,
+  minSessionSec: number,
+  make: DialogMaker,
+): InboundCall | undefined {
   const asked = inboundOf(request, reply);
   if (Number.parseInt(asked.header('session-expires') ?? '', 10) < minSessionSec) {
     asked.respond(422, { headers: { 'min-se': String(minSessionSec) } });
@@ -82,10 +89,10 @@ class WaitingCall implements InboundCall {
   readonly callId: string;
   readonly source: InboundRequest['source'];
   readonly header: SipQuestion['header'];
+  readonly requiresReliable: boolean;
   readonly #reply: SrfReply;
   readonly #refuse: SipQuestion['respond'];
   readonly #make: DialogMaker;
-  readonly #mustBeReliable: boolean;
   readonly #canBeReliable: boolean;
   #isCancelled = false;
   /** The reliable provisional answer that is under way, and those that wait for it. */
@@ -102,8 +109,8 @@ class WaitingCall implements InboundCall {
     this.#refuse = asked.respond;
     this.#reply = reply;
     this.#make = make;
-    this.#mustBeReliable = hasTag(asked.header('require'), '100rel');
-    this.#canBeReliable = this.#mustBeReliable || hasTag(asked.header('supported'), '100rel');
+    this.requiresReliable = hasTag(asked.header('require'), '100rel');
+    this.#canBeReliable = this.requiresReliable || hasTag(asked.header('supported'), '100rel');
     request.on('cancel', () => {
       this.#isCancelled = true;
       this.events.emit('cancelled');
@@ -125,7 +132,7 @@ class WaitingCall implements InboundCall {
   }
 
   progress(status: number, { sdp = '', headers }: ProgressOptions = {}): Promise<string> {
-    const isReliable = this.#mustBeReliable || (this.#canBeReliable && sdp !== '');
+    const isReliable = this.requiresReliable || (this.#canBeReliable && sdp !== '');
     // RFC 3261 §13.2.1: the first reliable answer to an INVITE without an offer has ours in it. The 200 will have it.
     if (isReliable && sdp === '' && this.body === '') return Promise.resolve('');
     const send = (): Promise<string> => this.#sendProvisional(status, sdp, ownHeaders(headers), isReliable);
@@ -145,13 +152,14 @@ class WaitingCall implements InboundCall {
     return this.#make(sdp, ownHeaders(headers), onDialog);
   }
 
-  #sendProvisional(status: number, sdp: string, headers: Headers, isReliable: boolean): Promise<string> {
-    if (this.#isCancelled || this.#reply.finalResponseSent) return Promise.reject(goneAway());
+  /** What drachtio-srf throws is a rejection as well: some of it is sent by timers. */
+  async #sendProvisional(status: number, sdp: string, headers: Headers, isReliable: boolean): Promise<string> {
+    if (this.#isCancelled || this.#reply.finalResponseSent) throw goneAway();
     if (sdp !== '') headers['content-type'] = 'application/sdp';
     const body = sdp === '' ? undefined : sdp;
     if (!isReliable) {
-      this.#reply.send(status, undefined, { headers, body }, () => undefined);
-      return Promise.resolve('');
+      this.#reply.send(status, undefined, { headers, body });
+      return '';
     }
     headers.require = '100rel';
     return new Promise((resolve, reject) => {

@@ -1,6 +1,5 @@
 // Owns: the door of SIP: phones call rooms, and rooms call phones. May import: core, config.
 import type { SipConfig } from '#config/schema.ts';
-import { isAddressIn } from '#core/address-ranges.ts';
 import { Bans } from '#core/bans.ts';
 import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
@@ -8,12 +7,14 @@ import type { PromptLanguage } from '#core/leg-media.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
+import type { RecordCall } from '#core/recorded-call.ts';
 import { RoomPins } from '#core/room-pins.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SecretBox } from '#core/secret-box.ts';
 import { SipAccounts } from '#core/sip-accounts.ts';
 import { type AskHook, SipDoor } from '#core/sip-door.ts';
 import type { StorePort } from '#core/store-port.ts';
+import { isTrunkAddress } from '#core/trunk.ts';
 import { Trunks } from '#core/trunks.ts';
 import type { CallPictures } from './call-video.ts';
 import { SipGateway } from './gateway.ts';
@@ -30,6 +31,8 @@ export interface SipGatewayOptions {
   readonly bridges: PhoneBridgePort;
   /** Absent: voices alone. */
   readonly pictures?: CallPictures | undefined;
+  /** For calls that are recorded without being asked for one by one. */
+  readonly recordCall: RecordCall;
   readonly store: StorePort;
   readonly secrets: SecretBox;
   readonly config: SipConfig;
@@ -46,17 +49,21 @@ export interface SipGatewayOptions {
 export async function createSipGateway(options: SipGatewayOptions): Promise<SipGateway> {
   const { rooms, meetings, phones, bridges, pictures, store, secrets, config, language, log } = options;
   const pins = new RoomPins(secrets);
-  const { prompts } = options;
+  const { prompts, recordCall } = options;
   const rules = await DispatchRules.create({ store, secrets, configured: config.rules, prompts });
   const defaults = { access: config.access, language };
-  const door = new SipDoor({ rooms, rules, pins, defaults, plan: config.numberPlan, askHook: options.askHook });
+  const door = new SipDoor({
+    ...{ rooms, rules, pins, defaults, plan: config.numberPlan, askHook: options.askHook },
+    flawOfDial: (dial) => gateway.flawOfDial(dial),
+  });
   const records = new CallRecords({ store, ...config.records, log });
   const trunks = await Trunks.create({ store, secrets });
   const accounts = await SipAccounts.create({ store, secrets });
-  const isTrunk = (address: string) => trunks.all.some(({ inbound }) => isAddressIn(address, inbound?.addresses ?? []));
-  const bans = await Bans.create({ store, settings: config.bans, isExempt: isTrunk });
-  return new SipGateway({
+  const isExempt = (address: string) => isTrunkAddress(address, trunks.all);
+  const bans = await Bans.create({ store, settings: config.bans, isExempt });
+  const gateway = new SipGateway({
     ...{ rooms, meetings, phones, bridges, pictures, rules, pins, door, records },
-    ...{ trunks, accounts, bans, store, defaults, config, log },
+    ...{ trunks, accounts, bans, store, defaults, config, recordCall, log },
   });
+  return gateway;
 }

@@ -3,10 +3,12 @@ import type { Socket } from 'node:net';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
+import { hostAddressOf } from './call-texts.ts';
 import { answerOf, questionOf, type SipAnswer, SipDialog } from './dialog.ts';
-import { authorize, chooseChallenge, type SipCredentials } from './digest.ts';
+import { answerChallenge, maxChallenges, type SipCredentials } from './digest.ts';
 import { type InboundCall, type InboundRequest, inboundCallOf, inboundOf } from './inbound-call.ts';
 import type { CallOptions, CallOutcome, OutboundCall } from './outbound-call.ts';
+import type { AppEnd, ChallengeAnswer } from './server/index.ts';
 import {
   type CallFailure,
   createSrf,
@@ -20,17 +22,29 @@ import {
   type SrfOutgoing,
   type SrfReply,
 } from './srf-shapes.ts';
+import { firstHopOf } from './trunks/register-words.ts';
 
 export interface LinkOptions {
   readonly host: string;
   readonly port: number;
   readonly secret: string;
+  /** Where the server is in this process: the way to it. */
+  readonly openInProcess?: (() => AppEnd) | undefined;
+  /** The address that a URI leads to first, by DNS. */
+  readonly locate?: ((uri: string) => Promise<string | undefined>) | undefined;
+  /** Shorter session timers of callers are refused; 90 s if absent (RFC 4028 §5). */
+  readonly minSessionSec?: number;
   readonly log: Logger;
   /** The first connection must stand within this. */
   readonly connectTimeoutMs?: number;
   readonly pingIntervalMs?: number;
   /** A server that says nothing for so long after a ping is taken for dead. */
   readonly pingTimeoutMs?: number;
+}
+
+interface DialogName {
+  readonly callId: string;
+  readonly localTag: string;
 }
 
 export type LinkEvents = {
@@ -40,6 +54,8 @@ export type LinkEvents = {
   lost: [];
 };
 
+/** Stands for what could be anywhere on the internet (RFC 5737). */
+const anywhere = '192.0.2.1';
 const methods = ['options', 'message', 'register', 'subscribe', 'publish', 'notify', 'refer', 'info'] as const;
 
 /** The application's one way to SIP: drachtio-srf over a link that is watched. */
@@ -88,6 +104,32 @@ export class SipLink extends Owned {
     return this.#dialogs.size;
   }
 
+  /**
+   * What answers the challenges that the server's own requests in a call meet: session refreshes, and BYE.
+   * @returns undefined for a call that is not, or has no password to show
+   */
+  authorityOf(call: DialogName): ChallengeAnswer | undefined {
+    return this.#dialogOf(call)?.challengeAnswer;
+  }
+
+  /** The server has refreshed the session, and this is what the peer says now. */
+  refreshed(call: DialogName, sdp: string): void {
+    this.#dialogOf(call)?.refreshed(sdp);
+  }
+
+  #dialogOf({ callId, localTag }: DialogName): SipDialog | undefined {
+    for (const dialog of this.#dialogs) if (dialog.callId === callId && dialog.localTag === localTag) return dialog;
+    return undefined;
+  }
+
+  /** Where a request to a URI goes, as far as that is known soon: our address in the SDP is chosen for it. */
+  async addressOf(uri: string): Promise<string> {
+    const known = hostAddressOf(uri);
+    const { locate } = this.#options;
+    if (known !== undefined || !locate) return known ?? anywhere;
+    return (await Promise.race([locate(uri), shortly()])) ?? anywhere;
+  }
+
   /** Takes INVITEs; without it they are refused. */
   onCall(handler: (call: InboundCall) => void): void {
     this.#onCall = handler;
@@ -98,17 +140,22 @@ export class SipLink extends Owned {
     this.#onRequest = handler;
   }
 
-  /** Sends a request outside a call; a challenge is answered once. @throws GatewayError `invalid_request`, `signalling_lost` */
+  /** Sends a request outside a call; challenges are answered, of a proxy and of who is behind it. @throws GatewayError `invalid_request`, `signalling_lost` */
   async request(
     method: string,
     uri: string,
     options: { headers?: Headers; body?: string; proxy?: string; credentials?: SipCredentials } = {},
   ): Promise<SipAnswer> {
-    const first = await this.#send(method, uri, options.headers, options.body, options.proxy);
-    const retry = options.credentials && this.#authorized(first, options.credentials, method, options.body ?? '');
-    if (!retry) return first.answer;
-    const again = await this.#send(method, uri, { ...options.headers, ...retry }, options.body, options.proxy);
-    return again.answer;
+    const proxy = this.#routeFor(options.proxy);
+    const { headers, body, credentials } = options;
+    let retry: Headers = {};
+    for (let answered = 0; ; answered++) {
+      const sent = await this.#send(method, uri, { ...headers, ...retry }, body, proxy);
+      if (!credentials || answered >= maxChallenges) return sent.answer;
+      const next = this.#authorized(sent, credentials, method, body ?? '', retry);
+      if (!next) return sent.answer;
+      retry = next;
+    }
   }
 
   /** Calls somebody. */
@@ -125,23 +172,25 @@ export class SipLink extends Owned {
         sent = request;
         if (cancelHeaders) cancel(cancelHeaders);
       });
-    const outcome = attempt(ownHeaders(options.headers)).then((first) => {
-      if (first.kind === 'answered' || !options.credentials || cancelHeaders || !sent) return first;
-      const retry = this.#authorized(
-        { answer: first.answer, request: sent },
-        options.credentials,
-        'INVITE',
-        options.sdp ?? '',
-      );
-      return retry ? attempt({ ...ownHeaders(options.headers), ...retry }) : first;
-    });
-    return { outcome, cancel };
+    const { credentials, sdp = '' } = options;
+    const outcomeOf = async (): Promise<CallOutcome> => {
+      let retry: Headers = {};
+      for (let answered = 0; ; answered++) {
+        const outcome = await attempt({ ...ownHeaders(options.headers), ...retry });
+        const isOver = outcome.kind === 'answered' || cancelHeaders !== undefined || answered >= maxChallenges;
+        if (isOver || !credentials || !sent) return outcome;
+        const next = this.#authorized({ answer: outcome.answer, request: sent }, credentials, 'INVITE', sdp, retry);
+        if (!next) return outcome;
+        retry = next;
+      }
+    };
+    return { outcome: outcomeOf(), cancel };
   }
 
   // ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #open(): Promise<void> {
-    const { host, port, secret, connectTimeoutMs = 5000 } = this.#options;
+    const { host, port, secret, openInProcess, connectTimeoutMs = 5000 } = this.#options;
     this.#srf.use('invite', (request, reply) => this.#invited(request, reply));
     for (const method of methods) this.#srf.use(method, (request, reply) => this.#requested(request, reply));
     this.#srf.on('error', (error: Error) => this.#log.warn({ error: error.message }, 'link to the SIP server failed'));
@@ -160,7 +209,7 @@ export class SipLink extends Owned {
         }
       });
     });
-    this.#srf.connect({ host, port, secret });
+    this.#srf.connect({ host, port, secret, openInProcess });
     await up;
   }
 
@@ -220,7 +269,8 @@ export class SipLink extends Owned {
   }
 
   #invited(request: SrfIncoming, reply: SrfReply): void {
-    const call = inboundCallOf(request, reply, (sdp, headers, onDialog) => {
+    const { minSessionSec = 90 } = this.#options;
+    const call = inboundCallOf(request, reply, minSessionSec, (sdp, headers, onDialog) => {
       return new Promise((resolve, reject) => {
         // The callback form: with promises a BYE in the same packet would find nobody listening.
         this.#srf.createUAS(request, reply, { localSdp: sdp, headers }, (error, dialog) => {
@@ -269,7 +319,7 @@ export class SipLink extends Owned {
       };
       this.#srf.createUAC(
         uri,
-        { headers, localSdp: sdp, proxy, noAck: sdp === undefined },
+        { headers, localSdp: sdp, proxy: this.#routeFor(proxy), noAck: sdp === undefined },
         {
           cbRequest: (error, request) => {
             if (error || !request) return;
@@ -323,21 +373,26 @@ export class SipLink extends Owned {
     });
   }
 
+  /** A drachtio-server takes one hop; ours all of them. */
+  #routeFor(proxy: string | undefined): string | undefined {
+    return proxy === undefined || this.#options.openInProcess ? proxy : firstHopOf(proxy);
+  }
+
   /** Headers that send the same request again with credentials, or undefined where that would not help. */
   #authorized(
     { answer, request }: { answer: SipAnswer; request: SrfOutgoing },
     credentials: SipCredentials,
     method: string,
     body: string,
+    before: Headers,
   ): Headers | undefined {
-    const { status } = answer;
-    if (status !== 401 && status !== 407) return undefined;
-    const challenge = chooseChallenge(answer.header(status === 401 ? 'www-authenticate' : 'proxy-authenticate') ?? '');
-    if (!challenge) return undefined;
-    const value = authorize(challenge, credentials, { method, uri: request.uri, body, nonceCount: 1 });
+    const asked = { method, uri: request.uri, body };
+    const shown = answerChallenge(answer, credentials, asked, undefined, (name) => before[name] !== undefined);
+    if (!shown) return undefined;
     const number = Number.parseInt(headerOf(request, 'cseq') ?? '1', 10);
     return {
-      [status === 401 ? 'authorization' : 'proxy-authorization']: value,
+      ...before,
+      [shown.name]: shown.value,
       from: headerOf(request, 'from') ?? '',
       'call-id': headerOf(request, 'call-id') ?? '',
       cseq: `${number + 1} ${method}`,
@@ -377,8 +432,8 @@ export class SipLink extends Owned {
   }
 }
 
-function shortly(): Promise<void> {
+function shortly(): Promise<undefined> {
   return new Promise((resolve) => {
-    setTimeout(resolve, 500).unref();
+    setTimeout(resolve, 500, undefined).unref();
   });
 }

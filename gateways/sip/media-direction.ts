@@ -9,7 +9,11 @@ const mirrored: Readonly<Record<LegDirection, LegDirection>> = {
   inactive: 'inactive',
 };
 
-/** As we see it. @param wanted by us */
+/**
+ * As we see it. By ICE the address of c= says nothing, and is 0.0.0.0 where candidates trickle or come with another m-line
+ * (RFC 8839 §4.2.1.2, RFC 9143 §7.3): a description that has it is without an address here.
+ * @param wanted by us
+ */
 export function agreedDirection(theirs: Pick<SdpMedia, 'direction' | 'address'>, wanted: LegDirection): LegDirection {
   return both(mirrored[peerDirection(theirs)], wanted);
 }

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 import { GatewayError } from '#core/errors.ts';
 import type { SpokenPrompt } from '#core/leg-media.ts';
+import type { MenuStep } from '#core/menu-walk.ts';
 import type { PhoneMenu } from '#core/phone-menu.ts';
 import { someRooms } from '#test/support/some-room.ts';
-import { MenuRun, type MenuRunOptions } from './menu-run.ts';
+import { type MenuDialOutcome, MenuRun, type MenuRunOptions } from './menu-run.ts';
 
 const menu: PhoneMenu = {
   start: 'main',
@@ -12,9 +13,15 @@ const menu: PhoneMenu = {
     main: {
       say: ['welcome'],
       firstKeyMs: 30,
-      keys: { 1: { menu: 'number', language: 'zh' }, 2: { room: 'demo', access: 'open' } },
+      keys: {
+        1: { menu: 'number', language: 'zh' },
+        2: { room: 'demo', access: 'open' },
+        3: { dial: { to: 'alice' } },
+        4: { menu: 'phone' },
+      },
     },
     number: { say: ['enter_number'], collect: { find: 'number' }, firstKeyMs: 30, nextKeyMs: 5_000 },
+    phone: { collect: { find: 'phone', dial: { numbers: ['2??'], trunk: 'pbx' } } },
   },
 };
 
@@ -27,6 +34,7 @@ async function runOf(options: Partial<MenuRunOptions> = {}, ways: Partial<MenuRu
   const run = new MenuRun({
     leg: {
       play: (prompts: readonly SpokenPrompt[]) => {
+        stop(false);
         played.push(prompts.map(({ name }) => name));
         queueMicrotask(() => events.dispatchEvent(new Event('play')));
         return new Promise<boolean>((resolve) => (stop = resolve));
@@ -45,9 +53,12 @@ async function runOf(options: Partial<MenuRunOptions> = {}, ways: Partial<MenuRu
         return typed === '4711' ? { room, language: 'en' } : undefined;
       },
       findByPin: async () => undefined,
+      dial: async () => undefined,
       ...ways,
     },
+    callId: 'CL_caller',
     signal: new AbortController().signal,
+    listenIn: async () => async () => undefined,
     onStep: () => undefined,
     ...options,
   });
@@ -111,4 +122,73 @@ test('a room that refuses is told as it refuses; who hangs up, and who is too sl
   await leaves.asked();
   controller.abort();
   assert.equal((await outcome).kind === 'end' && ((await outcome) as { why: string }).why, 'left');
+});
+
+test('a caller hears it ring, is told that it is busy, and is asked again; who answers ends the menu', async () => {
+  const asked: unknown[] = [];
+  const outcomes: MenuDialOutcome[] = [{ kind: 'busy', reason: 'The other side answered 486 Busy Here.' }];
+  const steps: (readonly MenuStep[])[] = [];
+  const run = await runOf(
+    { onStep: (way) => steps.push([...way]) },
+    {
+      dial: async ({ dial, typed, callId, onCalling }) => {
+        asked.push([dial, typed, callId]);
+        onCalling('alice', `CL_${asked.length}`);
+        return outcomes.shift() ?? { kind: 'answered', admittance: { room: run.room, hasPrompts: false } };
+      },
+    },
+  );
+  const outcome = run.run.run();
+  await run.asked();
+  run.press('3');
+  await run.asked();
+  await run.asked();
+  run.press('3');
+  assert.deepEqual(await outcome, {
+    kind: 'in',
+    admittance: { room: run.room, hasPrompts: false, language: undefined },
+  });
+  assert.deepEqual(run.played, [['welcome'], ['ringing'], ['line_busy', 'welcome'], ['ringing']]);
+  assert.deepEqual(asked[0], [{ to: 'alice' }, undefined, 'CL_caller']);
+  const busy = 'call alice: busy: The other side answered 486 Busy Here.';
+  assert.deepEqual(steps.at(-1), [
+    { node: 'main', pressed: '3', led: busy, call: 'CL_1' },
+    { node: 'main', pressed: '3', led: 'call alice: answered', call: 'CL_2' },
+  ]);
+});
+
+test('while it rings * gives up and other keys do nothing; a number that the rule does not allow is a wrong one', async () => {
+  const allowed: (string | undefined)[] = [];
+  const run = await runOf(
+    {},
+    {
+      dial: async ({ typed, signal, onCalling }) => {
+        allowed.push(typed);
+        if (typed !== undefined) return undefined;
+        onCalling('alice', 'CL_1');
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        return { kind: 'given_up', reason: '' };
+      },
+    },
+  );
+  const outcome = run.run.run();
+  await run.asked();
+  run.press('3');
+  await run.asked();
+  run.press('12');
+  run.press('*');
+  await run.asked();
+  assert.deepEqual([run.played.at(-1), run.run.waitingKeys], [['welcome'], []]);
+  run.press('4900#');
+  // The ringing that is cut short, and what is said then.
+  await run.asked();
+  await run.asked();
+  assert.deepEqual([allowed, run.played.at(-1)], [[undefined, '900'], ['not_reached']]);
+  for (const _ of [1, 2]) {
+    run.press('900#');
+    await run.asked();
+    await run.asked();
+  }
+  run.saidAll();
+  assert.equal((await outcome).kind, 'end');
 });

@@ -1,7 +1,9 @@
 // Owns: a caller in a menu: plays what the menu says, hears keys, and finds the room. The call decides what comes of it.
 import type { PromptLanguage, SpokenPrompt } from '#core/leg-media.ts';
-import { type MenuEnd, type MenuStep, type MenuTurn, MenuWalk } from '#core/menu-walk.ts';
+import type { MenuDial, MenuTypedDial } from '#core/menu-dial.ts';
+import { type MenuDialFailure, type MenuEnd, type MenuStep, type MenuTurn, MenuWalk } from '#core/menu-walk.ts';
 import type { PhoneMenu } from '#core/phone-menu.ts';
+import type { Room } from '#core/room.ts';
 import type { Admittance } from './call-options.ts';
 
 /** A menu with its ways into rooms. They throw what a call that had dialled the room would be refused with. */
@@ -14,17 +16,45 @@ export interface CallMenu {
   findByNumber(typed: string): Promise<Admittance | undefined>;
   /** @returns undefined for a wrong one @throws GatewayError `rate_limited` */
   findByPin(typed: string, rooms: readonly string[]): Promise<Admittance | undefined>;
+  /**
+   * Calls somebody: until he answers, or does not, or the signal aborts.
+   * @returns undefined for a number that may not be called @throws GatewayError `rate_limited`
+   */
+  dial(dialling: MenuDialling): Promise<MenuDialOutcome | undefined>;
 }
+
+export interface MenuDialling {
+  readonly dial: MenuDial | MenuTypedDial;
+  readonly typed?: string | undefined;
+  /** Of the caller. */
+  readonly callId: string;
+  readonly signal: AbortSignal;
+  /** It is on its way. */
+  readonly onCalling: (to: string, callId: string) => void;
+  /** It is heard in that room before it answers. Never rejects. */
+  readonly onEarlyMedia: (room: Room) => Promise<Undo>;
+}
+
+/** Brings the caller out of there again, before the room is closed. Never rejects. */
+export type Undo = () => Promise<void>;
+
+export type MenuDialOutcome =
+  /** There they are to meet. */
+  | { readonly kind: 'answered'; readonly admittance: Admittance }
+  | { readonly kind: MenuDialFailure; readonly reason: string };
 
 export interface MenuRunOptions {
   /** What it needs of the leg. */
   readonly leg: {
-    play(prompts: readonly SpokenPrompt[]): Promise<boolean>;
+    play(prompts: readonly SpokenPrompt[], options?: { isRepeated?: boolean }): Promise<boolean>;
     stopPlaying(): void;
     setLanguage(language: PromptLanguage): void;
   };
   readonly menu: CallMenu;
+  readonly callId: string;
   readonly signal: AbortSignal;
+  /** Lets the caller hear a room that it is not in yet. Never rejects. */
+  readonly listenIn: (room: Room) => Promise<Undo>;
   /** It is a step further. */
   readonly onStep: (steps: readonly MenuStep[]) => void;
 }
@@ -43,6 +73,8 @@ export class MenuRun {
   readonly #walk: MenuWalk;
   readonly #keys: string[] = [];
   #wake: () => void = () => undefined;
+  /** While somebody is called. */
+  #dialling: AbortController | undefined;
 
   constructor(options: MenuRunOptions) {
     this.#options = options;
@@ -55,6 +87,11 @@ export class MenuRun {
   }
 
   press(key: string): void {
+    if (this.#dialling) {
+      // Nothing else is asked now; the ringing goes on.
+      if (key === '*') this.#dialling.abort();
+      return;
+    }
     if (this.#keys.length < maxWaitingKeys) this.#keys.push(key);
     this.#options.leg.stopPlaying();
     this.#wake();
@@ -76,6 +113,12 @@ export class MenuRun {
           const found = await this.#find(turn);
           if (!('kind' in found)) return { kind: 'in', admittance: this.#spoken(found) };
           turn = found;
+          break;
+        }
+        case 'dial': {
+          const called = await this.#dial(turn);
+          if (!('kind' in called)) return { kind: 'in', admittance: this.#spoken(called) };
+          turn = called;
           break;
         }
         case 'room':
@@ -131,6 +174,41 @@ export class MenuRun {
     } catch (error) {
       if ((error as { code?: unknown }).code === 'rate_limited') return this.#walk.lockedOut();
       throw error;
+    }
+  }
+
+  /** The caller hears it ring. */
+  async #dial(turn: Extract<MenuTurn, { kind: 'dial' }>): Promise<Admittance | MenuTurn> {
+    const { menu, leg, callId, signal, listenIn, onStep } = this.#options;
+    const walk = this.#walk;
+    const dialling = new AbortController();
+    this.#dialling = dialling;
+    this.#keys.length = 0;
+    void leg.play([{ name: 'ringing' }], { isRepeated: true });
+    const onCalling = (to: string, call: string) => {
+      walk.calling(to, call);
+      onStep(walk.steps);
+    };
+    const onEarlyMedia = (room: Room) => {
+      leg.stopPlaying();
+      return listenIn(room);
+    };
+    try {
+      const typed = 'typed' in turn ? turn.typed : undefined;
+      const anySignal = AbortSignal.any([signal, dialling.signal]);
+      const watching = { onCalling, onEarlyMedia };
+      const outcome = await menu.dial({ dial: turn.dial, typed, callId, signal: anySignal, ...watching });
+      if (!outcome) return walk.wrong();
+      if (outcome.kind !== 'answered') return walk.unanswered(outcome.kind, outcome.reason);
+      walk.answered();
+      onStep(walk.steps);
+      return outcome.admittance;
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'rate_limited') return walk.lockedOut();
+      throw error;
+    } finally {
+      this.#dialling = undefined;
+      leg.stopPlaying();
     }
   }
 

@@ -16,8 +16,8 @@ import {
   midOf,
   sessionLines,
   spokenFormats,
-  type WebRtcEnd,
   type WebRtcPeer,
+  type WebRtcPlace,
   webRtcPeerOf,
 } from './webrtc-lines.ts';
 
@@ -26,10 +26,12 @@ export interface OfferAnswerOptions {
   readonly address: string;
   readonly port: number;
   /** A phone that speaks ICE and DTLS: our end of that, and where its leg finds it. */
-  readonly webRtc?: (WebRtcEnd & { readonly localAddress: string; readonly localPort: number }) | undefined;
+  readonly webRtc?: WebRtcPlace | undefined;
   /** SDES: `allow` takes what is offered and offers none; what is encrypted once stays so in every case. */
   readonly srtp: 'off' | 'allow' | 'require';
   readonly codecs?: readonly LegCodec[];
+  /** False for one that has to be sent its silence in full. */
+  readonly hasComfortNoise?: boolean;
   /** Names our descriptions; must not tell anything about us. */
   readonly sessionId?: string;
 }
@@ -75,12 +77,16 @@ export interface CallSpeech {
   readonly peer: WebRtcPeer | undefined;
   /** What we want: `sendonly` while we hold the peer. Goes into the next offer or answer. */
   want(direction: LegDirection): void;
+  /** What would keep `answer()` from taking this offer; nothing changes. @throws GatewayError as that does */
+  check(offer: string): void;
   /** @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` (encryption); what was agreed stays then */
   answer(offer: string): Answered;
-  /** An offer of ours: everything we can at first, what was agreed later on. */
-  offer(): string;
+  /** An offer of ours: everything we can at first, what was agreed later on. @param direction what we want if absent; pictures go as before with another */
+  offer(direction?: LegDirection): string;
   /** Takes the answer to our offer. @throws GatewayError `invalid_sdp`, `no_common_codec`, `unprocessable` */
   accept(answer: string): LegParameters;
+  /** Our offer was refused: what was agreed before it holds (RFC 3261 §14.1). */
+  withdraw(): void;
 }
 
 /**
@@ -89,10 +95,13 @@ export interface CallSpeech {
  */
 export class OfferAnswer implements CallSpeech {
   readonly #options: OfferAnswerOptions;
+  #webRtc: OfferAnswerOptions['webRtc'];
   readonly #sessionId: string;
   #version = 1;
   #lastBody: string | undefined;
   #layout: Layout;
+  /** Before an offer of ours that is not answered yet. */
+  #agreedLayout: Layout | undefined;
   #formats: AudioFormats;
   #crypto: readonly CryptoLine[] = [];
   #isEncrypted = false;
@@ -110,7 +119,9 @@ export class OfferAnswer implements CallSpeech {
     const codecs = options.codecs ?? legCodecs;
     this.#formats = { ...ourFormats, codecs: ourFormats.codecs.filter(({ codec }) => codecs.includes(codec)) };
     if (!codecs.includes('opus')) this.#formats = { ...this.#formats, dtmf: ourFormats.dtmf.slice(0, 1) };
+    if (options.hasComfortNoise === false) this.#formats = { ...this.#formats, comfortNoisePayloadType: undefined };
     const { webRtc, srtp } = options;
+    this.#webRtc = webRtc;
     if (webRtc) this.#formats = spokenFormats(this.#formats);
     const protocol = webRtc ? 'UDP/TLS/RTP/SAVPF' : srtp === 'require' ? 'RTP/SAVP' : 'RTP/AVP';
     const attributes = webRtc ? [{ name: 'mid', value: '0' }] : [];
@@ -126,8 +137,26 @@ export class OfferAnswer implements CallSpeech {
     return this.#peer;
   }
 
+  /** Another end of ours in place of the one that is gone: the next offer asks for a new association (RFC 8842 §5.1). */
+  moveTo(webRtc: NonNullable<OfferAnswerOptions['webRtc']>): void {
+    this.#webRtc = webRtc;
+    this.#setup = 'actpass';
+  }
+
   want(direction: LegDirection): void {
     this.#wanted = direction;
+  }
+
+  check(offer: string): void {
+    const sdp = parseSdp(offer);
+    const media = sdp.media.find((one) => this.#canTake(sdp, one));
+    if (!media) throw this.#refusalOf(sdp);
+    if (this.#webRtc) webRtcPeerOf(sdp, media);
+  }
+
+  withdraw(): void {
+    this.#layout = this.#agreedLayout ?? this.#layout;
+    this.#agreedLayout = undefined;
   }
 
   answer(offer: string): Answered {
@@ -136,18 +165,19 @@ export class OfferAnswer implements CallSpeech {
     const media = sdp.media[audioAt];
     if (!media) throw this.#refusalOf(sdp);
     const offered = audioFormatsOf(media, this.#options.codecs ?? legCodecs);
-    const { webRtc } = this.#options;
+    const webRtc = this.#webRtc;
     const peer = webRtc && webRtcPeerOf(sdp, media);
     const formats = webRtc ? spokenFormats(offered) : { ...offered, dtmf: dtmfBeside(offered) };
     const remote = cryptoLinesOf(media)[0];
     const isSecure = !webRtc && this.#options.srtp !== 'off' && remote !== undefined;
     const crypto = isSecure && remote ? [this.#ownKeyFor(remote)] : [];
-    const direction = agreedDirection(media, this.#wanted);
+    const direction = agreedDirection(this.#located(media), this.#wanted);
 
     this.#formats = formats;
     this.#crypto = crypto;
     this.#isEncrypted ||= isSecure;
     const videoAt = this.#answerVideo(sdp);
+    this.#agreedLayout = undefined;
     this.#layout = { audioAt, videoAt, media: sdp.media, isBundled: isBundled(sdp, midOf(media)) };
     if (peer) {
       this.#peer = peer;
@@ -159,13 +189,14 @@ export class OfferAnswer implements CallSpeech {
     };
   }
 
-  offer(): string {
+  offer(direction: LegDirection = this.#wanted): string {
     const { srtp } = this.#options;
-    if (!this.#lastBody && srtp === 'require' && !this.#options.webRtc) {
+    if (!this.#lastBody && srtp === 'require' && !this.#webRtc) {
       this.#crypto = srtpSuites.map((suite, i) => ({ tag: i + 1, suite, key: newKey(suite) }));
     }
-    if (this.video) this.#offerVideo(this.video);
-    return this.#write(this.#wanted, 'actpass');
+    this.#agreedLayout = this.#layout;
+    if (this.video) this.#offerVideo(this.video, direction !== this.#wanted);
+    return this.#write(direction, 'actpass');
   }
 
   accept(answer: string): LegParameters {
@@ -186,14 +217,15 @@ export class OfferAnswer implements CallSpeech {
     if (this.#crypto.length > 0 && !own) {
       throw new GatewayError('unprocessable', 'The other side answered without the encryption that we offered.');
     }
-    if (this.#options.webRtc) {
+    if (this.#webRtc) {
       this.#peer = webRtcPeerOf(sdp, media);
       if (this.#setup === 'actpass') this.#setup = this.#peer.setup === 'passive' ? 'active' : 'passive';
     }
     if (own) this.#crypto = [own];
     this.#isEncrypted ||= own !== undefined;
+    this.#agreedLayout = undefined;
     this.video?.accept(sdp, sdp.media[this.#layout.videoAt], this.#isHolding);
-    const direction = agreedDirection(media, this.#wanted);
+    const direction = agreedDirection(this.#located(media), this.#wanted);
     return this.#parametersOf(media, direction, taken, this.#formats, own, remote);
   }
 
@@ -212,19 +244,29 @@ export class OfferAnswer implements CallSpeech {
   }
 
   /** In the place that it has, in that of one that was refused, or after all others (RFC 3264 §8.1). */
-  #offerVideo(video: VideoSpeech): void {
-    const { media, videoAt } = this.#layout;
+  #offerVideo(video: VideoSpeech, isAsBefore: boolean): void {
+    const { media, videoAt, isBundled } = this.#layout;
+    const isWebRtc = this.#webRtc !== undefined;
+    // Over the ICE and DTLS of the voice, or not at all.
+    if (isWebRtc && !isBundled) return;
     const known = videoAt >= 0 ? videoAt : media.findIndex(({ kind }) => kind === 'video');
     const at = known >= 0 ? known : media.length;
-    video.offer(this.#isHolding);
-    const line = { kind: 'video', protocol: video.protocol, formats: ['97'], attributes: [] };
+    video.offer(this.#isHolding, isAsBefore);
+    const attributes = isWebRtc ? [{ name: 'mid', value: midFor(at, media) }] : [];
+    const line = { kind: 'video', protocol: video.protocol, formats: ['97'], attributes };
     this.#layout = { ...this.#layout, videoAt: at, media: [...media.slice(0, at), line, ...media.slice(at + 1)] };
+  }
+
+  /** 0.0.0.0 is a hold where it is no placeholder: with ICE it stands for candidates that are not known yet (RFC 8840 §4.3.1). */
+  #located({ direction, address }: SdpMedia): Pick<SdpMedia, 'direction' | 'address'> {
+    return { direction, address: this.#webRtc ? undefined : address };
   }
 
   #canTake(sdp: Sdp, media: SdpMedia): boolean {
     if (media.kind !== 'audio' || media.port === 0 || media.address === undefined) return false;
     if (audioFormatsOf(media, this.#options.codecs ?? legCodecs).codecs.length === 0) return false;
-    const { srtp, webRtc } = this.#options;
+    const { srtp } = this.#options;
+    const webRtc = this.#webRtc;
     if (webRtc || isDtls(sdp, media)) return webRtc !== undefined && isDtls(sdp, media);
     return isSecuredAs(media, srtp, !this.#isEncrypted);
   }
@@ -267,7 +309,7 @@ export class OfferAnswer implements CallSpeech {
     if (!isNowhere) this.#remoteAddress = media.address;
     const dtmf = dtmfFor(used.codec, theirs.dtmf);
     const send = { ...used, ptimeMs: ptimeOf(media, used.codec), dtmf };
-    const { webRtc } = this.#options;
+    const webRtc = this.#webRtc;
     if (webRtc) {
       const { localAddress: remoteAddress, localPort: remotePort } = webRtc;
       return { remoteAddress, remotePort, remoteRtcpPort: remotePort, direction, send, receive: { ...ours } };
@@ -287,32 +329,40 @@ export class OfferAnswer implements CallSpeech {
   }
 
   #write(direction: LegDirection, setup: DtlsSetup): string {
-    const { webRtc } = this.#options;
+    const webRtc = this.#webRtc;
     const { audioAt, videoAt, media } = this.#layout;
     const [candidate] = webRtc?.iceCandidates ?? [];
     const { address, port } = candidate ?? this.#options;
     const family = isIPv6(address) ? 'IP6' : 'IP4';
     const mid = media[audioAt] && midOf(media[audioAt]);
+    const extensionId = this.#peer?.stream.mid?.extensionId;
     const lines = media.flatMap((one, i) =>
       i === audioAt
         ? [
             `m=audio ${port} ${one.protocol} ${formatNumbers(this.#formats)}`,
             ...formatLines(this.#formats),
             ...this.#crypto.map(cryptoText),
-            ...(webRtc ? mediaLines(webRtc, setup, mid, this.#peer?.stream.mid?.extensionId) : []),
+            ...(webRtc ? mediaLines(webRtc, { setup, mid, extensionId, track: 'mix' }) : []),
             'a=ptime:20',
             `a=${direction}`,
           ]
         : i === videoAt && this.video
-          ? this.video.lines
+          ? this.video.lines({ end: webRtc, port, setup, mid: midOf(one) })
           : rejectedLines(one, webRtc !== undefined),
     );
-    const ofSession = webRtc ? sessionLines(this.#layout.isBundled ? mid : undefined) : [];
+    const bundled = [media[audioAt], this.video && media[videoAt]].flatMap((one) => (one && midOf(one)) ?? []);
+    const ofSession = webRtc ? sessionLines(this.#layout.isBundled ? bundled : []) : [];
     const body = ['s=-', `c=IN ${family} ${address}`, 't=0 0', ...ofSession, ...lines, ''].join('\r\n');
     if (this.#lastBody !== undefined && this.#lastBody !== body) this.#version += 1;
     this.#lastBody = body;
     return `v=0\r\no=- ${this.#sessionId} ${this.#version} IN ${family} ${address}\r\n${body}`;
   }
+}
+
+/** The one that it has, or a new one. */
+function midFor(at: number, media: Layout['media']): string {
+  const taken = media.map(midOf);
+  return taken[at] ?? Array.from(taken.keys(), String).find((mid) => !taken.includes(mid)) ?? String(taken.length);
 }
 
 function rejectedLines(media: Layout['media'][number], hasMid: boolean): string[] {

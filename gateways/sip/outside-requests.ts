@@ -1,7 +1,9 @@
 // Owns: what comes outside of any call: OPTIONS, MESSAGE, REGISTER.
 import { dialledOf } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
+import type { SipCall } from './call.ts';
 import type { CallTable } from './call-table.ts';
+import { partyOf } from './call-texts.ts';
 import { callerOf } from './caller.ts';
 import type { Defence } from './defence.ts';
 import type { InboundRequest } from './inbound-call.ts';
@@ -44,7 +46,7 @@ export class OutsideRequests {
     try {
       const { uri: from } = callerOf((name) => request.header(name));
       const dialled = dialledOf(request.uri).toLowerCase();
-      const calls = [...this.#options.calls.live].filter((call) => call.isFrom(from, request.source.address));
+      const calls = [...this.#options.calls.live].filter((call) => isFrom(call, from, request.source.address));
       const call = calls.find(({ info: { roomName = '', to } }) =>
         [roomName, dialledOf(to)].some((name) => name.toLowerCase() === dialled),
       );
@@ -56,4 +58,13 @@ export class OutsideRequests {
       refuse(request, toGatewayError(error));
     }
   }
+}
+
+/** Whether a request outside of its dialog can be taken for this phone's. */
+function isFrom(call: SipCall, uri: string, address: string): boolean {
+  // First, since it costs next to nothing: strangers may write as often as they like, and there may be thousands of calls.
+  if (call.sourceAddress !== address) return false;
+  const { from, direction, state } = call.info;
+  const isSame = partyOf(from) !== '' && partyOf(from) === partyOf(uri);
+  return direction === 'inbound' && state === 'connected' && isSame;
 }

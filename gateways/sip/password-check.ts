@@ -32,6 +32,11 @@ export class PasswordCheck {
     return this.#digest.usernameIn(request.header('authorization'));
   }
 
+  /** Whether it answers a challenge of ours that is still taken: it was asked, and heard that. No proof of anything else. */
+  isAnswer(request: Pick<InboundRequest, 'header'>, address: string): boolean {
+    return this.#digest.isAnswer(request.header('authorization'), address);
+  }
+
   /**
    * @returns who it is; undefined when it was asked for a password, and comes again
    * @throws GatewayError `forbidden` (wrong), `rate_limited` (too many wrong ones, or asked too often without showing any)
@@ -54,7 +59,9 @@ export class PasswordCheck {
       throw new GatewayError('forbidden', 'The name or the password is wrong.');
     }
     this.#defence.assertMayAsk(request);
-    request.respond(401, { headers: { 'www-authenticate': this.#digest.challenge(verdict.isStale) } });
+    request.respond(401, {
+      headers: { 'www-authenticate': this.#digest.challenge(request.source.address, verdict.isStale) },
+    });
     return undefined;
   }
 

@@ -5,6 +5,7 @@ import type { Logger } from '#core/ports.ts';
 import type { CallMedia } from './call-media.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { digitsOf } from './info-digits.ts';
+import { parseSdp } from './sdp.ts';
 import { refuse } from './status.ts';
 
 /** What of the call the phone's requests come to. */
@@ -37,6 +38,7 @@ export class PeerRequests {
     this.#isOfferOpen = isOfferOpen;
     dialog.events.on('acknowledged', (sdp) => this.#acknowledged(sdp));
     dialog.events.on('offered', (question) => void this.offered(question));
+    dialog.events.on('refreshed', (sdp, before) => this.#refreshed(sdp, before));
     dialog.events.on('asked', (question) => this.#asked(question));
   }
 
@@ -52,11 +54,27 @@ export class PeerRequests {
     }
   }
 
+  /** Only where its media has gone elsewhere: the answer to a refresh is seldom the offer of before, word for word. */
+  #refreshed(sdp: string, before: string): void {
+    const { media, isClosed } = this.#owner;
+    if (!media || isClosed) return;
+    try {
+      if (placeIn(sdp) !== placeIn(before)) this.#owner.speak(media.speech.accept(sdp));
+    } catch (error) {
+      this.#log.warn({ err: toGatewayError(error) }, 'answer to a session refresh not understood');
+    }
+  }
+
   /** An offer of the peer's, before the answer or in the call. */
   async offered(question: SipQuestion): Promise<void> {
     const { media, isClosed } = this.#owner;
     if (!media || isClosed) {
       question.respond(481);
+      return;
+    }
+    // RFC 3261 §14.2, RFC 3311 §5.2: an offer of ours is under way or about to be, without which its own leads nowhere.
+    if (media.isComingBack && (question.body !== '' || question.method === 'INVITE')) {
+      question.respond(491);
       return;
     }
     if (question.body === '') {
@@ -100,4 +118,10 @@ export class PeerRequests {
       refuse(question, toGatewayError(error));
     }
   }
+}
+
+/** Where its sound is, and which way it goes. */
+function placeIn(text: string): string {
+  const audio = text === '' ? undefined : parseSdp(text).media.find(({ kind, port }) => kind === 'audio' && port !== 0);
+  return audio ? `${audio.address} ${audio.port} ${audio.direction}` : '';
 }

@@ -44,8 +44,16 @@ const maxLineLength = 4_096;
 const maxMedia = 32;
 const directions: readonly string[] = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
 
+/** Of a call several parts read the same description, one after the other. */
+let last: { readonly text: string; readonly sdp: Sdp } | undefined;
+
 /** @throws GatewayError `invalid_sdp` @see RFC 8866 §5 */
 export function parseSdp(text: string): Sdp {
+  if (last?.text !== text) last = { text, sdp: readSdp(text) };
+  return last.sdp;
+}
+
+function readSdp(text: string): Sdp {
   if (text.length > maxBytes) throw new GatewayError('invalid_sdp', 'The SDP is longer than 64 KiB.');
   const lines = text.split(/\r\n|\r|\n/).filter((line) => line !== '');
   if (lines.length > maxLines) throw new GatewayError('invalid_sdp', `The SDP has more than ${maxLines} lines.`);

@@ -11,6 +11,7 @@ import {
   type Certificate,
   defaultSipServerOptions,
   defaultTransportLimits,
+  type RequestScreen,
   readCertificate,
   SipServer,
   type SipServerOptions,
@@ -24,6 +25,8 @@ export interface SipSignallingOptions {
   readonly certificate?: Certificate | undefined;
   /** Of those who are not listened to; the embedded server alone can do that. */
   readonly isBanned?: ((address: string) => boolean) | undefined;
+  /** Refuses requests before anything is made of them; the embedded server alone asks it. */
+  readonly screen?: RequestScreen | undefined;
   readonly log: Logger;
 }
 
@@ -46,11 +49,26 @@ export class SipSignalling extends Owned {
   }
 
   /** @throws GatewayError `conflict` (port taken), `invalid_request` (address, certificate), `unauthorized`, `timeout` */
-  static async create({ config, certificate, isBanned, log }: SipSignallingOptions): Promise<SipSignalling> {
-    const server = config.drachtio ? undefined : await SipServer.create(serverOptions(config, certificate, isBanned));
+  static async create(options: SipSignallingOptions): Promise<SipSignalling> {
+    const { config, log } = options;
+    let link: SipLink | undefined;
+    const server = config.drachtio
+      ? undefined
+      : await SipServer.create({
+          ...serverOptions(options),
+          authorityOf: (call) => link?.authorityOf(call),
+          onRefreshed: (call, sdp) => link?.refreshed(call, sdp),
+        });
     try {
       const control = config.drachtio ?? (server as SipServer).control;
-      const link = await SipLink.connect({ ...control, log });
+      const { minSessionSec } = config.timers;
+      link = await SipLink.connect({
+        ...control,
+        openInProcess: server && (() => server.openControl()),
+        locate: server && ((uri) => server.addressOf(uri)),
+        minSessionSec,
+        log,
+      });
       return new SipSignalling(server, link, control);
     } catch (error) {
       await server?.close('failed');
@@ -89,11 +107,12 @@ export class SipSignalling extends Owned {
   }
 }
 
-function serverOptions(
-  config: SipConfig,
-  fallback: Certificate | undefined,
-  isBanned: ((address: string) => boolean) | undefined,
-): Partial<SipServerOptions> {
+function serverOptions({
+  config,
+  certificate: fallback,
+  isBanned,
+  screen,
+}: SipSignallingOptions): Partial<SipServerOptions> {
   const { limits, timers } = config;
   return {
     hosts: config.hosts,
@@ -101,8 +120,10 @@ function serverOptions(
     tlsPort: config.tlsPort,
     hasUdp: config.hasUdp,
     hasTcp: config.hasTcp,
+    forcesRport: config.forcesRport,
     tls: config.hasTls ? tlsOptions(config, fallback) : undefined,
     externalAddress: config.externalAddress,
+    product: config.product,
     localNetworks: config.localNetworks ?? defaultSipServerOptions.localNetworks,
     limits: {
       ...defaultTransportLimits,
@@ -115,8 +136,10 @@ function serverOptions(
       isBanned,
     },
     maxServerTransactions: limits.maxTransactions,
+    screen,
     timers,
     failoverMs: timers.failoverMs,
+    minSessionSec: timers.minSessionSec,
     locator: {
       ...defaultSipServerOptions.locator,
       dnsServers: config.dns.servers,

@@ -1,6 +1,10 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import Srf from 'drachtio-srf';
+import type { AppEnd } from './server/index.ts';
+import { teachAgent } from './srf-agent.ts';
+import { teachInProcess } from './srf-in-process.ts';
+import { teachMessages } from './srf-messages.ts';
 
 // What we use of drachtio-srf 5, as it is: its own index.d.ts leaves out bodies, headers of CANCEL, and all of the agent.
 
@@ -37,7 +41,7 @@ export interface SrfReply {
     status: number,
     reason: string | undefined,
     options: SendOptions,
-    callback: (error: unknown, sent: SrfMessage | undefined) => void,
+    callback?: (error: unknown, sent: SrfMessage | undefined) => void,
     onPrack?: (prack: SrfMessage) => void,
   ): void;
 }
@@ -54,7 +58,6 @@ export interface SrfDialog extends EventEmitter {
     options: { method: string; headers: Headers; body?: string | undefined; noAck?: boolean },
     callback: (error: Error | null, response?: SrfMessage, ack?: (options: SendOptions) => void) => void,
   ): void;
-  destroy(options: { headers: Headers }, callback: (error: Error | null, bye?: SrfMessage) => void): void;
 }
 
 export interface UacOptions {
@@ -84,7 +87,8 @@ interface WireProtocol extends EventEmitter {
 export interface SrfApp extends EventEmitter {
   readonly app: { readonly client: { readonly wp: WireProtocol; readonly mapServer: Map<Socket, unknown> } };
   readonly _dialogs: Map<string, SrfDialog>;
-  connect(options: { host: string; port: number; secret: string }): void;
+  /** @param options.openInProcess see srf-in-process.ts */
+  connect(options: { host: string; port: number; secret: string; openInProcess?: (() => AppEnd) | undefined }): void;
   disconnect(): void;
   use(method: string, handler: (request: SrfIncoming, reply: SrfReply) => void): void;
   createUAS(
@@ -108,6 +112,9 @@ export interface SrfApp extends EventEmitter {
     callback: (error: Error | null, request?: SrfOutgoing) => void,
   ): void;
 }
+
+teachInProcess();
+teachAgent(teachMessages().parsedOf);
 
 export function createSrf(): SrfApp {
   return new Srf() as unknown as SrfApp;

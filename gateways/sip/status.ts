@@ -23,8 +23,22 @@ export function statusOf(error: GatewayError): number {
   return error instanceof CallRejected ? error.sipStatus : error.spec.sip;
 }
 
-/** The refusal of a peer as ours. */
-export function refusedBy({ status, reason }: Pick<SipAnswer, 'status' | 'reason'>): GatewayError {
+/** What the SIP server has made itself, for nobody has answered: it could not send, or heard nothing. */
+export function isOfNobody(answer: Pick<SipAnswer, 'header'>): boolean {
+  return answer.header('warning')?.startsWith('399 switchyard-local ') ?? false;
+}
+
+/** In words, for whoever looks why a call failed. */
+export function wordsOf(answer: Pick<SipAnswer, 'status' | 'reason' | 'header'>): string {
+  const { status, reason } = answer;
+  if (!isOfNobody(answer)) return `answered ${status} ${reason}`;
+  if (status === 408) return 'did not answer';
+  return `cannot be reached: ${reason.toLowerCase()}`;
+}
+
+/** The refusal of a peer as ours, or that there was none. */
+export function refusedBy(answer: Pick<SipAnswer, 'status' | 'reason' | 'header'>): GatewayError {
+  const { status } = answer;
   const code = status === 408 ? 'timeout' : status >= 500 && status < 600 ? 'upstream_failed' : 'upstream_refused';
-  return new GatewayError(code, `The other side answered ${status} ${reason}.`);
+  return new GatewayError(code, `The other side ${wordsOf(answer)}.`);
 }

@@ -1,14 +1,25 @@
 // Owns: the video of a call in its SDP: what is answered to its m-line, what is offered, and what they come to. Pure but
 // for random keys.
 import type { LegDirection } from '#core/leg-media.ts';
+import type { BridgedFormat, BridgedStream } from '#core/phone-bridge.ts';
 import type { VideoLegCodec, VideoLegParameters, VideoLimits } from '#core/video-leg-media.ts';
 import { agreedDirection, isUnspecified } from './media-direction.ts';
 import { type CryptoLine, cryptoLinesOf, cryptoText, isSecuredAs, newKey } from './sdes.ts';
 import type { Sdp, SdpMedia } from './sdp.ts';
 import { type VideoFormat, videoFormatLines, videoFormatsOf } from './video-formats.ts';
+import {
+  type DtlsSetup,
+  isBesideVoice,
+  mediaLines,
+  streamOf,
+  type WebRtcEnd,
+  type WebRtcPlace,
+} from './webrtc-lines.ts';
 
 export interface VideoSpeechOptions {
   readonly port: number;
+  /** Of a phone that speaks ICE and DTLS: where the picture's leg finds our end of that. */
+  readonly webRtc?: PicturePlace | undefined;
   readonly srtp: 'off' | 'allow' | 'require';
   /** What the room takes of the phone, and what it gives. */
   readonly takes: readonly VideoLegCodec[];
@@ -17,13 +28,33 @@ export interface VideoSpeechOptions {
   readonly maxHeight: number;
 }
 
+export type PicturePlace = Pick<WebRtcPlace, 'localAddress' | 'localPort'>;
+
+export interface VideoLine {
+  /** Of the voice, whose ICE and DTLS it takes; undefined where neither is spoken. */
+  readonly end: WebRtcEnd | undefined;
+  /** That ICE has for the voice. */
+  readonly port: number;
+  readonly setup: DtlsSetup;
+  readonly mid: string | undefined;
+}
+
 export interface AgreedVideo {
   readonly parameters: VideoLegParameters;
   readonly limits: VideoLimits;
+  /** For its way through ICE and DTLS; the stream is undefined where the phone names none. */
+  readonly bridged?: { readonly format: BridgedFormat; readonly stream: BridgedStream | undefined } | undefined;
 }
 
+/** What the room allows, and how its phone secures what it sends. */
+export interface VideoPolicy extends Omit<VideoSpeechOptions, 'port' | 'webRtc'> {
+  readonly isWebRtc: boolean;
+}
+
+type OfferedFormat = Omit<VideoFormat, 'limits' | 'parameterSets'>;
+
 /** What we offer: mode 1 first, mode 0 for who has no other, VP8. */
-const offered: readonly Omit<VideoFormat, 'limits' | 'parameterSets'>[] = [
+const offered: readonly OfferedFormat[] = [
   { codec: 'h264', payloadType: 97, packetizationMode: 1, profileLevelId: '42e01f', hasLevelAsymmetry: true },
   { codec: 'h264', payloadType: 98, packetizationMode: 0, profileLevelId: '42e01f', hasLevelAsymmetry: true },
   { codec: 'vp8', payloadType: 99, packetizationMode: 1, profileLevelId: '', hasLevelAsymmetry: false },
@@ -31,15 +62,21 @@ const offered: readonly Omit<VideoFormat, 'limits' | 'parameterSets'>[] = [
 const noFeedback = { pli: false, fir: false, nack: false };
 
 /** Whether an m-line is video that could be taken, by what the room allows. */
-export function canTakeVideo(sdp: Sdp, media: SdpMedia, policy: Omit<VideoSpeechOptions, 'port'>): boolean {
-  const { takes, gives, srtp } = policy;
-  if (media.kind !== 'video' || media.port === 0 || media.address === undefined) return false;
-  return isSecuredAs(media, srtp) && videoFormatsOf(sdp, media, [...takes, ...gives]).length > 0;
+export function canTakeVideo(sdp: Sdp, media: SdpMedia, policy: VideoPolicy): boolean {
+  const { takes, gives, srtp, isWebRtc } = policy;
+  if (media.kind !== 'video' || isOff(media) || media.address === undefined) return false;
+  const isSecured = isWebRtc ? isBesideVoice(sdp, media) : isSecuredAs(media, srtp);
+  return isSecured && videoFormatsOf(sdp, media, [...takes, ...gives]).length > 0;
 }
+
+/** What is bundled alone has port 0 all the same (RFC 9143 §7.2.1). */
+const isOff = ({ port, attributes }: SdpMedia): boolean =>
+  port === 0 && !attributes.some(({ name }) => name === 'bundle-only');
 
 export class VideoSpeech {
   readonly #options: VideoSpeechOptions;
-  #formats: readonly Omit<VideoFormat, 'limits' | 'parameterSets'>[];
+  #webRtc: PicturePlace | undefined;
+  #formats: readonly OfferedFormat[];
   #feedback: VideoLegParameters['feedback'] = { pli: true, fir: true, nack: true };
   #crypto: readonly CryptoLine[] = [];
   #protocol: string;
@@ -49,8 +86,9 @@ export class VideoSpeech {
 
   constructor(options: VideoSpeechOptions) {
     this.#options = options;
+    this.#webRtc = options.webRtc;
     this.#formats = offered.filter(({ codec }) => options.takes.includes(codec) || options.gives.includes(codec));
-    this.#protocol = options.srtp === 'require' ? 'RTP/SAVP' : 'RTP/AVP';
+    this.#protocol = options.webRtc ? 'UDP/TLS/RTP/SAVPF' : options.srtp === 'require' ? 'RTP/SAVP' : 'RTP/AVP';
     this.#direction = 'sendrecv';
   }
 
@@ -70,7 +108,13 @@ export class VideoSpeech {
   canTake(sdp: Sdp, media: SdpMedia): boolean {
     // What is encrypted once stays so.
     const isEncrypted = this.#crypto.length > 0 && cryptoLinesOf(media).length === 0;
-    return !isEncrypted && canTakeVideo(sdp, media, this.#options);
+    const isWebRtc = this.#webRtc !== undefined;
+    return !isEncrypted && canTakeVideo(sdp, media, { ...this.#options, isWebRtc });
+  }
+
+  /** The end of the voice is another one, and so is where the leg finds it. */
+  moveTo(webRtc: PicturePlace): void {
+    this.#webRtc = webRtc;
   }
 
   /** Nothing is sent either way any more. */
@@ -88,20 +132,22 @@ export class VideoSpeech {
     const format = formats.find(({ codec }) => takes.includes(codec) && gives.includes(codec)) ?? formats[0];
     if (!format) return;
     const remote = cryptoLinesOf(media)[0];
-    this.#crypto = remote && this.#options.srtp !== 'off' ? [this.#ownKeyFor(remote)] : [];
+    const hasKeys = remote && this.#options.srtp !== 'off' && !this.#webRtc;
+    this.#crypto = hasKeys ? [this.#ownKeyFor(remote)] : [];
     this.#protocol = media.protocol;
     this.#formats = [format];
     this.#feedback = feedbackOf(media, format.payloadType);
     this.#agree(media, format, format.payloadType, { isHeld, remote });
   }
 
-  /** Makes the lines of an offer. */
-  offer(isHeld: boolean): void {
+  /** Makes the lines of an offer. @param isAsBefore for the directions that were agreed */
+  offer(isHeld: boolean, isAsBefore = false): void {
     const { srtp } = this.#options;
-    if (!this.#agreed && srtp === 'require') {
+    if (!this.#agreed && srtp === 'require' && !this.#webRtc) {
       const suite = 'AES_CM_128_HMAC_SHA1_80';
       this.#crypto = [{ tag: 1, suite, key: newKey(suite) }];
     }
+    if (isAsBefore && this.#agreed) return;
     this.#direction = isHeld ? 'inactive' : this.#ownDirection(this.#formats[0]?.codec);
   }
 
@@ -109,17 +155,20 @@ export class VideoSpeech {
   accept(sdp: Sdp, media: SdpMedia | undefined, isHeld: boolean): void {
     this.#agreed = undefined;
     if (media?.kind !== 'video' || media.port === 0 || media.address === undefined) return;
+    const webRtc = this.#webRtc;
+    if (webRtc && !isBesideVoice(sdp, media)) return;
     const answered = videoFormatsOf(
       sdp,
       media,
       this.#formats.map(({ codec }) => codec),
     );
-    const format = answered.find((one) =>
-      this.#formats.some(({ codec, packetizationMode: mode }) => codec === one.codec && mode === one.packetizationMode),
-    );
-    const own =
-      format &&
-      this.#formats.find((one) => one.codec === format.codec && one.packetizationMode === format.packetizationMode);
+    // The bridge changes no numbers.
+    const isSame = (a: OfferedFormat, b: OfferedFormat) =>
+      a.codec === b.codec &&
+      a.packetizationMode === b.packetizationMode &&
+      (!webRtc || a.payloadType === b.payloadType);
+    const format = answered.find((one) => this.#formats.some((own) => isSame(own, one)));
+    const own = format && this.#formats.find((one) => isSame(one, format));
     if (!format || !own) return;
     const remote = cryptoLinesOf(media)[0];
     const key = this.#crypto.find(({ tag, suite }) => tag === remote?.tag && suite === remote.suite);
@@ -131,7 +180,10 @@ export class VideoSpeech {
   }
 
   /** The m-line and what belongs to it. */
-  get lines(): string[] {
+  lines({ end, port, setup, mid }: VideoLine): string[] {
+    const extensionId = this.#agreed?.bridged?.stream?.mid?.extensionId;
+    // In an offer that is the first of it: who does not bundle is to refuse it (RFC 9143 §7.2.1).
+    const isBundledOnly = end !== undefined && !this.#agreed;
     const feedback = [
       ...(this.#feedback.nack ? ['nack'] : []),
       ...(this.#feedback.pli ? ['nack pli'] : []),
@@ -139,11 +191,13 @@ export class VideoSpeech {
     ];
     const numbers = this.#formats.map(({ payloadType }) => payloadType);
     return [
-      `m=video ${this.port} ${this.#protocol} ${numbers.join(' ')}`,
+      `m=video ${isBundledOnly ? 0 : end ? port : this.port} ${this.#protocol} ${numbers.join(' ')}`,
       `b=TIAS:${this.#options.maxBitrateBps}`,
       ...this.#formats.flatMap(videoFormatLines),
       ...feedback.map((what) => `a=rtcp-fb:* ${what}`),
       ...this.#crypto.map(cryptoText),
+      ...(end ? mediaLines(end, { setup, mid, extensionId, track: 'view' }) : []),
+      ...(isBundledOnly ? ['a=bundle-only'] : []),
       `a=${this.#direction}`,
     ];
   }
@@ -157,9 +211,10 @@ export class VideoSpeech {
     const { maxBitrateBps, maxHeight } = this.#options;
     const { codec, packetizationMode, payloadType, parameterSets, limits } = format;
     const wanted = isHeld ? 'inactive' : this.#ownDirection(codec);
-    this.#direction = agreedDirection(media, wanted);
+    const webRtc = this.#webRtc;
+    const { direction, address = '' } = media;
+    this.#direction = agreedDirection({ direction, address: webRtc ? undefined : address }, wanted);
     const [own] = this.#crypto;
-    const { address = '' } = media;
     if (!isUnspecified(address)) this.#remoteAddress = address;
     const rtcpPort = Number(/^\d{1,5}/.exec(media.attributes.find(({ name }) => name === 'rtcp')?.value ?? '')?.[0]);
     this.#agreed = {
@@ -167,6 +222,8 @@ export class VideoSpeech {
         remoteAddress: this.#remoteAddress || address,
         remotePort: media.port,
         ...(rtcpPort > 0 && rtcpPort <= 65_535 && { remoteRtcpPort: rtcpPort }),
+        ...(webRtc && { remoteAddress: webRtc.localAddress, remotePort: webRtc.localPort }),
+        ...(webRtc && { remoteRtcpPort: webRtc.localPort }),
         direction: this.#direction,
         send: { codec, payloadType, packetizationMode },
         receive: [{ codec, payloadType: ownType, packetizationMode }],
@@ -179,6 +236,7 @@ export class VideoSpeech {
         maxHeight: Math.min(maxHeight, limits.maxHeight ?? maxHeight),
         maxBitrateBps: Math.min(maxBitrateBps, limits.maxBitrateBps),
       },
+      bridged: webRtc && { format: bridgedFormat(format), stream: namedStreamOf(media) },
     };
   }
 
@@ -192,6 +250,22 @@ export class VideoSpeech {
   #ownKeyFor({ tag, suite }: CryptoLine): CryptoLine {
     const known = this.#crypto.find((line) => line.suite === suite);
     return { tag, suite, key: known?.key ?? newKey(suite) };
+  }
+}
+
+function bridgedFormat({ codec, payloadType, packetizationMode, profileLevelId }: OfferedFormat): BridgedFormat {
+  const common = { payloadType, clockRateHz: 90_000 };
+  if (codec === 'vp8') return { mimeType: 'video/VP8', ...common };
+  const parameters = { 'packetization-mode': packetizationMode, 'profile-level-id': profileLevelId };
+  return { mimeType: 'video/H264', ...common, parameters: { ...parameters, 'level-asymmetry-allowed': 1 } };
+}
+
+/** One that only watches has no need to name any. */
+function namedStreamOf(media: SdpMedia): BridgedStream | undefined {
+  try {
+    return streamOf(media);
+  } catch {
+    return undefined;
   }
 }
 

@@ -133,3 +133,37 @@ test('we offer one codec with ICE and DTLS, and take the answer', () => {
   expect(parameters.send).toMatchObject({ codec: 'opus', payloadType: 111, dtmf: { payloadType: 102 } });
   expect(one.peer?.dtls.role).toBe('client');
 });
+
+test('an end of ours that takes the place of another is offered with ICE and DTLS of its own, and the other side chooses who begins', () => {
+  const one = speech();
+  const first = one.answer(offer({ extra: ['m=video 9 UDP/TLS/RTP/SAVPF 96', 'a=mid:1'] }));
+  expect(first.sdp).toContain('a=setup:passive');
+  const value = sha256.replaceAll('0', '9');
+  one.moveTo({
+    ...bridge,
+    iceParameters: { usernameFragment: 'newufrag', password: 'newpassword', iceLite: true },
+    dtlsParameters: { fingerprints: [{ algorithm: 'sha-256', value }] },
+    localPort: 40_007,
+  });
+  const sdp = one.offer();
+  expect(sdp).toMatch(/a=ice-ufrag:newufrag\r\na=ice-pwd:newpassword\r\na=fingerprint:sha-256 99:91:/);
+  expect(sdp).toContain('a=setup:actpass');
+  expect(sdp).toMatch(/m=audio 44400 .* 111 110\r\n[\s\S]*a=mid:0\r\n[\s\S]*m=video 0 [\s\S]*a=mid:1/);
+  expect(sdp).not.toContain('ourufrag');
+  const answer = offer({ extra: ['m=video 0 UDP/TLS/RTP/SAVPF 96', 'a=mid:1'] }).replace('actpass', 'passive');
+  expect(one.accept(answer)).toMatchObject({ remotePort: 40_007, remoteRtcpPort: 40_007 });
+  expect(one.peer?.dtls.role).toBe('server');
+});
+
+test('a phone that has no candidates yet, as after ICE has begun anew, holds nobody by that', () => {
+  const yet = (text: string) =>
+    text.replace('m=audio 37280', 'm=audio 9').replace('IN IP4 192.0.2.2', 'IN IP4 0.0.0.0');
+  const one = speech();
+  expect(one.answer(yet(offer())).parameters.direction).toBe('sendrecv');
+  one.offer();
+  expect(one.accept(yet(offer()).replace('actpass', 'active')).direction).toBe('sendrecv');
+  one.want('sendonly');
+  one.offer();
+  const held = yet(offer()).replace('actpass', 'active').replace('a=sendrecv', 'a=recvonly');
+  expect(one.accept(held).direction).toBe('sendonly');
+});

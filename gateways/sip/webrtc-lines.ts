@@ -20,6 +20,9 @@ export interface WebRtcPeer {
 /** What a description of ours says of our end. */
 export type WebRtcEnd = Pick<PhoneBridge, 'iceParameters' | 'iceCandidates' | 'dtlsParameters'>;
 
+/** And where the leg finds it. */
+export type WebRtcPlace = WebRtcEnd & { readonly localAddress: string; readonly localPort: number };
+
 const midUri = 'urn:ietf:params:rtp-hdrext:sdes:mid';
 const names: Readonly<Record<string, string>> = { opus: 'opus', g722: 'G722', pcmu: 'PCMU', pcma: 'PCMA' };
 
@@ -74,7 +77,8 @@ export function webRtcPeerOf(sdp: Sdp, media: SdpMedia): WebRtcPeer {
   };
 }
 
-function streamOf({ attributes }: SdpMedia): BridgedStream {
+/** @throws GatewayError `unprocessable` for one without a name */
+export function streamOf({ attributes }: SdpMedia): BridgedStream {
   const ssrc = Number(/^\d{1,10}/.exec(attributeOf(attributes, 'ssrc') ?? '')?.[0]);
   if (ssrc > 0 && ssrc < 2 ** 32) return { ssrc };
   const extension = midExtensionOf(attributes);
@@ -114,14 +118,23 @@ export function bridgedFormats({ codecs, dtmf }: AudioFormats): BridgedFormat[] 
   ];
 }
 
-/** Lines of the session. @param mid of the one m-line that is taken; undefined where the peer does not bundle */
-export function sessionLines(mid: string | undefined): string[] {
+/** Lines of the session. @param mids of the m-lines that are taken; none where the peer does not bundle */
+export function sessionLines(mids: readonly string[]): string[] {
   // A half ICE agent: it answers checks and sends none (RFC 8445 §2.5).
-  return ['a=ice-lite', ...(mid === undefined ? [] : [`a=group:BUNDLE ${mid}`]), 'a=msid-semantic: WMS *'];
+  return ['a=ice-lite', ...(mids.length === 0 ? [] : [`a=group:BUNDLE ${mids.join(' ')}`]), 'a=msid-semantic: WMS *'];
 }
 
-/** Lines of the m-line. */
-export function mediaLines(end: WebRtcEnd, setup: DtlsSetup, mid: string | undefined, extensionId?: number): string[] {
+export interface WebRtcLine {
+  readonly setup: DtlsSetup;
+  readonly mid: string | undefined;
+  /** Of the header extension by which the phone names its stream. */
+  readonly extensionId?: number | undefined;
+  /** Named as what a browser is to play together. */
+  readonly track: 'mix' | 'view';
+}
+
+/** Lines of an m-line. */
+export function mediaLines(end: WebRtcEnd, { setup, mid, extensionId, track }: WebRtcLine): string[] {
   const { iceParameters, iceCandidates, dtlsParameters } = end;
   const fingerprint = dtlsParameters.fingerprints.find(({ algorithm }) => algorithm === 'sha-256');
   return [
@@ -132,7 +145,7 @@ export function mediaLines(end: WebRtcEnd, setup: DtlsSetup, mid: string | undef
     `a=ice-pwd:${iceParameters.password}`,
     `a=fingerprint:sha-256 ${fingerprint?.value ?? ''}`,
     `a=setup:${setup}`,
-    'a=msid:room mix',
+    `a=msid:room ${track}`,
     ...iceCandidates.map(
       ({ foundation, protocol, priority, address, port, tcpType }) =>
         `a=candidate:${foundation} 1 ${protocol} ${priority} ${address} ${port} typ host${tcpType ? ` tcptype ${tcpType}` : ''}`,
@@ -146,7 +159,14 @@ export const midOf = ({ attributes }: Pick<SdpMedia, 'attributes'>): string | un
   return mid !== undefined && /^[\w.-]{1,64}$/.test(mid) ? mid : undefined;
 };
 
-export const isBundled = (sdp: Sdp, mid: string | undefined): boolean =>
-  sdp.attributes.some(
-    ({ name, value }) => name === 'group' && /^BUNDLE\b/.test(value) && value.split(' ').includes(mid ?? ''),
-  );
+export const isBundled = (sdp: Sdp, ...mids: readonly (string | undefined)[]): boolean =>
+  sdp.attributes.some(({ name, value }) => {
+    const [semantics, ...grouped] = name === 'group' ? value.trim().split(/ +/) : [];
+    return semantics === 'BUNDLE' && mids.every((mid) => mid !== undefined && grouped.includes(mid));
+  });
+
+/** Whether a picture comes over the ICE and DTLS of a voice: it has none of its own here. */
+export const isBesideVoice = (sdp: Sdp, media: SdpMedia): boolean =>
+  isDtls(sdp, media) &&
+  attributeOf(media.attributes, 'rtcp-mux') !== undefined &&
+  sdp.media.some((voice) => voice.kind === 'audio' && isDtls(sdp, voice) && isBundled(sdp, midOf(voice), midOf(media)));

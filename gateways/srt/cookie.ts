@@ -1,12 +1,12 @@
 // Owns: SYN cookies: a listener keeps nothing of whom it does not know to be where it says (draft-sharabayko-srt-01
 // §4.3.1). May import: nothing.
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 
 /** A cookie is good for one to two of these. */
 const periodMs = 60_000;
 
 export class CookieJar {
-  readonly #secret = randomBytes(32);
+  readonly #secret = createSecretKey(randomBytes(32));
 
   /** @param nowMs any clock that does not stand still */
   make(address: string, port: number, nowMs: number): number {

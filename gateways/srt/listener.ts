@@ -1,6 +1,8 @@
 // Owns: a UDP port that callers come to: cookies before anything else, then which datagram is whose, and how many peers
 // there may be. May import: core, its neighbours.
+
 import { randomInt } from 'node:crypto';
+import { HeldCounts } from '#core/held-counts.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { addressGroup } from '#core/net-policy.ts';
 import type { Logger } from '#core/ports.ts';
@@ -51,7 +53,7 @@ export class SrtListener extends Owned {
   readonly #cookies = new CookieJar();
   readonly #bySocketId = new Map<number, Known>();
   readonly #byCaller = new Map<string, SrtPeer>();
-  readonly #countByAddress = new Map<string, number>();
+  readonly #countByAddress = new HeldCounts();
   #udp: UdpPort | undefined;
 
   constructor(options: SrtListenerOptions, onCall: (call: SrtCall) => SrtPeer, log: Logger) {
@@ -122,7 +124,7 @@ export class SrtListener extends Owned {
 
   #hasRoom(address: string): boolean {
     const { maxConnections, maxConnectionsPerAddress } = this.#options;
-    const count = this.#countByAddress.get(addressGroup(address)) ?? 0;
+    const count = this.#countByAddress.of(addressGroup(address));
     return count < maxConnectionsPerAddress && this.#bySocketId.size < maxConnections;
   }
 
@@ -136,7 +138,6 @@ export class SrtListener extends Owned {
     }: { handshake: Handshake; timestampUs: number; address: string; port: number },
   ): void {
     const socketId = this.#freeSocketId();
-    const group = addressGroup(address);
     const peer = this.own(
       this.#onCall({
         ...{ handshake, remoteAddress: address, arrivalUs: srtClockUs(), timestampUs, socketId },
@@ -145,13 +146,11 @@ export class SrtListener extends Owned {
     );
     this.#bySocketId.set(socketId, { peer, from: `${address} ${port}` });
     this.#byCaller.set(caller, peer);
-    this.#countByAddress.set(group, (this.#countByAddress.get(group) ?? 0) + 1);
+    const giveBack = this.#countByAddress.take(addressGroup(address));
     void peer.done.then(() => {
       this.#bySocketId.delete(socketId);
       this.#byCaller.delete(caller);
-      const left = (this.#countByAddress.get(group) ?? 1) - 1;
-      if (left > 0) this.#countByAddress.set(group, left);
-      else this.#countByAddress.delete(group);
+      giveBack();
     });
   }
 

@@ -13,9 +13,10 @@ import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import type { HttpSession } from './http-session.ts';
 import { FormattedPlay } from './play-format.ts';
-import { nothingToPlay, type PlaySource, RoomPlay, ViewPlay } from './play-source.ts';
+import { nothingToPlay, type PlaySource, RoomPlay } from './play-source.ts';
 import { parseSdp } from './sdp-parse.ts';
 import type { Endpoint, OpenRequest } from './server.ts';
+import { ViewPlay } from './view-play.ts';
 import { WhepSession, type WhepTimeouts } from './whep-session.ts';
 import type { PlayTarget } from './whep-target.ts';
 import { WhipSession } from './whip-session.ts';
@@ -106,7 +107,6 @@ export class WhepEndpoint extends SessionEndpoint {
   protected override async start(request: OpenRequest): Promise<WhepSession> {
     const { rooms, meetings, auth, timeouts, log, onDemand } = this.options;
     const grant = await auth.authorizeJoin(request.credential, request.room, request.address);
-    const { format } = request;
     const target: PlayTarget =
       request.stream === undefined ? { kind: 'room' } : { kind: 'named', name: request.stream };
     const offer = parseSdp(await request.readOffer());
@@ -116,7 +116,7 @@ export class WhepEndpoint extends SessionEndpoint {
       // A room that is not open has nothing to play, and is not opened for players that wait for publishers.
       if (!rooms.live(record.id) && !demand) throw nothingToPlay(record.name, target);
       const { room, role } = await meetings.enter(arrivalOf(request, { ...grant, mayCreateRoom: false }));
-      const source = this.#formatted(this.#sourceFor(room, request, target), format);
+      const source = this.#sourceFor(room, request, target);
       if (demand) {
         const isOver = delay(timeouts.onDemandWaitMs, undefined, { ref: false });
         await source.becomesPlayable(Promise.race([demand.settled, isOver]));
@@ -136,10 +136,10 @@ export class WhepEndpoint extends SessionEndpoint {
     return new FormattedPlay(source, format, transcodes, log);
   }
 
-  #sourceFor(room: Room, { view }: OpenRequest, target: PlayTarget): PlaySource {
-    if (view === undefined) return new RoomPlay(room, target);
+  #sourceFor(room: Room, { view, format }: OpenRequest, target: PlayTarget): PlaySource {
+    if (view === undefined) return this.#formatted(new RoomPlay(room, target), format);
     const { views } = this.options;
     if (!views) throw new GatewayError('not_found', 'This server composes no views.');
-    return new ViewPlay(room, views, view);
+    return new ViewPlay(room, views, view, format);
   }
 }

@@ -89,7 +89,7 @@ test('mutated SDPs of real peers are taken or refused with a reason, and never a
     ),
     { numRuns: 3_000 },
   );
-});
+}, 60_000);
 
 test('mixtures of two peers are taken or refused with a reason', () => {
   fc.assert(
@@ -98,7 +98,7 @@ test('mixtures of two peers are taken or refused with a reason', () => {
     ),
     { numRuns: 1_000 },
   );
-});
+}, 60_000);
 
 test('any text at all is refused with a reason', () => {
   const any = fc.oneof(
@@ -114,4 +114,4 @@ test('any text at all is refused with a reason', () => {
     fc.property(any, (text) => survives(() => void parseFragment(text))),
     { numRuns: 1_000 },
   );
-});
+}, 60_000);

@@ -5,7 +5,7 @@ import { GatewayError } from '#core/errors.ts';
 import type { Logger } from '#core/ports.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
 import { formatCodecs, type StreamFormat } from '#core/stream-format.ts';
-import type { Publication } from '#core/track.ts';
+import type { FormatControl, Publication } from '#core/track.ts';
 import type { TranscodedStream, TranscodePort } from '#core/transcode-port.ts';
 import type { Played, PlaySource } from './play-source.ts';
 
@@ -44,7 +44,7 @@ function parsed(value: unknown): StreamFormat {
 }
 
 /** What another source plays, its picture in the format that was asked for. */
-export class FormattedPlay implements PlaySource {
+export class FormattedPlay implements PlaySource, FormatControl {
   readonly #inner: PlaySource;
   readonly #transcodes: TranscodePort;
   readonly #log: Logger;
@@ -88,10 +88,22 @@ export class FormattedPlay implements PlaySource {
     return { ...rest, video: this.#made.stream.publication };
   }
 
-  async setFormat(format: StreamFormat): Promise<void> {
+  get formats(): FormatControl {
+    return this;
+  }
+
+  get source(): Publication | undefined {
+    return this.#made?.source;
+  }
+
+  get format(): StreamFormat {
+    return this.#format;
+  }
+
+  async set(format: StreamFormat | null): Promise<void> {
     if (!this.#made) throw new GatewayError('conflict', 'There is no picture now.', { retryAfterMs: 1_000 });
-    await this.#made.stream.change(format);
-    this.#format = format;
+    await this.#made.stream.change(format ?? {});
+    this.#format = format ?? {};
   }
 
   close(): void {

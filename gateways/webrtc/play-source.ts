@@ -1,15 +1,9 @@
-// Owns: what a WHEP player gets to see and hear: somebody's streams, or a view of the room. May import: core and siblings.
+// Owns: what a WHEP player gets to see and hear: somebody's streams here, views beside. May import: core and siblings.
 import { GatewayError } from '#core/errors.ts';
 import { listen } from '#core/listen.ts';
-import type { MixStream } from '#core/mix-stream.ts';
 import type { Room } from '#core/room.ts';
-import { viewNamed } from '#core/room-views.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
-import type { StreamFormat } from '#core/stream-format.ts';
-import type { Publication } from '#core/track.ts';
-import type { ViewStream } from '#core/view.ts';
-import type { ViewPort } from '#core/view-port.ts';
-import { codecForViewer } from '#core/view-settings.ts';
+import type { FormatControl, Publication } from '#core/track.ts';
 import { choosePlay, type PlayCandidate, type PlayMemory, type PlayTarget } from './whep-target.ts';
 
 export type Played = Readonly<Partial<Record<MediaKind, Publication>>>;
@@ -26,8 +20,10 @@ export interface PlaySource {
   prepare(kinds: ReadonlySet<MediaKind>, capabilities: RtpCapabilities): Promise<void>;
   /** Asked again after every change in the room. @param without streams that the player cannot decode */
   choose(without: WeakSet<Publication>): Played;
-  /** Another format for the picture that is played, live. Absent: it comes as it is. @throws GatewayError */
-  setFormat?(format: StreamFormat): Promise<void>;
+  /** Of the picture that is played. Absent: it comes as it is. */
+  readonly formats?: FormatControl;
+  /** Set by who plays it: something else is to be chosen, although nothing has come or gone in the room. */
+  onChanged?: () => void;
   close(): void;
 }
 
@@ -80,57 +76,6 @@ export class RoomPlay implements PlaySource {
   #chosen(without: WeakSet<Publication>) {
     const candidates = candidatesOf(this.#room, without);
     return choosePlay(this.#target, candidates, this.#room.activeSpeaker, this.#memory);
-  }
-}
-
-/** The room as one picture, with the mix of everybody. */
-export class ViewPlay implements PlaySource {
-  readonly #room: Room;
-  readonly #views: ViewPort;
-  readonly #name: string;
-  #picture: ViewStream | undefined;
-  #sound: MixStream | undefined;
-  #isClosed = false;
-
-  /** @throws GatewayError `not_found` when the room has no such view */
-  constructor(room: Room, views: ViewPort, name: string) {
-    this.#room = room;
-    this.#views = views;
-    this.#name = name;
-  }
-
-  assertPlayable(): void {
-    // A view is there as long as its room is: empty, it shows its background.
-  }
-
-  async becomesPlayable(): Promise<void> {
-    // At once.
-  }
-
-  async prepare(kinds: ReadonlySet<MediaKind>, { codecs = [] }: RtpCapabilities): Promise<void> {
-    const settings = viewNamed(this.#room.record, this.#name);
-    const takes = (name: string) => codecs.some(({ mimeType }) => mimeType.toLowerCase() === `video/${name}`);
-    const codec = codecForViewer(settings, this.#room.record, takes);
-    if (kinds.has('video') && codec && settings.hasVideo !== false) {
-      const view = await this.#views.viewOf(this.#room, this.#name);
-      this.#picture = await view.open({ codec });
-    }
-    if (kinds.has('audio') && settings.hasAudio) this.#sound = await this.#views.soundOf(this.#room);
-    // The player left while they were made.
-    if (this.#isClosed) this.close();
-  }
-
-  choose(without: WeakSet<Publication>): Played {
-    const [video, audio] = [this.#picture?.publication, this.#sound?.publication];
-    return { ...(video && !without.has(video) && { video }), ...(audio && !without.has(audio) && { audio }) };
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#picture?.close();
-    this.#sound?.close();
-    this.#picture = undefined;
-    this.#sound = undefined;
   }
 }
 

@@ -63,6 +63,7 @@ export class WhepSession extends HttpSession {
       publicationAdded: () => void this.#review(),
       publicationRemoved: () => void this.#review(),
     });
+    source.onChanged = () => void this.#review();
     this.signal.addEventListener('abort', unlisten, { once: true });
   }
 
@@ -118,13 +119,14 @@ export class WhepSession extends HttpSession {
 
   /** @throws GatewayError `unprocessable` (it is played as it is), and as `TranscodedStream.change()` */
   override async setFormat(format: StreamFormat): Promise<void> {
-    if (!this.#source.setFormat) {
+    const { formats } = this.#source;
+    if (!formats) {
       throw new GatewayError(
         'unprocessable',
         'This session plays the stream as it is; name a format when you open it.',
       );
     }
-    await this.#source.setFormat(format);
+    await formats.set(format);
   }
 
   /** Codecs that the transport really numbers as the player does. */
@@ -197,6 +199,7 @@ export class WhepSession extends HttpSession {
         mid: this.#slots.get(kind)?.mid,
       });
       this.#feeds.set(kind, { publication, subscription });
+      if (kind === 'video') subscription.formats = this.#source.formats;
       // Chosen by name or by us: not for last-N to hold back.
       subscription.setPinned(true);
       new LayerDriver(subscription, Number.POSITIVE_INFINITY, this.log);

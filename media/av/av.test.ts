@@ -12,6 +12,7 @@ import { Scaler } from './scaler.ts';
 import { measureFrequency, numberedPicture, readNumber, tone } from './test-signals.ts';
 import { VideoDecoder } from './video-decoder.ts';
 import { type EncodedUnit, VideoEncoder } from './video-encoder.ts';
+import type { Box } from './video-hint.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -51,6 +52,27 @@ test.each(['h264', 'vp8'] as const)('%s: a key frame comes with the picture afte
     encoder.encode(picture, n * 33_333, (unit) => unit.isKey && keys.push(n));
   }
   expect(keys).toEqual([0, 7]);
+});
+
+test('x264 passes over what is said to be unchanged, until a key frame shows all of it', () => {
+  const below = { x: 0, y: size.height >> 2, width: size.width, height: size.height - (size.height >> 2) };
+  const numbersSeen = (changed: readonly Box[] | undefined) => {
+    using encoder = new VideoEncoder({
+      ...{ codec: 'h264', preset: 'ultrafast', ...size, framerateHz: 30, bitrateBps: 50_000 },
+    });
+    using decoder = new VideoDecoder({ codec: 'h264' });
+    const seen: number[] = [];
+    for (let n = 0; n < 3; n++) {
+      if (n === 2) encoder.requestKeyFrame();
+      using picture = numberedPicture(size.width, size.height, n);
+      const show = ({ data, ptsUs }: EncodedUnit) =>
+        decoder.decode(data, ptsUs, (shown) => seen.push(readNumber(shown)));
+      encoder.encode(picture, n * 33_333, show, changed);
+    }
+    return seen;
+  };
+  expect(numbersSeen([below])).toEqual([0, 0, 2]);
+  expect(numbersSeen(undefined)).toEqual([0, 1, 2]);
 });
 
 test('a bitrate change is followed without a gap', () => {

@@ -3,13 +3,7 @@
 import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
-
-export interface Box {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
+import type { Box } from './video-hint.ts';
 
 export interface Yuv {
   readonly y: number;

@@ -1,5 +1,5 @@
 // Owns: which encoder of FFmpeg makes a codec in real time, and how it is set for it.
-import { AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P, type AVPixelFormat } from 'node-av/constants';
+import type { PictureForm } from './encoder-input.ts';
 
 export const encodedCodecs = ['h264', 'vp8', 'vp9', 'h265', 'av1'] as const;
 export type EncodedCodec = (typeof encodedCodecs)[number];
@@ -19,11 +19,13 @@ export interface EncoderChoice {
 
 export interface EncoderCandidate {
   readonly name: string;
-  readonly pixelFormat: AVPixelFormat;
+  readonly takes: PictureForm;
   readonly options: Readonly<Record<string, string>>;
+  /** It spares itself what is said to be unchanged. */
+  readonly takesHints?: boolean;
 }
 
-const software: Readonly<Record<Exclude<EncodedCodec, 'h264'>, Omit<EncoderCandidate, 'pixelFormat'>>> = {
+const software: Readonly<Record<Exclude<EncodedCodec, 'h264'>, Omit<EncoderCandidate, 'takes'>>> = {
   vp8: {
     name: 'libvpx',
     // Negative speeds are fixed; positive ones adapt to the clock and eat the whole core.
@@ -57,11 +59,13 @@ export function encoderCandidates({
   profile,
   sliceMaxBytes,
 }: EncoderChoice): EncoderCandidate[] {
-  if (codec !== 'h264') return [{ ...software[codec], pixelFormat: AV_PIX_FMT_YUV420P }];
+  if (codec !== 'h264') return [{ ...software[codec], takes: 'i420' }];
   const x264: EncoderCandidate = {
     name: 'libx264',
-    pixelFormat: AV_PIX_FMT_YUV420P,
+    takes: 'i420',
+    takesHints: true,
     options: {
+      mb_info: '1',
       preset: preset ?? 'superfast',
       tune: 'zerolatency',
       profile: profile ?? 'baseline',
@@ -70,12 +74,12 @@ export function encoderCandidates({
     },
   };
   if (!hardware) return [x264];
-  const pixelFormat = hardware === 'nvenc' ? AV_PIX_FMT_YUV420P : AV_PIX_FMT_NV12;
-  return [{ name: `h264_${hardware}`, pixelFormat, options: hardwareOptions[hardware] }, x264];
+  return [{ name: `h264_${hardware}`, ...hardwareEncoders[hardware] }, x264];
 }
 
-const hardwareOptions: Readonly<Record<'nvenc' | 'qsv' | 'vaapi', Readonly<Record<string, string>>>> = {
-  nvenc: { preset: 'p3', tune: 'ull', zerolatency: '1', 'forced-idr': '1' },
-  qsv: { preset: 'veryfast', async_depth: '1', forced_idr: '1' },
-  vaapi: { async_depth: '1' },
+const hardwareEncoders: Readonly<Record<'nvenc' | 'qsv' | 'vaapi', Omit<EncoderCandidate, 'name'>>> = {
+  nvenc: { takes: 'i420', options: { preset: 'p3', tune: 'ull', zerolatency: '1', 'forced-idr': '1' } },
+  // It uploads for itself what it is given as NV12.
+  qsv: { takes: 'nv12', options: { preset: 'veryfast', async_depth: '1', forced_idr: '1' } },
+  vaapi: { takes: 'vaapi', options: { async_depth: '1' } },
 };

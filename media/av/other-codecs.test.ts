@@ -1,7 +1,8 @@
 // Codecs that no RTP or RTMP peer of the other tests sends: encoded here, by FFmpeg's own encoders.
-import { AV_SAMPLE_FMT_S16, type AVSampleFormat } from 'node-av/constants';
+import { AV_PIX_FMT_NV12, AV_SAMPLE_FMT_S16, type AVSampleFormat } from 'node-av/constants';
 import { expect, test } from 'vitest';
 import { AudioDecoder } from './audio-decoder.ts';
+import { EncoderInput } from './encoder-input.ts';
 import { assertOk, av, findEncoder } from './library.ts';
 import { defaultLayout } from './resampler.ts';
 import { measureFrequency, numberedPicture, readNumber } from './test-signals.ts';
@@ -124,7 +125,31 @@ test.each(['nvenc', 'qsv', 'vaapi'] as const)(
     });
     expect(count).toBe(1);
     expect([`h264_${hardware}`, 'libx264']).toContain(encoder.encoderName);
-    // Either it is hardware, or it says why not.
-    expect(encoder.softwareReason !== undefined).toBe(encoder.encoderName === 'libx264');
+    // Either it is hardware, or it says what FFmpeg said.
+    const isSoftware = encoder.encoderName === 'libx264';
+    expect(encoder.softwareReason ?? '').toMatch(
+      isSoftware ? new RegExp(`^h264_${hardware} cannot be opened on this machine \\(opening .+: .+\\)$`) : /^$/,
+    );
+    // As of x264: pictures and requests for key frames go on through whatever became of it.
+    encoder.setBitrate(300_000);
+    encoder.requestKeyFrame();
+    encoder.encode(picture, 40_000, ({ isKey }) => expect(isKey).toBe(true));
   },
 );
+
+test('an encoder that wants NV12 gets the same picture, its colours interleaved', () => {
+  using input = new EncoderInput('nv12', 320, 180);
+  using picture = numberedPicture(320, 180, 173);
+  const [, u, v] = picture.planes;
+  u?.fill(90);
+  v?.fill(200);
+  let number: number | undefined;
+  let colours: number[] = [];
+  input.give(picture, (given) => {
+    expect(given.format).toBe(AV_PIX_FMT_NV12);
+    number = readNumber(given);
+    colours = [...(given.planes[1]?.subarray(0, 4) ?? [])];
+  });
+  expect(number).toBe(173);
+  expect(colours).toEqual([90, 200, 90, 200]);
+});

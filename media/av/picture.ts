@@ -12,6 +12,8 @@ const maxPictureSide = 8_192;
  */
 export class Picture implements Disposable {
   #frame: av.Frame | undefined;
+  #planes: readonly Buffer[] | undefined;
+  #strides: readonly number[] | undefined;
   readonly width: number;
   readonly height: number;
   readonly format: AVPixelFormat;
@@ -31,21 +33,31 @@ export class Picture implements Disposable {
     try {
       return use(picture);
     } finally {
-      picture.#frame = undefined;
+      picture.#forgetFrame();
     }
   }
 
-  /** I420 with undefined content. */
-  static blank(width: number, height: number): Picture {
+  /** I420, unless it is to be in another format, with undefined content. */
+  static blank(width: number, height: number, format: AVPixelFormat = AV_PIX_FMT_YUV420P): Picture {
     if (!isPictureSide(width) || !isPictureSide(height)) {
       throw new AvError('picture', 0, `${width}x${height} is no size for a picture`);
     }
+    return Picture.allocate((frame) => {
+      frame.width = width;
+      frame.height = height;
+      frame.format = format;
+      return frame.getBuffer(0);
+    });
+  }
+
+  /**
+   * @param fill gives an empty frame its memory
+   * @returns one to be disposed of by the caller
+   */
+  static allocate(fill: (frame: av.Frame) => number): Picture {
     const frame = new av.Frame();
     frame.alloc();
-    frame.width = width;
-    frame.height = height;
-    frame.format = AV_PIX_FMT_YUV420P;
-    const code = frame.getBuffer(0);
+    const code = fill(frame);
     if (code < 0) {
       frame.free();
       throw new AvError('picture', code);
@@ -70,13 +82,20 @@ export class Picture implements Disposable {
     return this.#frame === undefined;
   }
 
-  /** Views; with `strides` bytes from row to row. */
+  /**
+   * Views; with `strides` bytes from row to row. Made once: V8 counts what a view shows as memory that it could get back,
+   * and looked for it ten times a second where a canvas was asked for its planes with every cell.
+   */
   get planes(): readonly Buffer[] {
-    return this.native.data ?? [];
+    const { native } = this;
+    this.#planes ??= native.data ?? [];
+    return this.#planes;
   }
 
   get strides(): readonly number[] {
-    return this.native.linesize;
+    const { native } = this;
+    this.#strides ??= native.linesize;
+    return this.#strides;
   }
 
   get byteLength(): number {
@@ -85,7 +104,10 @@ export class Picture implements Disposable {
 
   /** Before writing into planes: gives it memory of its own if an encoder or a clone still holds this. */
   makeWritable(): void {
-    if (!this.native.isWritable) assertOk(this.native.makeWritable(), 'making a picture writable');
+    if (this.native.isWritable) return;
+    this.#planes = undefined;
+    this.#strides = undefined;
+    assertOk(this.native.makeWritable(), 'making a picture writable');
   }
 
   /** Forgets what the decoder said of it (an encoder would take the picture type as an order). */
@@ -98,8 +120,14 @@ export class Picture implements Disposable {
 
   [Symbol.dispose](): void {
     const frame = this.#frame;
-    this.#frame = undefined;
+    this.#forgetFrame();
     if (this.#isOwned) frame?.free();
+  }
+
+  #forgetFrame(): void {
+    this.#frame = undefined;
+    this.#planes = undefined;
+    this.#strides = undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-// Owns: a scaling context: any picture into an I420 picture of one size.
+// Owns: a scaling context: any picture into one of one size and format.
 import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
@@ -10,21 +10,24 @@ import { isPictureSide, Picture } from './picture.ts';
 export class Scaler extends NativeOwner {
   readonly width: number;
   readonly height: number;
+  readonly #format: AVPixelFormat;
   #context: av.SoftwareScaleContext | undefined;
   #source = '';
   #output: Picture | undefined;
 
-  constructor(width: number, height: number) {
+  /** @param format of what it makes: I420 unless something wants it otherwise */
+  constructor(width: number, height: number, format: AVPixelFormat = AV_PIX_FMT_YUV420P) {
     super();
     if (!isPictureSide(width) || !isPictureSide(height)) throw new AvError('scaler', 0, `no size: ${width}x${height}`);
     this.width = width;
     this.height = height;
+    this.#format = format;
   }
 
   /** Lends `use` the scaled picture, or the picture itself where it fits already. */
   scale(picture: Picture, use: (scaled: Picture) => void): void {
     this.exclusively(() => {
-      if (picture.width === this.width && picture.height === this.height && picture.format === AV_PIX_FMT_YUV420P) {
+      if (picture.width === this.width && picture.height === this.height && picture.format === this.#format) {
         use(picture);
         return;
       }
@@ -47,7 +50,7 @@ export class Scaler extends NativeOwner {
 
   /** An encoder may hold the last one; then this gets other memory. */
   #writableOutput(): Picture {
-    this.#output ??= Picture.blank(this.width, this.height);
+    this.#output ??= Picture.blank(this.width, this.height, this.#format);
     this.#output.makeWritable();
     return this.#output;
   }
@@ -64,7 +67,7 @@ export class Scaler extends NativeOwner {
     // The J formats are the same bytes in full range; swscale warns about them on every open.
     const format: AVPixelFormat = picture.format === AV_PIX_FMT_YUVJ420P ? AV_PIX_FMT_YUV420P : picture.format;
     const { width, height } = picture;
-    this.#context.getContext(width, height, format, this.width, this.height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR);
+    this.#context.getContext(width, height, format, this.width, this.height, this.#format, SWS_FAST_BILINEAR);
     return this.#context;
   }
 

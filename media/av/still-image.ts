@@ -4,6 +4,8 @@ import { isPictureSide, Picture } from './picture.ts';
 
 const pngStart = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 const jpegStart = Buffer.from([0xff, 0xd8, 0xff]);
+/** More than any view shows. A small file can ask for gigabytes, also behind a first header that asks for little. */
+const maxPixels = 4_096 * 4_096;
 
 /** @returns undefined for what is neither, by its first bytes */
 function imageKind(data: Uint8Array): 'png' | 'mjpeg' | undefined {
@@ -14,7 +16,7 @@ function imageKind(data: Uint8Array): 'png' | 'mjpeg' | undefined {
 
 /**
  * @param use gets the picture in whatever format it has, lent for the length of the call
- * @returns false when it is no image that can be read
+ * @returns false when it is no image that can be read, or a huge one
  */
 export function decodeImage(data: Uint8Array, use: (picture: Picture) => void): boolean {
   const kind = imageKind(data);
@@ -25,7 +27,7 @@ export function decodeImage(data: Uint8Array, use: (picture: Picture) => void): 
   using frame = new av.Frame();
   context.allocContext3(codec);
   context.threadCount = 1;
-  openCodec(context, codec, {});
+  openCodec(context, codec, { max_pixels: String(maxPixels) });
   packet.alloc();
   frame.alloc();
   packet.data = Buffer.from(data);

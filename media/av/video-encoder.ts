@@ -1,8 +1,15 @@
 // Owns: a video encoder context for real time: no look-ahead, no B-frames, key frames on demand.
 import { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE, AV_PIX_FMT_YUV420P, AV_PKT_FLAG_KEY } from 'node-av/constants';
-import { type EncodedCodec, type EncoderChoice, encoderCandidates } from './encoder-candidates.ts';
+import {
+  type EncodedCodec,
+  type EncoderCandidate,
+  type EncoderChoice,
+  encoderCandidates,
+} from './encoder-candidates.ts';
+import { EncoderInput } from './encoder-input.ts';
 import { AvError, assertOk, av, findEncoder, isDrained, NativeOwner, openCodec } from './library.ts';
 import { isPictureSide, type Picture } from './picture.ts';
+import { type Box, withVideoHint } from './video-hint.ts';
 
 export interface VideoEncoderOptions extends EncoderChoice {
   readonly width: number;
@@ -26,12 +33,8 @@ export class VideoEncoder extends NativeOwner {
   readonly codec: EncodedCodec;
   readonly width: number;
   readonly height: number;
-  /** FFmpeg's name of the encoder in use. */
-  readonly encoderName: string;
-  /** Why it is software although hardware was asked for, for people. */
-  readonly softwareReason: string | undefined;
   readonly #options: VideoEncoderOptions;
-  #context: av.CodecContext;
+  #opened: OpenedEncoder;
   readonly #packet = new av.Packet();
   #lastPts = -1n;
   #bitrateBps: number;
@@ -48,11 +51,18 @@ export class VideoEncoder extends NativeOwner {
     this.width = options.width;
     this.height = options.height;
     this.#bitrateBps = options.bitrateBps;
-    const { context, name, problem } = openFirst(options, options.bitrateBps);
-    this.#context = context;
-    this.encoderName = name;
-    this.softwareReason = problem;
+    this.#opened = openFirst(options, options.bitrateBps);
     this.#packet.alloc();
+  }
+
+  /** FFmpeg's name of the encoder in use. */
+  get encoderName(): string {
+    return this.#opened.name;
+  }
+
+  /** Why it is software although hardware was asked for, for people. */
+  get softwareReason(): string | undefined {
+    return this.#opened.problem;
   }
 
   get bitrateBps(): number {
@@ -64,12 +74,12 @@ export class VideoEncoder extends NativeOwner {
     this.exclusively(() => {
       this.#bitrateBps = bitrateBps;
       if (this.encoderName === 'libx264') {
-        applyBitrate(this.#context, bitrateBps);
+        applyBitrate(this.#opened.context, bitrateBps);
         return;
       }
-      const { context } = openFirst(this.#options, bitrateBps);
-      this.#context.freeContext();
-      this.#context = context;
+      const opened = openFirst(this.#options, bitrateBps);
+      closeEncoder(this.#opened);
+      this.#opened = opened;
     });
   }
 
@@ -81,8 +91,9 @@ export class VideoEncoder extends NativeOwner {
   /**
    * @param picture I420 of the encoder's own size: a libvpx given another size reads past its end
    * @param ptsUs later than that of the last picture; what is not gets the next possible time
+   * @param changed what is not as in the last picture; all of it when absent
    */
-  encode(picture: Picture, ptsUs: number, onUnit: (unit: EncodedUnit) => void): void {
+  encode(picture: Picture, ptsUs: number, onUnit: (unit: EncodedUnit) => void, changed?: readonly Box[]): void {
     this.exclusively(() => {
       if (picture.width !== this.width || picture.height !== this.height || picture.format !== AV_PIX_FMT_YUV420P) {
         throw new AvError(
@@ -94,16 +105,21 @@ export class VideoEncoder extends NativeOwner {
       const wanted = BigInt(Math.round(ptsUs));
       const pts = wanted > this.#lastPts ? wanted : this.#lastPts + 1n;
       this.#lastPts = pts;
-      const frame = picture.prepareForEncoding(pts, this.#mustKey ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE);
+      const type = this.#mustKey ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
       this.#mustKey = false;
-      assertOk(this.#context.sendFrameSync(frame), 'encoding');
+      const { input, context, takesHints } = this.#opened;
+      input.give(picture, (given) => {
+        const frame = given.prepareForEncoding(pts, type);
+        const send = () => context.sendFrameSync(frame);
+        assertOk(changed && takesHints ? withVideoHint(frame, changed, send) : send(), 'encoding');
+      });
       this.#receive(onUnit);
     });
   }
 
   #receive(onUnit: (unit: EncodedUnit) => void): void {
     for (;;) {
-      const code = this.#context.receivePacketSync(this.#packet);
+      const code = this.#opened.context.receivePacketSync(this.#packet);
       if (code < 0) {
         if (!isDrained(code)) throw new AvError('encoding', code);
         return;
@@ -119,14 +135,16 @@ export class VideoEncoder extends NativeOwner {
   }
 
   protected override free(): void {
-    this.#context.freeContext();
+    closeEncoder(this.#opened);
     this.#packet.free();
   }
 }
 
 interface OpenedEncoder {
   readonly context: av.CodecContext;
+  readonly input: EncoderInput;
   readonly name: string;
+  readonly takesHints: boolean;
   /** Of the candidate before, where it was not the first. */
   readonly problem: string | undefined;
 }
@@ -136,37 +154,54 @@ function openFirst(options: VideoEncoderOptions, bitrateBps: number): OpenedEnco
   const { hardware, codec: wanted } = options;
   let problem = hardware && wanted !== 'h264' ? `${hardware} is used for H264 alone` : undefined;
   for (const candidate of encoderCandidates(options)) {
-    // Pictures come as I420; a device that wants them otherwise would need an upload that is not here.
-    if (candidate.pixelFormat !== AV_PIX_FMT_YUV420P) {
-      problem = `${hardware} wants its pictures uploaded, which is not done here`;
-      continue;
-    }
     const codec = findEncoder(candidate.name);
     if (!codec) {
       problem = `FFmpeg here has no ${candidate.name}`;
       continue;
     }
-    const context = new av.CodecContext();
     try {
-      context.allocContext3(codec);
-      context.width = options.width;
-      context.height = options.height;
-      context.pixelFormat = candidate.pixelFormat;
-      context.timeBase = new av.Rational(1, 1_000_000);
-      context.framerate = new av.Rational(Math.max(1, Math.round(options.framerateHz)), 1);
-      context.gopSize = endlessGop;
-      context.maxBFrames = 0;
-      context.threadCount = options.threads ?? 1;
-      applyBitrate(context, bitrateBps);
-      openCodec(context, codec, candidate.options);
-      return { context, name: candidate.name, problem };
+      const { name, takesHints = false } = candidate;
+      return { ...openEncoder(codec, candidate, options, bitrateBps), name, takesHints, problem };
     } catch (error) {
-      context.freeContext();
       lastError = error;
-      problem = `${candidate.name} cannot be opened on this machine`;
+      const detail = error instanceof AvError ? ` (${error.message})` : '';
+      problem = `${candidate.name} cannot be opened on this machine${detail}`;
     }
   }
   throw lastError;
+}
+
+function openEncoder(
+  codec: av.Codec,
+  { takes, options: own }: EncoderCandidate,
+  options: VideoEncoderOptions,
+  bitrateBps: number,
+): Pick<OpenedEncoder, 'context' | 'input'> {
+  const input = new EncoderInput(takes, options.width, options.height);
+  const context = new av.CodecContext();
+  try {
+    context.allocContext3(codec);
+    context.width = options.width;
+    context.height = options.height;
+    context.timeBase = new av.Rational(1, 1_000_000);
+    context.framerate = new av.Rational(Math.max(1, Math.round(options.framerateHz)), 1);
+    context.gopSize = endlessGop;
+    context.maxBFrames = 0;
+    context.threadCount = options.threads ?? 1;
+    input.prepare(context);
+    applyBitrate(context, bitrateBps);
+    openCodec(context, codec, own);
+    return { context, input };
+  } catch (error) {
+    context.freeContext();
+    input[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function closeEncoder({ context, input }: OpenedEncoder): void {
+  context.freeContext();
+  input[Symbol.dispose]();
 }
 
 /** Half a second of buffer: a key frame may be larger than its share, a scene change may not flood a viewer. */

@@ -1,4 +1,4 @@
-// Owns: the times of a recording: begins at 0 with a whole picture, closes pauses up, leaves no gap in the sound. Pure.
+// Owns: the times of a recording: where it begins, with a whole picture, closes pauses up, leaves no gap in the sound. Pure.
 import type { MediaKind } from '#core/rtp.ts';
 import type { EgressCodec, EgressUnit } from './sink.ts';
 
@@ -22,6 +22,8 @@ const silences: Readonly<Partial<Record<EgressCodec, Silence>>> = {
     ...{ durationUs: (1_024 * 1e6) / 48_000, toleratedUs: 2_000, isEndless: false },
   },
 };
+/** Of times in whole microseconds, over some frames. */
+const roundingUs = 100;
 /** So far behind the picture. */
 const silenceLagUs = 500_000;
 
@@ -29,7 +31,16 @@ export interface RecordClockOptions {
   readonly hasVideo: boolean;
   /** What the sound is, if there is any. */
   readonly sound?: EgressCodec | undefined;
+  /** What was captured then comes first; what has come first when it is not said. */
+  readonly beginsAtUs?: number | undefined;
 }
+
+/** A key picture that is older than that by so much is as good as one of the moment at which it begins. */
+const earlyUs = 50_000;
+/** For one of that moment it waits so long; then it begins with an older one, and what lies between them passes at once. */
+const freshKeyWaitUs = 1_000_000;
+const passingStepUs = 1_000;
+const maxHeld = 2_000;
 
 /**
  *     waiting ──key picture──> running ──pause()──> paused ──resume()──> waiting
@@ -41,6 +52,11 @@ export class RecordClock {
   readonly #silence: Silence | undefined;
   readonly #endsUs: Record<MediaKind, number> = { audio: 0, video: 0 };
   #state: 'waiting' | 'running' | 'paused' = 'waiting';
+  #beginsAtUs: number | undefined;
+  #held: EgressUnit[] = [];
+  #leastPictureUs = 0;
+  /** By the times of the recording. */
+  #pausedUs = 0;
   /** Taken from the times that come. */
   #offsetUs = 0;
   /** Less than a frame: what follows silence follows it at once. */
@@ -48,15 +64,8 @@ export class RecordClock {
 
   constructor(options: RecordClockOptions) {
     this.#options = options;
+    this.#beginsAtUs = options.beginsAtUs;
     this.#silence = options.sound && silences[options.sound];
-  }
-
-  get isWaiting(): boolean {
-    return this.#state === 'waiting';
-  }
-
-  get isPaused(): boolean {
-    return this.#state === 'paused';
   }
 
   /** Length of what has been placed. */
@@ -64,28 +73,71 @@ export class RecordClock {
     return Math.max(this.#endsUs.audio, this.#endsUs.video);
   }
 
-  pause(): void {
+  /** @param atUs by the times that come: it lasts until then, also if nothing has come for a while */
+  pause(atUs?: number): void {
+    if (this.#state === 'running' && atUs !== undefined) this.#pausedUs = atUs - this.#offsetUs;
     this.#state = 'paused';
+    this.#held = [];
   }
 
-  resume(): void {
-    if (this.#state === 'paused') this.#state = 'waiting';
+  /** @param atUs it goes on with what was captured then, by the times that come; its picture may be older, or come later */
+  resume(atUs?: number): void {
+    if (this.#state !== 'paused') return;
+    this.#state = 'waiting';
+    this.#beginsAtUs = atUs;
   }
 
   /** @returns what is to be written for it, in order, with the times of the recording; nothing for what has no place in it */
   place(unit: EgressUnit): EgressUnit[] {
-    if (this.#state === 'waiting' && this.#begins(unit)) {
-      this.#offsetUs = unit.dtsUs - this.durationUs;
-      this.#soundShiftUs = 0;
-      this.#state = 'running';
-    }
-    if (this.#state !== 'running') return [];
+    if (this.#state === 'running') return this.#placeNow(unit);
+    if (this.#state === 'paused') return [];
+    this.#hold(unit);
+    if (!this.#mayBegin(unit)) return [];
+    const first = this.#held.find(({ kind }) => kind === 'video' || !this.#options.hasVideo) ?? unit;
+    this.#begin(this.#beginsAtUs ?? first.dtsUs);
+    const placed = this.#held.splice(0).flatMap((held) => this.#placeNow(held));
+    return placed.sort((one, other) => one.dtsUs - other.dtsUs);
+  }
+
+  /** Whether a key picture would do now: one that is asked for too early is older than the beginning. */
+  wantsKeyFrame({ kind, dtsUs }: EgressUnit): boolean {
+    if (this.#state !== 'waiting' || kind !== 'video') return false;
+    return this.#beginsAtUs === undefined || dtsUs >= this.#beginsAtUs - earlyUs;
+  }
+
+  /** Pictures from the newest key picture on, and sound. */
+  #hold(unit: EgressUnit): void {
+    const isKey = unit.kind === 'video' && unit.isKey;
+    if (isKey) this.#held = this.#held.filter(({ kind }) => kind === 'audio');
+    const isUseless = unit.kind === 'video' && !isKey && !this.#held.some(({ kind }) => kind === 'video');
+    if (!isUseless) this.#held.push(unit);
+    if (this.#held.length > maxHeld) this.#held = this.#held.filter(({ kind }) => kind === 'video').slice(0, maxHeld);
+  }
+
+  #mayBegin({ kind, isKey, dtsUs }: EgressUnit): boolean {
+    if (!this.#options.hasVideo) return true;
+    if (kind !== 'video' || !this.#held.some((unit) => unit.kind === 'video')) return false;
+    const beginsAtUs = this.#beginsAtUs ?? Number.NEGATIVE_INFINITY;
+    return (isKey && dtsUs >= beginsAtUs - earlyUs) || dtsUs >= beginsAtUs + freshKeyWaitUs;
+  }
+
+  #begin(atUs: number): void {
+    const fromUs = Math.max(this.durationUs, this.#pausedUs);
+    this.#offsetUs = atUs - fromUs;
+    this.#leastPictureUs = Math.max(fromUs, this.#leastPictureUs);
+    this.#soundShiftUs = 0;
+    this.#beginsAtUs = undefined;
+    this.#state = 'running';
+  }
+
+  #placeNow(unit: EgressUnit): EgressUnit[] {
     return unit.kind === 'audio' ? this.#placeSound(unit) : this.#placePicture(unit);
   }
 
   #placePicture(unit: EgressUnit): EgressUnit[] {
-    const placed = this.#at(unit, this.#offsetUs);
-    if (placed.dtsUs < 0) return [];
+    const latestUs = unit.dtsUs - this.#leastPictureUs;
+    const placed = this.#at(unit, Math.min(this.#offsetUs, latestUs));
+    this.#leastPictureUs = placed.dtsUs + passingStepUs;
     const silence = this.#silence?.isEndless ? this.#silenceUntil(placed.dtsUs - silenceLagUs) : [];
     return [...silence, placed];
   }
@@ -97,7 +149,8 @@ export class RecordClock {
     if (dueUs < endUs - unit.durationUs / 2) return [];
     const isJoined = Math.abs(dueUs - endUs) <= (this.#silence?.toleratedUs ?? Number.POSITIVE_INFINITY);
     const silence = isJoined ? [] : this.#silenceUntil(dueUs);
-    if (!isJoined && !this.#silence?.isEndless) this.#soundShiftUs += this.#endsUs.audio - dueUs;
+    const offUs = this.#endsUs.audio - dueUs;
+    if (!this.#silence?.isEndless && Math.abs(offUs) > roundingUs) this.#soundShiftUs += offUs;
     return [...silence, this.#at(unit, this.#offsetUs - this.#soundShiftUs)];
   }
 
@@ -105,10 +158,6 @@ export class RecordClock {
     const dtsUs = Math.round(unit.dtsUs - offsetUs);
     this.#endsUs[unit.kind] = Math.max(this.#endsUs[unit.kind], dtsUs + unit.durationUs);
     return { ...unit, dtsUs, ptsUs: Math.round(unit.ptsUs - offsetUs) };
-  }
-
-  #begins({ kind, isKey }: EgressUnit): boolean {
-    return this.#options.hasVideo ? kind === 'video' && isKey : true;
   }
 
   /** From where the sound ends until it is due, in whole frames: the nearest count where sound follows, no more elsewhere. */

@@ -23,6 +23,8 @@ export class RecordPart {
   readonly #muxer: FileMuxer;
   #flushedUs: number | undefined;
   #muxedBytes = 0;
+  /** How long it stands is known with the next: a fragment of MP4 begins where the one before it ends. */
+  #picture: EgressUnit | undefined;
 
   /** @throws AvError when the format cannot hold such streams */
   constructor({ path, format, streams, first, onFailed }: RecordPartOptions) {
@@ -51,20 +53,32 @@ export class RecordPart {
 
   /** @throws AvError */
   write(unit: EgressUnit): void {
-    const stream = this.streams.findIndex(({ kind }) => kind === unit.kind);
-    if (stream < 0) return;
+    if (!this.streams.some(({ kind }) => kind === unit.kind)) return;
     this.#flushedUs ??= unit.dtsUs;
     if (unit.dtsUs - this.#flushedUs >= flushEveryUs) {
       this.#flushedUs = unit.dtsUs;
       this.#muxer.flush();
       this.#file.noteWhole();
     }
-    this.#muxer.write({ ...unit, stream });
+    if (unit.kind === 'video') this.#writePicture(unit);
+    else this.#mux(unit);
+  }
+
+  #writePicture(next: EgressUnit | undefined): void {
+    const picture = this.#picture;
+    this.#picture = next;
+    if (!picture) return;
+    this.#mux(next ? { ...picture, durationUs: Math.max(1_000, next.dtsUs - picture.dtsUs) } : picture);
+  }
+
+  #mux(unit: EgressUnit): void {
+    this.#muxer.write({ ...unit, stream: this.streams.findIndex(({ kind }) => kind === unit.kind) });
   }
 
   /** Ends the file as it should; a file that has failed stays as far as it came. */
   async close(): Promise<void> {
     try {
+      this.#writePicture(undefined);
       this.#muxer.finish();
     } finally {
       this.#muxer[Symbol.dispose]();

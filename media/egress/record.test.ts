@@ -144,6 +144,66 @@ describe('a recorder', () => {
     expect((await probe(join(folder, 'out.mp4'))).complaints).toBe('');
   });
 
+  test.each(['mp4', 'mkv'] as const)(
+    '%s: what comes late is where it was captured: from the word that it records to the pause, from there to the end',
+    async (format) => {
+      const lateUs = 400_000;
+      const { streams, units } = someMedia('h264', 6);
+      let nowUs = 0;
+      const sink = new RecordSink(specOf(format), () => nowUs);
+      const told: string[] = [];
+      sink.events.on('changed', (state) => told.push(`${state} ${nowUs / 1_000}`));
+      sink.describe(streams);
+      let finished: Promise<void> | undefined;
+      for (const unit of units) {
+        nowUs = unit.dtsUs + lateUs;
+        if (unit.kind === 'video' && nowUs === 1_400_000) sink.setPaused(true);
+        if (unit.kind === 'video' && nowUs === 2_600_000) sink.setPaused(false);
+        if (unit.kind === 'video' && nowUs === 4_400_000) finished = sink.finish();
+        sink.write(unit);
+      }
+      await finished;
+      await sink.close();
+      expect(told).toEqual(['live 400', 'paused 1400', 'live 2600']);
+      const output = join(folder, `out.${format}`);
+      const [raw = ''] = await rawFiles();
+      expect(remux(raw, output, muxerFormats[format])?.durationMs).toBeCloseTo(2_800, -2);
+      const { stdout } = await run('ffprobe', [
+        ...['-v', 'error', '-select_streams', 'v:0', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0', output],
+      ]);
+      const timesMs = stdout
+        .trim()
+        .split(/\s+/)
+        .map((text) => Math.round(Number.parseFloat(text) * 1_000));
+      // The key pictures of 1 s and 3 s are the first after the beginning and after the pause.
+      const from = (ms: number, count: number) => Array.from({ length: count }, (_, n) => ms + n * 40);
+      // The first picture of MP4 stands from its beginning on.
+      const wanted = [format === 'mp4' ? 0 : 600, ...from(640, 9), ...from(1_400, 35)];
+      expect(timesMs).toHaveLength(wanted.length);
+      for (const [n, ms] of timesMs.entries()) expect(Math.abs(ms - (wanted[n] ?? 0))).toBeLessThan(25);
+      expect((await probe(output)).complaints).toBe('');
+      // Sound has no hole: what was heard before that key picture is there.
+      expect((await probe(output)).frames[1]).toBeGreaterThanOrEqual(138);
+    },
+  );
+
+  test('where no fresh key picture comes it begins with the old one, and what it has to show before passes at once', async () => {
+    const lateUs = 400_000;
+    const { streams, units } = someMedia('h264', 4);
+    let nowUs = 0;
+    const sink = new RecordSink(specOf('mkv'), () => nowUs);
+    sink.describe(streams);
+    for (const unit of units) {
+      nowUs = unit.dtsUs + lateUs;
+      if (unit.kind === 'audio' || !unit.isKey || unit.dtsUs === 0) sink.write(unit);
+    }
+    await sink.close();
+    const output = join(folder, 'out.mkv');
+    expect(remux((await rawFiles())[0] ?? '', output, 'matroska')?.durationMs).toBeCloseTo(3_600, -2);
+    // All but the three key pictures.
+    expect((await probe(output)).frames).toEqual([97, 180]);
+  });
+
   test('a part ends at the key frame after its limit, and nothing is lost between two', async () => {
     const { streams, units } = someMedia('h264', 4);
     const sink = new RecordSink(specOf('mp4', { segmentMs: 1_500 }));

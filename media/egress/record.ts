@@ -6,19 +6,22 @@ import { type RecordSinkSpec, recordCodecs } from '#core/record-sink.ts';
 import { failureOf, type WriteFailure } from './growing-file.ts';
 import { Interleaver } from './interleaver.ts';
 import { RecordClock } from './record-clock.ts';
+import { RecordCut } from './record-cut.ts';
 import { muxerFormats } from './record-formats.ts';
 import { parameterSetsOf, RecordPart } from './record-part.ts';
 import type { EgressSink, EgressSinkEvents, EgressStream, EgressUnit } from './sink.ts';
 
-const keyFrameRetryMs = 1_000;
+const keyFrameRetryMs = 250;
 
 /**
  * Writes one part after the other into a folder: `0001-<start, ms since 1970>.mp4`. A new one begins at a limit, when the
- * codec or size changes, and when another worker takes over; pauses begin none.
+ * codec or size changes, and when another worker takes over; pauses begin none. They hold what was captured from the moment that
+ * it says it records until the one that it is told to stop or pause, however late that comes.
  */
 export class RecordSink implements EgressSink {
   readonly events = new EventEmitter<EgressSinkEvents>();
   readonly #spec: RecordSinkSpec;
+  readonly #nowUs: (() => number) | undefined;
   readonly #interleaver = new Interleaver();
   readonly #closing = new Set<Promise<void>>();
   #streams: readonly EgressStream[] = [];
@@ -29,10 +32,17 @@ export class RecordSink implements EgressSink {
   #keyAskedAtMs = 0;
   #finishedBytes = 0;
   #nextPart: number | undefined;
+  /** Somebody was told that it records. */
+  #hasBegun = false;
+  /** Of the next clock, where it does not begin with what comes. */
+  #beginsAtUs: number | undefined;
+  #cut: RecordCut | undefined;
   #isOver = false;
 
-  constructor(spec: RecordSinkSpec) {
+  /** @param nowUs on the clock of the units; without it everything counts that has come by now */
+  constructor(spec: RecordSinkSpec, nowUs?: () => number) {
     this.#spec = spec;
+    this.#nowUs = nowUs;
   }
 
   get bytesOut(): number {
@@ -57,16 +67,27 @@ export class RecordSink implements EgressSink {
   }
 
   write(unit: EgressUnit): void {
-    this.#guarded(() => this.#writeAll(this.#interleaver.push(unit)));
+    this.#guarded(() => {
+      if (this.#cut?.leavesOut(unit)) return;
+      this.#begin(unit);
+      this.#writeAll(this.#interleaver.push(unit));
+    });
   }
 
-  /** What has come until now is written, what comes after is not; it goes on in the same file, where it was. */
+  /** What was captured until now is written, what was captured after it is not; it goes on in the same file, where it was. */
   setPaused(isPaused: boolean): void {
     if (isPaused === this.#isPaused) return;
     this.#guarded(() => (isPaused ? this.#pause() : this.#resume()));
   }
 
+  async finish(): Promise<void> {
+    if (this.#isOver) return;
+    if (!this.#isPaused) this.#cutNow();
+    await this.#cut?.done;
+  }
+
   async close(): Promise<void> {
+    this.#cut?.end();
     this.#guarded(() => {
       this.#writeAll(this.#interleaver.drain());
       this.#isOver = true;
@@ -76,18 +97,42 @@ export class RecordSink implements EgressSink {
     await Promise.all(this.#closing);
   }
 
+  /** From the first on that it can begin with it records, however old that is. */
+  #begin(unit: EgressUnit): void {
+    const isBeginning = !this.#hasVideo || (unit.kind === 'video' && unit.isKey);
+    if (this.#hasBegun || this.#streams.length === 0 || !isBeginning) return;
+    this.#hasBegun = true;
+    this.#part ??= this.#beginPart(unit);
+    this.#beginsAtUs = this.#nowUs?.();
+    this.events.emit('changed', 'live', 'media_flowing', 'Recording.');
+  }
+
+  #cutNow(): void {
+    const atUs = this.#nowUs?.();
+    const kinds = this.#hasBegun ? this.#streams.map(({ kind }) => kind) : [];
+    const cut = new RecordCut(atUs ?? 0, kinds, () => {
+      this.#guarded(() => this.#writeAll(this.#interleaver.drain()));
+      this.#clock?.pause(atUs);
+    });
+    this.#cut = cut;
+    if (atUs === undefined || kinds.length === 0) cut.end();
+  }
+
   #pause(): void {
-    this.#writeAll(this.#interleaver.drain());
     this.#isPaused = true;
-    this.#clock?.pause();
+    this.#cutNow();
     this.events.emit('changed', 'paused', 'requested', 'Paused.');
   }
 
   #resume(): void {
+    this.#cut?.end();
+    this.#cut = undefined;
     this.#isPaused = false;
-    this.#clock?.resume();
+    const atUs = this.#hasBegun ? this.#nowUs?.() : undefined;
+    this.#clock?.resume(atUs);
+    if (!this.#clock) this.#beginsAtUs = atUs;
     if (this.#hasVideo) this.#wantKeyFrame();
-    if (this.#part) this.events.emit('changed', 'live', 'media_flowing', 'Recording.');
+    if (this.#hasBegun) this.events.emit('changed', 'live', 'media_flowing', 'Recording.');
   }
 
   get #hasVideo(): boolean {
@@ -95,25 +140,29 @@ export class RecordSink implements EgressSink {
   }
 
   #writeAll(units: readonly EgressUnit[]): void {
-    for (const unit of units) if (!this.#isPaused && !this.#isOver) this.#writeOne(unit);
+    for (const unit of units) if (!this.#isOver) this.#writeOne(unit);
   }
 
   #writeOne(unit: EgressUnit): void {
     if (this.#part && this.#isCutAt(unit)) this.#endPart();
-    const isWaiting = this.#clock?.isWaiting ?? true;
-    if (isWaiting && this.#hasVideo && !(unit.kind === 'video' && unit.isKey)) {
+    if (!this.#clock && this.#hasVideo && !(unit.kind === 'video' && unit.isKey)) {
       this.#wantKeyFrame();
-      if (!this.#clock) return;
+      return;
     }
-    this.#clock ??= new RecordClock({
-      hasVideo: this.#hasVideo,
-      sound: this.#streams.find(({ kind }) => kind === 'audio')?.codec,
-    });
+    this.#clock ??= this.#makeClock();
     const placed = this.#clock.place(unit);
+    if (this.#clock.wantsKeyFrame(unit)) this.#wantKeyFrame();
     if (placed.length === 0) return;
     const part = this.#part ?? this.#beginPart(unit);
     for (const one of placed) part.write(one);
     this.#watchLimits(part);
+  }
+
+  #makeClock(): RecordClock {
+    const sound = this.#streams.find(({ kind }) => kind === 'audio')?.codec;
+    const beginsAtUs = this.#beginsAtUs;
+    this.#beginsAtUs = undefined;
+    return new RecordClock({ hasVideo: this.#hasVideo, sound, beginsAtUs });
   }
 
   /** A file ends before a picture that can begin the next. */
@@ -151,7 +200,6 @@ export class RecordSink implements EgressSink {
       first,
       onFailed: (failure) => this.#failWriting(failure),
     });
-    this.events.emit('changed', 'live', 'media_flowing', 'Recording.');
     return this.#part;
   }
 

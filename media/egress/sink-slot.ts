@@ -33,6 +33,8 @@ export class SinkSlot {
   #awaitsKey = true;
   #isPaused: boolean;
   #isOver = false;
+  /** Its end was told, or that it failed: nothing is told after that. */
+  #isEndTold = false;
 
   constructor(made: MadeSink, isPaused: boolean, nowUs: number, events: SinkSlotEvents) {
     this.#made = made;
@@ -40,10 +42,7 @@ export class SinkSlot {
     this.#events = events;
     this.#isPaused = isPaused;
     this.#sinceUs = nowUs;
-    made.sink.events.on('changed', (state, reason, message) => {
-      this.#isOver ||= state === 'ended' || state === 'failed';
-      events.changed({ state, reason, message: message.slice(0, 1_000) });
-    });
+    made.sink.events.on('changed', (state, reason, message) => this.#tell({ state, reason, message }));
     made.sink.events.on('analysed', (findings, levels) => events.analysed(findings, levels));
     made.sink.events.on('keyFrameWanted', () => events.keyFrameWanted());
     made.sink.events.on('unsupported', () => this.#fallBack());
@@ -90,14 +89,14 @@ export class SinkSlot {
   setPaused(isPaused: boolean): void {
     if (isPaused === this.#isPaused || this.#isOver) return;
     this.#isPaused = isPaused;
-    this.#awaitsKey = true;
+    this.#awaitsKey ||= !this.#made.sink.finish;
     this.#made.sink.setPaused?.(isPaused);
     if (!isPaused) this.#events.keyFrameWanted();
   }
 
   /** @param nowUs on the machine's clock */
   write(unit: EgressUnit, nowUs: number): void {
-    if (this.#isPaused || this.#isOver) return;
+    if (this.#isOver || (this.#isPaused && !this.#made.sink.finish)) return;
     const { hasVideo } = this.#media;
     const isWaiting = hasVideo && !this.#video && nowUs - this.#sinceUs < pictureWaitUs;
     if (isWaiting) return;
@@ -109,11 +108,19 @@ export class SinkSlot {
     this.#made.sink.write(unit);
   }
 
-  async close(): Promise<void> {
-    const wasOver = this.#isOver;
+  /** @param isAtOnce nothing more comes: what is on its way is not waited for */
+  async close(isAtOnce = false): Promise<void> {
+    if (!isAtOnce && !this.#isOver && this.#made.sink.finish) await this.#made.sink.finish();
     this.#isOver = true;
     await this.#made.sink.close();
-    if (!wasOver) this.#events.changed({ state: 'ended', reason: 'stopped', message: 'Stopped on request.' });
+    this.#tell({ state: 'ended', reason: 'stopped', message: 'Stopped on request.' });
+  }
+
+  #tell({ state, reason, message }: EgressSinkStatus): void {
+    if (this.#isEndTold) return;
+    this.#isEndTold = state === 'ended' || state === 'failed';
+    this.#isOver ||= this.#isEndTold;
+    this.#events.changed({ state, reason, message: message.slice(0, 1_000) });
   }
 
   #describe(): void {
@@ -144,8 +151,7 @@ export class SinkSlot {
   /** Nothing more can be made for it. */
   fail(reason: 'unsupported_media' | 'overloaded', message: string): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    this.#events.changed({ state: 'failed', reason, message: message.slice(0, 1_000) });
+    this.#tell({ state: 'failed', reason, message });
     void this.#made.sink.close();
   }
 }

@@ -48,6 +48,8 @@ export interface EgressSink {
   write(unit: EgressUnit): void;
   /** Nothing is written while it is paused; then it goes on with a key picture. Only for who must know. */
   setPaused?(isPaused: boolean): void;
+  /** Waits for what was captured before now; bounded in time. One that can is written to while it is paused, too. */
+  finish?(): Promise<void>;
   readonly bytesOut: number;
   /** Finishes what it has; bounded in time. */
   close(): Promise<void>;

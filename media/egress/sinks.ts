@@ -17,6 +17,8 @@ export interface SinkTools {
   readonly openers: Readonly<Record<string, PushOpener>>;
   /** To the control process. */
   readonly live: LiveOutlet;
+  /** On the job's clock, as units are. */
+  readonly nowUs: () => number;
 }
 
 export interface SinkFormats {
@@ -60,8 +62,8 @@ const sinkMakers: SinkMakers = {
     sink: new AnalysisSink(spec),
     takes: { video: ['h264', 'h265', 'vp8', 'vp9', 'av1'], audio: ['opus'] },
   }),
-  record: (spec) => ({
-    sink: new RecordSink(spec),
+  record: (spec, { nowUs }) => ({
+    sink: new RecordSink(spec, nowUs),
     takes: {
       video: egressCodecs.filter((codec) => recordCodecs[spec.format].includes(codec)),
       audio: [spec.audioCodec],

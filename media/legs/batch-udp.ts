@@ -14,7 +14,7 @@ interface UdpBatchAddon {
 }
 
 /** Set-up compiles it where there is a compiler. */
-const addonFile = fileURLToPath(new URL('../../.cache/udp-batch.node', import.meta.url));
+export const addonFile = fileURLToPath(new URL('../../.cache/udp-batch.node', import.meta.url));
 const receivedFields = 6;
 const sentFields = 9;
 const rows = 1_024;

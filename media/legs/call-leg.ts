@@ -11,7 +11,7 @@ import { Reception } from './reception.ts';
 import { buildBye, buildReport } from './rtcp-report.ts';
 import { SrtpReceiver } from './srtp.ts';
 import type { Address } from './udp.ts';
-import { clockRateOf, unknownLevel, VoiceReceiver } from './voice-receiver.ts';
+import { clockRateOf, ownCodec, unknownLevel, VoiceReceiver } from './voice-receiver.ts';
 
 /** A compromise of RFC 3550 §6.2 for sessions of two: the bandwidth is nothing, and round trips are wanted soon. */
 const reportIntervalMs = 5_000;
@@ -44,6 +44,9 @@ export class CallLeg {
   readonly #dtmf = new DtmfReceiver();
   #uses: (Use | undefined)[] = [];
   #parameters: LegParameters | undefined;
+  /** As its direction says. */
+  #isSending = false;
+  #isReceiving = false;
   #srtp: SrtpReceiver | undefined;
   #position: LegPosition | undefined;
   #rejected = 0;
@@ -74,8 +77,7 @@ export class CallLeg {
 
   /** It is to be sent something. */
   get listens(): boolean {
-    const direction = this.#parameters?.direction;
-    return direction === 'sendrecv' || direction === 'sendonly';
+    return this.#isSending;
   }
 
   /** What it says is to be heard by others. */
@@ -89,15 +91,13 @@ export class CallLeg {
     return this.standing.isInMix && !this.standing.isHeld;
   }
 
-  get #isReceiving(): boolean {
-    const direction = this.#parameters?.direction;
-    return direction === 'sendrecv' || direction === 'recvonly';
-  }
-
-  negotiate(parameters: LegParameters): void {
-    const { receive, remoteAddress: address, remotePort: port, srtp } = parameters;
+  negotiate(given: LegParameters): void {
+    const parameters = { ...given, send: { ...given.send, codec: ownCodec(given.send.codec) } };
+    const { receive, remoteAddress: address, remotePort: port, srtp, direction } = parameters;
+    this.#isSending = direction === 'sendrecv' || direction === 'sendonly';
+    this.#isReceiving = direction === 'sendrecv' || direction === 'recvonly';
     const uses: (Use | undefined)[] = [];
-    for (const { codec, payloadType } of receive.codecs) uses[payloadType] = { kind: 'audio', codec };
+    for (const { codec, payloadType } of receive.codecs) uses[payloadType] = { kind: 'audio', codec: ownCodec(codec) };
     for (const { payloadType } of receive.dtmf) uses[payloadType] = { kind: 'dtmf' };
     if (receive.comfortNoisePayloadType !== undefined) uses[receive.comfortNoisePayloadType] = { kind: 'noise' };
     this.#uses = uses;

@@ -37,3 +37,16 @@ test.each(['pcmu', 'pcma'] as const)('%s: silence has next to no power, a tone i
   encodeG711(law, tone, bytes);
   expect(Math.abs(10 * Math.log10(g711Power(law, bytes) / (10_000 ** 2 / 2)))).toBeLessThan(1);
 });
+
+test.each(['pcmu', 'pcma'] as const)('%s: a tone of any frequency, begun anywhere, has its own power', (law) => {
+  const bytes = new Uint8Array(160);
+  for (let hz = 50; hz < 3_950; hz += 25) {
+    for (let begin = 0; begin < 8; begin++) {
+      const angle = (i: number) => (2 * Math.PI * hz * i) / 8_000 + (begin * Math.PI) / 8;
+      const tone = Int16Array.from({ length: 160 }, (_, i) => Math.round(10_000 * Math.sin(angle(i))));
+      encodeG711(law, tone, bytes);
+      const power = tone.reduce((sum, value) => sum + value * value, 0) / tone.length;
+      expect(Math.abs(10 * Math.log10(g711Power(law, bytes) / power)), `${hz} Hz`).toBeLessThan(3);
+    }
+  }
+});

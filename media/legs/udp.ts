@@ -95,6 +95,8 @@ class DgramUdp implements UdpSocket {
     this.#socket.connect(port, address, (error?: Error) => {
       if (!error && !this.#isClosed) this.#isConnected = true;
     });
+    // As a rule that is done now, before it is told, and whatever is sent with an address from now on is an error.
+    this.#isConnected = hasPeer(this.#socket);
   }
 
   disconnect(): void {
@@ -112,3 +114,11 @@ class DgramUdp implements UdpSocket {
 }
 
 const ignore = () => undefined;
+
+function hasPeer(socket: Socket): boolean {
+  try {
+    return socket.remoteAddress().port > 0;
+  } catch {
+    return false;
+  }
+}

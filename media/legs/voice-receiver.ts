@@ -1,5 +1,5 @@
 // Owns: a voice from its packets to 20 ms of sound: ordered, concealed, and decoded only where it is to be heard.
-import type { LegCodec } from '#core/leg-media.ts';
+import { type LegCodec, legCodecs } from '#core/leg-media.ts';
 import { maxVoiceSamples, VoiceDecoder } from '../av/voice-codecs.ts';
 import { durationOf } from '../rtp/voice-duration.ts';
 import { NoiseSource } from './comfort-noise.ts';
@@ -20,6 +20,14 @@ const dtxBytes = 2;
 /** Each frame that is made up by repeating is this much of the one before. */
 const fadePerFrame = 0.6;
 const scratch = new Int16Array(maxVoiceSamples);
+
+/**
+ * The same word, and the one that this process has: each that came by IPC is a copy, compared letter by letter wherever a
+ * packet goes, which in a mix of hundreds is a tenth of all it costs.
+ */
+export function ownCodec(codec: LegCodec): LegCodec {
+  return legCodecs.find((one) => one === codec) ?? codec;
+}
 
 export function clockRateOf(codec: LegCodec): number {
   return clockRates[codec];

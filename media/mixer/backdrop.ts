@@ -1,6 +1,7 @@
 // Owns: what is behind the pictures of a view: a colour, or an image that covers the canvas. May import: media/av.
-import { type Box, Canvas, CellScaler, type Yuv } from '../av/canvas.ts';
+import { Canvas, CellScaler, type Yuv } from '../av/canvas.ts';
 import { decodeImage } from '../av/still-image.ts';
+import type { Box } from '../av/video-hint.ts';
 import { fitInto } from './fit.ts';
 
 export class Backdrop implements Disposable {

@@ -15,21 +15,27 @@ const borderColor = { y: 170, u: 60, v: 60 };
 export interface PaintStyle {
   readonly hasLabels: boolean;
   readonly isSpeaking: boolean;
+  /** Cells are of another size with every picture: what is drawn for one size waits. */
+  readonly isMoving: boolean;
 }
 
 export class CellPainter implements Disposable {
   readonly input: ViewInput;
+  /** Where it belongs; its cell is on the way there. */
+  place: Cell;
   readonly #scaler = new CellScaler();
   #cell: Cell;
   /** Everything that decides how the cell looks but for the picture itself. */
   #painted = '';
   #paintedSerial = -1;
   #fit: ReturnType<typeof fitInto> | undefined;
+  #disc: { readonly tile: Tile; readonly key: string } | undefined;
   #label: { readonly tile: Tile | undefined; readonly key: string } | undefined;
 
   constructor(input: ViewInput, cell: Cell) {
     this.input = input;
     this.#cell = cell;
+    this.place = cell;
   }
 
   get cell(): Cell {
@@ -49,7 +55,8 @@ export class CellPainter implements Disposable {
   paint(canvas: Canvas, backdrop: Backdrop, style: PaintStyle): boolean {
     const { latest, rotation, serial } = this.input;
     const size = latest ? `${latest.width}x${latest.height}:${rotation}` : 'none';
-    const look = `${size}:${style.hasLabels}:${style.isSpeaking}:${this.input.info.name}`;
+    const face = latest ? '' : serial;
+    const look = `${size}:${face}:${style.hasLabels}:${style.isSpeaking}:${this.input.info.name}`;
     const isWhole = look !== this.#painted;
     if (!isWhole && serial === this.#paintedSerial) return false;
     this.#painted = look;
@@ -71,29 +78,41 @@ export class CellPainter implements Disposable {
     const { source, target } = this.#fit;
     const part = isTurned ? { x: source.y, y: source.x, width: source.height, height: source.width } : source;
     this.#scaler.paint(picture, part, rotation, canvas, target);
-    if (style.hasLabels) this.#paintLabel(canvas, target);
+    if (style.hasLabels) this.#paintLabel(canvas, target, style);
   }
 
   #paintInitials(canvas: Canvas, style: PaintStyle): void {
     const { cell } = this;
     canvas.fill(cell, emptyColor);
-    const tile = initialsTile(this.input.info.name, cell.height, cell.width);
+    const tile = this.#discFor(style);
     const even = (value: number) => Math.floor(value / 2) * 2;
     const x = cell.x + even((cell.width - tile.width) / 2);
     canvas.blend(tile, x, cell.y + even((cell.height - tile.height) / 2), cell);
-    if (style.hasLabels) this.#paintLabel(canvas, cell);
+    if (style.hasLabels) this.#paintLabel(canvas, cell, style);
+  }
+
+  #discFor({ isMoving }: PaintStyle): Tile {
+    const { face, info, serial } = this.input;
+    const { width, height } = this.#cell;
+    const key = `${info.name}:${serial}:${width}x${height}`;
+    const known = this.#disc?.tile;
+    const isGood = this.#disc?.key === key || (isMoving && known && known.width <= width && known.height <= height);
+    if (known && isGood) return known;
+    const tile = face?.tileFor(height, width) ?? initialsTile(info.name, height, width);
+    this.#disc = { tile, key };
+    return tile;
   }
 
   /** On the picture and not beside it: only there is the ground new each time. */
-  #paintLabel(canvas: Canvas, ground: Rectangle): void {
+  #paintLabel(canvas: Canvas, ground: Rectangle, { isMoving }: PaintStyle): void {
     const { name } = this.input.info;
     const key = `${name}:${this.#cell.height}:${ground.width}`;
-    if (this.#label?.key !== key) {
+    if (this.#label?.key !== key && !isMoving) {
       const tile = name === '' ? undefined : labelTile(name, this.#cell.height, ground.width);
       this.#label = { tile, key };
     }
-    const { tile } = this.#label;
-    if (tile && tile.height <= ground.height)
+    const tile = this.#label?.tile;
+    if (tile && tile.height <= ground.height && tile.width <= ground.width)
       canvas.blend(tile, ground.x, ground.y + ground.height - tile.height, ground);
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { ViewInput as ViewInputInfo, ViewLook } from '#core/view-messages.ts';
+import { plainPng } from '#test/support/png.ts';
 import { Canvas, CellScaler } from '../av/canvas.ts';
 import { Picture } from '../av/picture.ts';
 import { VideoEncoder } from '../av/video-encoder.ts';
@@ -211,6 +212,80 @@ test('what is muted shows initials and comes back; who leaves makes room; the ca
   compositor.paint(99);
   expectColor(compositor.canvas, 160, 180, '#2020c0');
   expect(compositor.canvas.picture).toBe(picture);
+});
+
+test('who is muted is shown by his avatar where he has one that can be read, and by initials again without', () => {
+  const compositor = compositorOf({ hasLabels: false });
+  const one = new Sender(compositor, 1);
+  one.show('#c02020');
+  const [input] = compositor.inputs.values();
+  input?.setFace(plainPng(64, [32, 160, 32]));
+  compositor.paint(0);
+  expectColor(compositor.canvas, 320, 180, '#c02020');
+  compositor.put({ ...one.info, isMuted: true }, { keyFrameWanted: () => undefined, sized: () => undefined });
+  compositor.paint(33);
+  expectColor(compositor.canvas, 320, 180, '#20a020');
+  expectColor(compositor.canvas, 320, 90, '#20a020');
+  expectColor(compositor.canvas, 60, 60, '#202022');
+  expect(compositor.paint(66)).toBe(false);
+  for (const image of [Buffer.from('nothing to see'), plainPng(64, [1, 2, 3]).subarray(0, 60), undefined]) {
+    input?.setFace(image);
+    expect(compositor.paint(99)).toBe(true);
+    expectColor(compositor.canvas, 320, 90, '#202022');
+  }
+});
+
+test('of what is painted only the cells with a new picture are said to have changed', () => {
+  const compositor = compositorOf({ hasLabels: false });
+  const [one, two] = [new Sender(compositor, 1), new Sender(compositor, 2)];
+  for (const sender of [one, two]) sender.show('#c02020');
+  expect(compositor.changed).toEqual([]);
+  compositor.paint(0);
+  expect(compositor.changed[0]).toEqual({ x: 0, y: 0, width: 640, height: 360 });
+  two.show('#20c020');
+  compositor.paint(33);
+  expect(compositor.changed).toMatchObject([{ x: 320, y: 90, width: 320 }]);
+  compositor.paint(66);
+  expect(compositor.changed).toEqual([]);
+});
+
+test('with transitions cells are half way in the middle of the time, where they belong at its end, and told of at once', () => {
+  const told: string[] = [];
+  const compositor = new Compositor({
+    ...{ width: 640, height: 360 },
+    look: { ...look, hasLabels: false, hasSpeakerBorder: false, transitionMs: 400 },
+    onArranged: (_order, places) => told.push(places.map(({ x, width }) => `${x}+${width}`).join()),
+  });
+  opened.push(compositor);
+  const one = new Sender(compositor, 1);
+  one.show('#c02020');
+  // Nobody was there before: at once.
+  compositor.paint(0);
+  expectColor(compositor.canvas, 630, 180, '#c02020');
+  const other = new Sender(compositor, 2);
+  other.show('#2020c0');
+  compositor.paint(1_000);
+  expect(told).toEqual(['0+640', '0+320,320+320']);
+  // From the whole width to the left half; from half of the right half to all of it.
+  expectColor(compositor.canvas, 20, 180, '#c02020');
+  expectColor(compositor.canvas, 630, 20, '#c02020');
+  expectColor(compositor.canvas, 480, 180, '#2020c0');
+  expect(compositor.paint(1_200)).toBe(true);
+  expectColor(compositor.canvas, 350, 120, '#c02020');
+  expectColor(compositor.canvas, 376, 180, '#2020c0');
+  expectColor(compositor.canvas, 630, 180, '#000000');
+  compositor.paint(1_400);
+  expectColor(compositor.canvas, 160, 180, '#c02020');
+  expectColor(compositor.canvas, 630, 180, '#2020c0');
+  expect(compositor.paint(1_433)).toBe(false);
+  // Turned round on the way: from where he is.
+  compositor.drop(2);
+  compositor.paint(1_500);
+  compositor.paint(1_600);
+  expectColor(compositor.canvas, 60, 180, '#c02020');
+  expectColor(compositor.canvas, 630, 180, '#000000');
+  compositor.paint(2_000);
+  expectColor(compositor.canvas, 630, 180, '#c02020');
 });
 
 test('nothing new is painted twice', () => {

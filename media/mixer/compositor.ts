@@ -2,10 +2,12 @@
 // May import: media/av, core's words.
 import type { ViewInput as ViewInputInfo, ViewLook, ViewPlace } from '#core/view-messages.ts';
 import { Canvas } from '../av/canvas.ts';
+import type { Box } from '../av/video-hint.ts';
 import { Backdrop } from './backdrop.ts';
 import { CellPainter } from './cell-painter.ts';
 import { type Cell, capacityOf, cellsFor } from './layout.ts';
 import { Stage } from './stage.ts';
+import { beginningOf, cellBetween, eased, maxMovingCells } from './transition.ts';
 import { ViewInput, type ViewInputEvents } from './view-input.ts';
 
 export interface CompositorOptions {
@@ -26,7 +28,14 @@ export class Compositor implements Disposable {
   #painters: CellPainter[] = [];
   /** For each painter those above it that it would paint over. */
   #above: CellPainter[][] = [];
+  /** On their way to other cells, since then. */
+  #moves: readonly { readonly painter: CellPainter; readonly from: Cell }[] = [];
+  #movesSinceMs = 0;
+  #nowMs = 0;
+  /** The canvas is another: nobody glides from where he was on the last one. */
+  #isNewCanvas = true;
   #isWiped = true;
+  #changed: Box[] = [];
   #isToArrange = true;
   #lastArranged = '';
 
@@ -47,6 +56,7 @@ export class Compositor implements Disposable {
     if (this.#canvas.width === width && this.#canvas.height === height) return;
     this.#canvas[Symbol.dispose]();
     this.#canvas = new Canvas(width, height);
+    this.#isNewCanvas = true;
     this.setLook(this.#look);
   }
 
@@ -90,22 +100,30 @@ export class Compositor implements Disposable {
     return this.#painters.length;
   }
 
+  /** What the last painting painted. */
+  get changed(): readonly Box[] {
+    return this.#changed;
+  }
+
   /** @returns whether anything on the canvas has changed */
   paint(nowMs: number): boolean {
+    this.#nowMs = nowMs;
     if (this.stage.step(nowMs, this.#places)) this.#isToArrange = true;
     if (this.#isToArrange) this.#arrange();
+    const isMoving = this.#move();
     this.canvas.open();
-    let isChanged = this.#isWiped;
+    const { width, height } = this.canvas;
+    this.#changed = this.#isWiped ? [{ x: 0, y: 0, width, height }] : [];
     if (this.#isWiped) this.#wipe();
     const { speaker } = this.stage;
     const { hasLabels, hasSpeakerBorder } = this.#look;
     this.#painters.forEach((painter, index) => {
       const isSpeaking = hasSpeakerBorder && painter.input.id === speaker;
-      if (!painter.paint(this.canvas, this.#backdrop, { hasLabels, isSpeaking })) return;
-      isChanged = true;
+      if (!painter.paint(this.canvas, this.#backdrop, { hasLabels, isSpeaking, isMoving })) return;
+      this.#changed.push(painter.cell);
       for (const other of this.#above[index] ?? []) other.invalidate();
     });
-    return isChanged;
+    return this.#changed.length > 0;
   }
 
   [Symbol.dispose](): void {
@@ -136,31 +154,59 @@ export class Compositor implements Disposable {
     const seen = this.stage.seen(this.#places);
     const cells = cellsFor(this.#look.layout, this.canvas, seen.length, seen[0]?.isShared ?? false);
     const past = new Map(this.#painters.map((painter) => [painter.input.id, painter]));
+    const shown = new Map(this.#painters.map((painter) => [painter, painter.cell]));
     this.#painters = seen.flatMap(({ id }, index) => {
       const [input, cell] = [this.inputs.get(id), cells[index]];
       if (!input || !cell) return [];
       const painter = past.get(id) ?? new CellPainter(input, cell);
       past.delete(id);
-      painter.setCell(cell);
+      painter.place = cell;
       return [painter];
     });
     for (const painter of past.values()) painter[Symbol.dispose]();
-    this.#above = this.#painters.map(({ cell }, index) =>
-      this.#painters.slice(index + 1).filter((other) => isOver(cell, other.cell)),
+    this.#above = this.#painters.map(({ place }, index) =>
+      this.#painters.slice(index + 1).filter((other) => isOver(place, other.place)),
     );
-    this.#tellArranged();
+    if (this.#tellArranged()) this.#beginMoves(shown);
+    this.#isNewCanvas = false;
   }
 
-  #tellArranged(): void {
-    const places = this.#painters.map(({ input, cell: { regionId, x, y, width, height } }) => {
+  /** @param shown where everybody was, who was seen */
+  #beginMoves(shown: ReadonlyMap<CellPainter, Cell>): void {
+    const { transitionMs = 0 } = this.#look;
+    const isStill =
+      transitionMs === 0 || this.#isNewCanvas || shown.size === 0 || this.#painters.length > maxMovingCells;
+    this.#moves = isStill
+      ? []
+      : this.#painters.map((painter) => ({ painter, from: shown.get(painter) ?? beginningOf(painter.place) }));
+    this.#movesSinceMs = this.#nowMs;
+    if (isStill) for (const painter of this.#painters) painter.setCell(painter.place);
+  }
+
+  /** Everybody a little further on his way. @returns whether anybody is on one still */
+  #move(): boolean {
+    if (this.#moves.length === 0) return false;
+    const way = eased((this.#nowMs - this.#movesSinceMs) / (this.#look.transitionMs || 1));
+    for (const { painter, from } of this.#moves) {
+      painter.setCell(cellBetween(from, painter.place, way, this.#canvas));
+    }
+    this.#isWiped = true;
+    if (way >= 1) this.#moves = [];
+    return way < 1;
+  }
+
+  /** @returns whether anybody stands elsewhere */
+  #tellArranged(): boolean {
+    const places = this.#painters.map(({ input, place: { regionId, x, y, width, height } }) => {
       return { inputId: input.id, regionId, x, y, width, height };
     });
     const order = [...places.map(({ inputId }) => inputId), ...this.#unseen(places)];
     const arranged = JSON.stringify({ order, places });
-    if (arranged === this.#lastArranged) return;
+    if (arranged === this.#lastArranged && !this.#isNewCanvas) return false;
     this.#lastArranged = arranged;
     this.#isWiped = true;
     this.#options.onArranged(order, places);
+    return true;
   }
 
   #unseen(places: readonly ViewPlace[]): number[] {

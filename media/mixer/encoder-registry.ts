@@ -4,6 +4,7 @@ import type { EncoderRequest, ViewEncoderStats } from '#core/view-messages.ts';
 import type { Picture } from '../av/picture.ts';
 import { Scaler } from '../av/scaler.ts';
 import { type EncodedUnit, VideoEncoder } from '../av/video-encoder.ts';
+import type { Box } from '../av/video-hint.ts';
 
 /** Somebody who takes what an encoder makes, in this process: an RTP track of the room, an egress. */
 export interface EncodedTap {
@@ -24,6 +25,8 @@ export interface TapHandle {
 
 /** A key frame within this time of the last is put off to its end: who has just joined has that one. */
 const keyFrameSpacingUs = 300_000;
+/** Rectangles; with more of them, all is taken as changed. */
+const maxChanged = 256;
 
 interface Tap {
   readonly tap: EncodedTap;
@@ -41,6 +44,8 @@ class SharedEncoder implements Disposable {
   /** Of the last key picture that was due by the interval. */
   #period: number | undefined;
   #mustKey = true;
+  /** Since the picture before; undefined when it may be anything. */
+  #changed: Box[] | undefined;
   #frames = 0;
   #keyFrames = 0;
   #bytes = 0;
@@ -82,7 +87,14 @@ class SharedEncoder implements Disposable {
     return clockUs + tickUs / 2 >= this.#nextUs;
   }
 
-  encode(picture: Picture, clockUs: number): void {
+  /** What has changed on the canvas; undefined for all of it. */
+  note(changed: readonly Box[] | undefined): void {
+    if (!this.#changed || !changed || this.#changed.length + changed.length > maxChanged) this.#changed = undefined;
+    else this.#changed.push(...changed);
+  }
+
+  /** @param isScaled what is noted is of another size */
+  encode(picture: Picture, clockUs: number, isScaled: boolean): void {
     const stepUs = 1e6 / this.request.framerateHz;
     this.#nextUs = Math.max(this.#nextUs + stepUs, clockUs + stepUs / 2);
     const sinceKeyUs = clockUs - this.#lastKeyUs;
@@ -94,7 +106,9 @@ class SharedEncoder implements Disposable {
       this.#mustKey = false;
       this.#encoder.requestKeyFrame();
     }
-    this.#encoder.encode(picture, clockUs, (unit) => this.#emit(unit, clockUs));
+    const changed = isScaled ? undefined : this.#changed;
+    this.#changed = [];
+    this.#encoder.encode(picture, clockUs, (unit) => this.#emit(unit, clockUs), changed);
   }
 
   [Symbol.dispose](): void {
@@ -165,8 +179,13 @@ export class EncoderRegistry implements Disposable {
     };
   }
 
-  /** Scales once for each size. @param tickUs from one picture to the next */
-  encode(picture: Picture, clockUs: number, tickUs: number): void {
+  /**
+   * Scales once for each size.
+   * @param tickUs from one picture to the next
+   * @param changed what is not as it was with the last call; all of it when absent
+   */
+  encode(picture: Picture, clockUs: number, tickUs: number, changed?: readonly Box[]): void {
+    for (const encoder of this.#encoders.values()) encoder.note(changed);
     const bySize = Map.groupBy(
       [...this.#encoders.values()].filter((encoder) => encoder.isDue(clockUs, tickUs)),
       ({ request }) => `${request.width}x${request.height}`,
@@ -177,7 +196,7 @@ export class EncoderRegistry implements Disposable {
       const scaler = this.#scalers.get(size) ?? new Scaler(first.request.width, first.request.height);
       this.#scalers.set(size, scaler);
       scaler.scale(picture, (scaled) => {
-        for (const encoder of encoders) this.#encodeOne(encoder, scaled, clockUs);
+        for (const encoder of encoders) this.#encodeOne(encoder, scaled, clockUs, scaled !== picture);
       });
     }
   }
@@ -190,9 +209,9 @@ export class EncoderRegistry implements Disposable {
   }
 
   /** One that fails is no reason for the others to. */
-  #encodeOne(encoder: SharedEncoder, picture: Picture, clockUs: number): void {
+  #encodeOne(encoder: SharedEncoder, picture: Picture, clockUs: number, isScaled: boolean): void {
     try {
-      encoder.encode(picture, clockUs);
+      encoder.encode(picture, clockUs, isScaled);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const taps = [...encoder.taps];
@@ -219,8 +238,9 @@ export class EncoderRegistry implements Disposable {
   }
 }
 
-function keyOf({ codec, profile, width, height, framerateHz, bitrateBps, keyFrameIntervalS }: EncoderRequest): string {
-  const format = codec === 'h264' ? `${codec}:${profile}` : codec;
+function keyOf({ codec, profile, width, height, framerateHz, sliceMaxBytes, ...rest }: EncoderRequest): string {
+  const { bitrateBps, keyFrameIntervalS } = rest;
+  const format = codec === 'h264' ? `${codec}:${profile}:${sliceMaxBytes}` : codec;
   return `${format}:${width}x${height}@${framerateHz}:${bitrateBps}:${keyFrameIntervalS}`;
 }
 

@@ -8,7 +8,7 @@ type Open = Extract<ViewCommand, { type: 'openViewEncoder' }>;
 type Change = Extract<ViewCommand, { type: 'changeViewEncoder' }>;
 export type TrackCommand = Extract<
   ViewCommand,
-  { type: 'openViewEncoder' | 'changeViewEncoder' | 'setViewBitrate' | 'closeViewEncoder' }
+  { type: 'openViewEncoder' | 'changeViewEncoder' | 'setViewBitrate' | 'pauseViewEncoder' | 'closeViewEncoder' }
 >;
 
 export interface EncoderTracksOptions {
@@ -49,6 +49,13 @@ export class EncoderTracks {
       case 'setViewBitrate':
         this.#tracks.get(trackId)?.setBitrate(command.bitrateBps);
         return;
+      case 'pauseViewEncoder':
+        // In their order with what is still being opened or changed.
+        this.#afterOthers(
+          async () => this.#tracks.get(trackId)?.setPaused(command.isPaused),
+          (message) => this.#fail(trackId, message),
+        );
+        return;
       case 'closeViewEncoder':
         this.#close(trackId);
         return;
@@ -71,12 +78,14 @@ export class EncoderTracks {
     if (this.#isClosed || this.#tracks.has(trackId) || this.#unwanted.delete(trackId)) return;
     await this.#askFor(request);
     if (this.#isClosed || this.#unwanted.delete(trackId)) return;
-    const { context, encoders, tell } = this.#options;
-    const onFailed = (message: string) => {
-      this.#close(trackId);
-      tell({ type: 'viewEncoderRefused', trackId, message: message.slice(0, 1_000) });
-    };
+    const { context, encoders } = this.#options;
+    const onFailed = (message: string) => this.#fail(trackId, message);
     this.#tracks.set(trackId, new ViewTrack({ id: trackId, request, context, encoders, onFailed }));
+  }
+
+  #fail(trackId: number, message: string): void {
+    this.#close(trackId);
+    this.#options.tell({ type: 'viewEncoderRefused', trackId, message: message.slice(0, 1_000) });
   }
 
   async #change({ trackId, request }: Change): Promise<void> {
@@ -93,8 +102,8 @@ export class EncoderTracks {
   async #askFor(request: EncoderRequest): Promise<void> {
     const { context, encoders } = this.#options;
     const more = encoders.has(request) ? 0 : encodingCostMsPerS(request);
-    if (await context.askCost(this.#costMsPerS + more)) return;
-    throw new Error(context.refusedCost || 'There is no room for another encoder.');
+    const refusal = await context.askCost(this.#costMsPerS + more);
+    if (refusal !== undefined) throw new Error(refusal);
   }
 
   #close(trackId: number): void {

@@ -1,6 +1,6 @@
 // Owns: one stream of the room's SFU side on its way into the mix.
 import type { MixInput as MixInputInfo } from '#core/mix-messages.ts';
-import { clockRateOf, unknownLevel, VoiceReceiver } from '../legs/voice-receiver.ts';
+import { clockRateOf, ownCodec, unknownLevel, VoiceReceiver } from '../legs/voice-receiver.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import { VoiceDelayMeter } from './voice-delay-meter.ts';
 
@@ -14,8 +14,8 @@ export class MixInput {
   readonly delay: VoiceDelayMeter;
 
   constructor(info: MixInputInfo) {
-    this.info = info;
-    const { codec, timeline } = info;
+    this.info = { ...info, codec: ownCodec(info.codec) };
+    const { codec, timeline } = this.info;
     const codecDelayMs = codec === 'opus' ? opusLookAheadMs * 2 : opusLookAheadMs;
     this.delay = new VoiceDelayMeter({ clockRateHz: clockRateOf(codec), timeline, codecDelayMs });
   }

@@ -1,11 +1,19 @@
 // Owns: the mix of one room as a job: takes commands, tells what happens, keeps the beat.
 import type { LegParameters } from '#core/leg-media.ts';
-import { type LegStanding, type MixCommand, type MixEvent, type MixJobSpec, mixTrackId } from '#core/mix-messages.ts';
+import {
+  firstTapTrackId,
+  type LegStanding,
+  type MixCommand,
+  type MixEvent,
+  type MixJobSpec,
+  mixTrackId,
+} from '#core/mix-messages.ts';
 import type { VideoLegCommand } from '#core/video-leg-media.ts';
 import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { CallLeg } from '../legs/call-leg.ts';
 import type { RtpSender } from '../rtp/sender.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
+import { LegTap } from './leg-tap.ts';
 import { LegVoice } from './leg-voice.ts';
 import { mixClock } from './mix-clock.ts';
 import { MixInput } from './mix-input.ts';
@@ -26,6 +34,7 @@ type LegCommand = Exclude<
 interface Member {
   readonly listener: Listener;
   voice: LegVoice | undefined;
+  tap: LegTap | undefined;
 }
 
 export class MixPipeline implements Pipeline {
@@ -52,6 +61,10 @@ export class MixPipeline implements Pipeline {
 
   start(): void {
     mixClock.add(this.#run);
+    this.#context.report('live', 'media_flowing', 'Mixing.');
+  }
+
+  relinked(): void {
     this.#context.report('live', 'media_flowing', 'Mixing.');
   }
 
@@ -112,9 +125,11 @@ export class MixPipeline implements Pipeline {
     this.#context.account(() => {
       this.#mixer.run(dueMs, skipped);
       const { beat } = this.#mixer;
-      for (const { listener, voice } of this.#members.values()) {
+      const clockUs = toClockUs(dueMs);
+      for (const { listener, voice, tap } of this.#members.values()) {
         const { leg, source } = listener;
         voice?.step(source, beat, leg.speaks, leg.standing.voice === 'always');
+        tap?.step(dueMs, clockUs, source.frame(beat), listener.heard?.samples);
       }
       this.#sendMix(dueMs);
       this.#measureDelays(toClockUs(dueMs));
@@ -173,7 +188,7 @@ export class MixPipeline implements Pipeline {
       leg.close();
       return;
     }
-    this.#members.set(leg.id, { listener: this.#mixer.addLeg(leg), voice: undefined });
+    this.#members.set(leg.id, { listener: this.#mixer.addLeg(leg), voice: undefined, tap: undefined });
     this.#stand(leg.id, leg.standing);
     this.#tell({ type: 'legOpened', legId: leg.id });
     for (const command of waiting ?? []) this.#commandLeg(command);
@@ -240,6 +255,20 @@ export class MixPipeline implements Pipeline {
     } else if (standing.voice === 'off' && member.voice) {
       this.#endVoice(legId, member);
     }
+    this.#tapAs(legId, member);
+  }
+
+  #tapAs(legId: number, member: Member, sound = member.listener.leg.standing.tap): void {
+    if (member.tap?.sound === sound) return;
+    const trackId = firstTapTrackId + legId;
+    if (member.tap) {
+      member.tap.close();
+      member.tap = undefined;
+      this.#context.endTrack(trackId);
+    }
+    if (!sound) return;
+    const events = { published: () => undefined, keyFrameRequested: () => undefined };
+    member.tap = new LegTap(this.#context.openTrack(trackId, 'audio', 'opus', events), sound);
   }
 
   #play(listener: Listener, { playId, prompts, language, isRepeated }: PlayToLeg): void {
@@ -270,6 +299,10 @@ export class MixPipeline implements Pipeline {
     const member = this.#members.get(id);
     if (!member) return;
     if (member.voice) this.#endVoice(id, member);
+    if (member.tap) {
+      member.tap.close();
+      this.#context.endTrack(firstTapTrackId + id);
+    }
     this.#mixer.removeLeg(id);
     member.listener.leg.close(isMoving);
     this.#members.delete(id);

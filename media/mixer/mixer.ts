@@ -25,6 +25,8 @@ export interface Listener {
   own: MixSound | undefined;
   ownUsedAt: number;
   part: Float32Array | undefined;
+  /** In this beat; undefined where it does not listen. */
+  heard: MixSound | undefined;
 }
 
 export interface MixerOptions {
@@ -68,6 +70,7 @@ export class Mixer {
       own: undefined,
       ownUsedAt: 0,
       part: undefined,
+      heard: undefined,
     };
     this.listeners.set(leg.id, listener);
     this.#listSources();
@@ -156,6 +159,7 @@ export class Mixer {
   #serve(listener: Listener, skipped: number): void {
     const { leg, source } = listener;
     if (skipped > 0) leg.output.pass(skipped);
+    listener.heard = undefined;
     if (!leg.listens) {
       leg.output.pass();
       return;
@@ -164,11 +168,13 @@ export class Mixer {
     const isHeard = source.wasHeard || source.isChosen;
     const hasPlayer = listener.player !== undefined || listener.music !== undefined;
     if (!hasPlayer && !(hearsRoom && isHeard)) {
-      leg.output.step(hearsRoom ? this.shared : this.#silence);
+      listener.heard = hearsRoom ? this.shared : this.#silence;
+      leg.output.step(listener.heard);
       this.#releaseOwn(listener);
       return;
     }
-    leg.output.step(this.#ownSound(listener, hearsRoom, isHeard));
+    listener.heard = this.#ownSound(listener, hearsRoom, isHeard);
+    leg.output.step(listener.heard);
   }
 
   /** The room without the listener, and whatever is played to it. */

@@ -36,3 +36,25 @@ test('two who are equally loud do not take turns', () => {
     expect(chooseSpeakers(voices, 1)).toEqual([first]);
   }
 });
+
+test('of hundreds the same few are chosen as by putting all in order, whoever was chosen before', () => {
+  let seed = 1;
+  const next = () => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return seed / 2 ** 32;
+  };
+  const voices = Array.from({ length: 300 }, () => voice(quiet));
+  for (let step = 0; step < 100; step++) {
+    for (const one of voices) one.levelDbov = -90 + Math.floor(next() * 80);
+    const before = new Map(voices.map((one) => [one, one.isChosen]));
+    const chosen = chooseSpeakers(voices, 3);
+    const rank = (one: ReturnType<typeof voice>) => one.score + (before.get(one) ? 6 : 0);
+    const inOrder = voices.filter(({ levelDbov }) => levelDbov > -55).toSorted((a, b) => rank(b) - rank(a));
+    const held = voices.filter((one) => one.levelDbov <= -55 && one.isChosen);
+    const least = Math.min(...chosen.map(rank));
+    expect(chosen).toHaveLength(3);
+    expect(voices.filter(({ isChosen }) => isChosen)).toHaveLength(3);
+    expect(inOrder.filter((one) => !chosen.includes(one)).every((one) => rank(one) <= least)).toBe(true);
+    expect(held.every((one) => chosen.includes(one))).toBe(true);
+  }
+});

@@ -29,11 +29,23 @@ export function chooseSpeakers<T extends Candidate>(candidates: readonly T[], co
     if (isVoice || (candidate.isChosen && candidate.holdSteps > 0)) speaking.push(candidate);
     else candidate.isChosen = false;
   }
-  if (speaking.length > count) {
-    const rank = ({ score, isChosen }: T) => score + (isChosen ? advantageDb : 0);
-    speaking.sort((a, b) => rank(b) - rank(a));
-    for (const candidate of speaking.splice(count)) candidate.isChosen = false;
+  const chosen = speaking.length > count ? loudestOf(speaking, count) : speaking;
+  for (const candidate of chosen) candidate.isChosen = true;
+  return chosen;
+}
+
+const rankOf = ({ score, isChosen }: Candidate): number => score + (isChosen ? advantageDb : 0);
+
+/** Loudest first, the others marked as not chosen. Few out of hundreds, in each beat: all in order would be of no use. */
+function loudestOf<T extends Candidate>(speaking: readonly T[], count: number): T[] {
+  const best: T[] = [];
+  for (const candidate of speaking) {
+    const rank = rankOf(candidate);
+    let at = best.length;
+    while (at > 0 && rankOf(best[at - 1] as T) < rank) at -= 1;
+    if (at < count) best.splice(at, 0, candidate);
+    else candidate.isChosen = false;
+    if (best.length > count) (best.pop() as T).isChosen = false;
   }
-  for (const candidate of speaking) candidate.isChosen = true;
-  return speaking;
+  return best;
 }

@@ -88,7 +88,7 @@ interface Pixel {
   readonly isPremultiplied?: boolean;
 }
 
-function makeTile(width: number, height: number, pixelAt: (x: number, y: number) => Pixel): Tile {
+export function makeTile(width: number, height: number, pixelAt: (x: number, y: number) => Pixel): Tile {
   const tile: Tile = {
     width,
     height,

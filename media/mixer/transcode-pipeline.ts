@@ -66,6 +66,7 @@ export class TranscodePipeline implements Pipeline {
       case 'openViewEncoder':
       case 'changeViewEncoder':
       case 'setViewBitrate':
+      case 'pauseViewEncoder':
       case 'closeViewEncoder':
         this.#tracks.command(command);
         return;

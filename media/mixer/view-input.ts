@@ -4,6 +4,7 @@ import type { Rotation } from '../av/canvas.ts';
 import type { Picture } from '../av/picture.ts';
 import { VideoDecoder } from '../av/video-decoder.ts';
 import { InputClock } from '../pipelines/input-clock.ts';
+import { Av1Depacketiser } from '../rtp/av1.ts';
 import type { CaptureClock } from '../rtp/capture-clock.ts';
 import {
   type Depacketiser,
@@ -15,6 +16,7 @@ import {
 import { findExtension } from '../rtp/extension.ts';
 import { parseRtp } from '../rtp/packet.ts';
 import { ReorderBuffer } from '../rtp/reorder.ts';
+import { type Face, faceOf } from './face.ts';
 import { HeldFrames } from './held-frames.ts';
 
 /** What is sent again on request takes about a round trip; a picture later than this is worth less than the next. */
@@ -47,6 +49,7 @@ export class ViewInput implements Disposable {
   #isBroken = true;
   #keyFrameAskedMs = Number.NEGATIVE_INFINITY;
   #size = '';
+  #face: Face | undefined;
   #bytesIn = 0;
   #framesIn = 0;
   #framesBroken = 0;
@@ -65,6 +68,10 @@ export class ViewInput implements Disposable {
   /** Undefined before the first, and while it is muted. Valid until the next packet. */
   get latest(): Picture | undefined {
     return this.#info.isMuted ? undefined : this.#latest;
+  }
+
+  get face(): Face | undefined {
+    return this.#face;
   }
 
   /** To be told when what comes was captured. */
@@ -115,12 +122,20 @@ export class ViewInput implements Disposable {
     for (const frame of this.#held.take(nowUs)) this.#decode(frame);
   }
 
+  /** @param image PNG or JPEG, shown where there is no video; one that cannot be read is none */
+  setFace(image: Uint8Array | undefined): void {
+    this.#face?.[Symbol.dispose]();
+    this.#face = image && faceOf(image);
+    this.#serial += 1;
+  }
+
   /** Pictures are shown so long after they were captured; 0 as soon as they are there. */
   setDelay(delayMs: number): void {
     this.#held.delayUs = delayMs * 1_000;
   }
 
   [Symbol.dispose](): void {
+    this.#face?.[Symbol.dispose]();
     this.#closeStream();
   }
 
@@ -157,18 +172,28 @@ export class ViewInput implements Disposable {
       this.#framesBroken += 1;
       return;
     }
-    const isFine = this.#decoder.decode(data, timestamp, (picture) => this.#keep(picture));
+    // Spatial layers are one picture after the other: the last is the one to be seen.
+    let last: Picture | undefined;
+    const isFine = this.#decoder.decode(data, timestamp, (picture) => {
+      last?.[Symbol.dispose]();
+      last = picture.keep();
+    });
+    if (last) this.#keep(last);
     if (!isFine) {
       this.#framesBroken += 1;
       this.#isBroken = true;
     }
   }
 
+  /** @param picture ours from now on */
   #keep(picture: Picture): void {
     this.#framesIn += 1;
-    if (this.#info.isMuted) return;
+    if (this.#info.isMuted) {
+      picture[Symbol.dispose]();
+      return;
+    }
     this.#latest?.[Symbol.dispose]();
-    this.#latest = picture.keep();
+    this.#latest = picture;
     this.#serial += 1;
     const size = `${picture.width}x${picture.height}`;
     if (size === this.#size) return;
@@ -196,6 +221,14 @@ function newOrder(): ReorderBuffer {
 }
 
 function depacketiserFor(codec: Stream['codec']): Depacketiser {
-  if (codec === 'h264') return new H264Depacketiser();
-  return codec === 'vp8' ? new Vp8Depacketiser() : new Vp9Depacketiser();
+  switch (codec) {
+    case 'h264':
+      return new H264Depacketiser();
+    case 'vp8':
+      return new Vp8Depacketiser();
+    case 'vp9':
+      return new Vp9Depacketiser();
+    case 'av1':
+      return new Av1Depacketiser();
+  }
 }

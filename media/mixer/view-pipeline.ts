@@ -91,6 +91,9 @@ export class ViewPipeline implements Pipeline {
       case 'delayViewInput':
         this.#compositor.inputs.get(command.inputId)?.setDelay(command.delayMs);
         return;
+      case 'faceViewInput':
+        this.#compositor.inputs.get(command.inputId)?.setFace(command.image);
+        return;
       case 'dropViewInput':
         this.#drop(command.inputId);
         return;
@@ -112,6 +115,7 @@ export class ViewPipeline implements Pipeline {
       case 'openViewEncoder':
       case 'changeViewEncoder':
       case 'setViewBitrate':
+      case 'pauseViewEncoder':
       case 'closeViewEncoder':
         this.#tracks.command(command);
         return;
@@ -147,11 +151,12 @@ export class ViewPipeline implements Pipeline {
     this.#context.account(() => {
       // The picture nearest to this moment.
       for (const input of this.#compositor.inputs.values()) input.advance(clockUs + tickUs / 2);
-      const isChanged = this.#compositor.paint(startMs);
+      const compositor = this.#compositor;
+      const isChanged = compositor.paint(startMs);
       const isIdle = !isChanged && clockUs - this.#lastEncodedUs < 1e6 / idleFramerateHz - tickUs / 2;
       if (isIdle && !this.#encoders.wantsKeyFrame) return;
       this.#lastEncodedUs = clockUs;
-      this.#encoders.encode(this.#compositor.canvas.picture, clockUs, tickUs);
+      this.#encoders.encode(compositor.canvas.picture, clockUs, tickUs, compositor.changed);
     });
     const tookMs = performance.now() - startMs;
     this.#tickMs += tookMs;

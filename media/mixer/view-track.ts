@@ -22,7 +22,9 @@ export class ViewTrack implements EncodedTap {
   readonly #options: ViewTrackOptions;
   readonly #codec: RoomCodec;
   readonly #sender: RtpSender;
-  #handle: TapHandle;
+  #request: EncoderRequest;
+  /** Undefined while it is paused: whoever is the last to leave an encoder ends it. */
+  #handle: TapHandle | undefined;
   #pictureId = 0;
 
   /** @throws AvError when the encoder cannot be made, or the codec is none of a room */
@@ -33,8 +35,9 @@ export class ViewTrack implements EncodedTap {
     const { codec } = request;
     if (codec === 'h265' || codec === 'av1') throw new Error(`No room carries ${codec} from here.`);
     this.#codec = codec;
+    this.#request = request;
     this.#handle = encoders.tap(request, this);
-    const requestKeyFrame = () => this.#handle.requestKeyFrame();
+    const requestKeyFrame = () => this.#handle?.requestKeyFrame();
     this.#sender = context.openTrack(id, 'video', codec, {
       published: requestKeyFrame,
       keyFrameRequested: requestKeyFrame,
@@ -50,7 +53,14 @@ export class ViewTrack implements EncodedTap {
   }
 
   setBitrate(bitrateBps: number): void {
-    this.#handle.setBitrate(bitrateBps);
+    this.#handle?.setBitrate(bitrateBps);
+  }
+
+  /** Goes on with a key frame. @throws AvError when its encoder cannot be made again */
+  setPaused(isPaused: boolean): void {
+    if (isPaused === !this.#handle) return;
+    this.#handle?.close();
+    this.#handle = isPaused ? undefined : this.#options.encoders.tap(this.#request, this);
   }
 
   /**
@@ -60,12 +70,13 @@ export class ViewTrack implements EncodedTap {
   change(request: EncoderRequest): void {
     if (request.codec !== this.#codec) throw new Error('The codec of a track cannot be changed.');
     const past = this.#handle;
-    this.#handle = this.#options.encoders.tap(request, this);
-    past.close();
+    if (past) this.#handle = this.#options.encoders.tap(request, this);
+    this.#request = request;
+    past?.close();
   }
 
   close(): void {
-    this.#handle.close();
+    this.#handle?.close();
     this.#options.context.endTrack(this.id);
   }
 

@@ -77,6 +77,16 @@ test('a source of one kind leaves at once', () => {
   expect(send).toHaveBeenCalledTimes(10);
 });
 
+test('of low latency nothing waits for anything', () => {
+  const departures = new Departures({ latency: 'low' });
+  const order: string[] = [];
+  departures.leave('video', clockNowUs(), () => order.push('picture'));
+  departures.leave('audio', clockNowUs(), () => order.push('sound'));
+  departures.leave('video', clockNowUs(), () => order.push('picture'));
+  departures.close();
+  expect(order).toEqual(['picture', 'sound', 'picture']);
+});
+
 test('sound that is far too late beside a picture in time is left out', () => {
   const departures = new Departures();
   const send = vi.fn();

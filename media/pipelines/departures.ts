@@ -1,4 +1,5 @@
 // Owns: that sound and picture of a source leave together, evenly.
+import type { IngressLatency } from '#core/job.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 
 type Kind = 'audio' | 'video';
@@ -37,6 +38,11 @@ interface Waiting {
   readonly send: () => void;
 }
 
+export interface DeparturesOptions {
+  /** `low`: nothing waits. A browser finds for itself, in some ten seconds, what is in step. */
+  readonly latency?: IngressLatency | undefined;
+}
+
 /**
  * Browsers bring sound and picture in step by some milliseconds a second only, from wherever their jitter buffers are; and
  * those of sound grow with every unevenness. So frames wait here until `clockUs` plus a hold that all but the latest ones
@@ -45,6 +51,7 @@ interface Waiting {
  * A source of one kind leaves at once.
  */
 export class Departures {
+  readonly #isLow: boolean;
   readonly #waiting: Waiting[] = [];
   readonly #holdsUs: Record<Kind, number> = { audio: startHoldUs, video: 0 };
   readonly #recentUs: Record<Kind, number[]> = { audio: [], video: [] };
@@ -52,6 +59,10 @@ export class Departures {
   #hasBegun = false;
   #timer: NodeJS.Timeout | undefined;
   #timerUs = 0;
+
+  constructor({ latency = 'smooth' }: DeparturesOptions = {}) {
+    this.#isLow = latency === 'low';
+  }
 
   /** The source has it; what is of the other kind waits for its first frame. */
   expect(kind: Kind): void {
@@ -77,7 +88,7 @@ export class Departures {
     if (kind === 'audio' && !isAlone && nowUs - clockUs > this.#holdUs + maxSoundLatenessUs) return false;
     const isFirst = !this.#waiting.some((one) => one.kind === kind);
     const dueUs = clockUs + (kind === 'video' ? soundLeadUs : 0);
-    if (isFirst && (isAlone || dueUs + this.#holdUs <= nowUs)) send();
+    if (isFirst && (this.#isLow || isAlone || dueUs + this.#holdUs <= nowUs)) send();
     else this.#waiting.push({ kind, dueUs, send });
     this.#arm(nowUs);
     return true;

@@ -18,7 +18,7 @@ const baseCostMsPerS = 25;
 export interface EgressPipelineOptions {
   readonly context: JobContext;
   readonly spec: EgressJobSpec;
-  readonly tools: SinkTools;
+  readonly tools: Omit<SinkTools, 'nowUs'>;
 }
 
 export class EgressPipeline implements Pipeline {
@@ -35,8 +35,8 @@ export class EgressPipeline implements Pipeline {
 
   constructor({ context, spec, tools }: EgressPipelineOptions) {
     this.#context = context;
-    this.#tools = tools;
     const originUs = spec.originUs ?? clockNowUs();
+    this.#tools = { ...tools, nowUs: () => clockNowUs() - originUs };
     this.#video = new VideoLine(originUs, {
       described: (stream) => {
         this.#recoders.describe(stream);
@@ -64,10 +64,7 @@ export class EgressPipeline implements Pipeline {
           slot.cannotRecode(isOverloaded ? 'overloaded' : 'unsupported_media', message);
         }
       },
-      askCost: async (costMsPerS) => {
-        const isGranted = await context.askCost(baseCostMsPerS + costMsPerS);
-        return isGranted ? undefined : context.refusedCost || 'There is no room for another encoder.';
-      },
+      askCost: (costMsPerS) => context.askCost(baseCostMsPerS + costMsPerS),
     });
   }
 
@@ -86,6 +83,11 @@ export class EgressPipeline implements Pipeline {
     };
   }
 
+  /** Its sinks have gone on with silence and the last picture; it is live again when the room sends. */
+  relinked(): void {
+    this.#isLive = false;
+  }
+
   command(command: EgressCommand): void {
     switch (command.type) {
       case 'setEgressMedia':
@@ -97,7 +99,7 @@ export class EgressPipeline implements Pipeline {
         this.#put(command.sinkId, command.sink, command.isPaused);
         return;
       case 'dropEgressSink':
-        this.#drop(command.sinkId);
+        void this.#drop(command.sinkId);
         return;
       case 'pauseEgressSink':
         this.#slots.get(command.sinkId)?.setPaused(command.isPaused);
@@ -110,7 +112,7 @@ export class EgressPipeline implements Pipeline {
     for (const timer of this.#timers) clearInterval(timer);
     this.#setMedia('audio', undefined);
     this.#setMedia('video', undefined);
-    for (const slot of this.#slots.values()) void slot.close();
+    for (const slot of this.#slots.values()) void slot.close(true);
     this.#slots.clear();
     this.#audio[Symbol.dispose]();
     this.#recoders[Symbol.dispose]();
@@ -132,7 +134,11 @@ export class EgressPipeline implements Pipeline {
   #put(sinkId: number, spec: EgressSinkSpec, isPaused: boolean): void {
     if (this.#slots.has(sinkId)) return;
     const slot = new SinkSlot(makeSink(spec, this.#tools), isPaused, clockNowUs(), {
-      changed: (status) => this.#tell({ type: 'egressSinkChanged', sinkId, ...status }),
+      changed: (status) => {
+        this.#tell({ type: 'egressSinkChanged', sinkId, ...status });
+        // Not now: it may be its own unit that ended it.
+        if (status.state === 'ended' || status.state === 'failed') setImmediate(() => this.#forget(sinkId, slot));
+      },
       analysed: (findings, levels) => this.#tell({ type: 'egressAnalysed', sinkId, findings, levels }),
       keyFrameWanted: () => this.#requestKeyFrameFor(slot),
       takesOthers: () => {
@@ -145,11 +151,19 @@ export class EgressPipeline implements Pipeline {
     this.#video.requestKeyFrame();
   }
 
-  #drop(sinkId: number): void {
+  async #drop(sinkId: number): Promise<void> {
     const slot = this.#slots.get(sinkId);
+    const closed = slot?.close();
+    // A recorder is given what is still on its way.
+    if (slot && !slot.isOver) await closed;
+    if (this.#isClosed) return;
     this.#slots.delete(sinkId);
     this.#review();
-    void slot?.close();
+  }
+
+  /** Of one that has ended by itself nothing is kept for as long as the job lasts. */
+  #forget(sinkId: number, slot: SinkSlot): void {
+    if (this.#slots.get(sinkId) === slot) void this.#drop(sinkId);
   }
 
   /** What is there may be another, and who wants it. */

@@ -21,8 +21,8 @@ export interface IngressStreamOptions {
   readonly onVerdict: (verdict: StreamVerdict) => void;
   /** Something has gone out into the room. */
   readonly onSent: () => void;
-  /** Admission for more CPU. */
-  readonly askCost: (streamId: number, costMsPerS: number) => Promise<boolean>;
+  /** Admission for more CPU. @returns undefined when it is given, else why it is not */
+  readonly askCost: (streamId: number, costMsPerS: number) => Promise<string | undefined>;
 }
 
 /** One stream from the source to its track. */

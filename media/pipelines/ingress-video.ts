@@ -153,9 +153,11 @@ export class IngressVideo implements IngressStream, TrackEvents {
     const group = this.#gop.units[0];
     // One picture costs nothing that lasts.
     this.#hasBridgeCost = !this.#isQuiet;
-    const isGranted = !this.#hasBridgeCost || (await this.#options.askCost(this.#stream.id, this.#transcodeCost()));
+    const refusal = this.#hasBridgeCost
+      ? await this.#options.askCost(this.#stream.id, this.#transcodeCost())
+      : undefined;
     // The source's own key frame may have come meanwhile.
-    const isWanted = isGranted && !this.#isClosed && group !== undefined && this.#gop.units[0] === group;
+    const isWanted = refusal === undefined && !this.#isClosed && group !== undefined && this.#gop.units[0] === group;
     if (isWanted) {
       this.#bridge = new KeyFrameBridge({
         transcoder: this.#makeTranscoder(codec),
@@ -299,14 +301,14 @@ export class IngressVideo implements IngressStream, TrackEvents {
 
   async #askAdmission(): Promise<void> {
     this.#admission = 'asked';
-    const isGranted = await this.#options.askCost(this.#stream.id, this.#transcodeCost());
+    const refusal = await this.#options.askCost(this.#stream.id, this.#transcodeCost());
     if (this.#isClosed) return;
-    this.#admission = isGranted ? 'granted' : 'refused';
-    if (isGranted) {
+    this.#admission = refusal === undefined ? 'granted' : 'refused';
+    if (refusal === undefined) {
       this.#openTranscoder();
       return;
     }
-    const reasons = [this.#options.context.refusedCost || 'no capacity', ...(this.#verdict?.reasons ?? [])];
+    const reasons = [refusal, ...(this.#verdict?.reasons ?? [])];
     this.#verdict = {
       streamId: this.#stream.id,
       kind: 'video',

@@ -45,7 +45,7 @@ export class IngressPipeline implements Pipeline {
   readonly #verdicts = new Map<number, StreamVerdict>();
   readonly #costs = new Map<number, number>();
   readonly #unpackers = new Map<number, RtpUnpacker>();
-  readonly #departures = new Departures();
+  readonly #departures: Departures;
   #clock = new SourceClock();
   #rtpClock = new RtpSourceClock();
   #source: MediaSource | undefined;
@@ -63,6 +63,7 @@ export class IngressPipeline implements Pipeline {
 
   constructor(options: IngressPipelineOptions) {
     this.#options = options;
+    this.#departures = new Departures(options.spec);
     this.#watchTimer = setInterval(() => this.#watch(), watchIntervalMs);
   }
 
@@ -193,15 +194,15 @@ export class IngressPipeline implements Pipeline {
     this.#options.context.report('live', 'media_flowing', 'Media arrives and goes into the room.');
   }
 
-  async #askCost(streamId: number, costMsPerS: number): Promise<boolean> {
+  async #askCost(streamId: number, costMsPerS: number): Promise<string | undefined> {
     this.#costs.set(streamId, costMsPerS);
     const base = 40;
     let sum = base;
     for (const cost of this.#costs.values()) sum += cost;
-    const isGranted = await this.#options.context.askCost(sum);
+    const refusal = await this.#options.context.askCost(sum);
     // One that was asked for since has replaced it.
-    if (!isGranted && this.#costs.get(streamId) === costMsPerS) this.#costs.delete(streamId);
-    return isGranted;
+    if (refusal !== undefined && this.#costs.get(streamId) === costMsPerS) this.#costs.delete(streamId);
+    return refusal;
   }
 
   /** For what must be there and has not even been announced. */

@@ -1,5 +1,6 @@
 // Owns: access units out of the RTP packets of one stream of a source.
 import type { SourceStream } from '#core/media-source.ts';
+import type { MediaKind } from '#core/rtp.ts';
 import {
   type Depacketiser,
   H264Depacketiser,
@@ -22,7 +23,7 @@ const maxHeldPackets = 512;
 
 /** Where time stamps lie. */
 export interface UnpackerClock {
-  add(streamId: number, clockRateHz: number): void;
+  add(streamId: number, clockRateHz: number, kind: MediaKind): void;
   toPtsUs(streamId: number, timestamp: number, nowUs: number): number;
 }
 
@@ -41,7 +42,7 @@ export class RtpUnpacker {
     this.#depacketiser = depacketiserFor(stream);
     // There is no other way to write it again than as it came.
     this.#keepsPayloads = stream.codec === 'vp9';
-    clock.add(stream.id, stream.rtp?.clockRateHz ?? 90_000);
+    clock.add(stream.id, stream.rtp?.clockRateHz ?? 90_000, stream.kind);
   }
 
   get packetsLost(): number {

@@ -27,7 +27,7 @@ const maxFrameBytes = 8 * 1024 * 1024;
 const maxFrameParts = 32_768;
 
 /** Collects parts until the marker or the next timestamp. */
-abstract class FrameDepacketiser implements Depacketiser {
+export abstract class FrameDepacketiser implements Depacketiser {
   #parts: Uint8Array[] = [];
   /** Of all its packets, whatever became of them: fragments may have no end. */
   #bytes = 0;
@@ -229,8 +229,11 @@ export class Vp8Depacketiser extends FrameDepacketiser {
   }
 }
 
-/** RFC 9628. */
+/** RFC 9628. The spatial layers of one moment come out as one superframe. */
 export class Vp9Depacketiser extends FrameDepacketiser {
+  /** Which parts begin a layer's frame. */
+  #starts: number[] = [];
+
   protected override read(payload: Uint8Array): boolean {
     const first = payload[0] ?? 0;
     const isFlexible = (first & 0x10) !== 0;
@@ -242,15 +245,32 @@ export class Vp9Depacketiser extends FrameDepacketiser {
     }
     if (first & 0x02) offset += scalabilityStructureLength(payload, offset);
     if (offset >= payload.length) return false;
-    if (this.partCount === 0 && !(first & 0x08)) return false;
+    const isStart = (first & 0x08) !== 0;
+    if (this.partCount === 0 && !isStart) return false;
     if (this.partCount === 0 && (first & 0x40) === 0) this.markKey();
+    if (isStart) this.#starts.push(this.partCount);
     this.add(payload.subarray(offset));
-    return true;
+    return this.#starts.length <= maxSuperframe;
   }
 
   protected override reset(): void {
-    // Nothing is held outside the frame.
+    this.#starts = [];
   }
+
+  protected override join(parts: readonly Uint8Array[]): Buffer {
+    const frames = this.#starts.map((start, n) => Buffer.concat(parts.slice(start, this.#starts[n + 1])));
+    return frames.length > 1 && frames.length <= maxSuperframe ? superframe(frames) : Buffer.concat(parts);
+  }
+}
+
+const maxSuperframe = 8;
+
+/** VP9 bitstream specification, annex B: an index of sizes behind the frames, between two equal markers. */
+function superframe(frames: readonly Buffer[]): Buffer {
+  const marker = Uint8Array.of(0xc0 | (3 << 3) | (frames.length - 1));
+  const sizes = Buffer.alloc(4 * frames.length);
+  for (const [n, { length }] of frames.entries()) sizes.writeUInt32LE(length, 4 * n);
+  return Buffer.concat([...frames, marker, sizes, marker]);
 }
 
 /** RFC 9628 §4.2.1. */

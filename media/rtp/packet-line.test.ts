@@ -24,6 +24,14 @@ test('what would lie over what was sent is left out', () => {
   expect(line.place(80_000, 1_020_000, 20_000)).toBe(1_020_000);
 });
 
+test('time stamps that a correction of the clock has set back never lie within what was sent', () => {
+  const line = new PacketLine();
+  line.place(0, 0, 20_000);
+  line.place(20_000, 20_000, 20_000);
+  const set = [0, 1, 2, 3].map((n) => line.place(n * 20_000 - 10_000, n * 20_000 - 10_000, 20_000));
+  expect(set).toEqual([undefined, 40_000, 60_000, 80_000]);
+});
+
 test.each([
   ['opus', [0xfc], 960],
   ['opus', [0xfd, 1], 1_920],

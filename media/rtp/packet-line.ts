@@ -34,7 +34,9 @@ export class PacketLine {
   #after({ ptsUs: lastPtsUs, clockUs, durationUs }: Placed, ptsUs: number, wantedUs: number): number | undefined {
     const passedUs = ptsUs - lastPtsUs;
     const nextUs = clockUs + (Math.abs(passedUs - durationUs) < durationUs / 2 ? durationUs : passedUs);
-    if (Math.abs(wantedUs - nextUs) <= maxDriftUs) return nextUs;
+    // A source whose clock was corrected may begin within what has been said.
+    const isBehind = nextUs >= clockUs + durationUs / 2;
+    if (isBehind && Math.abs(wantedUs - nextUs) <= maxDriftUs) return nextUs;
     const overlapUs = clockUs + durationUs - wantedUs;
     if (overlapUs <= 0 || overlapUs > maxOverlapUs) return wantedUs;
     return overlapUs > maxDriftUs ? undefined : clockUs + durationUs;

@@ -202,3 +202,18 @@ test('a frame of more fragments or units than any has is given up, and the next 
     expect(frames.at(-1)).toMatchObject({ timestamp: 2_000, isKey: true, isDamaged: false });
   }
 });
+
+test('spatial layers of VP9 come out as one superframe with the sizes of each, and a single one as it is', () => {
+  // B of the first packet of a layer, E of its last; L with the layer, P unset in the first: a key frame.
+  const layer = (n: number, bytes: number[], flags: number) => Uint8Array.of(0x20 | flags, n << 1, 0, ...bytes);
+  const payloads = [layer(0, [1, 2], 0x0c), layer(1, [3], 0x08), layer(1, [4, 5], 0x04), layer(2, [6], 0x0c)];
+  const [found] = read(new Vp9Depacketiser(), packets(payloads));
+  const marker = 0xc0 | (3 << 3) | 2;
+  const sizes = [2, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0];
+  expect([...(found?.data ?? [])]).toEqual([1, 2, 3, 4, 5, 6, marker, ...sizes, marker]);
+  expect([found?.isKey, found?.isDamaged]).toEqual([true, false]);
+  const [single] = read(new Vp9Depacketiser(), packets([layer(2, [7, 8], 0x4c)]));
+  expect([[...(single?.data ?? [])], single?.isKey]).toEqual([[7, 8], false]);
+  const tooMany = Array.from({ length: 9 }, () => layer(0, [1], 0x0c));
+  expect(read(new Vp9Depacketiser(), packets(tooMany))[0]?.isDamaged).toBe(true);
+});

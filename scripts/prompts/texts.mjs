@@ -36,6 +36,9 @@ export const languages = {
       for_help: 'To speak to somebody, press',
       for_repeat: 'To hear this again, press',
       for_back: 'To go back, press',
+      line_busy: 'The line is busy.',
+      no_answer: 'Nobody answers.',
+      not_reached: 'That number cannot be reached.',
     },
   },
   es: {
@@ -70,6 +73,9 @@ export const languages = {
       for_help: 'Para hablar con alguien, pulse',
       for_repeat: 'Para oírlo otra vez, pulse',
       for_back: 'Para volver, pulse',
+      line_busy: 'La línea está ocupada.',
+      no_answer: 'Nadie contesta.',
+      not_reached: 'No se puede llamar a ese número.',
     },
   },
   zh: {
@@ -104,6 +110,9 @@ export const languages = {
       for_help: '人工服务请按',
       for_repeat: '重听请按',
       for_back: '返回请按',
+      line_busy: '对方正忙。',
+      no_answer: '无人接听。',
+      not_reached: '无法接通这个号码。',
     },
   },
 };

@@ -37,6 +37,7 @@ const systemPackages = [
   { role: 'test', name: 'gstreamer1.0-nice', why: 'ICE for webrtcbin' },
   { role: 'test', name: 'sip-tester', why: 'SIPp: phones and carriers that call and are called' },
   { role: 'test', name: 'baresip-core', why: 'a SIP phone of others, with SDES and TLS' },
+  { role: 'test', name: 'baresip-ffmpeg', why: 'H264 for it, as a video phone' },
   { role: 'test', name: 'kamailio', why: 'the proxy between phones and us' },
   { role: 'test', name: 'python3-gi', why: 'drives webrtcbin' },
   { role: 'test', name: 'gir1.2-gst-plugins-base-1.0', why: 'SDP types for it' },

@@ -3,7 +3,9 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Config } from '#config/schema.ts';
 import type { Analyses } from '#core/analyses.ts';
 import type { AuditStorePort } from '#core/audit.ts';
+import type { AvatarSource } from '#core/avatar.ts';
 import type { Bans } from '#core/bans.ts';
+import type { Bridges } from '#core/bridges.ts';
 import type { CallsPort } from '#core/call.ts';
 import type { CallRecords } from '#core/call-records.ts';
 import type { DispatchRules } from '#core/dispatch-rules.ts';
@@ -112,8 +114,10 @@ export interface ApiOptions {
   readonly ingest: ApiIngest;
   readonly streamingOuts: StreamingOuts;
   readonly analyses: Analyses;
+  readonly bridges: Pick<Bridges, 'create' | 'of' | 'get'>;
   readonly sip: ApiSip;
   readonly views: ViewPort;
+  readonly avatars: AvatarSource;
   readonly recordings: ApiRecordings;
   readonly eventLog: EventLog;
   readonly audit: AuditStorePort;
@@ -127,7 +131,7 @@ export interface ApiOptions {
   readonly nodes: NodesPort;
   readonly tracer?: ApiTracer | undefined;
   readonly limits: ApiLimits;
-  readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings' | 'hls'>;
+  readonly config: Pick<Config, 'http' | 'auth' | 'rooms' | 'recordings' | 'hls' | 'sip'>;
   /** Folder of the built pages; `web/dist` of the project unless said. */
   readonly webRoot?: string | undefined;
 }

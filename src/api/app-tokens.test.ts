@@ -90,6 +90,18 @@ describe('a token signed with an API key', () => {
     await assert.rejects(auth.authenticate(fresh), fails('unauthorized', /nobody who is known/));
   });
 
+  test('names an avatar by its picture, and lets in whose issuer has something else in that', async () => {
+    const { auth, sign } = await someSigner(['tokens:write']);
+    const avatarOf = async (picture: unknown) => {
+      const { user, avatarUrl } = await auth.authorizeJoin(await sign({ room: 'demo', picture }), 'demo');
+      return [user, avatarUrl];
+    };
+    assert.deepEqual(await avatarOf('https://id.example/alice.png'), ['alice', 'https://id.example/alice.png']);
+    for (const other of [null, { href: 'x' }, `data:image/png;base64,${'A'.repeat(3_000)}`]) {
+      assert.deepEqual(await avatarOf(other), ['alice', undefined]);
+    }
+  });
+
   test('says which claim does not fit', async () => {
     const { auth, sign } = await someSigner(['tokens:write']);
     for (const [claims, words] of [
@@ -226,4 +238,10 @@ test('who changed what is written down, done or refused', async () => {
   assert.match(items[0].actor, /^key:\w{12}$/);
   const rest = await call('GET', `/api/audit?limit=1&after=${items[0].id}`, { as: key });
   assert.equal(rest.json.items[0].id, items[1].id);
+  const backwards = async (query: string) =>
+    (await call('GET', `/api/audit?action=createRoom&order=newest&limit=1${query}`, { as: key })).json;
+  const last = await backwards('');
+  assert.deepEqual([last.items[0].id, last.next], [items[1].id, items[1].id]);
+  assert.deepEqual((await backwards(`&after=${last.next}`)).items[0].id, items[0].id);
+  assert.deepEqual((await backwards('&after=none')).items, []);
 });

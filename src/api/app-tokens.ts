@@ -37,6 +37,8 @@ const claims = z.object({
   publish: kinds,
   subscribe: kinds,
   attributes: z.record(z.string().min(1).max(64), z.string().max(1_024)).optional(),
+  /** OpenID Connect Core §5.1: of the user. Issuers have null or the image itself in it, too: nobody is kept out by that. */
+  picture: z.string().max(2_048).optional().catch(undefined),
   once: z.boolean().optional(),
   createRoom: z.boolean().optional(),
   scopes: z.array(z.enum(scopes)).max(scopes.length).optional(),
@@ -192,6 +194,7 @@ function principalOf(token: string, data: z.output<typeof claims>, signer: Signe
       displayName: data.name ?? data.sub,
       role: data.role ?? 'presenter',
       attributes: data.attributes ?? {},
+      avatarUrl: data.picture,
       expiresAtMs: data.exp * 1_000,
       mayCreateRoom: data.createRoom === true && hasScope(holder, 'rooms:write'),
       // One without an id can be revoked as well: by what it is.

@@ -49,8 +49,8 @@ describe('a refusal', () => {
     assert.equal(line?.fields.request, json.requestId);
   });
 
-  test('that is to be tried again says when', async () => {
-    const { call, admin, rooms } = await someApi();
+  test('that is to be tried again says when, and is a warning in the log', async () => {
+    const { call, admin, rooms, log } = await someApi();
     await rooms.create({ name: 'demo' });
     const { video } = await joinAndPublish(await rooms.open('demo'), 'alice');
     const lost = new GatewayError('media_lost', 'The room is getting a new media worker.', { retryAfterMs: 1_200 });
@@ -58,6 +58,8 @@ describe('a refusal', () => {
     const path = `/api/rooms/demo/streams/${video.id}`;
     const { status, json, headers } = await call('PATCH', path, { as: admin, json: { isMuted: true } });
     assert.deepEqual([status, json.code, headers.get('retry-after')], [503, 'media_lost', '2']);
+    const levels = log.lines.filter(({ fields }) => fields.code === 'media_lost').map(({ level }) => level);
+    assert.deepEqual(levels, ['warn']);
   });
 });
 

@@ -97,6 +97,8 @@ function answerError(
   const log: ApiEnv['Variables']['log'] | undefined = c.get('log');
   const fields = { err: thrown, code: error.code, method: c.req.method, path: loggedPath(c.req.path) };
   if (error.spec.blame === 'client') log?.debug(fields, 'request refused');
+  // What there is no room for, or what another machine would not do, is no fault of ours.
+  else if (error.code !== 'internal') log?.warn(fields, 'request not fulfilled');
   else log?.error(fields, 'request failed');
   return problemResponse(error, c.get('requestId'), headers);
 }

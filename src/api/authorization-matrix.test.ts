@@ -42,7 +42,7 @@ async function someCallers() {
   const signing = (key: string, kid: string) => (extra: object) =>
     new SignJWT({ sub: 'app', ...extra })
       .setProtectedHeader({ alg: 'HS256', kid })
-      .setExpirationTime('5m')
+      .setExpirationTime('10m')
       .sign(new TextEncoder().encode(key));
   const signed = signing(signer.key, signer.info.id);
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -69,7 +69,7 @@ async function someCallers() {
     'a public key as HMAC secret': `${confused}.${hmac(confused, publicPem)}`,
     'RS256 of an unknown issuer': await new SignJWT({ sub: 'x', scopes: ['admin'], iss: 'https://evil.example' })
       .setProtectedHeader({ alg: 'RS256', kid: '1' })
-      .setExpirationTime('5m')
+      .setExpirationTime('10m')
       .sign(rsa.privateKey),
     'a signed token for a year': await new SignJWT({ sub: 'x', scopes: ['admin'] })
       .setProtectedHeader({ alg: 'HS256', kid: signer.info.id })

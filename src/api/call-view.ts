@@ -21,6 +21,8 @@ export function callView(info: CallInfo): SipCallResource {
     diversions = [],
     menu = [],
     video,
+    recordingIds = [],
+    recordingProblem,
     ...rest
   } = info;
   const orNull = (atMs: number | undefined) => (atMs === undefined ? null : timeText(atMs));
@@ -32,12 +34,16 @@ export function callView(info: CallInfo): SipCallResource {
     trunk: info.trunk ?? null,
     account: info.account ?? null,
     diversions: diversions.map(({ uri, reason }) => ({ uri, reason })),
-    menu: menu.map(({ node, pressed, led }) => ({ node, pressed, led })),
+    menu: menu.map(({ node, pressed, led, call = null }) => ({ node, pressed, led, call })),
+    calledFor: info.calledFor ?? null,
     participantId: participantId ?? null,
     startedAt: timeText(startedAtMs),
     answeredAt: orNull(answeredAtMs),
     endedAt: orNull(endedAtMs),
     end: end ? endOf(end) : null,
+    isRecorded: info.isRecorded ?? false,
+    recordings: [...recordingIds],
+    recordingProblem: recordingProblem ?? null,
     codec: codec ?? null,
     mediaServer: mediaServer ?? null,
     video: video ? videoOf(video) : null,

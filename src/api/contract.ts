@@ -5,6 +5,7 @@
 
 export * from './contract/analytics.ts';
 export * from './contract/audit.ts';
+export * from './contract/bridges.ts';
 export * from './contract/events.ts';
 export * from './contract/jobs.ts';
 export * from './contract/keys.ts';
@@ -30,6 +31,7 @@ export * from './contract/stream-keys.ts';
 export * from './contract/streaming-ins.ts';
 export * from './contract/streaming-outs.ts';
 export * from './contract/streams.ts';
+export * from './contract/subscriptions.ts';
 export * from './contract/tokens.ts';
 export * from './contract/trunks.ts';
 export * from './contract/webhooks.ts';

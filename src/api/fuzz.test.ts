@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'vitest';
+import type { Participant } from '#core/participant.ts';
 import type { RecordingSettings } from '#core/recording-record.ts';
 import type { StreamingInSettings } from '#core/streaming-in.ts';
 import type { StreamingOutSettings } from '#core/streaming-out.ts';
@@ -80,12 +81,17 @@ const header = fc.string({ maxLength: 30, unit: 'grapheme-ascii' }).map((text) =
 const all = { audio: true, video: true, data: true };
 
 /** Bodies that fit, of which one field or none is then replaced. */
+const avatarImage =
+  'iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR4nGNQOKFAEmIY1TCqYfhqAABavAgQaYThgAAAAABJRU5ErkJggg==';
+
 const samples: Record<string, object> = {
   'POST /api/rooms': {
     name: 'new',
     sip: { pin: '4711' },
     lastN: 2,
     selectActiveAudio: true,
+    announcesAudience: false,
+    announcesStreams: false,
     roles: [{ role: 'x' }],
     metadata: { a: 'b' },
   },
@@ -95,7 +101,9 @@ const samples: Record<string, object> = {
     permissions: { publish: all, subscribe: all, chat: true, moderate: false },
     isMuted: { audio: true },
   },
-  'PATCH /api/rooms/{room}/streams/{stream}': { isMuted: true },
+  'PATCH /api/rooms/{room}/streams/{stream}': { isMuted: true, inViews: [] },
+  'PUT /api/rooms/{room}/participants/{participant}/avatar': { image: avatarImage },
+  'PATCH /api/rooms/{room}/subscriptions/{subscription}': { format: { resolution: 'x1/2', bitrate: null } },
   'POST /api/rooms/{room}/tokens': { user: 'u', role: 'viewer', ttlMs: 60_000 },
   'POST /api/rooms/{room}/guest-tokens': { pin: '2468', name: 'Ada' },
   'POST /api/rooms/{room}/messages': { text: 'Hello' },
@@ -106,10 +114,13 @@ const samples: Record<string, object> = {
   'POST /api/rooms/{room}/recordings': { source: { kind: 'room' }, format: 'webm', fileName: '{room}/{part}' },
   'POST /api/rooms/{room}/recording/start': { video: 'off', name: 'Talk' },
   'PATCH /api/rooms/{room}/recordings/{recording}': { isPaused: true },
+  'POST /api/rooms/{room}/bridges': { to: 'wing', video: false },
+  'PATCH /api/rooms/{room}/bridges/{bridge}': { hears: false, audio: true },
   'POST /api/rooms/{room}/sipcalls': { to: 'sip:a@phone.example', headers: { 'X-A': 'b' }, ringTimeoutMs: 2_000 },
+  'POST /api/rooms/{room}/sipcalls/{sipCall}/recording/start': { sound: 'mixed', name: 'Call' },
   'POST /api/rooms/{room}/sipcalls/{sipCall}/move': { room: 'demo' },
   'POST /api/rooms/{room}/sipcalls/{sipCall}/transfer': { kind: 'blind', to: 'sip:b@phone.example' },
-  'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, isHeld: false, dtmf: '1#' },
+  'PATCH /api/rooms/{room}/sipcalls/{sipCall}': { isMuted: true, video: false, isHeld: false, dtmf: '1#' },
   'POST /api/sip/dispatch-rules': { number: '+4930', room: 'demo', pin: '4711', order: 5 },
   'PUT /api/sip/dispatch-rules/{rule}': { pattern: '\\d+', reject: { status: 603, reason: 'No.' } },
   'POST /api/sip/dispatch/simulate': { to: 'sip:demo@host', from: '+49', source: '192.0.2.1', headers: { a: 'b' } },
@@ -122,10 +133,10 @@ const samples: Record<string, object> = {
   'PATCH /api/sip/dispatch-rules/{rule}': { number: '+49', order: null, pin: null, time: { days: ['mon'] } },
   'PATCH /api/sip/accounts/{account}': { displayName: null, isEnabled: false },
   'PATCH /api/sip/trunks/{trunk}': { inbound: { maxCalls: null }, media: null },
-  'PATCH /api/stream-keys/{streamKey}': { name: 'Show', onConflict: null },
+  'PATCH /api/stream-keys/{streamKey}': { name: 'Show', onConflict: null, latency: 'low' },
   'POST /api/rooms/{room}/views': { name: 'wide', hasAudio: false },
   'PATCH /api/rooms/{room}/views/{view}': {},
-  'POST /api/nodes/{node}/drain': { reason: 'Upgrade' },
+  'POST /api/nodes/{node}/drain': { reason: 'Upgrade', timeoutMs: 60_000 },
   'POST /api/rooms/{room}/analytics': { source: { mix: true }, detectors: { silence: { minDurationMs: 500 } } },
   'POST /api/webhooks': { url: 'http://127.0.0.1:9/', types: ['room.*'], room: 'demo' },
   'PATCH /api/webhooks/{webhook}': { description: 'x', room: null, isEnabled: true },
@@ -172,6 +183,7 @@ test(
       streamingOuts,
       analyses,
       calls,
+      bridges,
       sip,
       webhooks,
       eventLog,
@@ -185,6 +197,7 @@ test(
     if (runs > 3_000) console.info(`${runs} requests, seed ${seed}`);
     const patterns = contract.routes.map(({ method, path }) => ({ method: method.toUpperCase(), path }));
     let ids: Record<string, string> = {};
+    let avatarOwner: Participant | undefined;
     let credentials: Record<string, string> = {};
 
     /** One to be changed and deleted; its receiver is not there, so that its deliveries wait. */
@@ -203,6 +216,25 @@ test(
       const [delivery] = webhooks.deliveriesOf(id, { after: 0, limit: 1 });
       ids = { ...ids, webhook: id, delivery: delivery ? deliveryId(delivery.id) : 'none' };
       samples['POST /api/webhooks/{webhook}/replay'] = { after: `EV_000000000001_${eventLog.epoch}`, limit: 3 };
+    };
+
+    const someBridge = async () => {
+      const [known] = bridges.of((await rooms.get('demo')).record.id);
+      if (!(await rooms.find('annex'))) await rooms.create({ name: 'annex' });
+      // To be bridged with, once more.
+      await rooms.delete('wing').catch(() => undefined);
+      await rooms.create({ name: 'wing' });
+      return (
+        known ??
+        bridges.create('demo', 'annex', {
+          hears: true,
+          isHeard: true,
+          sees: false,
+          isSeen: false,
+          reads: true,
+          isRead: true,
+        })
+      );
     };
 
     const refillIngest = async () => {
@@ -237,6 +269,7 @@ test(
         ban: (ban ?? (await sip.bans.create({ address: '198.51.100.1' }))).id,
         account: (account ?? (await sip.accounts.create({ username: 'bob', password: 'p' }))).id,
         trunk: (trunk ?? (await sip.trunks.create(carrier))).id,
+        bridge: (await someBridge()).id,
         view: 'common',
         node: 'self',
         ...{ recording, analysis, part: '1' },
@@ -279,8 +312,12 @@ test(
       if (meeting?.participants.size && [...meeting.publications()].length === 2) return;
       await rooms.delete('demo').catch(() => undefined);
       await rooms.create({ name: 'demo' });
-      const { participant, video } = await joinAndPublish(await rooms.open('demo'), 'alice');
-      ids = { ...ids, participant: participant.id, stream: video.id };
+      const room = await rooms.open('demo');
+      const { participant, transport, video } = await joinAndPublish(room, 'alice');
+      avatarOwner = participant;
+      const subscription = await participant.subscribe(transport, video, room.media);
+      subscription.formats = { source: video, format: undefined, set: async () => undefined };
+      ids = { ...ids, participant: participant.id, stream: video.id, subscription: subscription.id };
       await refillIngest();
       const [moderator, reader] = [await tokenFor('demo', 'moderator'), await keyWith('rooms:read')];
       credentials = { admin, moderator, reader, wrong: 'sk_x_y', none: '' };
@@ -344,26 +381,37 @@ test(
       }),
       { numRuns: runs, seed },
     );
-    // Each once as it should be: with so many routes, chance alone would leave one out now and then.
-    for (const { method, path } of patterns) {
-      await refill();
-      const target = path.replace('{room}', 'demo').replaceAll(/\{(\w+)\}/g, (_, kind: string) => ids[kind] ?? 'none');
-      const body = ['GET', 'HEAD'].includes(method) ? {} : { json: samples[`${method} ${path}`] ?? {} };
-      const { status } = await call(method, target, { as: admin, ...body });
-      assert.ok(status < 500, `${method} ${target} → ${status}`);
+    // What was thrown at it reached every handler, not only the door. (Codes to sign in with are not to be guessed.)
+    const unreached = () => {
+      const seen = new Set([...contract.seen].filter((one) => / 2\d\d$/.test(one)).map((one) => one.slice(0, -4)));
+      return patterns.filter(({ method, path }) => !seen.has(`${method} ${path}`));
+    };
+    // Each once as it should be: with so many routes, chance alone would leave one out now and then. What fails in the room
+    // as chance has left it is tried in a new one.
+    for (const isAgain of [false, true]) {
+      if (isAgain) await rooms.delete('demo').catch(() => undefined);
+      for (const { method, path } of isAgain ? unreached() : patterns) {
+        await refill();
+        // Whichever of the two comes first.
+        if (path.endsWith('/avatar')) avatarOwner?.setAvatar(Buffer.from(avatarImage, 'base64'));
+        const target = path
+          .replace('{room}', 'demo')
+          .replaceAll(/\{(\w+)\}/g, (_, kind: string) => ids[kind] ?? 'none');
+        const body = ['GET', 'HEAD'].includes(method) ? {} : { json: samples[`${method} ${path}`] ?? {} };
+        const { status } = await call(method, target, { as: admin, ...body });
+        assert.ok(status < 500, `${method} ${target} → ${status}`);
+      }
     }
     await webhooks.close();
     assert.deepEqual(
       log.lines.filter(({ level }) => level === 'error'),
       [],
     );
-    // What was thrown at it reached every handler, not only the door. (Codes to sign in with are not to be guessed.)
-    const reached = new Set([...contract.seen].filter((seen) => / 2\d\d$/.test(seen)).map((seen) => seen.slice(0, -4)));
-    const unreached = patterns.map(({ method, path }) => `${method} ${path}`).filter((route) => !reached.has(route));
     // Nor has anything been recorded that could be downloaded: file-response.test.ts and test/integration do that.
     const files = ['download', 'parts/{part}/download', 'parts/{part}/thumbnail'];
     const ofFiles = files.map((name) => `GET /api/rooms/{room}/recordings/{recording}/${name}`);
-    assert.deepEqual(unreached.sort(), [...ofFiles, 'POST /api/login', 'POST /api/logout']);
+    const left = unreached().map(({ method, path }) => `${method} ${path}`);
+    assert.deepEqual(left.sort(), [...ofFiles, 'POST /api/login', 'POST /api/logout']);
   },
   60_000 + runs * 40,
 );

@@ -1,4 +1,5 @@
 // Owns: one listening socket, its limits and its end. May import: core, ./upgrades.
+
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import {
   createServer as createSecureServer,
@@ -9,6 +10,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { GatewayError } from '#core/errors.ts';
+import { HeldCounts } from '#core/held-counts.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
 import { limitKey } from './client-address.ts';
@@ -57,7 +59,7 @@ export class HttpListener extends Owned {
   /** Sockets that have become something else than HTTP: Node no longer counts them as its own. */
   readonly #upgraded = new Set<Duplex>();
   /** By address. */
-  readonly #connections = new Map<string, number>();
+  readonly #connections = new HeldCounts();
 
   private constructor(options: HttpListenerOptions) {
     super();
@@ -109,17 +111,12 @@ export class HttpListener extends Owned {
     const address = socket.remoteAddress ?? '';
     if (isProxy(address)) return;
     const key = limitKey(address);
-    const count = (this.#connections.get(key) ?? 0) + 1;
+    const count = this.#connections.of(key) + 1;
     if (count > maxConnectionsPerAddress) {
       socket.destroy();
       return;
     }
-    this.#connections.set(key, count);
-    socket.once('close', () => {
-      const left = (this.#connections.get(key) ?? 1) - 1;
-      if (left > 0) this.#connections.set(key, left);
-      else this.#connections.delete(key);
-    });
+    socket.once('close', this.#connections.take(key));
   }
 
   /** A renewed certificate for connections from now on. */

@@ -1,5 +1,5 @@
 // Owns: PlayLoginPort without a store: the name says what it is good for, the password is a seal on it. May import: core.
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { JoinGrant } from '#core/grants.ts';
 import type { PlayLogin, PlayLoginPort } from '#core/play-login.ts';
 
@@ -10,11 +10,11 @@ import type { PlayLogin, PlayLoginPort } from '#core/play-login.ts';
  *     {room id}~{expiry}~{token id}~{role}
  */
 export class PlayLogins implements PlayLoginPort {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
 
   /** @param signingKey what tokens are signed with; a key of our own is derived from it */
   constructor(signingKey: Uint8Array) {
-    this.#key = createHmac('sha256', signingKey).update('play logins').digest();
+    this.#key = createSecretKey(createHmac('sha256', signingKey).update('play logins').digest());
   }
 
   loginOf({ room, role, expiresAtMs, tokenId = '' }: Omit<JoinGrant, 'mayCreateRoom'>): PlayLogin {

@@ -40,14 +40,19 @@ function empty(isPartial: boolean): RoomStats {
 
 async function measure(room: Room): Promise<RoomStats> {
   const budget = new QuestionBudget();
-  const participants = await budget.askAll(room.visibleParticipants, participantStats);
+  const present = await budget.askAll(room.visibleParticipants, participantStats);
   const publications = [...room.publications()];
   const streams = await budget.askAll(publications, streamStats);
   const receivers = publications.flatMap(({ subscriptions }) => [...subscriptions]);
+  const sentBy = Map.groupBy(streams, ({ participantId }) => participantId);
   const subscriptions = Map.groupBy(await budget.askAll(receivers, subscriptionStats), ({ streamId }) => streamId);
   return {
     ...empty(budget.isSpent),
-    participants,
+    participants: present.map(({ hasTransports, ...stats }) => ({
+      ...stats,
+      // Of encoders, cameras and phones, whose media comes by a media worker, what they publish is known.
+      ...(!hasTransports && { receivedBitrateBps: bitrateOf(sentBy.get(stats.id) ?? []) }),
+    })),
     streams: streams.map((stream) => ({
       ...stream,
       subscriptions: (subscriptions.get(stream.id) ?? []).map(({ streamId: _streamId, ...rest }) => rest),
@@ -83,7 +88,13 @@ class QuestionBudget {
   #ask: Ask = (question) => answerWithin(Math.min(questionTimeoutMs, this.#deadline - performance.now()), question);
 }
 
-async function participantStats(participant: Participant, ask: Ask): Promise<RoomStats['participants'][number]> {
+const bitrateOf = (streams: readonly Pick<RoomStats['streams'][number], 'encodings'>[]) =>
+  streams.flatMap(({ encodings }) => encodings).reduce((total, { bitrateBps }) => total + bitrateBps, 0);
+
+async function participantStats(
+  participant: Participant,
+  ask: Ask,
+): Promise<RoomStats['participants'][number] & { readonly hasTransports: boolean }> {
   const transports = await Promise.all(
     [...participant.transports.values()].map((transport) => ask(() => transport.getStats())),
   );
@@ -92,6 +103,7 @@ async function participantStats(participant: Participant, ask: Ask): Promise<Roo
   const estimates = known.flatMap(({ availableOutgoingBps }) => availableOutgoingBps ?? []);
   return {
     id: participant.id,
+    hasTransports: transports.length > 0,
     displayName: participant.displayName,
     quality: participant.quality,
     receivedBitrateBps: sum((stats) => stats.receivedBitrateBps),

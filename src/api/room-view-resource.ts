@@ -6,10 +6,10 @@ import type { ViewResource, ViewSettingsResource } from './contract.ts';
 
 export function viewSettingsResource(settings: ViewSettings): ViewSettingsResource {
   const { name, video, look, autoMix, hasAudio, hasVideo = true, imageId } = settings;
-  const { layout, maxInputs, isVoicePrimary, backgroundColor, hasLabels, hasSpeakerBorder } = look;
+  const { layout, maxInputs, isVoicePrimary, backgroundColor, hasLabels, hasSpeakerBorder, transitionMs = 0 } = look;
   return {
     ...{ name, hasVideo, hasAudio, autoMix, layout },
-    ...{ maxInputs, isVoicePrimary, backgroundColor, hasLabels, hasSpeakerBorder },
+    ...{ maxInputs, isVoicePrimary, backgroundColor, hasLabels, hasSpeakerBorder, transitionMs },
     hasBackgroundImage: imageId !== undefined,
     video: { ...video, bitrateBps: video.bitrateBps ?? null, ladder: video.ladder ?? null },
   };

@@ -49,7 +49,12 @@ export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(dec
     description: [description, describeAccess(access)].filter(Boolean).join('\n\n'),
     request: withHeaders(config.request, habits.headers),
     'x-access': access,
-    middleware: [accessGate(access), ...habits.middleware, ...(makes ? [countMade(makes)] : [])],
+    middleware: [
+      accessGate(access),
+      ...(config.request?.body?.required === false ? [emptyIsNone] : []),
+      ...habits.middleware,
+      ...(makes ? [countMade(makes)] : []),
+    ],
     ...(isOpen ? { security: [] } : {}),
     responses: { ...habits.responses, ...(isOpen ? config.responses : withAnswerHeaders(config)), ...refusals(codes) },
   };
@@ -72,6 +77,14 @@ const textHeader = (name: string, description: string) => ({
 const etagHeader = textHeader('ETag', 'For If-None-Match, and for If-Match of a change.');
 const locationHeader = textHeader('Location', 'Where what was made is found.');
 const retryAfterHeader = textHeader('Retry-After', 'Seconds after which it may go better.');
+
+/** Many clients say of all that they post that it is JSON: nothing is no body where none is needed, and not a broken one. */
+const emptyIsNone: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  if (c.req.header('content-type') !== undefined && (await c.req.text()) === '') {
+    c.req.raw.headers.delete('content-type');
+  }
+  await next();
+};
 
 /** After what was asked before under the same Idempotency-Key has been answered: that makes nothing. */
 function countMade(made: Made): MiddlewareHandler<ApiEnv> {

@@ -2,33 +2,44 @@
 import type { JobInfo } from '#core/job.ts';
 import type { Participant } from '#core/participant.ts';
 import type { ChatMessage, Room } from '#core/room.ts';
-import { usualMedia } from '#core/room-media.ts';
+import { givenAudioCodecs, usualMedia } from '#core/room-media.ts';
 import { viewsOf } from '#core/room-views.ts';
 import type { RoomEntry } from '#core/rooms.ts';
-import type { Publication } from '#core/track.ts';
-import type { JobResource, MessageResource, ParticipantResource, RoomResource, StreamResource } from './contract.ts';
+import { timeText } from '#core/time-text.ts';
+import type { Publication, Subscription } from '#core/track.ts';
+import type {
+  JobResource,
+  MessageResource,
+  ParticipantResource,
+  RoomResource,
+  StreamResource,
+  SubscriptionResource,
+} from './contract.ts';
 import { invalidFields } from './problem.ts';
 import { meetingSettings } from './room-meeting.ts';
 import { roomSipView } from './room-sip.ts';
 import { viewSettingsResource } from './room-view-resource.ts';
 
-export const timeText = (epochMs: number): string => new Date(epochMs).toISOString();
+export { timeText } from '#core/time-text.ts';
 
 export function roomView({ record }: RoomEntry, live: Room | undefined): RoomResource {
   const { createdAtMs, sip, meeting, views, mediaIn, mediaOut, transcoding, selectActiveAudio, ...settings } = record;
   return {
     ...settings,
     metadata: { ...record.metadata },
+    announcesAudience: record.announcesAudience ?? true,
+    announcesStreams: record.announcesStreams ?? true,
     mediaIn: mediaIn ?? usualMedia.mediaIn,
-    mediaOut: mediaOut ?? usualMedia.mediaOut,
-    transcoding: transcoding ?? usualMedia.transcoding,
+    // Stores of earlier versions have no word on sound.
+    mediaOut: { ...(mediaOut ?? usualMedia.mediaOut), audio: mediaOut?.audio ?? givenAudioCodecs },
+    transcoding: { ...(transcoding ?? usualMedia.transcoding), audio: transcoding?.audio ?? true },
     selectActiveAudio: selectActiveAudio ?? usualMedia.selectActiveAudio,
     views: viewsOf({ views }).map(viewSettingsResource),
     meeting: meetingSettings(meeting),
     sip: roomSipView(sip),
     createdAt: timeText(createdAtMs),
     isActive: live !== undefined,
-    participantCount: live?.visibleParticipants.length ?? 0,
+    participantCount: live?.visibleCount ?? 0,
   };
 }
 
@@ -45,6 +56,7 @@ export function participantView(participant: Participant): ParticipantResource {
     role: participant.role,
     permissions: participant.permissions,
     attributes: { ...participant.attributes },
+    avatarId: participant.avatar?.id ?? null,
     isMuted: { audio: isSilent('audio'), video: isSilent('video') },
     isHandRaised: participant.isHandRaised,
     isConnected: participant.isConnected,
@@ -55,7 +67,8 @@ export function participantView(participant: Participant): ParticipantResource {
   };
 }
 
-export function streamView(publication: Publication): StreamResource {
+/** What is so of it wherever it is shown. */
+export function streamView(publication: Publication): Omit<StreamResource, 'inViews'> {
   const { participant } = publication;
   return {
     id: publication.id,
@@ -73,6 +86,27 @@ export function streamView(publication: Publication): StreamResource {
     subscriptionCount: publication.subscriptions.size,
     score: publication.score ?? null,
     startedAt: timeText(publication.startedAtMs),
+  };
+}
+
+export function subscriptionView(subscription: Subscription): SubscriptionResource {
+  const { participant, consumer, formats, currentLayers } = subscription;
+  return {
+    id: subscription.id,
+    participantId: participant.id,
+    user: participant.user,
+    streamId: (formats?.source ?? subscription.publication).id,
+    kind: subscription.publication.kind,
+    mimeType: consumer.rtpParameters.codecs[0]?.mimeType ?? subscription.publication.mimeType,
+    isPaused: subscription.isPaused,
+    isHeldBack: subscription.isHeldBack,
+    canChangeFormat: formats !== undefined,
+    format: formats?.format ?? null,
+    currentLayers: currentLayers && {
+      spatialLayer: currentLayers.spatialLayer,
+      temporalLayer: currentLayers.temporalLayer ?? null,
+    },
+    score: subscription.score ?? null,
   };
 }
 

@@ -129,7 +129,7 @@ export class Analysis extends Owned {
       return;
     }
     this.#follow(room);
-    const isInUse = room.visibleParticipants.length > 0;
+    const isInUse = room.visibleCount > 0;
     if (!isInUse) await this.#rest();
     else if (!this.#egress && !this.#isStarting && !this.#timer) await this.#start(room);
   }

@@ -21,12 +21,13 @@ export interface AuditQuery {
   readonly limit: number;
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
+  /** That of the log unless said; `after` is then above what is read. */
+  readonly order?: 'oldest' | 'newest' | undefined;
 }
 
 export interface AuditStorePort {
   /** @returns once it is in the store; those of one moment are written together */
   append(entry: AuditEntry): Promise<void>;
-  /** In order. */
   read(query: AuditQuery): readonly (AuditEntry & { readonly id: number })[];
   /** @returns how many */
   prune(olderThanMs: number, keep: number): number;

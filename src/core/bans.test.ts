@@ -73,3 +73,20 @@ test('bans by hand are ranges, outlive a restart, end by themselves and are take
   await assert.rejects(again.delete(id), { code: 'not_found' });
   await assert.rejects(again.create({ address: 'nowhere' }), { code: 'invalid_request' });
 });
+
+test('three thousand bans by hand hold each for its own range, and for as long as it says', async () => {
+  const { now, store, options } = await someBans();
+  for (let i = 0; i < 3_000; i++) {
+    const address = `198.${18 + (i >> 15)}.${(i >> 7) & 255}.${(i & 127) * 2}`;
+    const ban = { id: `SB_${i}`, address, source: 'api', reason: 'x', createdAtMs: i, untilMs: now.ms + 60_000 };
+    await store.put('sip-bans', ban.id, ban, 0);
+  }
+  const bans = await Bans.create(options);
+  await bans.create({ address: '198.18.0.2', durationSec: 3_600 });
+  await bans.create({ address: '2001:db8::/32' });
+  const asked = ['198.18.0.0', '198.18.0.1', '198.18.0.2', '198.18.20.254', '2001:db8:7::1', '2001:db9::', '192.0.2.1'];
+  const all = () => asked.map((address) => bans.isBanned(address));
+  assert.deepEqual(all(), [true, false, true, true, true, false, false]);
+  now.ms += 61_000;
+  assert.deepEqual(all(), [false, false, true, false, true, false, false]);
+});

@@ -1,6 +1,6 @@
 // Owns: addresses that are not listened to: those that did wrong too often, for longer each time, and those that somebody named.
 import { EventEmitter } from 'node:events';
-import { flawOfRange, isAddressIn } from './address-ranges.ts';
+import { flawOfRange, isAddressIn, RangeIndex } from './address-ranges.ts';
 import { GatewayError } from './errors.ts';
 import { randomText } from './ids.ts';
 import { MadeAt } from './made-at.ts';
@@ -62,6 +62,7 @@ export class Bans {
   /** By group of addresses. */
   readonly #auto = new Map<string, Ban>();
   #manual: readonly Ban[] = [];
+  #manualRanges = new RangeIndex<Ban>();
 
   static async create(options: BansOptions): Promise<Bans> {
     const bans = new Bans(options);
@@ -84,7 +85,7 @@ export class Bans {
   isBanned(address: string): boolean {
     const auto = this.#auto.size === 0 ? undefined : this.#auto.get(addressGroup(address));
     if (auto && this.#holds(auto)) return true;
-    return this.#manual.some((ban) => this.#holds(ban) && isAddressIn(address, [ban.address]));
+    return this.#manualRanges.some(address, (ban) => this.#holds(ban));
   }
 
   /**
@@ -167,6 +168,7 @@ export class Bans {
     const stored = await store.list<Ban>(collection, { limit: maxKept });
     for (const { value } of stored) if (!this.#holds(value)) await store.delete(collection, value.id);
     this.#manual = stored.map(({ value }) => value).filter((ban) => this.#holds(ban));
+    this.#manualRanges = new RangeIndex(this.#manual.map((ban) => [ban.address, ban]));
   }
 }
 

@@ -6,6 +6,7 @@ import type { ErrorCode } from './errors.ts';
 import { type ParticipantId, type RoomId, randomText } from './ids.ts';
 import type { LegDirection, LegStats, PromptLanguage } from './leg-media.ts';
 import type { MenuStep } from './menu-walk.ts';
+import type { RecordedCall, RecordOption } from './recorded-call.ts';
 import type { MediaServerKind } from './trunk.ts';
 import type { VideoLegCodec, VideoLegStats } from './video-leg-media.ts';
 import type { EncoderRequest } from './view-messages.ts';
@@ -69,6 +70,12 @@ export interface CallInfo {
   /** The other side holds us. */
   readonly isHeldByPeer: boolean;
   readonly isEncrypted: boolean;
+  /** What it says and hears. */
+  readonly isRecorded?: boolean | undefined;
+  /** Of itself, the oldest first. */
+  readonly recordingIds?: readonly string[] | undefined;
+  /** Why it is not recorded although it was to be. */
+  readonly recordingProblem?: string | undefined;
   /** That the phone speaks: one of ours, or whatever FreeSWITCH speaks with it (`g729`). */
   readonly codec: string | undefined;
   /** Whose its media is; absent before it has any. */
@@ -81,6 +88,8 @@ export interface CallInfo {
   readonly parked?: ParkedInfo | undefined;
   /** Its way through a menu, without PINs; absent where there was none. */
   readonly menu?: readonly MenuStep[] | undefined;
+  /** Id of the call whose choice in a menu made this one. */
+  readonly calledFor?: string | undefined;
   /** The last that was tried. */
   readonly transfer?: CallTransferInfo | undefined;
 }
@@ -107,6 +116,10 @@ export interface DialOptions {
   readonly hasEarlyMedia?: boolean | undefined;
   /** Of announcements to the phone; the room's if absent. */
   readonly language?: PromptLanguage | undefined;
+  /** As in `CallInfo`. */
+  readonly calledFor?: string | undefined;
+  /** Whether and how it is recorded, whatever its trunk says. */
+  readonly record?: RecordOption | undefined;
 }
 
 /** Of all calls. */
@@ -136,12 +149,16 @@ export interface Call {
   setMuted(isMuted: boolean): void;
   /** @throws GatewayError `closed`, `unprocessable` (it has no video) */
   setVideoMuted(isMuted: boolean): void;
+  /** By re-INVITE. @throws GatewayError `closed`, `unprocessable`, `overloaded`, `upstream_refused` */
+  setVideo(hasVideo: boolean): Promise<void>;
   /** @throws GatewayError `closed` */
   setGain(gainDb: number): void;
   /** @throws GatewayError `upstream_refused`, `closed` */
   setHeld(isHeld: boolean): Promise<void>;
   /** @throws GatewayError `invalid_request`, `upstream_refused`, `closed` */
   sendDtmf(digits: string): Promise<void>;
+  /** What a recording of it needs. @throws GatewayError `closed` where it is not answered, or over */
+  forRecording(): RecordedCall;
   hangUp(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import { roomNamePattern } from './ids.ts';
 import type { PromptLanguage } from './leg-media.ts';
 import { defaultNumberPlan, type NumberPlan } from './number-plan.ts';
 import type { PhoneMenu } from './phone-menu.ts';
+import type { RecordOption } from './recorded-call.ts';
 
 /** A system of yours that decides, by a signed POST. */
 export interface DispatchHook {
@@ -29,6 +30,8 @@ export interface DispatchRule extends DispatchMatch {
   readonly webhook?: DispatchHook | undefined;
   /** The caller chooses by keys. */
   readonly menu?: PhoneMenu | undefined;
+  /** Whether and how calls that come by it are recorded, whatever their trunk says. */
+  readonly record?: RecordOption | undefined;
 }
 
 export type Decision<R extends DispatchRule = DispatchRule> =

@@ -1,4 +1,5 @@
 // Owns: where the media of an egress comes from, and how it is found in the room again and again. May import: core only.
+import type { Leg } from './leg.ts';
 import type { MixStream } from './mix-stream.ts';
 import type { Participant } from './participant.ts';
 import type { Room } from './room.ts';
@@ -16,6 +17,9 @@ export type EgressSource =
   | { readonly kind: 'stream'; readonly stream: string }
   /** The sound of everybody, without pictures. */
   | { readonly kind: 'mix' };
+
+/** Also what the phone of a leg says and hears. */
+export type EgressOrigin = EgressSource | { readonly kind: 'tap'; readonly leg: Pick<Leg, 'tap'> };
 
 export interface EgressWishes {
   readonly audio: boolean;
@@ -41,10 +45,11 @@ export interface Finder {
 }
 
 export function findersOf(
-  source: EgressSource,
+  source: EgressOrigin,
   wishes: EgressWishes,
   { room, views }: { readonly room: Room; readonly views: ViewPort },
 ): { readonly audio: Finder | undefined; readonly video: Finder | undefined } {
+  if (source.kind === 'tap') return { audio: new InTap(source.leg), video: undefined };
   const isCopied = wishes.video === 'copied' && source.kind !== 'view';
   const hasVideo = wishes.video !== 'off' && source.kind !== 'mix';
   return {
@@ -102,6 +107,27 @@ class InRoom implements Finder {
 
   close(): void {
     // Nothing is held.
+  }
+}
+
+class InTap implements Finder {
+  readonly #leg: Pick<Leg, 'tap'>;
+
+  constructor(leg: Pick<Leg, 'tap'>) {
+    this.#leg = leg;
+  }
+
+  get current(): Publication | undefined {
+    const { tap } = this.#leg;
+    return tap?.isClosed ? undefined : tap;
+  }
+
+  async open(): Promise<void> {
+    // Whoever records has asked the leg for it.
+  }
+
+  close(): void {
+    // That is the recording's to end.
   }
 }
 

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { AnalyticsJobSpec, EgressCommand, EgressEvent, EgressMedia, EgressSinkSpec } from './egress-messages.ts';
 import { EgressSinkHandle } from './egress-sink.ts';
-import { type EgressSource, type EgressWishes, findersOf } from './egress-source.ts';
+import { type EgressOrigin, type EgressWishes, findersOf } from './egress-source.ts';
 import { EgressTrack } from './egress-track.ts';
 import { GatewayError } from './errors.ts';
 import { joinHidden } from './hidden-participant.ts';
@@ -22,7 +22,7 @@ export interface EgressOptions {
   readonly room: Room;
   readonly media: MediaPort;
   readonly views: ViewPort;
-  readonly source: EgressSource;
+  readonly source: EgressOrigin;
   readonly wishes: EgressWishes;
   /** Who it is to others that look closely: `recorder`, `streaming-out`. */
   readonly name: string;
@@ -53,7 +53,7 @@ export class Egress extends Owned implements JobHost {
   readonly #options: EgressOptions;
   readonly #log: Logger;
   readonly #self: Participant;
-  #source: EgressSource;
+  #source: EgressOrigin;
   #wishes: EgressWishes;
   #tracks: Tracks;
   /** Of the source before, until the one after it has something to show. */
@@ -108,7 +108,7 @@ export class Egress extends Owned implements JobHost {
     return this.#job;
   }
 
-  get source(): EgressSource {
+  get source(): EgressOrigin {
     return this.#source;
   }
 
@@ -133,7 +133,7 @@ export class Egress extends Owned implements JobHost {
   }
 
   /** Live: the sinks go on with the other source. */
-  switchTo(source: EgressSource, wishes: EgressWishes = this.#wishes): void {
+  switchTo(source: EgressOrigin, wishes: EgressWishes = this.#wishes): void {
     if (this.isClosed) throw new GatewayError('closed', 'This egress has ended.');
     this.#closePast();
     this.#past = this.#tracks;
@@ -194,9 +194,9 @@ export class Egress extends Owned implements JobHost {
     if (this.isClosed) void job.close('parent_closed');
   }
 
-  /** Who runs the sinks is gone: another does in a moment. */
+  /** Who runs the sinks is gone, and another does in a moment; where it is the room that is gone they go on, and wait for it. */
   #noteJob(change: JobChange): void {
-    if (change.state === 'reconnecting') {
+    if (change.state === 'reconnecting' && change.reason !== 'sfu_lost') {
       const { reason, message } = change;
       for (const sink of this.sinks.values()) sink.note({ state: 'reconnecting', reason, message });
     }
@@ -206,7 +206,7 @@ export class Egress extends Owned implements JobHost {
   #makeTracks(): Tracks {
     const { room } = this;
     const finders = findersOf(this.#source, this.#wishes, { room, views: this.#options.views });
-    const isWithSolo = this.#source.kind !== 'view' && this.#source.kind !== 'mix' && this.#wishes.video === 'encoded';
+    const isWithSolo = !['view', 'mix', 'tap'].includes(this.#source.kind) && this.#wishes.video === 'encoded';
     const delayMs = isWithSolo ? soloDelayMs : undefined;
     const track = (kind: 'audio' | 'video') => {
       const finder = finders[kind];

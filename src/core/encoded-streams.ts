@@ -25,6 +25,7 @@ export interface EncodedStream {
 
 interface OpenStream {
   readonly trackId: number;
+  readonly isShared: boolean;
   key: string;
   request: EncoderRequest;
   readonly ready: PromiseWithResolvers<Publication>;
@@ -40,8 +41,6 @@ export interface EncodedStreamsOptions {
   /** Publishes them. */
   readonly self: Participant;
   readonly label: string;
-  /** Equal requests share a publication; otherwise each has its own, and the worker lets equal ones share an encoder. */
-  readonly isShared: boolean;
   readonly send: (command: ViewCommand) => void;
   /** One has come or gone. */
   readonly onUse: () => void;
@@ -72,11 +71,14 @@ export class EncodedStreams {
       if (publication && !publication.isClosed) yield { trackId, request, publication };
   }
 
-  /** @throws GatewayError `overloaded`, `media_lost`, `timeout`, `closed` */
-  async open(request: EncoderRequest): Promise<EncodedStream> {
+  /**
+   * @param isShared whether an equal request that is there already is the same publication; one that is changed later is not
+   * @throws GatewayError `overloaded`, `media_lost`, `timeout`, `closed`
+   */
+  async open(request: EncoderRequest, isShared: boolean): Promise<EncodedStream> {
     const key = JSON.stringify(request);
-    const known = this.#options.isShared && [...this.#streams.values()].find((stream) => stream.key === key);
-    const stream = known || this.#add(key, request);
+    const known = isShared && [...this.#streams.values()].find((stream) => stream.isShared && stream.key === key);
+    const stream = known || this.#add(key, request, isShared);
     stream.users += 1;
     this.#options.onUse();
     try {
@@ -98,9 +100,10 @@ export class EncodedStreams {
     await this.#change(stream, request);
   }
 
-  /** What they are made for has changed. @param resolve what each request comes to now */
+  /** What they are made for has changed. @param resolve what each request of those that are shared comes to now */
   review(resolve: (request: EncoderRequest) => EncoderRequest): void {
     for (const stream of this.#streams.values()) {
+      if (!stream.isShared) continue;
       const request = resolve(stream.request);
       if (JSON.stringify(request) === stream.key) continue;
       this.#change(stream, request).catch((error: unknown) => {
@@ -116,6 +119,9 @@ export class EncodedStreams {
       change?.reject(new GatewayError('media_lost', 'Its media worker was lost; it goes on as it was.'));
       this.#options.send({ type: 'openViewEncoder', trackId, request });
       stream.bitrate = new BitrateFollower(request.bitrateBps);
+      if (stream.publication?.isSent === false) {
+        this.#options.send({ type: 'pauseViewEncoder', trackId, isPaused: true });
+      }
     }
   }
 
@@ -123,6 +129,7 @@ export class EncodedStreams {
     const stream = this.#streams.get(id);
     if (!stream) return;
     const past = stream.publication;
+    if (past?.isSent === false) this.#options.send({ type: 'pauseViewEncoder', trackId: id, isPaused: false });
     await past?.close('replaced');
     const { self, label } = this.#options;
     stream.publication = await self.publish(transport, {
@@ -132,6 +139,9 @@ export class EncodedStreams {
       rtpParameters,
       timeline,
       id: past?.id,
+    });
+    stream.publication.events.on('sentChanged', (isSent) => {
+      this.#options.send({ type: 'pauseViewEncoder', trackId: id, isPaused: !isSent });
     });
     stream.ready.resolve(stream.publication);
   }
@@ -175,11 +185,11 @@ export class EncodedStreams {
     clearInterval(this.#bitrateTimer);
   }
 
-  #add(key: string, request: EncoderRequest): OpenStream {
+  #add(key: string, request: EncoderRequest, isShared: boolean): OpenStream {
     const ready = Promise.withResolvers<Publication>();
     ready.promise.catch(() => undefined);
     const stream: OpenStream = {
-      ...{ trackId: ++this.#lastTrackId, key, request, ready },
+      ...{ trackId: ++this.#lastTrackId, isShared, key, request, ready },
       ...{ publication: undefined, users: 0, change: undefined },
       bitrate: new BitrateFollower(request.bitrateBps),
     };

@@ -1,7 +1,7 @@
 // Owns: the one ordered log of what happened, and waking those that read it. May import: core only.
 import { EventEmitter } from 'node:events';
 import type { GatewayEvent } from './gateway-events.ts';
-import { type EventFilter, type EventRoom, type EventSink, type EventType, eventId } from './gateway-events.ts';
+import { type EventQuery, type EventRoom, type EventSink, type EventType, eventId } from './gateway-events.ts';
 import { Owned } from './lifecycle.ts';
 import type { Logger } from './ports.ts';
 
@@ -20,8 +20,7 @@ export interface EventStorePort {
   readonly lastSeq: number;
   /** All or nothing, on the disk when it returns (a killed process loses nothing; a power cut may lose the last moments). */
   append(events: readonly GatewayEvent[], deliveries: readonly NewDelivery[]): void;
-  /** In order, those after `after`. */
-  read(query: EventFilter & { readonly after: number; readonly limit: number }): readonly GatewayEvent[];
+  read(query: EventQuery): readonly GatewayEvent[];
   /** Deletes what is older, and of the rest all but the newest `keep`. @returns how many */
   prune(olderThanMs: number, keep: number): number;
 }
@@ -40,10 +39,13 @@ export type EventLogEvents = {
 
 const pruneIntervalMs = 60_000;
 const gatherMs = 10;
+/** After a write of many: they come in a storm, and each write costs as much as twenty of them. */
+const stormGatherMs = 40;
+const stormCount = 16;
 
 /**
  * Events get their place when they are emitted and are written together at the end of the turn of the event loop, or
- * `gatherMs` after the last write where that was a moment ago: a storm of joins costs few transactions. Readers are woken after the write, so that nobody is told of an event
+ * `gatherMs` after the last write where that was a moment ago, longer in a storm: joins of many cost few transactions. Readers are woken after the write, so that nobody is told of an event
  * that a crash could take back.
  */
 export class EventLog extends Owned implements EventSink {
@@ -53,7 +55,9 @@ export class EventLog extends Owned implements EventSink {
   #deliveriesOf: (event: GatewayEvent) => readonly NewDelivery[] = () => [];
   #waiting: GatewayEvent[] = [];
   #lastSeq: number;
-  #lastWriteMs = Number.NEGATIVE_INFINITY;
+  #nextWriteMs = Number.NEGATIVE_INFINITY;
+  /** Who is told of a batch reads: the next one waits, or some would be told of it first. */
+  #isTelling = false;
 
   constructor(options: EventLogOptions) {
     super();
@@ -89,12 +93,14 @@ export class EventLog extends Owned implements EventSink {
     if (this.#waiting.length === 1) this.#flushSoon();
   }
 
-  read(query: EventFilter & { readonly after: number; readonly limit: number }): readonly GatewayEvent[] {
+  /** What was emitted before is in it: who asks after an answer of ours finds what the answer was about. */
+  read(query: EventQuery): readonly GatewayEvent[] {
+    if (!this.#isTelling) this.flush();
     return this.#options.store.read(query);
   }
 
   #flushSoon(): void {
-    const waitMs = this.#lastWriteMs + gatherMs - performance.now();
+    const waitMs = this.#nextWriteMs - performance.now();
     if (waitMs <= 0) setImmediate(() => this.flush());
     else setTimeout(() => this.flush(), waitMs);
   }
@@ -104,7 +110,7 @@ export class EventLog extends Owned implements EventSink {
     const batch = this.#waiting;
     if (batch.length === 0) return;
     this.#waiting = [];
-    this.#lastWriteMs = performance.now();
+    this.#nextWriteMs = performance.now() + (batch.length > stormCount ? stormGatherMs : gatherMs);
     try {
       this.#options.store.append(
         batch,
@@ -114,7 +120,12 @@ export class EventLog extends Owned implements EventSink {
       this.#options.log.error({ err: cause, count: batch.length }, 'events not written');
       return;
     }
-    this.events.emit('appended', batch);
+    this.#isTelling = true;
+    try {
+      this.events.emit('appended', batch);
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   #prune(): void {

@@ -7,17 +7,20 @@ export const eventTypes = [
   ...(['participant.joined', 'participant.updated', 'participant.left'] as const),
   ...(['participant.waiting', 'participant.admitted', 'participant.denied', 'participant.gone'] as const),
   ...(['stream.published', 'stream.updated', 'stream.unpublished'] as const),
+  // A look that was changed; people whom somebody moved.
+  ...(['view.created', 'view.updated', 'view.arranged', 'view.deleted'] as const),
   ...(['egress.started', 'egress.updated', 'egress.ended'] as const),
   ...(['message.sent'] as const),
   // A key on a phone that is in the room; what it types at the door is no event.
   ...(['digit.pressed'] as const),
   ...(['job.started', 'job.changed', 'job.ended'] as const),
   ...(['call.started', 'call.updated', 'call.ended'] as const),
+  ...(['bridge.started', 'bridge.updated', 'bridge.ended'] as const),
   ...(['trunk.up', 'trunk.down', 'account.online', 'account.offline'] as const),
   ...(['freeswitch.up', 'freeswitch.down'] as const),
   ...(['recording.started', 'recording.paused', 'recording.resumed', 'recording.stopped'] as const),
   ...(['recording.failed', 'recording.uploaded', 'recording.deleted'] as const),
-  ...(['node.started', 'node.draining', 'node.drained', 'node.undrained'] as const),
+  ...(['node.started', 'node.draining', 'node.evicting', 'node.drained', 'node.undrained'] as const),
   ...(['node.overloaded', 'node.recovered'] as const),
   ...(['analytics.started', 'analytics.changed', 'analytics.stopped'] as const),
   // Something begins to be so, is so no longer, or happened in one moment (`detected` alone).
@@ -56,6 +59,14 @@ export interface EventFilter {
   /** Patterns; absent or empty: all. */
   readonly types?: readonly string[] | undefined;
   readonly roomId?: string | undefined;
+}
+
+export interface EventQuery extends EventFilter {
+  /** Of the event before the first: below all in the order of the log, above all the other way round. */
+  readonly after: number;
+  readonly limit: number;
+  /** The order of the log unless said. */
+  readonly order?: 'oldest' | 'newest' | undefined;
 }
 
 /** @returns the event types that the patterns stand for; undefined for all of them */

@@ -53,6 +53,8 @@ export interface JoinGrant {
   readonly displayName: string;
   readonly role: string;
   readonly attributes: Readonly<Record<string, string>>;
+  /** Of HTTP; a PNG or JPEG that is fetched when somebody comes with it. */
+  readonly avatarUrl?: string | undefined;
   /** Epoch milliseconds after which no new join is allowed with it. */
   readonly expiresAtMs: number;
   /** An administrator's grant may create the room it names. */
@@ -97,8 +99,8 @@ export function coversRoom(grant: JoinGrant, room: { readonly id: string; readon
 }
 
 /** What a participant takes over from its grant. */
-export function partyOf({ user, displayName, role, attributes, tokenId, isOneTime, limits }: JoinGrant) {
-  return { user, displayName, role, attributes, tokenId, isOneTime, limits };
+export function partyOf({ user, displayName, role, attributes, avatarUrl, tokenId, isOneTime, limits }: JoinGrant) {
+  return { user, displayName, role, attributes, avatarUrl, tokenId, isOneTime, limits };
 }
 
 export const scopes = [

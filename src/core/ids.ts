@@ -15,6 +15,7 @@ export type StreamKeyId = Branded<'stream key'>;
 export type RecordingId = Branded<'recording'>;
 export type NodeId = Branded<'node'>;
 export type AnalysisId = Branded<'analysis'>;
+export type BridgeId = Branded<'bridge'>;
 
 const alphabet = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
@@ -55,6 +56,7 @@ export const newEgressId = (): EgressId => `EG_${randomText(12)}` as EgressId;
 export const newRecordingId = (): RecordingId => `RC_${randomText(12)}` as RecordingId;
 export const newNodeId = (): NodeId => `ND_${randomText(12)}` as NodeId;
 export const newAnalysisId = (): AnalysisId => `AN_${randomText(12)}` as AnalysisId;
+export const newBridgeId = (): BridgeId => `BR_${randomText(12)}` as BridgeId;
 export const newStreamKeyId = (): StreamKeyId => `SK_${randomText(12)}` as StreamKeyId;
 
 /** Room names are addresses too (`/r/{name}`, `sip:{name}@host`), so they keep to unreserved characters. */

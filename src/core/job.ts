@@ -120,6 +120,13 @@ export interface JobInfo extends JobChange {
 
 export type MediaWish = 'auto' | 'required' | 'off';
 
+/**
+ * `smooth`: sound and picture leave evenly and in step, so that browsers play them so from the first second; the picture of
+ * a source with sound waits some 75 ms for that. `low`: each leaves as soon as it can.
+ */
+export const ingressLatencies = ['smooth', 'low'] as const;
+export type IngressLatency = (typeof ingressLatencies)[number];
+
 export interface IngressJobSpec {
   readonly kind: 'ingress';
   /**
@@ -135,6 +142,8 @@ export interface IngressJobSpec {
   readonly videoCodec: 'auto' | 'h264' | 'vp8';
   /** bit/s; by size when absent. */
   readonly videoBitrateBps?: number | undefined;
+  /** `smooth` when absent. */
+  readonly latency?: IngressLatency | undefined;
   /** An FFmpeg encoder family to try first; software when it is not there. */
   readonly hardware?: 'nvenc' | 'qsv' | 'vaapi' | undefined;
   /** Fails when nothing has flowed for so long after the start; absent: keeps trying. */
@@ -143,6 +152,14 @@ export interface IngressJobSpec {
   readonly stallTimeoutMs: number;
 }
 
+export const jobKinds = [
+  'ingress',
+  'mix',
+  'view',
+  'transcode',
+  'egress',
+  'analytics',
+] as const satisfies readonly JobSpec['kind'][];
 export type JobSpec = IngressJobSpec | MixJobSpec | ViewJobSpec | TranscodeJobSpec | EgressJobSpec | AnalyticsJobSpec;
 
 /** The way from a job's owner to the worker that runs it now. */

@@ -107,7 +107,11 @@ export const promptNames = [
   'for_help',
   'for_repeat',
   'for_back',
+  'line_busy',
+  'no_answer',
+  'not_reached',
   'hold_music',
+  'ringing',
 ] as const;
 export type PromptName = (typeof promptNames)[number];
 

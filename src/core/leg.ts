@@ -11,17 +11,21 @@ import type {
   PromptName,
   SpokenPrompt,
 } from './leg-media.ts';
+import { LegPlayback } from './leg-playback.ts';
+import { LegStreams, type LegTrack } from './leg-streams.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
-import type { LegStanding, MixCommand, MixEvent } from './mix-messages.ts';
+import type { LegStanding, MixCommand, MixEvent, TapSound } from './mix-messages.ts';
 import type { Participant } from './participant.ts';
 import type { SfuPlainTransport } from './ports.ts';
-import type { RtpParameters, StreamTimeline } from './rtp.ts';
+import type { Room } from './room.ts';
 import type { Publication } from './track.ts';
 import { type PicturedLeg, VideoLeg, type VideoLegOptions } from './video-leg.ts';
 import type { VideoLegCommand } from './video-leg-media.ts';
 
 /** What a leg wants of the mix that it is in. */
 export interface LegMix {
+  /** Whose it is. */
+  readonly room?: Room | undefined;
   /** The way of the room's streams to it; undefined before it has a worker. */
   readonly transport: SfuPlainTransport | undefined;
   send(command: MixCommand): void;
@@ -48,6 +52,8 @@ export type LegEvents = {
   statsChanged: [stats: LegStats];
   /** Its media worker died, and another goes on with it. */
   restarted: [];
+  /** It is in the mix of another room now. */
+  moved: [];
   closed: [reason: CloseReason];
 };
 
@@ -64,11 +70,10 @@ export class Leg extends Owned implements PicturedLeg {
   readonly events = new EventEmitter<LegEvents>();
   readonly timeoutMs: number;
   #mix: LegMix;
-  readonly #plays = new Map<number, (isWhole: boolean) => void>();
+  readonly #playback: LegPlayback;
   #language: PromptLanguage;
   #parameters: LegParameters | undefined;
   #participant: Participant | undefined;
-  #publication: Publication | undefined;
   #position: LegPosition | undefined;
   #ssrc = newSsrc();
   #isDescribed = false;
@@ -79,9 +84,9 @@ export class Leg extends Owned implements PicturedLeg {
   #wasTwoWay = false;
   #gainDb = 0;
   #far: FarQuality | undefined;
+  #tapSound: TapSound | undefined;
+  readonly #streams = new LegStreams(() => this.#tell());
   #video: VideoLeg | undefined;
-  #lastPlayId = 0;
-  #music: { prompts: readonly SpokenPrompt[]; playId: number } | undefined;
 
   constructor(mix: LegMix, options: LegOptions) {
     super();
@@ -91,6 +96,7 @@ export class Leg extends Owned implements PicturedLeg {
     this.localPort = options.localPort;
     this.timeoutMs = options.timeoutMs;
     this.#language = options.language;
+    this.#playback = new LegPlayback(options.id, (command) => this.#mix.send(command));
   }
 
   get localRtcpPort(): number {
@@ -102,6 +108,14 @@ export class Leg extends Owned implements PicturedLeg {
   }
   get participant(): Participant | undefined {
     return this.#participant;
+  }
+  /** Whose mix it is in. */
+  get room(): Room | undefined {
+    return this.#mix.room;
+  }
+  /** What it says and hears, while that is wanted; another after it has moved. Seen by nobody in the room. */
+  get tap(): Publication | undefined {
+    return this.#streams.tap;
   }
   get transport(): SfuPlainTransport | undefined {
     return this.#mix.transport;
@@ -133,15 +147,16 @@ export class Leg extends Owned implements PicturedLeg {
 
   get standing(): LegStanding {
     const isInMix = this.#participant !== undefined && !this.#participant.isClosed;
-    const isWatched = this.#publication?.isWatched ?? false;
+    const isWatched = this.#streams.voice?.isWatched ?? false;
     return {
       isInMix,
-      isMuted: this.#isMuted || (this.#publication?.isMuted ?? false),
+      isMuted: this.#isMuted || (this.#streams.voice?.isMuted ?? false),
       isHeld: this.#isHeld,
       isHeldByPeer: this.isHeldByPeer,
       gainDb: this.#gainDb,
       voice: !isInMix ? 'off' : isWatched ? 'always' : 'speaking',
       far: this.#far,
+      tap: this.#tapSound,
     };
   }
 
@@ -173,8 +188,7 @@ export class Leg extends Owned implements PicturedLeg {
   /** Back to prompts and digits. The participant is the caller's to close. */
   leave(): void {
     this.#participant = undefined;
-    void this.#publication?.close('requested');
-    this.#publication = undefined;
+    this.#streams.forgetVoice();
     this.#tell();
   }
 
@@ -202,6 +216,13 @@ export class Leg extends Owned implements PicturedLeg {
     this.#tell();
   }
 
+  /** For a recording: what it says and hears becomes a stream, in whichever room it is. @param sound undefined: no longer */
+  setTap(sound: TapSound | undefined): void {
+    this.#tapSound = sound;
+    if (!sound) this.unpublishTap();
+    this.#tell();
+  }
+
   setLanguage(language: PromptLanguage): void {
     this.#language = language;
   }
@@ -215,28 +236,11 @@ export class Leg extends Owned implements PicturedLeg {
     options: { isRepeated?: boolean } = {},
   ): Promise<boolean> {
     this.#assertOpen();
-    this.stopPlaying();
-    const playId = ++this.#lastPlayId;
-    const given = typeof prompts === 'string' ? [prompts] : prompts;
-    const list = given.map((one) => (typeof one === 'string' ? { name: one } : one));
-    const isRepeated = options.isRepeated ?? false;
-    this.#mix.send({
-      type: 'playToLeg',
-      legId: this.id,
-      playId,
-      prompts: list,
-      language: this.#language,
-      isRepeated,
-    });
-    if (isRepeated) this.#music = { prompts: list, playId };
-    return new Promise((resolve) => this.#plays.set(playId, resolve));
+    return this.#playback.play(prompts, this.#language, options.isRepeated ?? false);
   }
 
   stopPlaying(): void {
-    this.#music = undefined;
-    if (this.#plays.size === 0) return;
-    this.#mix.send({ type: 'stopPlaying', legId: this.id });
-    this.#endPlays();
+    this.#playback.stop();
   }
 
   /** @throws GatewayError `invalid_request`; `not_acceptable` where the peer takes no digits in RTP */
@@ -274,8 +278,8 @@ export class Leg extends Owned implements PicturedLeg {
   /** For the mix that takes it over: from now on it is that one's, and what was playing has ended. */
   joinMix(mix: LegMix): void {
     this.#mix = mix;
-    this.#music = undefined;
-    this.#endPlays();
+    this.#playback.forget();
+    this.events.emit('moved');
   }
 
   // ── Called by its mix ────────────────────────────────────────────────────────────────────────────────────────────
@@ -298,21 +302,13 @@ export class Leg extends Owned implements PicturedLeg {
     };
     const commands: MixCommand[] = [open];
     if (this.#parameters) commands.push({ type: 'negotiateLeg', legId, parameters: this.#parameters });
-    if (this.#music) {
-      commands.push({ type: 'playToLeg', legId, language: this.#language, isRepeated: true, ...this.#music });
-    }
+    commands.push(...this.#playback.describe(this.#language));
     return commands;
   }
 
   /** What was being played ended with its worker. */
   noteRestart(): void {
-    const music = this.#music && this.#plays.get(this.#music.playId);
-    const playId = this.#music?.playId;
-    for (const [id, resolve] of [...this.#plays]) {
-      if (id === playId && music) continue;
-      this.#plays.delete(id);
-      resolve(false);
-    }
+    this.#playback.noteRestart();
     this.events.emit('restarted');
   }
 
@@ -326,8 +322,7 @@ export class Leg extends Owned implements PicturedLeg {
         this.events.emit('latched', { address: event.address, port: event.port });
         return;
       case 'legPlayed':
-        this.#plays.get(event.playId)?.(event.isWhole);
-        this.#plays.delete(event.playId);
+        this.#playback.notePlayed(event.playId, event.isWhole);
         return;
       case 'legSilent':
         this.events.emit('timedOut');
@@ -351,34 +346,24 @@ export class Leg extends Owned implements PicturedLeg {
   }
 
   /** Its voice is there as a stream. @throws GatewayError as `participant.publish()` does */
-  async publishVoice(
-    transport: SfuPlainTransport,
-    rtpParameters: RtpParameters,
-    timeline: StreamTimeline,
-  ): Promise<void> {
+  async publishVoice(transport: SfuPlainTransport, track: LegTrack): Promise<void> {
     const participant = this.#participant;
-    if (!participant) return;
-    const id = this.#publication?.participant === participant ? this.#publication.id : undefined;
-    await this.#publication?.close('replaced');
-    const publication = await participant.publish(transport, {
-      kind: 'audio',
-      source: 'microphone',
-      rtpParameters,
-      timeline,
-      id,
-    });
-    if (this.#participant !== participant || this.isClosed) {
-      await publication.close('requested');
-      return;
-    }
-    this.#publication = publication;
-    publication.events.on('updated', () => this.#tell());
-    publication.events.on('watchedChanged', () => this.#tell());
-    this.#tell();
+    const isWanted = () => this.#participant === participant && !this.isClosed;
+    if (participant) await this.#streams.publishVoice({ by: participant, transport, track, isWanted });
   }
 
   unpublishVoice(): void {
-    void this.#publication?.close('requested');
+    this.#streams.unpublishVoice();
+  }
+
+  /** @param by whom it is published, whom nobody sees */
+  async publishTap(by: Participant, transport: SfuPlainTransport, track: LegTrack): Promise<void> {
+    const isWanted = () => !this.isClosed && this.#tapSound !== undefined && by.room === this.room;
+    await this.#streams.publishTap({ by, transport, track, isWanted });
+  }
+
+  unpublishTap(): void {
+    this.#streams.unpublishTap();
   }
 
   #tell(): void {
@@ -387,18 +372,14 @@ export class Leg extends Owned implements PicturedLeg {
     this.#video?.review();
   }
 
-  #endPlays(): void {
-    for (const resolve of this.#plays.values()) resolve(false);
-    this.#plays.clear();
-  }
-
   #assertOpen(): void {
     if (this.isClosed) throw new GatewayError('closed', 'This call leg is over.');
   }
 
   protected override onClose(reason: CloseReason): void {
-    this.#endPlays();
-    void this.#publication?.close('requested');
+    this.#playback.forget();
+    this.#streams.unpublishVoice();
+    this.unpublishTap();
     this.#mix.send({ type: 'closeLeg', legId: this.id });
     this.events.emit('closed', reason);
   }

@@ -24,17 +24,23 @@ export type CloseReason =
  * A child must not await its owner's `done`.
  */
 export abstract class Owned {
-  readonly #abort = new AbortController();
+  /** Made when somebody asks for it: a call is made of several of us, and few listen. */
+  #abort: AbortController | undefined;
+  #closedFor: CloseReason | undefined;
   readonly #done = Promise.withResolvers<CloseReason>();
   readonly #children = new Set<Owned>();
 
   /** Aborts when `close()` begins; give it to timers, fetches and jobs. */
   get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController();
+      if (this.#closedFor !== undefined) this.#abort.abort(this.#closedFor);
+    }
     return this.#abort.signal;
   }
 
   get isClosed(): boolean {
-    return this.#abort.signal.aborted;
+    return this.#closedFor !== undefined;
   }
 
   /** Settles with the reason after teardown; never rejects. */
@@ -43,8 +49,9 @@ export abstract class Owned {
   }
 
   close(reason: CloseReason = 'requested'): Promise<CloseReason> {
-    if (!this.signal.aborted) {
-      this.#abort.abort(reason);
+    if (this.#closedFor === undefined) {
+      this.#closedFor = reason;
+      this.#abort?.abort(reason);
       void this.#teardown(reason);
     }
     return this.done;
@@ -53,7 +60,7 @@ export abstract class Owned {
   protected own<T extends Owned>(child: T): T {
     this.#children.add(child);
     void child.done.then(() => this.#children.delete(child));
-    if (this.signal.aborted) void child.close('parent_closed');
+    if (this.isClosed) void child.close('parent_closed');
     return child;
   }
 
@@ -66,7 +73,8 @@ export abstract class Owned {
   protected abstract onClose(reason: CloseReason): void | Promise<void>;
 
   async #teardown(reason: CloseReason): Promise<void> {
-    await Promise.all([...this.#children].map((child) => child.close('parent_closed')));
+    // In a later turn in any case: whoever closes has its say first.
+    await (this.#children.size > 0 && Promise.all([...this.#children].map((child) => child.close('parent_closed'))));
     try {
       await this.onClose(reason);
     } catch (cause) {

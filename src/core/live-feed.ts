@@ -7,7 +7,7 @@ import type { Room } from './room.ts';
 export type LiveTarget =
   /** A composed view with the sound of everybody. */
   | { readonly kind: 'view'; readonly view: string }
-  /** A publication's id, a participant's id, or the name of a user. */
+  /** A publication's id, a participant's id, or the name of a user; `mix` where nobody is called so: the sound of everybody. */
   | { readonly kind: 'named'; readonly name: string };
 
 export type LiveFeedEvents = {

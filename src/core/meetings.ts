@@ -122,7 +122,8 @@ export class Meetings extends Owned {
   judge(record: RoomRecord, arrival: Pick<Arrival, 'party' | 'hasConsented'>, isAdmitted = false): Entrance {
     const { hasConsented, party } = arrival;
     const isModerator = moderates(record, roleIn(record, party));
-    const hasModerator = this.#hasModerator(record.id);
+    // Rooms without a meeting ask for none, and may be large.
+    const hasModerator = record.meeting !== undefined && this.#hasModerator(record.id);
     return judgeEntrance(record.meeting, { isModerator, hasConsented, isAdmitted }, hasModerator, Date.now());
   }
 
@@ -308,11 +309,10 @@ export class Meetings extends Owned {
   }
 
   #hasModerator(id: RoomId): boolean {
-    const room = this.#options.rooms.live(id);
-    return [...(room?.participants.values() ?? [])].some(
-      ({ permissions, isConnected, isHidden, isClosed }) =>
-        permissions.moderate && isConnected && !isHidden && !isClosed,
-    );
+    for (const one of this.#options.rooms.live(id)?.participants.values() ?? []) {
+      if (one.permissions.moderate && one.isConnected && !one.isHidden && !one.isClosed) return true;
+    }
+    return false;
   }
 
   #find(room: RoomId, waitingId: string): { record: RoomRecord; waiter: Waiter } {

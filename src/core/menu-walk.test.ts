@@ -97,13 +97,19 @@ const action: fc.Arbitrary<MenuAction> = fc.oneof(
   fc.constant({ repeat: true as const }),
   fc.record({ room: fc.constantFrom('demo', 'desk') }),
   fc.constant({ hangUp: { reason: 'x' } }),
+  fc.constant({ dial: { to: 'alice' } }),
+  fc.record({ dial: fc.record({ to: fc.constant('bob'), unanswered: fc.record({ goto: name }) }) }),
 );
 const tries = fc.integer({ min: 1, max: 4 });
 const chooses = fc.record(
   { keys: fc.dictionary(fc.constantFrom('1', '2', '3'), action, { minKeys: 1 }), tries, otherwise: action },
   { requiredKeys: ['keys'] },
 );
-const collects = fc.record({ collect: fc.constant({ find: 'number' as const }), tries, otherwise: action });
+const collect = fc.constantFrom<NonNullable<MenuNode['collect']>>(
+  { find: 'number' },
+  { find: 'phone', dial: { numbers: ['2??'], trunk: 'pbx' } },
+);
+const collects = fc.record({ collect, tries, otherwise: action });
 const node: fc.Arbitrary<MenuNode> = fc.oneof(chooses, collects);
 const someMenu = fc
   .record({ nodes: fc.record({ a: node, b: node, c: node, d: node }), maxGotos: fc.integer({ min: 0, max: 5 }) })
@@ -141,6 +147,16 @@ test('whatever is pressed, every menu without a flaw ends within what it allows,
           turn = walk.wrong();
           continue;
         }
+        if (turn?.kind === 'dial') {
+          if ('typed' in turn && i % 3 === 0) {
+            turn = walk.wrong();
+            continue;
+          }
+          walk.calling('alice', 'CL_1');
+          turn = i % 2 === 0 ? walk.unanswered('busy', '486') : walk.unanswered('given_up', '');
+          assert.match(walk.steps.at(-1)?.led ?? '', /^call alice: (busy: 486|given up)$/);
+          continue;
+        }
         const key = i < pressed.length * 3 ? pressed[i % pressed.length] : '.';
         turn = key === '.' ? walk.silence() : walk.press(key ?? '');
         assert.ok(Object.hasOwn(given.nodes, walk.node));
@@ -152,4 +168,39 @@ test('whatever is pressed, every menu without a flaw ends within what it allows,
     }),
     { numRuns: 300 },
   );
+});
+
+test('whom a key calls ends the menu when he answers; else the caller is told and goes on, with what was said of it kept', () => {
+  const dialling: PhoneMenu = {
+    start: 'main',
+    maxGotos: 3,
+    nodes: {
+      main: {
+        say: ['welcome'],
+        keys: {
+          1: { dial: { to: 'alice' }, language: 'es' },
+          2: { dial: { to: 'bob', unanswered: { say: ['sorry'], goto: 'late' } } },
+        },
+      },
+      late: { say: ['for_back'], keys: { '*': { goto: 'main' } } },
+    },
+  };
+  const walk = new MenuWalk(dialling);
+  walk.begin();
+  assert.deepEqual(walk.press('1'), { kind: 'dial', dial: { to: 'alice' } });
+  walk.calling('alice', 'CL_1');
+  assert.deepEqual(said(walk.unanswered('no_answer', 'Nobody.')), ['no_answer/es', 'welcome/es']);
+  walk.press('2');
+  // The trunk was not even there.
+  assert.deepEqual(said(walk.unanswered('not_reached', 'No trunk.')), ['sorry/es', 'for_back/es']);
+  walk.press('*');
+  walk.press('1');
+  walk.calling('alice', 'CL_2');
+  walk.answered();
+  assert.deepEqual(walk.steps, [
+    { node: 'main', pressed: '1', led: 'call alice: no answer: Nobody.', call: 'CL_1' },
+    { node: 'main', pressed: '2', led: 'call bob: not reached: No trunk.' },
+    { node: 'late', pressed: '*', led: 'goto main' },
+    { node: 'main', pressed: '1', led: 'call alice: answered', call: 'CL_2' },
+  ]);
 });

@@ -5,6 +5,12 @@ import type { VideoLegCommand, VideoLegEvent } from './video-leg-media.ts';
 
 /** Track id of the mix itself; the ids of legs begin above it. */
 export const mixTrackId = 0;
+/** Track ids of recorded calls are those of their legs with this added. */
+export const firstTapTrackId = 0x20000000;
+
+export const tapSounds = ['stereo', 'mixed'] as const;
+/** `stereo`: left what the phone says, right what it hears; `mixed`: both on both sides. */
+export type TapSound = (typeof tapSounds)[number];
 
 /** How a leg stands in the mix; always said as a whole, so that saying it again does no harm. */
 export interface LegStanding {
@@ -20,6 +26,8 @@ export interface LegStanding {
   /** Its voice as a stream of its own: not at all, only while it speaks, or without a break. */
   readonly voice: 'off' | 'speaking' | 'always';
   readonly far?: FarQuality | undefined;
+  /** What it says and hears as a track beside its voice, for a recording. */
+  readonly tap?: TapSound | undefined;
 }
 
 /** An audio stream of the room's SFU side that is to be heard in the mix. */

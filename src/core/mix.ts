@@ -7,7 +7,14 @@ import type { Job, JobHost, JobLink, JobTrack } from './job.ts';
 import { Leg, type LegMix, type LegOptions } from './leg.ts';
 import { type LegCodec, legCodecs } from './leg-media.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
-import { type MixCommand, type MixEvent, type MixInput, type MixJobSpec, mixTrackId } from './mix-messages.ts';
+import {
+  firstTapTrackId,
+  type MixCommand,
+  type MixEvent,
+  type MixInput,
+  type MixJobSpec,
+  mixTrackId,
+} from './mix-messages.ts';
 import type { Participant } from './participant.ts';
 import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
@@ -201,15 +208,19 @@ export class Mix extends Owned implements JobHost, LegMix {
       await this.legs.get(id - firstVideoTrackId)?.video?.publish(transport, rtpParameters, timeline);
       return;
     }
+    if (id >= firstTapTrackId) {
+      await this.legs.get(id - firstTapTrackId)?.publishTap(this.#self, transport, { rtpParameters, timeline });
+      return;
+    }
     if (id !== mixTrackId) {
-      await this.legs.get(id)?.publishVoice(transport, rtpParameters, timeline);
+      await this.legs.get(id)?.publishVoice(transport, { rtpParameters, timeline });
       return;
     }
     const stream = this.#stream;
     if (!stream) return;
     const past = stream.publication;
     await past?.close('replaced');
-    stream.publication = await stream.by.publish(transport, {
+    const publication = await stream.by.publish(transport, {
       kind: 'audio',
       source: 'other',
       label: 'Mix',
@@ -217,11 +228,18 @@ export class Mix extends Owned implements JobHost, LegMix {
       timeline,
       id: past?.id,
     });
-    this.#streamReady?.resolve(stream.publication);
+    // It was stopped and asked for again meanwhile: the worker has closed that track, and announces another.
+    if (this.#stream !== stream) {
+      await publication.close('replaced');
+      return;
+    }
+    stream.publication = publication;
+    this.#streamReady?.resolve(publication);
   }
 
   unpublishTrack(trackId: number): void {
     if (trackId >= firstVideoTrackId) this.legs.get(trackId - firstVideoTrackId)?.video?.unpublish();
+    else if (trackId >= firstTapTrackId) this.legs.get(trackId - firstTapTrackId)?.unpublishTap();
     else this.legs.get(trackId)?.unpublishVoice();
   }
 
@@ -298,8 +316,10 @@ export class Mix extends Owned implements JobHost, LegMix {
       await subscription.resume();
     } catch (error) {
       if (this.#inputs.get(publication) === input) this.#inputs.delete(publication);
-      if (!publication.isClosed && !this.isClosed)
-        this.#log.warn({ err: error, publication: publication.id }, 'stream not mixed');
+      if (publication.isClosed || this.isClosed) return;
+      this.#log.warn({ err: error, publication: publication.id }, 'stream not mixed');
+      // It came back to the rebuilt room before this did, and was asked for by the way that is gone.
+      if (this.#link !== link) this.#admit(publication);
     }
   }
 

@@ -43,9 +43,9 @@ const specialRanges: readonly (readonly [range: string, what: string])[] = [
 ];
 
 /** An address as 128 bits, IPv4 as IPv4-mapped IPv6. */
-type Bits = bigint;
+export type Bits = bigint;
 
-interface Range {
+export interface Range {
   readonly base: Bits;
   readonly prefixLength: number;
 }
@@ -145,7 +145,8 @@ export function addressGroup(address: string): string {
   return bits >> 32n === 0xffffn ? `v4:${bits & 0xffffffffn}` : `v6:${bits >> 64n}`;
 }
 
-function parseRange(text: string): Range {
+/** @throws GatewayError `invalid_request` for what is none */
+export function parseRange(text: string): Range {
   const [address = '', length] = text.split('/');
   const bits = parseAddress(address);
   const isIpv4 = !address.includes(':');
@@ -172,8 +173,21 @@ function embeddedIpv4(bits: Bits): Bits[] {
   return [];
 }
 
+/** The same few addresses are asked about several times for each request of theirs. */
+const parsed = new Map<string, Bits | undefined>();
+const maxParsed = 1_000;
+
 /** @returns undefined for anything that is not exactly an IPv4 or IPv6 address; a zone (`%eth0`) is left out */
-function parseAddress(text: string): Bits | undefined {
+export function parseAddress(text: string): Bits | undefined {
+  if (parsed.has(text)) return parsed.get(text);
+  const bits = readAddress(text);
+  if (parsed.size >= maxParsed) parsed.clear();
+  // Longer than any address with its zone: somebody else's text, which is not to be kept.
+  if (text.length <= 64) parsed.set(text, bits);
+  return bits;
+}
+
+function readAddress(text: string): Bits | undefined {
   const [address = ''] = text.split('%');
   if (!address.includes(':')) {
     const ipv4 = parseIpv4(address);

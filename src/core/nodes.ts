@@ -27,6 +27,14 @@ export interface NodeDrain {
   /** As the operator gave it; may be empty. */
   readonly reason: string;
   readonly sinceMs: number;
+  /** What is left then is sent away; undefined: it goes on for as long as it likes. */
+  readonly endsAtMs: number | undefined;
+}
+
+export interface DrainWish {
+  /** For people. */
+  readonly reason: string;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What the node itself measures. */
@@ -60,21 +68,29 @@ export interface NodesPort {
   list(): Promise<readonly NodeInfo[]>;
   /** @param id `self` is the one that is asked @throws GatewayError `not_found` */
   read(id: string): Promise<NodeInfo>;
-  /** It takes nothing new from now on; what is going on goes on. @throws GatewayError `not_found` */
-  drain(id: string, reason: string): Promise<NodeInfo>;
+  /** It takes nothing new from now on; what is going on goes on, at the most until the time is over. @throws GatewayError `not_found` */
+  drain(id: string, wish: DrainWish): Promise<NodeInfo>;
   /** @throws GatewayError `not_found`, `draining` (it is being shut down) */
   undrain(id: string): Promise<NodeInfo>;
 }
 
-/** A part that can refuse new work for a while. */
-export interface Drainable {
-  drain(reason: string): void;
-  undrain(): void;
+/** A part that is told of a drain. */
+export interface DrainPart {
+  /** Refuses new work from now on. */
+  drain?(reason: string): void;
+  undrain?(): void;
+  /** Asks those that can to go elsewhere: they are sent away in so long; null: they may stay after all. */
+  hurry?(closesInMs: number | null): void;
+  /** Sends away whoever is still there; called again while there is somebody. */
+  evict?(): void;
 }
+
+/** A part that can refuse new work for a while. */
+export type Drainable = DrainPart & Required<Pick<DrainPart, 'drain' | 'undrain'>>;
 
 export interface OwnNodeOptions {
   readonly id: NodeId;
-  readonly parts: readonly Drainable[];
+  readonly parts: readonly DrainPart[];
   readonly work: () => NodeWork;
   readonly vitals: () => Promise<NodeVitals>;
   readonly eventLog: EventSink;
@@ -85,9 +101,9 @@ export interface OwnNodeOptions {
 
 /**
  * ```
- *  active ──drain──► draining ──nothing left──► drained
- *    ▲                  └────────undrain──────────┘
- *    └──────────────────────────────────────────────
+ *  active ──drain──► draining ──nothing left, or sent away──► drained
+ *    ▲                  └────────────────undrain────────────────┘
+ *    └────────────────────────────────────────────────────────────
  * ```
  */
 export class OwnNode extends Owned implements NodesPort {
@@ -95,6 +111,7 @@ export class OwnNode extends Owned implements NodesPort {
   #drain: NodeDrain | undefined;
   #isForGood = false;
   #isEmptied = false;
+  #hasEvicted = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: OwnNodeOptions) {
@@ -111,9 +128,10 @@ export class OwnNode extends Owned implements NodesPort {
     return this.#describe();
   }
 
-  async drain(id: string, reason: string): Promise<NodeInfo> {
+  async drain(id: string, wish: DrainWish): Promise<NodeInfo> {
     this.#assertSelf(id);
-    this.beginDrain(reason, {});
+    // One that ends with the process has its own time, which is not taken back.
+    if (!this.#isForGood) this.beginDrain(wish);
     return this.#describe();
   }
 
@@ -126,29 +144,58 @@ export class OwnNode extends Owned implements NodesPort {
   }
 
   /**
-   * Once more is no news, but for another reason.
-   * @param facts for whoever follows the event; with `timeoutMs` it ends with the process, and nothing takes it back
+   * Once more is no news, but for another reason or another time.
+   * @param options.isForGood it ends with the process, and nothing takes it back
    */
-  beginDrain(reason: string, facts: { readonly timeoutMs?: number }): void {
+  beginDrain({ reason, timeoutMs }: DrainWish, { isForGood = false } = {}): void {
     const { parts, eventLog, log, work, tickMs = 500 } = this.#options;
-    this.#isForGood ||= facts.timeoutMs !== undefined;
-    if (this.#drain?.reason === reason) return;
-    const sinceMs = this.#drain?.sinceMs ?? Date.now();
-    this.#drain = { reason, sinceMs };
-    for (const part of parts) part.drain(reason);
-    log.info({ reason, ...work() }, 'draining');
-    eventLog.emit('node.draining', { id: this.#options.id, reason, ...facts, ...work() });
-    this.#timer ??= setInterval(() => this.#noteLeft(), tickMs).unref();
+    this.#isForGood ||= isForGood;
+    const past = this.#drain;
+    if (past && past.reason === reason && timeoutMs === undefined && past.endsAtMs === undefined) return;
+    const nowMs = Date.now();
+    const endsAtMs = timeoutMs === undefined ? undefined : nowMs + timeoutMs;
+    this.#drain = { reason, sinceMs: past?.sinceMs ?? nowMs, endsAtMs };
+    for (const part of parts) part.drain?.(reason);
+    log.info({ reason, timeoutMs, ...work() }, 'draining');
+    const time = timeoutMs === undefined ? {} : { timeoutMs };
+    eventLog.emit('node.draining', { id: this.#options.id, reason, ...time, ...work() });
+    if (timeoutMs !== undefined || past?.endsAtMs !== undefined) this.#hurry(timeoutMs ?? null);
+    this.#timer ??= setInterval(() => this.#tick(), tickMs).unref();
+    this.#tick();
+  }
+
+  #hurry(closesInMs: number | null): void {
+    for (const part of this.#options.parts) part.hurry?.(closesInMs);
+  }
+
+  #tick(): void {
+    const { endsAtMs } = this.#drain ?? {};
+    // A process that ends closes everything by itself, in its own order.
+    if (endsAtMs !== undefined && endsAtMs <= Date.now() && !this.#isForGood) this.#evict();
     this.#noteLeft();
+  }
+
+  /** Once for who is not counted, as lone viewers are not, and again at each tick for who was on the way in when it began. */
+  #evict(): void {
+    const { work, parts, eventLog, log, id } = this.#options;
+    const left = work();
+    if (this.#hasEvicted && isNothing(left)) return;
+    if (!this.#hasEvicted && !isNothing(left)) {
+      log.info({ ...left }, 'the time of the drain is over: what is left is sent away');
+      eventLog.emit('node.evicting', { id, reason: this.#drain?.reason ?? '', ...left });
+    }
+    this.#hasEvicted = true;
+    for (const part of parts) part.evict?.();
   }
 
   #endDrain(): void {
     const { parts, eventLog, log, id } = this.#options;
+    if (this.#drain?.endsAtMs !== undefined) this.#hurry(null);
     this.#drain = undefined;
-    this.#isEmptied = false;
+    this.#isEmptied = this.#hasEvicted = false;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    for (const part of parts) part.undrain();
+    for (const part of parts) part.undrain?.();
     log.info({}, 'takes work again');
     eventLog.emit('node.undrained', { id });
   }

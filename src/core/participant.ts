@@ -1,5 +1,7 @@
 // Owns: one party in a room, whatever protocol brought it. May import: core only.
 import { EventEmitter } from 'node:events';
+import { type Avatar, avatarOf } from './avatar.ts';
+import { DataPublication, DataSubscription } from './data-track.ts';
 import { GatewayError } from './errors.ts';
 import { type GrantLimits, limited, permissionsOf, type RolePermissions } from './grants.ts';
 import { newParticipantId, type ParticipantId, type PublicationId, type SubscriptionId } from './ids.ts';
@@ -8,18 +10,11 @@ import type { SfuDataProducer, SfuWebRtcTransport, VideoLayers, WebRtcTransportO
 import type { Room } from './room.ts';
 import { assertMayPublish } from './room-media.ts';
 import type { RtpCapabilities, SctpStreamParameters } from './rtp.ts';
-import {
-  type CanConsume,
-  type CanProduce,
-  DataPublication,
-  DataSubscription,
-  Publication,
-  type PublicationOptions,
-  Subscription,
-} from './track.ts';
+import { type CanConsume, type CanProduce, Publication, type PublicationOptions, Subscription } from './track.ts';
 import { VoiceDelay } from './voice-delay.ts';
 
-export type ParticipantKind = 'webrtc' | 'sip' | 'ingress' | 'egress' | 'bot';
+/** `bridge`: another room, as one hears and sees it. */
+export type ParticipantKind = 'webrtc' | 'sip' | 'ingress' | 'egress' | 'bot' | 'bridge';
 export type ConnectionQuality = 'good' | 'fair' | 'poor' | 'lost';
 
 export interface ParticipantOptions {
@@ -29,6 +24,8 @@ export interface ParticipantOptions {
   readonly displayName: string;
   readonly role: string;
   readonly attributes?: Readonly<Record<string, string>> | undefined;
+  /** Where its avatar is, if its application says so. */
+  readonly avatarUrl?: string | undefined;
   /** Egress and bots that nobody is to see in lists. */
   readonly isHidden?: boolean | undefined;
   /** One that leaves as soon as this one is in: a full room has that place for it. */
@@ -41,7 +38,7 @@ export interface ParticipantOptions {
 }
 
 export type ParticipantEvents = {
-  /** Name, role, hand, attributes, presence or quality. */
+  /** Name, role, hand, attributes, avatar, presence or quality. */
   updated: [];
   /** The SFU worker died and the room has a new one: transports, publications and subscriptions must be made again. */
   mediaRestarted: [];
@@ -63,6 +60,7 @@ export class Participant extends Owned {
   readonly kind: ParticipantKind;
   readonly user: string;
   readonly isHidden: boolean;
+  readonly avatarUrl: string | undefined;
   readonly tokenId: string | undefined;
   readonly isOneTime: boolean;
   readonly joinedAtMs = Date.now();
@@ -85,6 +83,8 @@ export class Participant extends Owned {
   #hasOwnPermissions = false;
   #permissions: RolePermissions;
   #attributes: Readonly<Record<string, string>>;
+  #avatar: Avatar | undefined;
+  #isAvatarChosen = false;
   #isHandRaised = false;
   #isConnected = true;
   #quality: ConnectionQuality = 'good';
@@ -97,6 +97,7 @@ export class Participant extends Owned {
     this.kind = options.kind;
     this.user = options.user;
     this.isHidden = options.isHidden ?? false;
+    this.avatarUrl = options.avatarUrl;
     this.#displayName = options.displayName;
     this.#role = options.role;
     this.tokenId = options.tokenId;
@@ -117,6 +118,14 @@ export class Participant extends Owned {
   }
   get attributes(): Readonly<Record<string, string>> {
     return this.#attributes;
+  }
+  /** Shown while there is no video of it. */
+  get avatar(): Avatar | undefined {
+    return this.#avatar;
+  }
+  /** It was given or taken away here, which counts for more than what he came with. */
+  get isAvatarChosen(): boolean {
+    return this.#isAvatarChosen;
   }
   get isHandRaised(): boolean {
     return this.#isHandRaised;
@@ -151,6 +160,14 @@ export class Participant extends Owned {
     if (change.attributes !== undefined) this.#attributes = change.attributes;
     if (change.isHandRaised !== undefined) this.#isHandRaised = change.isHandRaised;
     if (change.isConnected !== undefined) this.#isConnected = change.isConnected;
+    this.events.emit('updated');
+  }
+
+  /** @param image PNG or JPEG; undefined: initials again @throws GatewayError `invalid_request`, `closed` */
+  setAvatar(image: Uint8Array | undefined): void {
+    this.#assertOpen();
+    this.#avatar = image && avatarOf(image);
+    this.#isAvatarChosen = true;
     this.events.emit('updated');
   }
 

@@ -1,11 +1,12 @@
 // Owns: menus that callers walk through by keys: what they are made of, and whether one holds together. Pure. May import:
 // core only.
 import type { PromptLanguage, SpokenPrompt } from './leg-media.ts';
+import type { MenuDial, MenuTypedDial } from './menu-dial.ts';
 
 /** A recording by its name, or with a language of its own. */
 export type MenuPrompt = string | { readonly prompt: string; readonly language?: PromptLanguage | undefined };
 
-/** One of `menu`, `goto`, `room`, `repeat` and `hangUp`. */
+/** One of `menu`, `goto`, `room`, `dial`, `repeat` and `hangUp`. */
 export interface MenuAction {
   /** Spoken from here on. */
   readonly language?: PromptLanguage | undefined;
@@ -17,6 +18,8 @@ export interface MenuAction {
   readonly room?: string | undefined;
   /** Instead of what the room says. */
   readonly access?: 'pin' | 'open' | undefined;
+  /** Calls somebody and connects the two; who is not reached counts as a `goto`. */
+  readonly dial?: MenuDial | undefined;
   /** Asks again; counts as a `goto`. */
   readonly repeat?: true | undefined;
   readonly hangUp?: { readonly reason: string; readonly say?: readonly MenuPrompt[] | undefined } | undefined;
@@ -25,8 +28,14 @@ export interface MenuAction {
 export interface MenuNode {
   readonly say?: readonly MenuPrompt[] | undefined;
   readonly keys?: Readonly<Record<string, MenuAction>> | undefined;
-  /** Instead of a choice: a number that says which room, or a PIN that fits one of `rooms`. `#` ends it. */
-  readonly collect?: { readonly find: 'number' | 'pin'; readonly rooms?: readonly string[] | undefined } | undefined;
+  /** Instead of a choice: a number that says which room, a PIN that fits one of `rooms`, whom to call. `#` ends it. */
+  readonly collect?:
+    | {
+        readonly find: 'number' | 'pin' | 'phone';
+        readonly rooms?: readonly string[] | undefined;
+        readonly dial?: MenuTypedDial | undefined;
+      }
+    | undefined;
   readonly tries?: number | undefined;
   /** Until the first key, from the end of what is said. */
   readonly firstKeyMs?: number | undefined;
@@ -52,7 +61,7 @@ export interface MenuFlaw {
   readonly message: string;
 }
 
-const verbs = ['menu', 'goto', 'room', 'repeat', 'hangUp'] as const;
+const verbs = ['menu', 'goto', 'room', 'dial', 'repeat', 'hangUp'] as const;
 
 /** @returns own keys only: a menu comes from outside, and `constructor` is no node of it */
 export function nodeOf({ nodes }: PhoneMenu, name: string): MenuNode | undefined {
@@ -76,6 +85,7 @@ export function promptsOf(menu: PhoneMenu): Set<string> {
   const said = Object.values(menu.nodes).flatMap((node) => [
     ...(node.say ?? []),
     ...actionsOf(node).flatMap(({ action }) => action.hangUp?.say ?? []),
+    ...dialsOf(node).flatMap(({ dial }) => dial.unanswered?.say ?? []),
   ]);
   return new Set(said.map((one) => spokenOf(one).name));
 }
@@ -90,27 +100,48 @@ export function actionsOf(node: MenuNode): readonly { readonly at: string; reado
   return node.otherwise ? [...keyed, { at: 'otherwise', action: node.otherwise }] : keyed;
 }
 
+/** Of each node, whom its choices call. */
+export function dialsOf(node: MenuNode): readonly { readonly at: string; readonly dial: MenuDial | MenuTypedDial }[] {
+  const chosen = actionsOf(node).flatMap(({ at, action: { dial } }) => (dial ? [{ at: `${at}.dial`, dial }] : []));
+  const typed = node.collect?.dial;
+  return typed ? [...chosen, { at: 'collect.dial', dial: typed }] : chosen;
+}
+
+/** Where an action of the node leads to in the menu. */
+function targetsOf(node: MenuNode): readonly { readonly at: string; readonly target: string }[] {
+  const chosen = actionsOf(node).map(({ at, action }) => ({ at, target: action.menu ?? action.goto }));
+  const after = dialsOf(node).map(({ at, dial }) => ({ at: `${at}.unanswered.goto`, target: dial.unanswered?.goto }));
+  return [...chosen, ...after].flatMap(({ at, target }) => (target === undefined ? [] : [{ at, target }]));
+}
+
 function flawOfNode(menu: PhoneMenu, path: string, node: MenuNode): MenuFlaw | undefined {
   const keys = Object.keys(node.keys ?? {});
   const { collect } = node;
   if (!collect && keys.length === 0) return flaw(path, 'needs keys, or collect');
   if (collect && keys.some((key) => key !== '*')) return flaw(`${path}.keys`, 'beside collect only * can be a choice');
   if (collect?.find === 'pin' && !collect.rooms?.length) return flaw(`${path}.collect.rooms`, 'a PIN needs rooms');
-  if (collect?.find === 'number' && collect.rooms) return flaw(`${path}.collect.rooms`, 'are for a PIN');
+  if (collect && collect.find !== 'pin' && collect.rooms) return flaw(`${path}.collect.rooms`, 'are for a PIN');
+  if (collect?.find === 'phone' && !collect.dial)
+    return flaw(`${path}.collect.dial`, 'says which numbers may be called');
+  if (collect && collect.find !== 'phone' && collect.dial) return flaw(`${path}.collect.dial`, 'is for a phone');
   for (const { at, action } of actionsOf(node)) {
-    const found = flawOfAction(menu, `${path}.${at}`, action);
+    const found = flawOfAction(`${path}.${at}`, action);
     if (found) return found;
+  }
+  for (const { at, target } of targetsOf(node)) {
+    if (!nodeOf(menu, target)) return flaw(`${path}.${at}`, `there is no node "${target}"`);
   }
   return undefined;
 }
 
-function flawOfAction(menu: PhoneMenu, path: string, action: MenuAction): MenuFlaw | undefined {
+function flawOfAction(path: string, action: MenuAction): MenuFlaw | undefined {
   if (verbs.filter((verb) => action[verb] !== undefined).length !== 1) {
     return flaw(path, `needs one of ${verbs.join(', ')}`);
   }
   if (action.access !== undefined && action.room === undefined) return flaw(`${path}.access`, 'belongs to a room');
-  const target = action.menu ?? action.goto;
-  if (target !== undefined && !nodeOf(menu, target)) return flaw(path, `there is no node "${target}"`);
+  if (action.dial && action.dial.trunk === undefined && /^\+/.test(action.dial.to)) {
+    return flaw(`${path}.dial.trunk`, 'a number needs the trunk that it goes through');
+  }
   return undefined;
 }
 
@@ -145,10 +176,7 @@ function flawOfWays(menu: PhoneMenu): MenuFlaw | undefined {
 function reachedFrom(menu: PhoneMenu): ReadonlySet<string> {
   const reached = new Set([menu.start]);
   for (const name of reached) {
-    for (const { action } of actionsOf(nodeOf(menu, name) as MenuNode)) {
-      const target = action.menu ?? action.goto;
-      if (target !== undefined) reached.add(target);
-    }
+    for (const { target } of targetsOf(nodeOf(menu, name) as MenuNode)) reached.add(target);
   }
   return reached;
 }

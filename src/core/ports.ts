@@ -339,8 +339,11 @@ export interface PhonePort {
    * @throws GatewayError as `allocateLeg()`; where it had left its mix already, it is closed
    */
   moveLeg(leg: Leg, room: Room): Promise<void>;
-  /** What c= is to say to a peer at `remoteAddress`: the announced address, or the one of ours that reaches it. */
-  addressFor(remoteAddress: string): string;
+  /**
+   * What c= is to say to a peer: the announced address, unless all of it is in a network that is told the local one.
+   * @param remoteAddresses where it is, and where its media is, the first the way to it
+   */
+  addressFor(remoteAddresses: readonly string[]): string;
   /** The room's mix, made if need be; it lasts while it has legs or its stream is published. */
   mixOf(room: Room): Promise<Mix>;
   readonly legs: ReadonlyMap<number, Leg>;

@@ -2,7 +2,7 @@
 import { GatewayError } from './errors.ts';
 import type { StreamKeyId } from './ids.ts';
 import { Ingress } from './ingress.ts';
-import type { IngressJobSpec } from './job.ts';
+import type { IngressJobSpec, IngressLatency } from './job.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { MediaSource } from './media-source.ts';
 import type { Logger, MediaPort, RateLimiter } from './ports.ts';
@@ -20,6 +20,8 @@ export interface PushedIngressesOptions {
   readonly graceMs: number;
   readonly startTimeoutMs: number;
   readonly stallTimeoutMs: number;
+  /** Of keys that say nothing about it. */
+  readonly latency: IngressLatency;
 }
 
 export interface PushRequest {
@@ -111,7 +113,7 @@ class Push extends Owned {
   #graceTimer: NodeJS.Timeout | undefined;
 
   static async open(record: StreamKeyRecord, options: PushedIngressesOptions): Promise<Push> {
-    const { rooms, media, log, graceMs, startTimeoutMs, stallTimeoutMs } = options;
+    const { rooms, media, log, graceMs, startTimeoutMs, stallTimeoutMs, latency } = options;
     const room = await rooms.open(record.roomId);
     const slot = new PublisherSlot();
     const spec: IngressJobSpec = {
@@ -120,6 +122,7 @@ class Push extends Owned {
       audio: 'auto',
       video: 'auto',
       videoCodec: 'auto',
+      latency: record.latency ?? latency,
       startTimeoutMs,
       stallTimeoutMs,
     };

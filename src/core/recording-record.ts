@@ -1,5 +1,6 @@
 // Owns: what is kept of a recording, in the store. Plain data. May import: core only.
 import type { RecordingId, RoomId } from './ids.ts';
+import type { TapSound } from './mix-messages.ts';
 import type { RecordFormat } from './record-sink.ts';
 
 /**
@@ -29,15 +30,27 @@ export const recordingReasons = [
   'no_media',
   /** The gateway ended while it recorded; what was written until then is there. */
   'gateway_ended',
+  /** Of a recording of one call. */
+  'call_ended',
+  /** Of a recording of one stream or view. */
+  'stream_ended',
   'internal',
 ] as const;
 export type RecordingReason = (typeof recordingReasons)[number];
 
-/** What is recorded: the room as one sees and hears it, one participant, or everybody in files of their own. */
+/** What is recorded: the room as one sees and hears it, one participant or stream, or all of them in files of their own. */
 export type RecordingSource =
   | { readonly kind: 'room' }
+  /** Another view than `common`, with the sound of everybody. */
+  | { readonly kind: 'view'; readonly view: string }
   | { readonly kind: 'participant'; readonly participantId: string }
-  | { readonly kind: 'participants' };
+  | { readonly kind: 'participants' }
+  /** One publication: a camera, a microphone, a shared screen. */
+  | { readonly kind: 'stream'; readonly streamId: string }
+  /** All publications, each in files of its own. */
+  | { readonly kind: 'streams' }
+  /** What one phone says and hears, in whichever room it is. */
+  | { readonly kind: 'call'; readonly callId: string; readonly sound: TapSound };
 
 export interface RecordingSettings {
   readonly source: RecordingSource;
@@ -61,12 +74,13 @@ export interface RecordingSettings {
   readonly isUploaded: boolean;
 }
 
-/** One line of files: the room, or one participant for as long as it was there. */
+/** One line of files: the room, or one participant or stream for as long as it was there. */
 export interface RecordingTrack {
   /** From 1; names its folder while it is recorded. */
   readonly number: number;
   readonly label: string;
   readonly participantId?: string | undefined;
+  readonly streamId?: string | undefined;
 }
 
 export interface UploadStatus {

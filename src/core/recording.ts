@@ -5,6 +5,7 @@ import { GatewayError, toGatewayError } from './errors.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { listen } from './listen.ts';
 import type { Logger, MediaPort } from './ports.ts';
+import type { RecordedCall } from './recorded-call.ts';
 import type { RawPart, RecordingFiles } from './recording-files.ts';
 import {
   canMoveRecording,
@@ -25,6 +26,8 @@ export interface RecordingOptions {
   readonly media: MediaPort;
   readonly views: ViewPort;
   readonly files: RecordingFiles;
+  /** Where it is one call that is recorded. */
+  readonly call?: RecordedCall | undefined;
   /** In the order of the calls. */
   readonly save: (record: RecordingRecord) => void;
   readonly log: Logger;
@@ -88,16 +91,22 @@ export class Recording extends Owned {
 
   /** @throws GatewayError as `Egress.start()`; then it is `failed` */
   async start(room: Room): Promise<void> {
-    const { media, views, files } = this.#options;
-    const tracks = this.own(new RecordingTracks({ record: this.#record, room, media, views, files, log: this.#log }));
+    const { media, views, files, call } = this.#options;
+    const parts = { record: this.#record, room, media, views, files, call, log: this.#log };
+    const tracks = this.own(new RecordingTracks(parts));
     this.#tracks = tracks;
     tracks.events.on('added', (track) => this.#change({ tracks: [...this.#record.tracks, track] }));
     tracks.events.on('changed', (info) => this.#noteSink(info));
     tracks.events.on('ended', (reason) => this.#end(...endOf(reason)));
     this.#room = room;
     this.#tellRoom(true);
-    const unlisten = listen(room.events, { closed: () => this.#end('room_closed', 'The room was closed.') });
-    this.signal.addEventListener('abort', unlisten, { once: true });
+    if (call) {
+      // Wherever it goes, it ends with the call.
+      void call.leg.done.then(() => this.#end('call_ended', 'The call has ended.'));
+    } else {
+      const unlisten = listen(room.events, { closed: () => this.#end('room_closed', 'The room was closed.') });
+      this.signal.addEventListener('abort', unlisten, { once: true });
+    }
     this.#timers = [
       setInterval(() => this.#review(room), reviewMs),
       setInterval(() => void this.#harvest(false), harvestMs),
@@ -176,7 +185,8 @@ export class Recording extends Owned {
     if (maxDurationMs !== undefined && this.recordedMs >= maxDurationMs) {
       this.#end('limit_reached', 'It is as long as it was to become.');
     }
-    const isEmpty = room.visibleParticipants.length === 0;
+    if (this.#options.call) return;
+    const isEmpty = room.visibleCount === 0;
     this.#emptySinceMs = isEmpty ? (this.#emptySinceMs ?? performance.now()) : undefined;
     if (this.#emptySinceMs === undefined) return;
     if (performance.now() - this.#emptySinceMs >= room.record.emptyTimeoutMs) {
@@ -191,10 +201,15 @@ export class Recording extends Owned {
     this.#ending = this.#finalise();
   }
 
-  /** Who is in the room sees and hears whether it is being recorded. */
+  /** Who is in the room, or on the phone, is told whether it is being recorded. */
   #tellRoom(isRecorded: boolean): void {
+    const { call } = this.#options;
     this.#forgetInRoom?.();
-    this.#forgetInRoom = isRecorded ? this.#room?.noteRecording() : undefined;
+    this.#forgetInRoom = undefined;
+    if (!isRecorded || !this.#room) return;
+    const { id } = this.#record;
+    call?.noteRecorded(true, id);
+    this.#forgetInRoom = call ? () => call.noteRecorded(false, id) : this.#room.noteRecording();
   }
 
   async #finalise(): Promise<void> {
@@ -286,5 +301,6 @@ function isGood(reason: RecordingReason): boolean {
 
 function endOf(reason: CloseReason): [RecordingReason, string] {
   if (reason === 'failed') return ['internal', 'Its media was lost and could not be set up again.'];
+  if (reason === 'peer_left') return ['stream_ended', 'The stream or view that was recorded is there no longer.'];
   return ['room_closed', 'What was recorded is there no longer.'];
 }

@@ -4,6 +4,7 @@ import { GatewayError, toGatewayError } from './errors.ts';
 import { newRecordingId, type RoomId } from './ids.ts';
 import { Owned } from './lifecycle.ts';
 import type { Logger, MediaPort } from './ports.ts';
+import type { RecordedCall } from './recorded-call.ts';
 import { Recording } from './recording.ts';
 import type { RecordingFiles } from './recording-files.ts';
 import {
@@ -16,8 +17,10 @@ import {
   type RecordingState,
 } from './recording-record.ts';
 import { chooseExpired, type RetentionRules } from './recording-retention.ts';
+import { assertRecordable } from './recording-source.ts';
 import { checkTemplate } from './recording-template.ts';
 import { type RecordingUploader, RecordingUploads } from './recording-uploads.ts';
+import { assertGivesAudio } from './room-media.ts';
 import type { Rooms } from './rooms.ts';
 import type { StorePort } from './store-port.ts';
 import type { ViewPort } from './view-port.ts';
@@ -123,10 +126,10 @@ export class Recordings extends Owned {
 
   /**
    * @throws GatewayError `limit_reached`, `insufficient_storage`, `invalid_request` (template), `unprocessable` (upload
-   * without a place for it), and as `Egress.start()`
+   * without a place for it, a view or stream that is not there or has nothing of what is wanted), `no_common_codec` (sound that the room does not give), and as `Egress.start()`
    */
-  async start(nameOrId: string, settings: RecordingSettings): Promise<Recording> {
-    const { rooms, files, maxPerRoom, maxDurationMs } = this.#options;
+  async start(nameOrId: string, settings: RecordingSettings, call?: RecordedCall): Promise<Recording> {
+    const { rooms, files, views, maxPerRoom, maxDurationMs } = this.#options;
     if (this.#isDraining || this.isClosed)
       throw new GatewayError('draining', 'This gateway is being drained and takes no new recordings.');
     checkTemplate(settings.template);
@@ -135,21 +138,41 @@ export class Recordings extends Owned {
     }
     await files.checkSpace();
     const room = await rooms.open(nameOrId);
-    const running = this.of(room.id).filter(({ record }) => isRunning(record.state));
-    if (running.length >= maxPerRoom) {
+    if (settings.hasAudio) assertGivesAudio(room.record, settings.audioCodec);
+    assertRecordable(settings, room, views);
+    // Calls are as many as there may be calls.
+    const running = this.of(room.id).filter(({ record }) => isRunning(record.state) && record.source.kind !== 'call');
+    if (!call && running.length >= maxPerRoom) {
       throw new GatewayError('limit_reached', `At most ${maxPerRoom} recordings of one room run at once.`);
     }
     const nowMs = Date.now();
-    const recording = this.#begin({
+    const record: RecordingRecord = {
       ...settings,
       maxDurationMs: Math.min(settings.maxDurationMs ?? maxDurationMs, maxDurationMs),
       ...{ id: newRecordingId(), roomId: room.id, roomName: room.name },
       ...{ state: 'starting', reason: 'requested', message: 'Setting up.', changedAtMs: nowMs, startedAtMs: nowMs },
       ...{ tracks: [], parts: [] },
-    });
+    };
+    const recording = this.#begin(record, call);
     this.#save(recording.record);
     await recording.start(room);
     return recording;
+  }
+
+  /**
+   * Of one call: listed with the room that it is in now, and goes on wherever the call goes.
+   * @throws GatewayError as `start()`; `conflict` where it is recorded already
+   */
+  async startOfCall(nameOrId: string, settings: RecordingSettings, call: RecordedCall): Promise<Recording> {
+    if (this.ofCall(call.id)) throw new GatewayError('conflict', 'This call is being recorded already.');
+    return this.start(nameOrId, settings, call);
+  }
+
+  /** Running now. */
+  ofCall(callId: string): Recording | undefined {
+    return [...this.#all.values()].find(
+      ({ record: { state, source } }) => isRunning(state) && source.kind === 'call' && source.callId === callId,
+    );
   }
 
   /** @returns once their files are finished */
@@ -169,10 +192,10 @@ export class Recordings extends Owned {
     this.events.emit('deleted', recording.record);
   }
 
-  #begin(record: RecordingRecord): Recording {
+  #begin(record: RecordingRecord, call?: RecordedCall): Recording {
     const { media, views, files, log } = this.#options;
     const save = (changed: RecordingRecord) => this.#save(changed);
-    const recording = this.own(new Recording({ record, media, views, files, save, log }));
+    const recording = this.own(new Recording({ record, media, views, files, call, save, log }));
     recording.events.on('changed', (changed, from) => {
       this.events.emit('changed', changed, from);
       if (isOver(changed.state)) void this.#expire();

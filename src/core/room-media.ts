@@ -4,8 +4,11 @@ import { type FieldError, GatewayError } from './errors.ts';
 import { type ViewCodec, viewCodecs } from './view-messages.ts';
 
 export const roomAudioCodecs = ['opus', 'pcmu', 'pcma', 'g722'] as const;
+/** Phones are sent the first four; recordings, streams out and players AAC or Opus. */
+export const givenAudioCodecs = [...roomAudioCodecs, 'aac'] as const;
 export const roomVideoCodecs = ['vp8', 'vp9', 'h264', 'av1'] as const;
 export type RoomAudioCodec = (typeof roomAudioCodecs)[number];
+export type GivenAudioCodec = (typeof givenAudioCodecs)[number];
 export type RoomVideoCodec = (typeof roomVideoCodecs)[number];
 
 /** What may be published. */
@@ -16,6 +19,8 @@ export interface MediaIn {
 
 /** What may be made; a list that is absent allows anything up to the source's own. */
 export interface MediaOut {
+  /** Absent: all. */
+  readonly audio?: readonly GivenAudioCodec[] | undefined;
   readonly video: {
     readonly format: readonly ViewCodec[];
     readonly parameters: {
@@ -33,6 +38,8 @@ export interface MediaOut {
 
 /** What a receiver may ask to be another than its source's. */
 export interface Transcoding {
+  /** false: sound leaves the room as Opus, in which it is published, or not at all. */
+  readonly audio?: boolean | undefined;
   readonly video: {
     readonly format: boolean;
     readonly parameters: {
@@ -54,8 +61,9 @@ export interface RoomMedia {
 
 export const usualMedia: Required<{ [K in keyof RoomMedia]: NonNullable<RoomMedia[K]> }> = {
   mediaIn: { audio: roomAudioCodecs, video: roomVideoCodecs },
-  mediaOut: { video: { format: viewCodecs, parameters: {} } },
+  mediaOut: { audio: givenAudioCodecs, video: { format: viewCodecs, parameters: {} } },
   transcoding: {
+    audio: true,
     video: { format: true, parameters: { resolution: true, framerate: true, bitrate: true, keyFrameInterval: true } },
   },
   selectActiveAudio: false,
@@ -136,6 +144,37 @@ export function assertRoomMedia({ mediaOut }: RoomMedia): void {
   ];
   const [first] = fields;
   if (first) throw new GatewayError('invalid_request', `${first.path}: ${first.message}.`, { fields });
+}
+
+/** Codecs in which the sound of the room may leave it. */
+function audioGiven({ mediaOut, transcoding }: RoomMedia): readonly GivenAudioCodec[] {
+  const given = mediaOut?.audio ?? givenAudioCodecs;
+  return transcoding?.audio === false ? given.filter((codec) => codec === 'opus') : given;
+}
+
+/** @throws GatewayError `no_common_codec` for a codec in which this room gives no sound */
+export function assertGivesAudio(media: RoomMedia, codec: GivenAudioCodec): void {
+  const given = audioGiven(media);
+  if (given.includes(codec)) return;
+  throw new GatewayError(
+    'no_common_codec',
+    `This room gives no ${codec}; by its mediaOut and transcoding its sound is ${given.join(', ') || 'not given'}.`,
+  );
+}
+
+/**
+ * Of a phone's codecs those that the room both takes and gives: a phone speaks and hears in one.
+ * @throws GatewayError `no_common_codec` when there is none
+ */
+export function phoneCodecsIn<T extends RoomAudioCodec>(media: RoomMedia, codecs: readonly T[]): readonly T[] {
+  const taken: readonly string[] = (media.mediaIn ?? usualMedia.mediaIn).audio;
+  const given: readonly string[] = audioGiven(media);
+  const common = codecs.filter((codec) => taken.includes(codec) && given.includes(codec));
+  if (common.length > 0) return common;
+  throw new GatewayError(
+    'no_common_codec',
+    `Of ${codecs.join(', ')} this room takes (mediaIn) and gives (mediaOut, transcoding) none.`,
+  );
 }
 
 /** @throws GatewayError `no_common_codec` for a codec that this room does not take */

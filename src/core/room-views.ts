@@ -1,7 +1,7 @@
 // Owns: which views a room has, as its record keeps them. May import: core only.
 import { GatewayError, toGatewayError } from './errors.ts';
 import type { Logger } from './ports.ts';
-import type { RoomRecord } from './room.ts';
+import type { Room, RoomRecord } from './room.ts';
 import { usualMedia } from './room-media.ts';
 import type { Rooms } from './rooms.ts';
 import type { ViewImages } from './view-images.ts';
@@ -19,6 +19,29 @@ export function viewNamed(record: Pick<RoomRecord, 'name' | 'views'>, name: stri
   const found = viewsOf(record).find((settings) => settings.name === name);
   if (found) return found;
   throw new GatewayError('not_found', `The room "${record.name}" has no view "${name.slice(0, 64)}".`);
+}
+
+/**
+ * For who shows or records a view for long: it is over once the room has it no more, or not as it has to be.
+ * @param isStill whether it is of use as it is now
+ * @returns stops it
+ */
+export function whenViewGone(
+  room: Room,
+  name: string,
+  isStill: (view: ViewSettings) => boolean,
+  gone: () => void,
+): () => void {
+  const look = () => {
+    const view = viewsOf(room.record).find((one) => one.name === name);
+    if (view && isStill(view)) return;
+    room.events.off('updated', look);
+    gone();
+  };
+  room.events.on('updated', look);
+  // It may have gone while it was begun.
+  look();
+  return () => room.events.off('updated', look);
 }
 
 export interface NamedView extends ViewChange {

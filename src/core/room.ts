@@ -1,16 +1,17 @@
 // Owns: a room that is in use: who is in it and what goes on. May import: core only.
 import { EventEmitter } from 'node:events';
+import type { DataPublication } from './data-track.ts';
 import { GatewayError } from './errors.ts';
 import type { RoleDefinition } from './grants.ts';
 import { type ParticipantId, type PublicationId, type RoomId, randomText } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
-import { Participant, type ParticipantOptions } from './participant.ts';
+import { Participant, type ParticipantKind, type ParticipantOptions } from './participant.ts';
 import type { Logger, SfuPort, SfuRoom } from './ports.ts';
 import type { RoomMedia } from './room-media.ts';
 import type { RoomMeeting } from './room-meeting.ts';
 import type { RoomSip } from './room-sip.ts';
 import { StreamSelection } from './stream-selection.ts';
-import type { DataPublication, Publication } from './track.ts';
+import type { Publication } from './track.ts';
 import type { ViewSettings } from './view-settings.ts';
 
 /** What can be said of a room while nobody is in it; kept in the store. */
@@ -30,6 +31,10 @@ export interface RoomSettings extends RoomMedia {
   readonly sip?: RoomSip | undefined;
   /** Absent: `common` as it is by itself. An empty list: the room is never composed. */
   readonly views?: readonly ViewSettings[] | undefined;
+  /** false: who publishes nothing is told of to moderators alone; everybody unless said. */
+  readonly announcesAudience?: boolean | undefined;
+  /** false: what comes, changes and ends of streams is told to moderators alone; to everybody unless said. */
+  readonly announcesStreams?: boolean | undefined;
   /** When it is and who may come in; absent: always, and everybody with leave to. */
   readonly meeting?: RoomMeeting | undefined;
 }
@@ -71,10 +76,12 @@ export type RoomEvents = {
   closed: [reason: CloseReason];
 };
 
-const maxChatLength = 4_000;
+export const maxChatLength = 4_000;
 const chatHistoryLength = 100;
 /** A rebuild waits for a new SFU worker so long; each try is bounded by the pool itself. */
 const rebuildTries = 5;
+
+const speakingKinds: ReadonlySet<ParticipantKind> = new Set(['webrtc', 'sip', 'bridge']);
 
 export class Room extends Owned {
   readonly events = new EventEmitter<RoomEvents>();
@@ -92,6 +99,7 @@ export class Room extends Owned {
   readonly #heirs = new Map<ParticipantId, Participant>();
   #emptyTimer: NodeJS.Timeout | undefined;
   #recordings = 0;
+  #visibleCount = 0;
 
   private constructor(record: RoomRecord, sfuPort: SfuPort, sfu: SfuRoom, log: Logger) {
     super();
@@ -161,6 +169,19 @@ export class Room extends Owned {
     return [...this.participants.values()].filter((participant) => !participant.isHidden);
   }
 
+  /** How many those are. */
+  get visibleCount(): number {
+    return this.#visibleCount;
+  }
+
+  /** Whether there is somebody besides this one who might talk to it. Beyond a bridge somebody may be heard. */
+  hasOtherPeople(than: Participant): boolean {
+    for (const one of this.participants.values()) {
+      if (one !== than && !one.isHidden && speakingKinds.has(one.kind)) return true;
+    }
+    return false;
+  }
+
   *publications(): Iterable<Publication> {
     for (const participant of this.participants.values()) yield* participant.publications.values();
   }
@@ -181,12 +202,13 @@ export class Room extends Owned {
   join(options: ParticipantOptions): Participant {
     if (this.isClosed) throw new GatewayError('closed', 'The room has closed.');
     const limit = this.#record.maxParticipants;
-    const isFull = limit >= 0 && this.visibleParticipants.length >= limit;
+    const isFull = limit >= 0 && this.#visibleCount >= limit;
     if (isFull && !options.isHidden && !this.#mayTakePlaceOf(options.takesPlaceOf)) {
       throw new GatewayError('room_full', `The room "${this.name}" is full (${limit} participants).`);
     }
     const participant = this.own(new Participant(this, options));
     this.participants.set(participant.id, participant);
+    if (!participant.isHidden) this.#visibleCount += 1;
     if (options.takesPlaceOf !== undefined) this.#heirs.set(options.takesPlaceOf, participant);
     this.#reviewEmpty();
     participant.events.on('updated', () => this.events.emit('participantUpdated', participant));
@@ -206,7 +228,7 @@ export class Room extends Owned {
   }
 
   #forget(participant: Participant, reason: CloseReason): void {
-    this.participants.delete(participant.id);
+    if (this.participants.delete(participant.id) && !participant.isHidden) this.#visibleCount -= 1;
     this.#heirs.delete(participant.id);
     this.#selection.left(participant.id);
     if (this.#activeSpeaker === participant.id) this.#setActiveSpeaker(null);

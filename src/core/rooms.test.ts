@@ -39,3 +39,37 @@ test('the name of a room that is there stays taken however old it is, also for r
   await expect(rooms.create({ name: 'DEMO' })).rejects.toMatchObject({ code: 'conflict' });
   await expect(rooms.update('other', { name: 'demo' })).rejects.toMatchObject({ code: 'conflict' });
 });
+
+test('a room that was read is found as it is now: changed, renamed and deleted', async () => {
+  const { rooms } = someRooms();
+  const { record } = await rooms.create({ name: 'demo' });
+  await Promise.all([rooms.find('demo'), rooms.find(record.id)]);
+  await rooms.update(record.id, { displayName: 'New' });
+  expect(await rooms.get('demo')).toMatchObject({ record: { displayName: 'New' }, revision: 2 });
+  await rooms.update(record.id, { name: 'other' });
+  expect(await rooms.find('demo')).toBeUndefined();
+  expect((await rooms.get('OTHER')).record.id).toBe(record.id);
+  await rooms.delete('other');
+  for (const name of ['other', 'OTHER', record.id]) expect(await rooms.find(name)).toBeUndefined();
+});
+
+test('what was asked for before a change and answered after it is not kept', async () => {
+  const { rooms, store } = someRooms();
+  const { record } = await rooms.create({ name: 'demo' });
+  const get = store.get.bind(store);
+  const gate = Promise.withResolvers<void>();
+  store.get = async (collection, id) => {
+    const found = await get(collection, id);
+    if (id === record.id) await gate.promise;
+    return found as never;
+  };
+  const early = rooms.find('demo');
+  await new Promise((wake) => setImmediate(wake));
+  store.get = get;
+  await rooms.update(record.id, { displayName: 'New' });
+  // Another reading begins before the early one is answered, of something else.
+  await rooms.find('elsewhere');
+  gate.resolve();
+  expect((await early)?.record.displayName).not.toBe('New');
+  expect((await rooms.get('demo')).record.displayName).toBe('New');
+});

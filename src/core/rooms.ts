@@ -39,6 +39,8 @@ const listPageSize = 100;
 const namesCollection = 'room-names';
 /** The record follows its claim within milliseconds; a younger claim without one may be of a creation that is under way. */
 const abandonedClaimMs = 10_000;
+/** Records that were read and are as they were: nearly every request names a room. */
+const maxFound = 1_000;
 
 /**
  * Records live in the store, rooms in use in memory. A room opens with its first participant and closes by itself some
@@ -48,9 +50,13 @@ export class Rooms extends Owned {
   readonly events = new EventEmitter<RoomsEvents>();
   readonly #options: RoomsOptions;
   readonly #live = new Map<RoomId, Room>();
+  /** Of those, by the lower-case name that each was opened by. */
+  readonly #idsByName = new Map<string, RoomId>();
   readonly #opening = new Map<RoomId, Promise<Room>>();
   #isDraining = false;
+  /** Goes up with every change of a record; what was kept under another is not looked at any more. */
   #recordsVersion = 0;
+  #found: { readonly version: number; readonly entries: Map<string, RoomEntry> } = { version: 0, entries: new Map() };
 
   constructor(options: RoomsOptions) {
     super();
@@ -87,6 +93,19 @@ export class Rooms extends Owned {
   }
 
   async find(nameOrId: string): Promise<RoomEntry | undefined> {
+    const version = this.#recordsVersion;
+    if (this.#found.version !== version || this.#found.entries.size >= maxFound) {
+      this.#found = { version, entries: new Map() };
+    }
+    const known = this.#found.entries.get(nameOrId);
+    if (known) return known;
+    const found = await this.#lookUp(nameOrId);
+    // What was changed meanwhile is not kept as it was before.
+    if (found && this.#recordsVersion === version) this.#found.entries.set(nameOrId, found);
+    return found;
+  }
+
+  async #lookUp(nameOrId: string): Promise<RoomEntry | undefined> {
     const { store } = this.#options;
     const byId = nameOrId.startsWith(roomIdStart) && (await store.get<RoomRecord>(recordsCollection, nameOrId));
     if (byId) return entry(byId);
@@ -97,11 +116,17 @@ export class Rooms extends Owned {
 
   /** The record alone: of a room in use it is in memory, and the store need not be asked for it. */
   async findRecord(nameOrId: string): Promise<RoomRecord | undefined> {
-    const { store } = this.#options;
-    const known = this.#inUse(nameOrId as RoomId);
-    if (known) return known.record;
-    const name = await store.get<{ roomId: RoomId }>(namesCollection, nameOrId.toLowerCase());
-    return (name && this.#inUse(name.value.roomId)?.record) ?? (await this.find(nameOrId))?.record;
+    return (
+      (this.#inUse(nameOrId as RoomId) ?? this.#inUseByName(nameOrId))?.record ?? (await this.find(nameOrId))?.record
+    );
+  }
+
+  /** Under the name that it was last opened by; it may have another by now. */
+  #inUseByName(name: string): Room | undefined {
+    const lower = name.toLowerCase();
+    const id = this.#idsByName.get(lower);
+    const room = id && this.#inUse(id);
+    return room?.record.name.toLowerCase() === lower ? room : undefined;
   }
 
   #inUse(id: RoomId): Room | undefined {
@@ -111,7 +136,7 @@ export class Rooms extends Owned {
 
   /** The same text for as long as a list of rooms would be the same: what is kept of them, who is in how many. */
   get stamp(): string {
-    const live = [...this.#live.values()].map(({ id, visibleParticipants }) => `${id}:${visibleParticipants.length}`);
+    const live = [...this.#live.values()].map(({ id, visibleCount }) => `${id}:${visibleCount}`);
     return `${this.#recordsVersion}/${live.join()}`;
   }
 
@@ -206,6 +231,14 @@ export class Rooms extends Owned {
     this.#isDraining = false;
   }
 
+  /** Each hears that it is because of a drain, and may come back elsewhere. */
+  evict(): void {
+    for (const room of [...this.#live.values()]) {
+      for (const participant of [...room.participants.values()]) void participant.close('drained');
+      void room.close('drained');
+    }
+  }
+
   #assertTakesMore(what: 'rooms' | 'participants'): void {
     if (!this.#isDraining && !this.isClosed) return;
     throw new GatewayError('draining', `This server is being drained and takes no new ${what}.`, {
@@ -227,8 +260,12 @@ export class Rooms extends Owned {
     try {
       const room = this.own(await Room.create(record, this.#options.sfu, this.#options.log));
       this.#live.set(record.id, room);
+      this.#idsByName.set(record.name.toLowerCase(), record.id);
       room.events.on('closed', (reason) => {
-        if (this.#live.get(record.id) === room) this.#live.delete(record.id);
+        if (this.#live.get(record.id) === room) {
+          this.#live.delete(record.id);
+          this.#idsByName.delete(record.name.toLowerCase());
+        }
         this.events.emit('closed', room, reason);
       });
       this.events.emit('opened', room);
@@ -261,6 +298,7 @@ export class Rooms extends Owned {
 
   protected override onClose(): void {
     this.#live.clear();
+    this.#idsByName.clear();
   }
 }
 

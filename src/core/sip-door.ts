@@ -7,7 +7,8 @@ import { type ErrorCode, GatewayError } from './errors.ts';
 import { GuessGuard } from './guess-guard.ts';
 import type { RoomId } from './ids.ts';
 import type { PromptLanguage } from './leg-media.ts';
-import { menuSteps, roomsOf } from './menu-words.ts';
+import type { MenuDial, MenuTypedDial } from './menu-dial.ts';
+import { dialledIn, dialText, menuSteps, roomsOf } from './menu-words.ts';
 import { addressGroup } from './net-policy.ts';
 import type { NumberPlan } from './number-plan.ts';
 import type { PhoneMenu } from './phone-menu.ts';
@@ -87,6 +88,8 @@ export interface SipDoorOptions {
   readonly rooms: Pick<Rooms, 'findRecord' | 'create'>;
   readonly plan?: NumberPlan | undefined;
   readonly askHook?: AskHook | undefined;
+  /** Why a menu could not call somebody now. */
+  readonly flawOfDial?: ((dial: MenuDial | MenuTypedDial) => string | undefined) | undefined;
   readonly rules: Pick<DispatchRules, 'all'>;
   readonly pins: RoomPins;
   readonly defaults: SipDefaults;
@@ -269,6 +272,10 @@ export class SipDoor {
       steps.push(...menuSteps(decision.menu));
       for (const name of roomsOf(decision.menu)) {
         if (!(await rooms.findRecord(name))) steps.push(`There is no room "${name}" now: who chooses it is refused.`);
+      }
+      for (const dial of dialledIn(decision.menu)) {
+        const flaw = this.#options.flawOfDial?.(dial);
+        if (flaw !== undefined) steps.push(`${dialText(dial)} cannot be called now: ${flaw}`);
       }
       return { verdict: unsettled('menu') };
     }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { defaultBitrateBps } from './default-bitrate.ts';
 import { GatewayError } from './errors.ts';
 import { usualMedia } from './room-media.ts';
-import { requestForFormat, type StreamFormat } from './stream-format.ts';
+import { factsOfView, requestForFormat, type StreamFormat } from './stream-format.ts';
+import { commonView, encoderRequestFor } from './view-settings.ts';
 
 const camera = { codec: 'vp8', width: 1_280, height: 720 };
 
@@ -54,4 +56,16 @@ test('what transcoding is off for cannot be asked for, and the source as it is c
 
 test('what is not made here is made the first that the room gives', () => {
   expect(requestForFormat({}, { ...camera, codec: 'av1' }, {}).codec).toBe('vp8');
+});
+
+test('a view in no format of one’s own is what everybody is shown, and parts of it follow its own bitrate and rate', () => {
+  const own = { ...commonView, video: { ...commonView.video, framerateHz: 25, bitrateBps: 1_000_000 } };
+  for (const view of [commonView, own]) {
+    expect(requestForFormat({}, factsOfView(view), {})).toEqual(encoderRequestFor(view, {}));
+  }
+  const half = requestForFormat({ resolution: 'x1/2', framerate: 60 }, factsOfView(own), {});
+  expect(half).toMatchObject({ width: 640, height: 360, framerateHz: 25, keyFrameIntervalS: 100 });
+  // As much less as a picture of that size usually needs less.
+  const share = defaultBitrateBps(640, 360, 25) / defaultBitrateBps(1_280, 720, 25);
+  expect(half.bitrateBps).toBe(Math.round(1_000_000 * share));
 });

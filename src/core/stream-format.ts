@@ -3,7 +3,7 @@ import { defaultBitrateBps } from './default-bitrate.ts';
 import { GatewayError } from './errors.ts';
 import { type PictureSize, type RoomMedia, shareOf, sizeOf, usualMedia } from './room-media.ts';
 import type { EncoderRequest, ViewCodec } from './view-messages.ts';
-import { codecFactors } from './view-settings.ts';
+import { codecFactors, type ViewSettings } from './view-settings.ts';
 
 export const formatCodecs = ['vp8', 'h264', 'vp9'] as const;
 export type FormatCodec = (typeof formatCodecs)[number];
@@ -24,6 +24,20 @@ export interface StreamFormat {
 export interface SourceFacts extends PictureSize {
   /** Lower case. */
   readonly codec: string;
+  /** Of a view: no more can be had, and as many where nothing is said. */
+  readonly framerateHz?: number | undefined;
+  /** Of a view, where nothing is said. */
+  readonly keyFrameIntervalS?: number | undefined;
+  /** Of what is usual for its size, 1 when absent: a view may spend more or less. */
+  readonly bitrateFactor?: number | undefined;
+}
+
+/** Parts of a view are parts of what it is itself, in bitrate as well. */
+export function factsOfView({ video }: ViewSettings): SourceFacts {
+  const { width, height, framerateHz, codec, bitrateBps, keyFrameIntervalS, motionFactor } = video;
+  const usual = defaultBitrateBps(width, height, framerateHz) * codecFactors[codec];
+  const bitrateFactor = bitrateBps === undefined ? motionFactor : bitrateBps / usual;
+  return { width, height, codec, framerateHz, keyFrameIntervalS, bitrateFactor };
 }
 
 const usualFramerateHz = 30;
@@ -51,13 +65,15 @@ export function requestForFormat(format: StreamFormat, source: SourceFacts, medi
     if (!(keyFrameInterval >= 1 && keyFrameInterval <= 3_600)) refuse('keyFrameInterval', 'is 1 to 3600 seconds');
     assertListed('keyFrameInterval', keyFrameInterval, parameters.keyFrameInterval);
   }
-  const framerateHz = framerate ?? usualFramerateHz;
-  const usual = defaultBitrateBps(size.width, size.height, framerateHz) * codecFactors[codec];
+  const ownHz = source.framerateHz ?? usualFramerateHz;
+  const framerateHz = source.framerateHz === undefined ? (framerate ?? ownHz) : Math.min(ownHz, framerate ?? ownHz);
+  const usual =
+    defaultBitrateBps(size.width, size.height, framerateHz) * codecFactors[codec] * (source.bitrateFactor ?? 1);
   if (format.bitrate !== undefined) assertMay('bitrate', may.parameters.bitrate);
   return {
     ...{ codec, profile: 'baseline', ...size, framerateHz },
     bitrateBps: Math.round(bitrateFor(format.bitrate, usual, parameters.bitrate)),
-    keyFrameIntervalS: keyFrameInterval ?? usualKeyFrameIntervalS,
+    keyFrameIntervalS: keyFrameInterval ?? source.keyFrameIntervalS ?? usualKeyFrameIntervalS,
   };
 }
 

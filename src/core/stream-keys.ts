@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { newStreamKeyId, type RoomId, randomText, type StreamKeyId } from './ids.ts';
+import type { IngressLatency } from './job.ts';
 import type { Logger } from './ports.ts';
 import type { Rooms } from './rooms.ts';
 import type { StorePort } from './store-port.ts';
@@ -21,6 +22,8 @@ export interface StreamKeyRecord {
   /** What others see as the participant's name. */
   readonly name: string;
   readonly onConflict: BusyPolicy;
+  /** What the configuration says when absent. */
+  readonly latency?: IngressLatency | undefined;
   readonly createdAtMs: number;
   /** Of SRT: what its media is encrypted with. Readable, since both ends derive keys from it. */
   readonly passphrase?: string | undefined;
@@ -34,6 +37,7 @@ export interface StreamKeyInput {
   readonly protocol: PushProtocol;
   readonly name: string;
   readonly onConflict: BusyPolicy;
+  readonly latency?: IngressLatency | undefined;
   /** Gives it a passphrase; SRT only. */
   readonly isEncrypted?: boolean | undefined;
 }
@@ -86,6 +90,7 @@ export class StreamKeys {
       protocol: input.protocol,
       name: input.name,
       onConflict: input.onConflict,
+      ...(input.latency && { latency: input.latency }),
       ...(input.isEncrypted && { passphrase: randomText(passphraseLength) }),
       createdAtMs: Date.now(),
       hash: hashOf(key),
@@ -125,7 +130,10 @@ export class StreamKeys {
   }
 
   /** Holds for the next publisher. @throws GatewayError `not_found`, `conflict` (changed meanwhile) */
-  async update(id: string, change: Partial<Pick<StreamKeyRecord, 'name' | 'onConflict'>>): Promise<StreamKeyRecord> {
+  async update(
+    id: string,
+    change: Partial<Pick<StreamKeyRecord, 'name' | 'onConflict' | 'latency'>>,
+  ): Promise<StreamKeyRecord> {
     const found = await this.#options.store.get<StreamKeyRecord>(collection, id);
     if (!found) throw noSuchKey();
     const next = { ...found.value, ...change };

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type ErrorCode, toGatewayError } from './errors.ts';
 import type { IngressId, RoomId } from './ids.ts';
 import { Ingress } from './ingress.ts';
-import type { IngressJobSpec, JobReason, JobState, MediaWish } from './job.ts';
+import type { IngressJobSpec, IngressLatency, JobReason, JobState, MediaWish } from './job.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { MediaSource } from './media-source.ts';
 import type { Logger, MediaPort } from './ports.ts';
@@ -38,6 +38,8 @@ export interface StreamingInSettings {
   readonly maxBitrateBps?: number | undefined;
   /** Encoder to be tried first where the picture has to be transcoded. */
   readonly hardware?: IngressJobSpec['hardware'];
+  /** What the configuration says when absent. */
+  readonly latency?: IngressLatency | undefined;
 }
 
 export interface StreamingInRecord extends StreamingInSettings {
@@ -90,6 +92,8 @@ export interface StreamingInOptions {
   readonly lingerMs: number;
   /** So long without media counts as stalled; the connection is kept until the record's own bound. */
   readonly stallTimeoutMs: number;
+  /** Of those that say nothing about it. */
+  readonly latency: IngressLatency;
   /** Somebody has removed its participant from the room. */
   readonly onKicked: () => void;
 }
@@ -157,6 +161,13 @@ export class StreamingIn extends Owned {
     else this.#stop();
   }
 
+  /** What waits to try again does so now. */
+  retry(): void {
+    if (this.#nextAttemptAtMs === undefined) return;
+    this.#clearTimer();
+    void this.#start();
+  }
+
   /** As if somebody were in the room, until the result is called. */
   hold(): () => void {
     this.#holds += 1;
@@ -207,7 +218,7 @@ export class StreamingIn extends Owned {
   }
 
   async #openIngress(): Promise<Ingress> {
-    const { rooms, media, puller, stallTimeoutMs } = this.#options;
+    const { rooms, media, puller, stallTimeoutMs, latency } = this.#options;
     const { record } = this;
     const room = await rooms.open(record.roomId);
     const { url, transport, startTimeoutMs, isLooped, maxHeight, maxBitrateBps } = record;
@@ -228,6 +239,7 @@ export class StreamingIn extends Owned {
         video: record.video,
         videoCodec: record.videoCodec,
         hardware: record.hardware,
+        latency: record.latency ?? latency,
         stallTimeoutMs,
       },
       user: record.name,

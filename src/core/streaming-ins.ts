@@ -1,6 +1,7 @@
 // Owns: which streams are pulled into which rooms: kept in the store, running while they are wanted. May import: core only.
 import { GatewayError } from './errors.ts';
 import { newIngressId, type RoomId } from './ids.ts';
+import type { IngressLatency } from './job.ts';
 import { Owned } from './lifecycle.ts';
 import type { DemandHold, OnDemandMedia } from './on-demand.ts';
 import type { Logger, MediaPort } from './ports.ts';
@@ -17,6 +18,8 @@ export interface StreamingInsOptions {
   readonly log: Logger;
   readonly lingerMs: number;
   readonly stallTimeoutMs: number;
+  /** Of those that say nothing about it. */
+  readonly latency: IngressLatency;
   readonly maxPerRoom: number;
 }
 
@@ -123,6 +126,7 @@ export class StreamingIns extends Owned implements OnDemandMedia {
 
   undrain(): void {
     this.#isDraining = false;
+    for (const one of this.#all.values()) one.retry();
   }
 
   #pullerOf(url: string): Puller {
@@ -134,7 +138,7 @@ export class StreamingIns extends Owned implements OnDemandMedia {
   }
 
   #begin(record: StreamingInRecord, delayMs?: number): StreamingIn {
-    const { rooms, media, log, lingerMs, stallTimeoutMs } = this.#options;
+    const { rooms, media, log, lingerMs, stallTimeoutMs, latency } = this.#options;
     const puller = this.#pullerOf(record.url);
     const { roomId, id } = record;
     const onKicked = () => {
@@ -142,7 +146,9 @@ export class StreamingIns extends Owned implements OnDemandMedia {
         log.warn({ err, id }, 'streaming-in not turned off'),
       );
     };
-    const one = this.own(new StreamingIn({ record, rooms, media, puller, log, lingerMs, stallTimeoutMs, onKicked }));
+    const one = this.own(
+      new StreamingIn({ record, rooms, media, puller, log, lingerMs, stallTimeoutMs, latency, onKicked }),
+    );
     this.#all.set(id, one);
     if (delayMs === undefined) one.review();
     else this.#later(delayMs, () => one.review());

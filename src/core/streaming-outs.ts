@@ -4,6 +4,7 @@ import { GatewayError } from './errors.ts';
 import { newEgressId, type RoomId, randomText } from './ids.ts';
 import { Owned } from './lifecycle.ts';
 import type { Logger, MediaPort } from './ports.ts';
+import { assertGivesAudio } from './room-media.ts';
 import type { Rooms } from './rooms.ts';
 import type { StorePort } from './store-port.ts';
 import {
@@ -91,7 +92,7 @@ export class StreamingOuts extends Owned {
   /**
    * @param urls of its targets
    * @throws GatewayError `unprocessable` (scheme), `invalid_request` (URL), `forbidden` (network), `limit_reached`,
-   *   `not_found` (view), `draining`
+   *   `not_found` (view), `no_common_codec` (sound), `draining`
    */
   async create(
     roomId: RoomId,
@@ -145,6 +146,7 @@ export class StreamingOuts extends Owned {
 
   undrain(): void {
     this.#isDraining = false;
+    for (const one of this.#all.values()) one.start();
   }
 
   #kept(
@@ -177,13 +179,14 @@ export class StreamingOuts extends Owned {
   /** A view that the room does not have never begins to stream; whoever asks for it is told now. */
   async #assertSource(
     roomId: RoomId,
-    { source, hasAudio, hasVideo }: Omit<StreamingOutSettings, 'targets'>,
+    { source, hasAudio, hasVideo, audioCodec }: Omit<StreamingOutSettings, 'targets'>,
   ): Promise<void> {
     if (!hasAudio && (!hasVideo || source.kind === 'mix')) {
       throw new GatewayError('unprocessable', 'Nothing is left of it without sound and pictures.');
     }
-    if (source.kind !== 'view') return;
     const { record } = await this.#options.rooms.get(roomId);
+    if (hasAudio) assertGivesAudio(record, audioCodec);
+    if (source.kind !== 'view') return;
     const names = this.#options.views.settingsOf(record).map(({ name }) => name);
     if (names.includes(source.view)) return;
     throw new GatewayError(

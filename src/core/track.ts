@@ -4,15 +4,9 @@ import { GatewayError } from './errors.ts';
 import { newPublicationId, newSubscriptionId, type PublicationId, type SubscriptionId } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { Participant } from './participant.ts';
-import type {
-  ConsumeOptions,
-  SfuConsumer,
-  SfuDataConsumer,
-  SfuDataProducer,
-  SfuProducer,
-  VideoLayers,
-} from './ports.ts';
+import type { ConsumeOptions, SfuConsumer, SfuProducer, VideoLayers } from './ports.ts';
 import type { MediaKind, RtpParameters, StreamTimeline } from './rtp.ts';
+import type { StreamFormat } from './stream-format.ts';
 
 export const trackSources = ['microphone', 'camera', 'screen', 'screen_audio', 'other'] as const;
 export type TrackSource = (typeof trackSources)[number];
@@ -49,6 +43,8 @@ export type PublicationEvents = {
   scored: [];
   /** Whether anybody receives it now; nobody watching lets the publisher stop sending. */
   watchedChanged: [isWatched: boolean];
+  /** Whether anything of it is sent to anybody; those who have it in another format are not sent it. */
+  sentChanged: [isSent: boolean];
   closed: [reason: CloseReason];
 };
 
@@ -70,6 +66,7 @@ export class Publication extends Owned {
   #isMuted: boolean;
   #isMutedByModerator = false;
   #isWatched = true;
+  #isSent = true;
   #unwatchedTimer: NodeJS.Timeout | undefined;
   #scores: readonly number[] = [];
 
@@ -155,6 +152,19 @@ export class Publication extends Owned {
     }
   }
 
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
+  /** Called by subscriptions whenever one comes, goes, or is sent something else. One that nobody has taken yet counts as sent. */
+  reviewSent(): void {
+    if (this.isClosed) return;
+    const isSent = this.subscriptions.size === 0 || [...this.subscriptions].some((one) => one.isSent(this));
+    if (isSent === this.#isSent) return;
+    this.#isSent = isSent;
+    this.events.emit('sentChanged', isSent);
+  }
+
   #setWatched(isWatched: boolean): void {
     if (this.#isWatched === isWatched) return;
     this.#isWatched = isWatched;
@@ -164,7 +174,7 @@ export class Publication extends Owned {
   protected override onClose(reason: CloseReason): void {
     clearTimeout(this.#unwatchedTimer);
     this.producer.close();
-    for (const subscription of [...this.subscriptions]) void subscription.close('parent_closed');
+    for (const subscription of [...this.subscriptions]) subscription.noteEnded(this);
     this.events.emit('closed', reason);
   }
 }
@@ -172,16 +182,43 @@ export class Publication extends Owned {
 export type SubscriptionEvents = {
   /** Paused, resumed, held back, layers or score. */
   updated: [];
+  /** It goes on with another consumer, which is paused until its receiver resumes it. */
+  redirected: [];
+  /** What was made of its publication for it has ended, and the publication has not. */
+  carrierEnded: [];
   closed: [reason: CloseReason];
 };
+
+/** The picture in another format, where whoever receives can be given one. */
+export interface FormatControl {
+  /** What it is made of. */
+  readonly source: Publication | undefined;
+  /** undefined: as its publisher sends it. */
+  readonly format: StreamFormat | undefined;
+  /**
+   * Live; what was goes on when it cannot be had.
+   * @param format null for the picture as its publisher sends it
+   * @throws GatewayError `invalid_request`, `forbidden`, `unprocessable`, `no_common_codec`, `overloaded`, `conflict`, `timeout`
+   */
+  set(format: StreamFormat | null): Promise<void>;
+}
+
+/** How long the past consumer goes on beside the new one: until the first picture of that is there, and for receivers who never take it. */
+const overlapMs = { afterResume: 1_000, atMost: 5_000 } as const;
 
 /** One stream on its way to one participant. Starts paused: the receiver resumes it once it can decode. */
 export class Subscription extends Owned {
   readonly id: SubscriptionId = newSubscriptionId();
   readonly publication: Publication;
   readonly participant: Participant;
-  readonly consumer: SfuConsumer;
   readonly events = new EventEmitter<SubscriptionEvents>();
+  /** Set by whoever made it for a receiver that can be given other formats. */
+  formats: FormatControl | undefined;
+  #consumer: SfuConsumer;
+  /** What its packets really are of: its publication, or what is made of that for it. */
+  #carrier: Publication;
+  #past: { readonly carrier: Publication; readonly end: () => void; timer: NodeJS.Timeout } | undefined;
+  #isCarrierLost = false;
   #isPaused = true;
   #isHeldBack = false;
   #isPinned = false;
@@ -191,14 +228,25 @@ export class Subscription extends Owned {
     super();
     this.participant = participant;
     this.publication = publication;
-    this.consumer = consumer;
+    this.#consumer = consumer;
+    this.#carrier = publication;
     publication.subscriptions.add(this);
-    consumer.events.on('closed', () => void this.close('failed'));
-    consumer.events.on('layersChanged', () => this.events.emit('updated'));
-    consumer.events.on('scored', ({ score }) => {
-      this.#score = score;
-      this.events.emit('updated');
-    });
+    publication.reviewSent();
+    this.#watch(consumer);
+  }
+
+  get consumer(): SfuConsumer {
+    return this.#consumer;
+  }
+
+  /** What it is sent: its publication, or another one that is made of it. */
+  get carrier(): Publication {
+    return this.#carrier;
+  }
+
+  /** Whether packets of it go out to the receiver, or have until the first of another stream are there. */
+  isSent(publication: Publication): boolean {
+    return this.#carrier === publication || this.#past?.carrier === publication;
   }
 
   /** The receiver's own wish. */
@@ -251,57 +299,84 @@ export class Subscription extends Owned {
     this.participant.room.reviewSelection();
   }
 
+  /**
+   * From now on it is sent another stream, under its id. What it was sent goes on until the receiver has the new one.
+   * @returns settles once the past consumer is gone
+   */
+  redirect(carrier: Publication, consumer: SfuConsumer): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const [pastConsumer, pastCarrier] = [this.#consumer, this.#carrier];
+    this.#past?.end();
+    const end = () => {
+      clearTimeout(this.#past?.timer);
+      this.#past = undefined;
+      pastConsumer.close();
+      this.publication.reviewSent();
+      resolve();
+    };
+    this.#consumer = consumer;
+    this.#carrier = carrier;
+    this.#isCarrierLost = false;
+    this.#watch(consumer);
+    if (pastCarrier !== this.publication) pastCarrier.subscriptions.delete(this);
+    carrier.subscriptions.add(this);
+    this.#past = { carrier: pastCarrier, end, timer: setTimeout(end, overlapMs.atMost).unref() };
+    this.#isPaused = true;
+    this.#score = undefined;
+    this.publication.reviewSent();
+    this.events.emit('redirected');
+    return promise;
+  }
+
+  /** Called by a publication that it is of, or is sent. */
+  noteEnded(publication: Publication): void {
+    publication.subscriptions.delete(this);
+    if (publication === this.publication) void this.close('parent_closed');
+    else if (publication === this.#carrier) this.#loseCarrier();
+  }
+
+  #watch(consumer: SfuConsumer): void {
+    consumer.events.on('closed', () => {
+      if (consumer !== this.#consumer) return;
+      if (this.#carrier === this.publication) void this.close('failed');
+      else this.#loseCarrier();
+    });
+    consumer.events.on('layersChanged', () => {
+      if (consumer === this.#consumer) this.events.emit('updated');
+    });
+    consumer.events.on('scored', ({ score }) => {
+      if (consumer !== this.#consumer) return;
+      this.#score = score;
+      this.events.emit('updated');
+    });
+  }
+
+  #loseCarrier(): void {
+    // Its publication and its consumer both say so.
+    if (this.isClosed || this.#isCarrierLost) return;
+    this.#isCarrierLost = true;
+    if (!this.events.emit('carrierEnded')) void this.close('failed');
+  }
+
   async #apply(): Promise<void> {
     if (this.isClosed) return;
-    await (this.isFlowing ? this.consumer.resume() : this.consumer.pause());
-    this.publication.reviewWatched();
+    await (this.isFlowing ? this.#consumer.resume() : this.#consumer.pause());
+    if (this.#past && this.isFlowing) {
+      clearTimeout(this.#past.timer);
+      this.#past.timer = setTimeout(this.#past.end, overlapMs.afterResume).unref();
+    }
+    for (const publication of new Set([this.publication, this.#carrier])) publication.reviewWatched();
     this.events.emit('updated');
   }
 
   protected override onClose(reason: CloseReason): void {
-    this.consumer.close();
-    this.publication.subscriptions.delete(this);
-    this.publication.reviewWatched();
+    this.#past?.end();
+    this.#consumer.close();
+    for (const publication of [this.publication, this.#carrier]) {
+      publication.subscriptions.delete(this);
+      publication.reviewWatched();
+      publication.reviewSent();
+    }
     this.events.emit('closed', reason);
-  }
-}
-
-/** A data channel that others in the room may read. */
-export class DataPublication extends Owned {
-  readonly id: PublicationId = newPublicationId();
-  readonly participant: Participant;
-  readonly dataProducer: SfuDataProducer;
-
-  constructor(participant: Participant, dataProducer: SfuDataProducer) {
-    super();
-    this.participant = participant;
-    this.dataProducer = dataProducer;
-    dataProducer.events.on('closed', () => void this.close('failed'));
-  }
-
-  get label(): string {
-    return this.dataProducer.label;
-  }
-
-  protected override onClose(): void {
-    this.dataProducer.close();
-  }
-}
-
-/** One participant's reading end of a data publication. */
-export class DataSubscription extends Owned {
-  readonly id: SubscriptionId = newSubscriptionId();
-  readonly publication: DataPublication;
-  readonly dataConsumer: SfuDataConsumer;
-
-  constructor(publication: DataPublication, dataConsumer: SfuDataConsumer) {
-    super();
-    this.publication = publication;
-    this.dataConsumer = dataConsumer;
-    dataConsumer.events.on('closed', () => void this.close('failed'));
-  }
-
-  protected override onClose(): void {
-    this.dataConsumer.close();
   }
 }

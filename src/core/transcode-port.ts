@@ -4,7 +4,7 @@ import type { StreamFormat } from './stream-format.ts';
 import type { Publication } from './track.ts';
 import type { Transcode } from './transcode.ts';
 
-/** Somebody's stream in a format of his own, for one who asked; close it when he receives it no more. */
+/** Somebody's stream, or a view, in a format of his own, for one who asked; close it when he receives it no more. */
 export interface TranscodedStream extends EncodedStream {
   /**
    * Live, under the same publication; when it cannot be had, what was goes on.
@@ -14,6 +14,8 @@ export interface TranscodedStream extends EncodedStream {
 }
 
 export interface TranscodePort {
+  /** Whether it is a picture that can be had in other formats: somebody's, or a view. */
+  canFormat(source: Publication): boolean;
   /**
    * Equal formats of one stream share an encoder, which is gone with the last.
    * @throws GatewayError `invalid_request`, `forbidden`, `unprocessable` (no video), `overloaded`, `draining`, `timeout`

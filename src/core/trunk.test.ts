@@ -47,6 +47,18 @@ test('a trunk with addresses and a name asks for both; the first that fits has t
   assert.deepEqual([match.trunk, match.needsDigest, match.rejected.length], [both, true, 1]);
 });
 
+test('a trunk that says the number in To is asked for it there, and one that does not is not', () => {
+  const inbound = { addresses: ['192.0.2.7'], numbers: ['+4930*'] };
+  const byTo = trunkWith({ ...inbound, numberIn: 'to' });
+  const pilot = { address: '192.0.2.7', dialled: 'account4711' };
+  assert.equal(matchTrunk([byTo], { ...pilot, dialledInTo: '+4930123' }).trunk, byTo);
+  const elsewhere = matchTrunk([byTo], { ...pilot, dialledInTo: '+1555' });
+  assert.equal(elsewhere.rejected[0]?.reason, 'it may not bring calls to +1555');
+  assert.equal(matchTrunk([trunkWith(inbound)], { ...pilot, dialledInTo: '+4930123' }).trunk, undefined);
+  // Where nothing is known of To, as in a simulation.
+  assert.equal(matchTrunk([byTo], call).trunk, byTo);
+});
+
 test.each([
   ['+4930123', '4930123', true],
   ['004930123', '+4930123', true],

@@ -1,12 +1,19 @@
 // Owns: what a trunk is: a carrier or PBX that may call us and that we call through; and whose call one is. Pure. May import: core only.
 import { isAddressIn } from './address-ranges.ts';
 import type { LegCodec } from './leg-media.ts';
+import type { RecordOption } from './recorded-call.ts';
 
 export const trunkTransports = ['udp', 'tcp', 'tls', 'ws', 'wss'] as const;
 export type TrunkTransport = (typeof trunkTransports)[number];
 
 /** Where the number that is shown goes, besides From for those that take none of it but their own user there. */
-export const identityHeaders = ['from', 'p-asserted-identity', 'p-preferred-identity', 'remote-party-id'] as const;
+export const identityHeaders = [
+  'from',
+  'p-asserted-identity',
+  'p-preferred-identity',
+  'remote-party-id',
+  'diversion',
+] as const;
 export type IdentityHeader = (typeof identityHeaders)[number];
 
 /** At once and per second; absent: as many as the gateway takes. */
@@ -15,13 +22,22 @@ export interface TrunkLimits {
   readonly callsPerSecond?: number | undefined;
 }
 
+interface TrunkSide extends TrunkLimits {
+  /** Whether and how its calls are recorded. */
+  readonly record?: RecordOption | undefined;
+}
+
+export const numberPlaces = ['request-uri', 'to'] as const;
+
 /** Calls that come from it: known by address, by name and password, or by both where both are given. */
-export interface TrunkInbound extends TrunkLimits {
+export interface TrunkInbound extends TrunkSide {
   /** CIDR ranges; compared with where the packet came from, whatever its headers say. */
   readonly addresses?: readonly string[] | undefined;
   readonly username?: string | undefined;
   /** Called numbers that it may bring, `+4930123` or `+4930*`; absent or empty: all. */
   readonly numbers?: readonly string[] | undefined;
+  /** Where it says which number was called: some write their own account into the Request-URI, and the number into To. */
+  readonly numberIn?: (typeof numberPlaces)[number] | undefined;
 }
 
 export interface TrunkCallerId {
@@ -41,7 +57,7 @@ export interface TrunkRegistration {
 }
 
 /** Calls that go out through it. */
-export interface TrunkOutbound extends TrunkLimits {
+export interface TrunkOutbound extends TrunkSide {
   /** `pbx.example`, `192.0.2.7:5080`: tried in this order. */
   readonly hosts: readonly string[];
   readonly transport?: TrunkTransport | undefined;
@@ -144,7 +160,10 @@ export interface TrunkCall {
   readonly address: string;
   /** Of the digest, where there is one. */
   readonly username?: string | undefined;
+  /** In the Request-URI. */
   readonly dialled: string;
+  /** In To, where that is known. */
+  readonly dialledInTo?: string | undefined;
 }
 
 /**
@@ -161,7 +180,13 @@ export function matchTrunk(trunks: readonly TrunkRecord[], call: TrunkCall): Tru
   return { trunk: undefined, needsDigest: false, rejected };
 }
 
-function whyNot({ isEnabled, inbound }: TrunkRecord, { address, username, dialled }: TrunkCall): string | undefined {
+/** Whether calls from there are some trunk's by their address. */
+export function isTrunkAddress(address: string, trunks: readonly TrunkRecord[]): boolean {
+  return trunks.some(({ inbound }) => isAddressIn(address, inbound?.addresses ?? []));
+}
+
+function whyNot({ isEnabled, inbound }: TrunkRecord, call: TrunkCall): string | undefined {
+  const { address, username } = call;
   if (!isEnabled) return 'it is disabled';
   if (!inbound) return 'it takes no calls (it has no "inbound")';
   const { addresses = [], numbers = [] } = inbound;
@@ -171,6 +196,7 @@ function whyNot({ isEnabled, inbound }: TrunkRecord, { address, username, dialle
   if (addresses.length === 0 && inbound.username !== username) {
     return username === undefined ? 'the call shows no credentials' : 'the credentials are of another name';
   }
+  const dialled = (inbound.numberIn === 'to' ? call.dialledInTo : undefined) ?? call.dialled;
   if (numbers.length > 0 && !isNumberIn(dialled, numbers)) return `it may not bring calls to ${dialled.slice(0, 64)}`;
   return undefined;
 }

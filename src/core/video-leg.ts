@@ -41,7 +41,7 @@ export interface PicturedLeg {
 
 export interface VideoLegOptions {
   readonly localPort: number;
-  readonly views: ViewPort;
+  readonly views: Pick<ViewPort, 'settingsOf' | 'viewOf'>;
   /** Shown to the phone; the room's first if absent, or if the room has none of this name. */
   readonly viewNameIn: (room: Room) => string | undefined;
   readonly log: Logger;
@@ -50,6 +50,8 @@ export interface VideoLegOptions {
 export type VideoLegEvents = {
   /** A key frame is wanted of the phone; it was asked by RTCP. */
   keyFrameAsked: [];
+  /** What it sends has another SSRC from now on: the worker that sent it is gone. */
+  ssrcChanged: [];
   closed: [reason: CloseReason];
 };
 
@@ -90,6 +92,16 @@ export class VideoLeg extends Owned {
   /** Its ports are bound. @throws GatewayError `conflict` when one is taken; `closed` */
   get opened(): Promise<void> {
     return this.#opened.promise;
+  }
+
+  /** Of what it sends. */
+  get ssrc(): number {
+    return this.#ssrc;
+  }
+
+  /** Where its RTP comes to. */
+  get localAddress(): string {
+    return this.#leg.localAddress;
   }
 
   get parameters(): VideoLegParameters | undefined {
@@ -143,12 +155,14 @@ export class VideoLeg extends Owned {
   describe(): void {
     const { id: legId, ssrc, localAddress: address } = this.#leg;
     // Under the same key no number may come again (RFC 3711 §9.1), and where the last worker was nobody knows.
-    if (this.#isDescribed) this.#ssrc = newSsrc();
+    const isAgain = this.#isDescribed;
+    if (isAgain) this.#ssrc = newSsrc();
     this.#isDescribed = true;
     const cname = `leg-${ssrc.toString(36)}`;
     const open = { legId, address, port: this.localPort, ssrc: this.#ssrc, cname, receiveIndex: this.#receiveIndex };
     this.#leg.send({ type: 'openVideo', ...open });
     if (this.#parameters) this.#leg.send({ type: 'negotiateVideo', legId, parameters: this.#parameters });
+    if (isAgain) this.events.emit('ssrcChanged');
     this.review();
   }
 

@@ -1,6 +1,7 @@
 // Owns: changing a view from outside: how it looks, and who stands where while it runs. May import: core only.
 import { GatewayError } from './errors.ts';
 import type { RoomRecord } from './room.ts';
+import type { Publication } from './track.ts';
 import type { View } from './view.ts';
 import type { ViewPort } from './view-port.ts';
 import type { ViewChange, ViewSettings } from './view-settings.ts';
@@ -32,7 +33,10 @@ export async function arrangeView(
   const running = views.find(record, name);
   if (isStaged) checkStage(running, stage);
   const settings = await views.ofRooms.change(record.id, name, look);
-  if (running && isStaged) applyStage(running, stage);
+  if (running && isStaged) {
+    applyStage(running, stage);
+    views.events.emit('arranged', record, settings);
+  }
   return settings;
 }
 
@@ -56,4 +60,38 @@ function applyStage(view: View, { primary, pinned, swap, order, add, remove }: S
   if (swap) view.swap(...swap);
   if (primary !== undefined) view.setPrimary(primary);
   if (pinned !== undefined) view.pin(pinned ?? undefined);
+}
+
+/** Names of the views that run and that it is in, whether it has a place in them or waits for one. */
+export function viewsWith(views: Pick<ViewPort, 'settingsOf' | 'find'>, publication: Publication): string[] {
+  const { record } = publication.participant.room;
+  const names = views.settingsOf(record).map(({ name }) => name);
+  return names.filter((name) =>
+    views.find(record, name)?.inputs.members.some((member) => member.publication === publication),
+  );
+}
+
+/**
+ * Into these views and out of all others that run, whatever their rules say; as a whole or not at all.
+ * @returns what does it, checked: it cannot fail any more
+ * @throws GatewayError `unprocessable` for sound and for a view that the room has not, `conflict` for one that does not run
+ */
+export function placingInViews(views: ViewPort, publication: Publication, wanted: readonly string[]): () => void {
+  if (publication.kind !== 'video') throw new GatewayError('unprocessable', 'Only pictures are in views.');
+  const { record } = publication.participant.room;
+  const names = views.settingsOf(record).map(({ name }) => name);
+  for (const name of wanted) {
+    if (!names.includes(name)) {
+      const known = names.join(', ') || 'none';
+      throw new GatewayError('unprocessable', `The room has no view "${name.slice(0, 64)}"; it has: ${known}.`);
+    }
+    checkStage(views.find(record, name), {});
+  }
+  return () => {
+    for (const name of names) {
+      const { inputs } = views.find(record, name) ?? {};
+      if (wanted.includes(name)) inputs?.include(publication.id);
+      else inputs?.exclude(publication.id);
+    }
+  };
 }

@@ -9,7 +9,7 @@ import type { ViewCommand, ViewInput, ViewPlace } from './view-messages.ts';
 import type { AutoMix } from './view-settings.ts';
 
 const orientationUri = 'urn:3gpp:video-orientation';
-const decodable = ['vp8', 'vp9', 'h264'] as const;
+const decodable = ['vp8', 'vp9', 'h264', 'av1'] as const;
 /** A layer with so much of the height of its cell is enough. */
 const closeEnough = 0.85;
 /** Of the highest layer, until a picture has shown it. */
@@ -25,6 +25,8 @@ export interface ViewMember {
   place: ViewPlace | undefined;
   /** Of the highest layer, as far as known. */
   fullHeight: number | undefined;
+  /** Avatar that its job knows. */
+  avatarId: string | undefined;
   readonly ignoreVoice: () => void;
 }
 
@@ -47,6 +49,7 @@ export class ViewInputs {
   readonly #excluded = new Set<string>();
   #rule: AutoMix;
   #transport: CanConsume | undefined;
+  readonly #taking = new Set<ViewMember>();
   #lastId = 0;
 
   constructor(rule: AutoMix, options: ViewInputsOptions) {
@@ -98,9 +101,16 @@ export class ViewInputs {
     this.#transport = transport;
     if (isNewWorker) {
       const rank = (id: number) => (order.indexOf(id) + order.length + 1) % (order.length + 1);
-      for (const member of this.members.toSorted((a, b) => rank(a.id) - rank(b.id))) this.#tell(member);
+      for (const member of this.members.toSorted((a, b) => rank(a.id) - rank(b.id))) {
+        this.#tell(member);
+        member.avatarId = undefined;
+        this.#tellFace(member);
+      }
     }
     this.review();
+    for (const member of this.#members.values()) {
+      if (member.publication && !member.subscription) void this.#take(member, member.publication);
+    }
   }
 
   /** Takes in who should be in and lets go who should not. */
@@ -124,7 +134,11 @@ export class ViewInputs {
 
   /** A name, or a mute. */
   refresh(participant: Participant): void {
-    for (const member of this.members) if (member.participant === participant) this.#tell(member);
+    for (const member of this.members) {
+      if (member.participant !== participant) continue;
+      this.#tell(member);
+      this.#tellFace(member);
+    }
   }
 
   arrange(places: readonly ViewPlace[]): void {
@@ -138,7 +152,7 @@ export class ViewInputs {
     const member = this.find(id);
     if (!member?.subscription || !member.publication) return;
     const layer = member.subscription.currentLayers?.spatialLayer;
-    const highest = member.publication.encodingCount - 1;
+    const highest = layerCountOf(member.subscription) - 1;
     member.fullHeight = layer === undefined ? height : height * 2 ** Math.max(0, highest - layer);
     void this.#fitLayers(member);
   }
@@ -165,18 +179,20 @@ export class ViewInputs {
     if (this.#members.has(key)) return;
     const member: ViewMember = {
       ...{ id: ++this.#lastId, participant, publication },
-      ...{ subscription: undefined, place: undefined, fullHeight: undefined },
+      ...{ subscription: undefined, place: undefined, fullHeight: undefined, avatarId: undefined },
       ignoreVoice: listen(participant.voiceDelay.events, { changed: () => this.#tellDelay(member) }),
     };
     this.#members.set(key, member);
     this.#tell(member);
+    this.#tellFace(member);
     if (publication) void this.#take(member, publication);
   }
 
   async #take(member: ViewMember, publication: Publication): Promise<void> {
     const { self, room, log } = this.#options;
     const transport = this.#transport;
-    if (!transport) return;
+    if (!transport || this.#taking.has(member)) return;
+    this.#taking.add(member);
     try {
       const subscription = await self.subscribe(transport, publication, {
         rtpCapabilities: pictureCapabilities(room.media.rtpCapabilities),
@@ -195,7 +211,12 @@ export class ViewInputs {
       if (!publication.isClosed && !self.isClosed) {
         log.warn({ err: error, publication: publication.id }, 'stream not seen in a view');
       }
+    } finally {
+      this.#taking.delete(member);
     }
+    // It came back to the rebuilt room before this did, and was asked for by the way that is gone.
+    const isMissing = !member.subscription && this.#members.get(publication) === member && !self.isClosed;
+    if (isMissing && this.#transport !== transport) void this.#take(member, publication);
   }
 
   /** The layer nearest to the cell; nothing at all for who waits. */
@@ -203,11 +224,11 @@ export class ViewInputs {
     if (!subscription || !publication || subscription.isClosed) return;
     try {
       if (!place !== subscription.isPaused) await (place ? subscription.resume() : subscription.pause());
-      const { encodingCount } = publication;
-      if (!place || encodingCount < 2) return;
-      const heightOf = (layer: number) => (fullHeight ?? likelyHeight) / 2 ** (encodingCount - 1 - layer);
+      const layerCount = layerCountOf(subscription);
+      if (!place || layerCount < 2) return;
+      const heightOf = (layer: number) => (fullHeight ?? likelyHeight) / 2 ** (layerCount - 1 - layer);
       let spatialLayer = 0;
-      while (spatialLayer < encodingCount - 1 && heightOf(spatialLayer) < place.height * closeEnough) spatialLayer += 1;
+      while (spatialLayer < layerCount - 1 && heightOf(spatialLayer) < place.height * closeEnough) spatialLayer += 1;
       await subscription.consumer.setPreferredLayers({ spatialLayer });
     } catch (error) {
       // It ended while it was told.
@@ -234,6 +255,14 @@ export class ViewInputs {
     this.#tellDelay(member);
   }
 
+  /** Only where it is another: it may have a hundred kilobytes. */
+  #tellFace(member: ViewMember): void {
+    const { avatar } = member.participant;
+    if (avatar?.id === member.avatarId) return;
+    member.avatarId = avatar?.id;
+    this.#options.send({ type: 'faceViewInput', inputId: member.id, image: avatar?.data });
+  }
+
   #tellDelay({ id: inputId, participant }: ViewMember): void {
     const delayMs = this.#options.delayMs ?? participant.voiceDelay.ms ?? 0;
     this.#options.send({ type: 'delayViewInput', inputId, delayMs });
@@ -248,6 +277,12 @@ function describe({ id, participant, publication, subscription }: ViewMember): V
     isMuted: publication?.isMuted ?? true,
     stream: subscription && pictureStreamOf(subscription),
   };
+}
+
+/** Of simulcast, or within one stream (`L3T3_KEY`, W3C webrtc-svc §5). */
+function layerCountOf({ publication, consumer }: Subscription): number {
+  const [, spatialLayers] = /^L([1-9])T/.exec(consumer.rtpParameters.encodings?.[0]?.scalabilityMode ?? '') ?? [];
+  return consumer.type === 'svc' ? Number(spatialLayers ?? 1) : publication.encodingCount;
 }
 
 /** @returns undefined for a codec that is not decoded here */

@@ -36,6 +36,8 @@ export interface ViewLook {
   readonly hasLabels: boolean;
   /** A frame round who speaks. */
   readonly hasSpeakerBorder: boolean;
+  /** In which everybody glides to another place; absent or 0: at once. */
+  readonly transitionMs?: number | undefined;
 }
 
 export interface ViewInput {
@@ -48,7 +50,7 @@ export interface ViewInput {
     | {
         readonly ssrc: number;
         readonly payloadType: number;
-        readonly codec: 'vp8' | 'vp9' | 'h264';
+        readonly codec: 'vp8' | 'vp9' | 'h264' | 'av1';
         /** Header extension `urn:3gpp:video-orientation`, where the stream has it. */
         readonly orientationExtensionId?: number | undefined;
         /** Where its time stamps lie, where it is made here. */
@@ -65,6 +67,8 @@ export type ViewCommand =
   | { readonly type: 'dropViewInput'; readonly inputId: number }
   /** Its pictures are shown so long after they were captured, as its voice is heard; 0 as soon as they are there. */
   | { readonly type: 'delayViewInput'; readonly inputId: number; readonly delayMs: number }
+  /** PNG or JPEG, shown where there is no video; absent: initials. */
+  | { readonly type: 'faceViewInput'; readonly inputId: number; readonly image?: Uint8Array | undefined }
   /** Those named come first. */
   | { readonly type: 'orderView'; readonly inputIds: readonly number[] }
   | { readonly type: 'swapView'; readonly inputIds: readonly [number, number] }
@@ -76,6 +80,8 @@ export type ViewCommand =
   /** Another size, rate or bitrate under the same track; what was goes on where that cannot be had. */
   | { readonly type: 'changeViewEncoder'; readonly trackId: number; readonly request: EncoderRequest }
   | { readonly type: 'setViewBitrate'; readonly trackId: number; readonly bitrateBps: number }
+  /** Nobody is sent it for the moment: its encoder may go. */
+  | { readonly type: 'pauseViewEncoder'; readonly trackId: number; readonly isPaused: boolean }
   | { readonly type: 'closeViewEncoder'; readonly trackId: number };
 
 /** One input where it is seen; pixels of the canvas. */

@@ -78,6 +78,7 @@ export interface ViewChange {
   readonly backgroundImage?: Uint8Array | null | undefined;
   readonly hasLabels?: boolean | undefined;
   readonly hasSpeakerBorder?: boolean | undefined;
+  readonly transitionMs?: number | undefined;
   readonly autoMix?: AutoMix | undefined;
 }
 
@@ -119,7 +120,7 @@ function changedVideo(past: ViewVideo, change: ViewChange['video']): ViewVideo {
 function assertView(settings: ViewSettings): void {
   const { name, video, look } = settings;
   const { width, height, framerateHz, bitrateBps, keyFrameIntervalS, motionFactor, ladder = [] } = video;
-  const { maxInputs, backgroundColor, backgroundImage } = look;
+  const { maxInputs, backgroundColor, backgroundImage, transitionMs = 0 } = look;
   const even = (largest: number) => `is an even number from ${smallestSide} to ${largest}`;
   const [wrong] = (
     [
@@ -132,6 +133,7 @@ function assertView(settings: ViewSettings): void {
       [motionFactor >= 0.1 && motionFactor <= 4, 'video.motionFactor', 'is 0.1 to 4'],
       [ladder.length <= maxRungs && ladder.every((one) => isSide(one, largestHeight)), 'video.ladder', ladderRule],
       [isIn(maxInputs, 1, maxRegions), 'maxInputs', `is 1 to ${maxRegions}`],
+      [isIn(transitionMs, 0, 1_000), 'transitionMs', 'is 0 to 1000 milliseconds'],
       [/^#[0-9a-f]{6}$/i.test(backgroundColor), 'backgroundColor', 'is #rrggbb'],
       [(backgroundImage?.length ?? 0) <= maxImageBytes, 'backgroundImage', 'has at most 2 MiB'],
       [!backgroundImage || isImage(backgroundImage), 'backgroundImage', 'is a PNG or a JPEG'],

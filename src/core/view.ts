@@ -1,19 +1,19 @@
 // Owns: a view of a room: the job that composes it, who watches it in which encoding, how it looks. May import: core only.
 import { EventEmitter } from 'node:events';
-import { type EncodedStream, EncodedStreams } from './encoded-streams.ts';
+import type { EncodedStream } from './encoded-streams.ts';
 import { GatewayError } from './errors.ts';
-import { joinHidden } from './hidden-participant.ts';
-import type { Job, JobHost, JobLink, JobTrack } from './job.ts';
-import { type CloseReason, Owned } from './lifecycle.ts';
+import { FormattedStreams } from './formatted-streams.ts';
+import type { JobLink } from './job.ts';
+import type { CloseReason } from './lifecycle.ts';
 import { listen } from './listen.ts';
-import type { Participant } from './participant.ts';
-import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
+import { type PictureEvent, PictureJob } from './picture-job.ts';
+import type { Logger, MediaPort } from './ports.ts';
 import type { Room } from './room.ts';
 import { usualMedia } from './room-media.ts';
+import { factsOfView, requestForFormat, type StreamFormat } from './stream-format.ts';
 import type { Publication } from './track.ts';
-
+import type { TranscodedStream } from './transcode-port.ts';
 import { ViewInputs, type ViewInputsOptions, type ViewMember } from './view-inputs.ts';
-import type { ViewCommand, ViewEvent, ViewStats } from './view-messages.ts';
 import { encoderRequestFor, type ViewRequest, type ViewSettings } from './view-settings.ts';
 
 /** A view that nobody watches is kept so long: a page that is loaded again need not wait for it. */
@@ -41,29 +41,22 @@ export type ViewStream = EncodedStream;
 
 /**
  * Subscribes to the room's pictures as a hidden participant and publishes what is composed of them, once for each
- * distinct request. Outlives media workers and SFU workers: whatever a new one must know is said again from here.
+ * distinct request.
  */
-export class View extends Owned implements JobHost {
-  readonly room: Room;
+export class View extends PictureJob {
   readonly events = new EventEmitter<ViewEvents>();
   readonly inputs: ViewInputs;
-  readonly #options: ViewOptions;
-  readonly #log: Logger;
-  readonly #self: Participant;
-  readonly #streams: EncodedStreams;
+  readonly #formatted: FormattedStreams;
   #settings: ViewSettings;
-  #job: Job | undefined;
-  #link: JobLink | undefined;
   #order: readonly number[] = [];
   #pinned: number | undefined;
-  #stats: ViewStats | undefined;
-  #lingerTimer: NodeJS.Timeout | undefined;
 
   /** @throws GatewayError `overloaded`, `draining`, `media_lost`, `closed` */
   static async start(options: ViewOptions): Promise<View> {
     const view = new View(options);
     try {
-      await view.#start();
+      const { width, height, framerateHz } = options.settings.video;
+      await view.begin({ kind: 'view', width, height, framerateHz });
     } catch (error) {
       await view.close('failed');
       throw error;
@@ -71,25 +64,21 @@ export class View extends Owned implements JobHost {
     return view;
   }
 
-  private constructor(options: ViewOptions) {
-    super();
-    const { room, settings } = options;
-    this.#options = options;
-    this.#settings = settings;
-    this.room = room;
-    this.events.setMaxListeners(0);
-    this.#log = options.log.child({ viewOf: room.name, view: settings.name });
-    this.#self = joinHidden(room, 'view', 'View');
-    this.#self.events.on('mediaRestarted', () => void this.#relink());
-    void this.#self.done.then((reason) => this.close(reason === 'requested' ? 'parent_closed' : reason));
-    const send = (command: ViewCommand) => this.#send(command);
-    this.inputs = new ViewInputs(settings.autoMix, {
-      ...{ room, self: this.#self, send, log: this.#log },
-      ...{ only: options.only, delayMs: options.delayMs },
+  private constructor({ room, media, settings, only, delayMs, log }: ViewOptions) {
+    super({
+      ...{ room, media, lingerMs, endWords: 'This view has ended.' },
+      ...{ user: 'view', displayName: 'View', label: `View ${settings.name}` },
+      log: log.child({ viewOf: room.name, view: settings.name }),
     });
-    this.#streams = new EncodedStreams({
-      ...{ self: this.#self, label: `View ${settings.name}`, isShared: true, send, log: this.#log },
-      onUse: () => this.#reviewUse(),
+    this.#settings = settings;
+    this.#formatted = new FormattedStreams({
+      ...{ streams: this.streams, log: this.log },
+      requestFor: (format) => requestForFormat(format, factsOfView(this.#settings), this.room.record),
+    });
+    this.events.setMaxListeners(0);
+    this.inputs = new ViewInputs(settings.autoMix, {
+      ...{ room, self: this.self, send: (command) => this.send(command), log: this.log },
+      ...{ only, delayMs },
     });
     const unlisten = listen(room.events, {
       publicationAdded: () => this.inputs.review(),
@@ -111,19 +100,6 @@ export class View extends Owned implements JobHost {
     return this.#settings;
   }
 
-  get media(): SfuRoom {
-    return this.room.media;
-  }
-
-  get job(): Job | undefined {
-    return this.#job;
-  }
-
-  /** Of the last second; undefined before the first. */
-  get stats(): ViewStats | undefined {
-    return this.#stats;
-  }
-
   get pinned(): ViewMember | undefined {
     return this.#pinned === undefined ? undefined : this.inputs.find(this.#pinned);
   }
@@ -135,7 +111,7 @@ export class View extends Owned implements JobHost {
 
   /** Its publications are no inputs of anybody. */
   isOwn(publication: Publication): boolean {
-    return publication.participant === this.#self;
+    return publication.participant === this.self;
   }
 
   /**
@@ -152,7 +128,16 @@ export class View extends Owned implements JobHost {
         `This room gives no ${request.codec}; its mediaOut is ${format.join(', ')}.`,
       );
     }
-    return this.#streams.open(request);
+    return this.streams.open(request, true);
+  }
+
+  /**
+   * The view as one receiver wants it, under a publication of its own; `x1/2` stays half of what the view is.
+   * @throws GatewayError `invalid_request`, `forbidden`, `overloaded`, `media_lost`, `timeout`, `closed`
+   */
+  async openFormat(format: StreamFormat): Promise<TranscodedStream> {
+    if (this.isClosed) throw new GatewayError('closed', 'This view has ended.');
+    return this.#formatted.open(format);
   }
 
   /** Live, for everybody who watches; who asked for the view's own size or rate gets the new one. */
@@ -161,55 +146,45 @@ export class View extends Owned implements JobHost {
     this.#settings = settings;
     this.inputs.setRule(settings.autoMix);
     if (JSON.stringify(past.video) !== JSON.stringify(settings.video)) this.#resize(past);
-    this.#send({ type: 'lookView', look: settings.look });
+    this.send({ type: 'lookView', look: settings.look });
     this.events.emit('changed');
   }
 
   /** @param name id of a publication or participant in it. @throws GatewayError `not_found` */
   setPrimary(name: string): void {
-    this.#send({ type: 'leadView', inputId: this.#named(name).id });
+    this.send({ type: 'leadView', inputId: this.#named(name).id });
   }
 
   /** @param name undefined: nobody. @throws GatewayError `not_found` */
   pin(name: string | undefined): void {
     this.#pinned = name === undefined ? undefined : this.#named(name).id;
-    this.#send({ type: 'pinView', inputId: this.#pinned });
+    this.send({ type: 'pinView', inputId: this.#pinned });
     this.events.emit('changed');
   }
 
   /** @throws GatewayError `not_found` */
   swap(one: string, other: string): void {
-    this.#send({ type: 'swapView', inputIds: [this.#named(one).id, this.#named(other).id] });
+    this.send({ type: 'swapView', inputIds: [this.#named(one).id, this.#named(other).id] });
   }
 
   /** Those named come first, in this order. @throws GatewayError `not_found` */
   reorder(names: readonly string[]): void {
-    this.#send({ type: 'orderView', inputIds: names.map((name) => this.#named(name).id) });
+    this.send({ type: 'orderView', inputIds: names.map((name) => this.#named(name).id) });
   }
 
-  async publishTrack(transport: SfuPlainTransport, track: JobTrack): Promise<void> {
-    await this.#streams.publish(transport, track);
-  }
-
-  unpublishTrack(trackId: number): void {
-    this.#streams.unpublish(trackId);
-  }
-
-  attached(link: JobLink, isNewWorker: boolean): void {
-    this.#link = link;
+  protected override onAttached(link: JobLink, isNewWorker: boolean): void {
     if (isNewWorker) {
       this.#sendSize();
-      this.#send({ type: 'lookView', look: this.#settings.look });
+      this.send({ type: 'lookView', look: this.#settings.look });
     }
     this.inputs.attach(link.transport, isNewWorker, this.#order);
     if (!isNewWorker) return;
-    this.#send({ type: 'orderView', inputIds: this.#order });
-    if (this.#pinned !== undefined) this.#send({ type: 'pinView', inputId: this.#pinned });
+    this.send({ type: 'orderView', inputIds: this.#order });
+    if (this.#pinned !== undefined) this.send({ type: 'pinView', inputId: this.#pinned });
     this.#tellSpeaker();
-    this.#streams.resend();
   }
 
-  received(event: ViewEvent): void {
+  protected override onPictures(event: PictureEvent): void {
     switch (event.type) {
       case 'viewArranged':
         this.#order = event.order;
@@ -222,43 +197,24 @@ export class View extends Owned implements JobHost {
       case 'viewKeyFrameWanted':
         this.inputs.requestKeyFrame(event.inputId);
         return;
-      case 'viewEncoderRefused':
-        this.#streams.fail(event.trackId, event.message);
-        return;
-      case 'viewEncoderChanged':
-        this.#streams.noteChanged(event.trackId, event.message);
-        return;
-      case 'viewMeasured':
-        this.#stats = event.stats;
-        return;
     }
-  }
-
-  async #start(): Promise<void> {
-    const { media, settings } = this.#options;
-    const { width, height, framerateHz } = settings.video;
-    const spec = { kind: 'view', width, height, framerateHz } as const;
-    const job = await media.startJob({ spec, host: this, log: this.#log });
-    this.#job = this.own(job);
-    void job.done.then((reason) => this.close(reason));
-    // Not before: a machine that is busy may take longer to start a media worker than nobody is waited for.
-    this.#reviewUse();
   }
 
   /** Encoders of the view's own size, rate or bitrate become those of the new one; other wishes stay what they were. */
   #resize(past: ViewSettings): void {
     this.#sendSize();
-    this.#streams.review((request) => {
+    this.streams.review((request) => {
       const own = encoderRequestFor(past, { codec: request.codec, profile: request.profile });
       const now = encoderRequestFor(this.#settings, { codec: request.codec, profile: request.profile });
       const kept = Object.entries(request).filter(([key, value]) => value !== own[key as keyof typeof own]);
       return { ...now, ...Object.fromEntries(kept) };
     });
+    this.#formatted.follow();
   }
 
   #sendSize(): void {
     const { width, height, framerateHz } = this.#settings.video;
-    this.#send({ type: 'resizeView', width, height, framerateHz });
+    this.send({ type: 'resizeView', width, height, framerateHz });
   }
 
   #named(name: string): ViewMember {
@@ -270,35 +226,12 @@ export class View extends Owned implements JobHost {
   #tellSpeaker(): void {
     const { activeSpeaker } = this.room;
     const inputId = activeSpeaker === null ? undefined : this.inputs.speaking(activeSpeaker)?.id;
-    this.#send({ type: 'speakView', inputId });
-  }
-
-  async #relink(): Promise<void> {
-    if (!this.#job || this.isClosed) return;
-    try {
-      await this.#options.media.relinkJob(this.#job);
-    } catch (error) {
-      this.#log.warn({ err: error }, 'view not plumbed to the new media of its room');
-      await this.close('failed');
-    }
-  }
-
-  #send(command: ViewCommand): void {
-    this.#link?.send(command);
-  }
-
-  #reviewUse(): void {
-    clearTimeout(this.#lingerTimer);
-    this.#lingerTimer = undefined;
-    if (this.isClosed || !this.#job || this.#streams.size > 0) return;
-    this.#lingerTimer = setTimeout(() => void this.close('idle'), lingerMs).unref();
+    this.send({ type: 'speakView', inputId });
   }
 
   protected override async onClose(reason: CloseReason): Promise<void> {
-    clearTimeout(this.#lingerTimer);
-    this.#streams.close('This view has ended.');
     this.inputs.close();
-    await this.#self.close('requested');
+    await super.onClose(reason);
     this.events.emit('closed', reason);
   }
 }

@@ -23,6 +23,7 @@ export class JobRun {
   readonly log: Logger;
   readonly feed: SourceFeed | undefined;
   readonly #tracks = new Map<number, RunTrack>();
+  readonly #publishing = new Map<number, Promise<void>>();
   #worker: MediaWorker | undefined;
   #link: RoomLink | undefined;
 
@@ -91,8 +92,20 @@ export class JobRun {
     }
   }
 
-  /** A stream is ready in the worker: lets the host publish it, unless it goes on where the last worker left it. */
+  /**
+   * A stream is ready in the worker: lets the host publish it, unless it goes on where the last worker left it. Announced
+   * again while it is being published, as when the room is rebuilt, it waits: the SFU takes nothing twice.
+   */
   async publish(message: MessageOf<FromWorkerMessage, 'trackReady'>): Promise<void> {
+    const { trackId } = message;
+    const before = this.#publishing.get(trackId);
+    const publishing = (before ?? Promise.resolve()).then(() => this.#publish(message));
+    this.#publishing.set(trackId, publishing);
+    await publishing;
+    if (this.#publishing.get(trackId) === publishing) this.#publishing.delete(trackId);
+  }
+
+  async #publish(message: MessageOf<FromWorkerMessage, 'trackReady'>): Promise<void> {
     const { worker, link } = { worker: this.#worker, link: this.#link };
     if (!worker || !link) return;
     const { jobId, trackId } = message;
@@ -114,8 +127,11 @@ export class JobRun {
       track.publishedOn = link;
       worker.send({ type: 'trackPublished', jobId, trackId });
     } catch (error) {
+      const { code, message: why } = toGatewayError(error);
+      // The room's media went meanwhile: it is announced again where it comes back, and would be missed then.
+      if (code === 'media_lost' || link.isClosed || this.#link !== link) return;
       this.log.warn({ err: error, trackId }, 'track of a job not published');
-      worker.send({ type: 'trackRefused', jobId, trackId, message: toGatewayError(error).message });
+      worker.send({ type: 'trackRefused', jobId, trackId, message: why });
     }
   }
 

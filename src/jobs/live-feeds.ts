@@ -2,12 +2,14 @@
 import { EventEmitter } from 'node:events';
 import { defaultBitrateBps } from '#core/default-bitrate.ts';
 import { Egress, type EgressOptions } from '#core/egress.ts';
-import type { EgressSource, EgressWishes } from '#core/egress-source.ts';
+import type { EgressSource } from '#core/egress-source.ts';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { LiveFeed, LiveFeedEvents, LiveFeedPort, LiveTarget } from '#core/live-feed.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
+import { assertGivesAudio } from '#core/room-media.ts';
+import { whenViewGone } from '#core/room-views.ts';
 import type { ViewPort } from '#core/view-port.ts';
 import type { ViewRequest, ViewSettings } from '#core/view-settings.ts';
 import type { LiveMessage } from '#media/live-pipe.ts';
@@ -42,12 +44,25 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
   }
 
   async open(room: Room, target: LiveTarget): Promise<LiveFeed> {
-    const { source, video } = sourceOf(room, target);
     const view = this.#viewOf(room, target);
+    const feed = this.own(await this.#openAs(room, target, view));
+    if (view) {
+      const isStill = (now: ViewSettings) => now.hasAudio === view.hasAudio && isSeen(now) === isSeen(view);
+      void feed.done.then(whenViewGone(room, view.name, isStill, () => void feed.close('peer_left')));
+    }
+    return feed;
+  }
+
+  async #openAs(room: Room, target: LiveTarget, view: ViewSettings | undefined): Promise<Feed | LadderFeed> {
+    const { source, hasAudio, hasVideo } = sourceOf(room, target, view);
+    // HLS, DASH and fMP4 have their sound in AAC, whoever watches.
+    if (hasAudio) assertGivesAudio(room.record, 'aac');
     const canvas = this.#sizeOf(view);
-    const lower = lowerHeights(view?.video.ladder ?? this.#options.ladder, canvas.height);
+    const ladder = hasVideo ? (view?.video.ladder ?? this.#options.ladder) : [];
+    const lower = lowerHeights(ladder, canvas.height);
     const hasLadder = lower.length > 0;
-    const needsVideo = hasLadder || target.kind === 'view';
+    const needsVideo = hasVideo && (hasLadder || target.kind === 'view');
+    const video = hasVideo ? 'encoded' : 'off';
     // One clock for all, whichever worker makes them.
     const originUs = hasLadder ? Number(process.hrtime.bigint() / 1_000n) : undefined;
     const take = (size: ViewRequest, audio: boolean) =>
@@ -58,12 +73,12 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
         originUs,
         wishes: { audio, video, canvas, request: this.#requestOf(size) },
       });
-    if (!hasLadder) return this.own(await take(canvas, true));
+    if (!hasLadder) return take(canvas, hasAudio);
     const heights = [canvas.height, ...lower];
     const feeds: Feed[] = [];
     try {
       for (const height of heights)
-        feeds.push(await take(height === canvas.height ? canvas : { height }, height === canvas.height));
+        feeds.push(await take(height === canvas.height ? canvas : { height }, hasAudio && height === canvas.height));
     } catch (error) {
       await Promise.all(feeds.map((feed) => feed.close('failed')));
       throw error;
@@ -73,7 +88,7 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
     const bitratesBps = heights.map((height) =>
       defaultBitrateBps(height * shape, height, view?.video.framerateHz ?? 30),
     );
-    return this.own(new LadderFeed({ feeds, bitratesBps, segmentUs: keyFrameIntervalMs * 1_000, log }));
+    return new LadderFeed({ feeds, bitratesBps, segmentUs: keyFrameIntervalMs * 1_000, log });
   }
 
   async #take(options: TakeOptions): Promise<Feed> {
@@ -94,9 +109,12 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
     return { codec: 'h264', keyFrameIntervalS: this.#options.keyFrameIntervalMs / 1_000, ...size };
   }
 
+  /** @throws GatewayError `not_found` */
   #viewOf(room: Room, target: LiveTarget): ViewSettings | undefined {
     if (target.kind === 'named') return undefined;
-    return this.#options.views.settingsOf(room.record).find(({ name }) => name === target.view);
+    const found = this.#options.views.settingsOf(room.record).find(({ name }) => name === target.view);
+    if (found) return found;
+    throw new GatewayError('not_found', `This room has no view "${target.view.slice(0, 64)}".`);
   }
 
   /** In the shape that the view has; of one participant alone, 16:9. */
@@ -112,6 +130,8 @@ export class LiveFeeds extends Owned implements LiveFeedPort {
 }
 
 type TakeOptions = Pick<EgressOptions, 'room' | 'source' | 'wishes' | 'originUs'> & { readonly needsVideo: boolean };
+
+const isSeen = ({ hasVideo }: ViewSettings): boolean => hasVideo !== false;
 
 /** @returns the largest first */
 function lowerHeights(heights: readonly number[], below: number): number[] {
@@ -146,15 +166,26 @@ class Feed extends Owned implements LiveFeed {
   }
 }
 
-/** In one size whatever is sent: players of MP4 do not follow a browser that changes its size all the time. */
-function sourceOf(room: Room, target: LiveTarget): { source: EgressSource; video: EgressWishes['video'] } {
-  if (target.kind === 'view') return { source: target, video: 'encoded' };
+interface FeedSource {
+  readonly source: EgressSource;
+  readonly hasAudio: boolean;
+  readonly hasVideo: boolean;
+}
+
+/** @param view the one that is meant, where it is one. @throws GatewayError `not_found` */
+function sourceOf(room: Room, target: LiveTarget, view: ViewSettings | undefined): FeedSource {
+  if (target.kind === 'view') {
+    const hasVideo = !view || isSeen(view);
+    return { source: hasVideo ? target : { kind: 'mix' }, hasAudio: view?.hasAudio ?? true, hasVideo };
+  }
   const { name } = target;
+  const both = { hasAudio: true, hasVideo: true };
   const shown = [...room.publications()].filter(({ participant }) => !participant.isHidden);
   const stream = shown.find(({ id }) => id === name);
-  if (stream) return { source: { kind: 'stream', stream: name }, video: 'encoded' };
-  if (!shown.some(({ participant: { id, user } }) => id === name || user === name)) {
-    throw new GatewayError('not_found', `Nobody in this room sends anything as "${name.slice(0, 64)}".`);
+  if (stream) return { source: { kind: 'stream', stream: name }, ...both };
+  if (shown.some(({ participant: { id, user } }) => id === name || user === name)) {
+    return { source: { kind: 'participant', participant: name }, ...both };
   }
-  return { source: { kind: 'participant', participant: name }, video: 'encoded' };
+  if (name === 'mix') return { source: { kind: 'mix' }, hasAudio: true, hasVideo: false };
+  throw new GatewayError('not_found', `Nobody in this room sends anything as "${name.slice(0, 64)}".`);
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { configSchema } from '#config/schema.ts';
+import { configSchema, type RtpConfig } from '#config/schema.ts';
 import { defaultRoles } from '#core/grants.ts';
 import type { RoomId } from '#core/ids.ts';
 import type { JobHost } from '#core/job.ts';
@@ -102,4 +102,35 @@ test('a worker that dies while a call leaves has its ports free: the next one do
   await moving;
   expect(from.of('openLeg')).toHaveLength(1);
   expect(to.of('openLeg')).toHaveLength(1);
+});
+
+test('phones are told the address that is announced, those of this machine its own, and without one where it listens', async () => {
+  const told = (change: Partial<RtpConfig>, ...remotes: string[]) => {
+    const some = new Phones({ media, rtp: { ...rtp, ...change }, mix, log });
+    const address = some.addressFor(remotes);
+    void some.close();
+    return address;
+  };
+  const behindNat = { listenAddress: '0.0.0.0', announcedAddress: '192.0.2.44' };
+  expect(told(behindNat, '198.51.100.7')).toBe('192.0.2.44');
+  expect(told(behindNat, '127.0.0.1')).toBe('127.0.0.1');
+  expect(told({ listenAddress: '192.0.2.9' }, '198.51.100.7')).toBe('192.0.2.9');
+});
+
+test('phones in a network of ours are told where it listens, but not where one of them, or its media, is elsewhere', () => {
+  const told = (remotes: string[], localNetworks?: string[]) => {
+    const change = { listenAddress: '10.0.0.9', announcedAddress: '192.0.2.44', localNetworks };
+    const some = new Phones({ media, rtp: { ...rtp, ...change }, mix, log });
+    const address = some.addressFor(remotes);
+    void some.close();
+    return address;
+  };
+  expect(told(['10.0.0.20'])).toBe('10.0.0.9');
+  expect(told(['10.0.0.20', '192.168.7.7'])).toBe('10.0.0.9');
+  expect(told(['10.0.0.20', '198.51.100.7'])).toBe('192.0.2.44');
+  expect(told(['127.0.0.1', '198.51.100.7'])).toBe('192.0.2.44');
+  expect(told(['10.0.0.20'], [])).toBe('192.0.2.44');
+  expect(told(['198.51.100.7'], ['198.51.100.0/24'])).toBe('10.0.0.9');
+  expect(told(['10.0.0.20'], ['198.51.100.7'])).toBe('192.0.2.44');
+  expect(told(['2001:db8::7'], ['198.51.100.0/24', '2001:db8::/32'])).toBe('10.0.0.9');
 });

@@ -7,11 +7,12 @@ import type { Leg } from '#core/leg.ts';
 import { Owned } from '#core/lifecycle.ts';
 import { Mix } from '#core/mix.ts';
 import type { AllocateLegOptions, Logger, MediaPort, PhonePort } from '#core/ports.ts';
+import { privateNetworks } from '#core/private-networks.ts';
 import type { Room } from '#core/room.ts';
 import { StartedOnce } from '#core/started-once.ts';
 import type { VideoLeg } from '#core/video-leg.ts';
 import type { VideoPhonePort } from '#core/video-phone-port.ts';
-import { reachingAddress } from './reaching-address.ts';
+import { isInNetwork, reachingAddress } from './reaching-address.ts';
 import { RtpPorts } from './rtp-ports.ts';
 
 /** Ports that another program of this machine has are passed over, so many for one leg. */
@@ -100,12 +101,16 @@ export class Phones extends Owned implements PhonePort, VideoPhonePort {
     );
   }
 
-  addressFor(remoteAddress: string): string {
-    const { announcedAddress, listenAddress } = this.#options.rtp;
+  addressFor(remoteAddresses: readonly string[]): string {
+    const { announcedAddress, listenAddress, localNetworks = privateNetworks } = this.#options.rtp;
     const isAny = listenAddress === '0.0.0.0' || listenAddress === '::';
-    const reaching = reachingAddress(remoteAddress, networkInterfaces());
+    // A proxy on this machine is not where its phones are.
+    const outside = remoteAddresses.find((each) => !isLoopback(each));
+    const reaching = reachingAddress(outside ?? remoteAddresses[0] ?? '', networkInterfaces());
     if (reaching?.isLoopback) return reaching.address;
-    return announcedAddress ?? (isAny ? (reaching?.address ?? '127.0.0.1') : listenAddress);
+    const isLocal = remoteAddresses.every((each) => localNetworks.some((network) => isInNetwork(each, network)));
+    if (announcedAddress !== undefined && !isLocal) return announcedAddress;
+    return isAny ? (reaching?.address ?? '127.0.0.1') : listenAddress;
   }
 
   drain(): void {
@@ -145,4 +150,8 @@ export class Phones extends Owned implements PhonePort, VideoPhonePort {
   protected override onClose(): void {
     // What ran were children, and have gone.
   }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || isInNetwork(address, '127.0.0.0/8');
 }

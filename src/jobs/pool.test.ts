@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { configSchema } from '#config/schema.ts';
+import { GatewayError } from '#core/errors.ts';
 import type { JobChange } from '#core/job.ts';
 import type { MediaSource, SourceSink } from '#core/media-source.ts';
 import type { SfuRoom } from '#core/ports.ts';
@@ -61,7 +62,12 @@ class CountingSource implements MediaSource {
   };
 }
 
-async function startJob(pool: MediaPool, source = new CountingSource()) {
+async function startJob(
+  pool: MediaPool,
+  source = new CountingSource(),
+  mediaOf: () => SfuRoom = () => room,
+  publishTrack: () => Promise<void> = async () => undefined,
+) {
   const changes: JobChange[] = [];
   const job = await pool.startJob({
     spec: {
@@ -72,7 +78,13 @@ async function startJob(pool: MediaPool, source = new CountingSource()) {
       videoCodec: 'auto',
       stallTimeoutMs: 1_000,
     },
-    host: { media: room, publishTrack: async () => undefined, unpublishTrack: () => undefined },
+    host: {
+      get media() {
+        return mediaOf();
+      },
+      publishTrack,
+      unpublishTrack: () => undefined,
+    },
     log,
     openSource: () => source,
   });
@@ -95,7 +107,7 @@ test('a job that kills every worker it gets is given up after a bounded number o
 });
 
 test('what a job found out to cost counts, and what does not fit any more is refused', async () => {
-  const pool = await poolOf(`process.send({ type: 'costAsked', jobId, costMsPerS: 500 });`);
+  const pool = await poolOf(`process.send({ type: 'costAsked', jobId, askId: 1, costMsPerS: 500 });`);
   const { job } = await startJob(pool);
   await expect.poll(() => job.costMsPerS).toBe(500);
   const second = await startJob(pool);
@@ -111,6 +123,76 @@ test('what a job found out to cost counts, and what does not fit any more is ref
     }
   }
   expect.unreachable('it took more than it can do');
+});
+
+test('an answer about what a job may cost says which question it is to', async () => {
+  const pool = await poolOf(`
+    process.on('message', ({ type, askId }) => {
+      if (type === 'costRefused') process.send({ type: 'costAsked', jobId, askId: 1, costMsPerS: 100 + askId });
+    });
+    process.send({ type: 'costAsked', jobId, askId: 7, costMsPerS: 5_000 });
+  `);
+  const { job } = await startJob(pool);
+  await expect.poll(() => job.costMsPerS).toBe(107);
+});
+
+test('a job whose room has no media just now is answered all the same', async () => {
+  const pool = await poolOf(`
+    let costMsPerS = 100;
+    setInterval(() => process.send({ type: 'costAsked', jobId, askId: 1, costMsPerS: ++costMsPerS }), 20);
+  `);
+  let isRebuilt = true;
+  const mediaOf = () => {
+    if (isRebuilt) return room;
+    throw new GatewayError('media_lost', 'The room is getting a new media worker.');
+  };
+  const { job } = await startJob(pool, new CountingSource(), mediaOf);
+  isRebuilt = false;
+  const before = job.costMsPerS;
+  await expect.poll(() => job.costMsPerS).toBeGreaterThan(Math.max(before, 100) + 3);
+});
+
+test('a track whose room loses its media as it is published is not refused: it is announced again where that comes back', async () => {
+  const pool = await poolOf(`
+    const resume = { id: 1, kind: 'audio', codec: 'opus', ssrc: 1, sequenceNumber: 1, rtpTimestamp: 1, clockUs: 1 };
+    const rtpParameters = { codecs: [{ mimeType: 'audio/opus', payloadType: 100, clockRate: 48000, channels: 2 }], encodings: [{ ssrc: 1 }], rtcp: { cname: 'a', reducedSize: true } };
+    let isRefused = false;
+    process.on('message', ({ type }) => (isRefused ||= type === 'trackRefused'));
+    process.send({ type: 'trackReady', jobId, trackId: 1, kind: 'audio', rtpParameters, resume });
+    setTimeout(() => process.send({ type: 'costAsked', jobId, askId: 1, costMsPerS: isRefused ? 777 : 111 }), 300);
+  `);
+  let asked = 0;
+  const { job } = await startJob(
+    pool,
+    new CountingSource(),
+    () => room,
+    async () => {
+      asked += 1;
+      throw new GatewayError('media_lost', 'The room is getting a new media worker.');
+    },
+  );
+  await expect.poll(() => job.costMsPerS).toSatisfy((costMsPerS: number) => costMsPerS > 100);
+  expect([asked, job.costMsPerS]).toEqual([1, 111]);
+});
+
+test('a track that is announced again while it is being published is published once', async () => {
+  const pool = await poolOf(`
+    const resume = { id: 1, kind: 'audio', codec: 'opus', ssrc: 1, sequenceNumber: 1, rtpTimestamp: 1, clockUs: 1 };
+    const rtpParameters = { codecs: [{ mimeType: 'audio/opus', payloadType: 100, clockRate: 48000, channels: 2 }], encodings: [{ ssrc: 1 }], rtcp: { cname: 'a', reducedSize: true } };
+    let count = 0;
+    process.on('message', ({ type }) => {
+      if (type === 'trackPublished' && ++count === 2) process.send({ type: 'costAsked', jobId, askId: 1, costMsPerS: 222 });
+    });
+    for (let n = 0; n < 2; n++) process.send({ type: 'trackReady', jobId, trackId: 1, kind: 'audio', rtpParameters, resume });
+  `);
+  let asked = 0;
+  const publishTrack = () => {
+    asked += 1;
+    return new Promise<void>((resolve) => setTimeout(resolve, 50));
+  };
+  const { job } = await startJob(pool, new CountingSource(), () => room, publishTrack);
+  await expect.poll(() => job.costMsPerS).toBe(222);
+  expect(asked).toBe(1);
 });
 
 test('a pool that drains takes nothing, and one that closes ends its jobs and sources', async () => {

@@ -222,7 +222,7 @@ export class MediaPool extends Owned implements MediaPort {
         run.unpublish(message.trackId);
         return;
       case 'costAsked':
-        this.#answerCost(slot, run, message.costMsPerS);
+        this.#answerCost(slot, run, message);
         return;
       case 'openSource':
         run.feed?.open();
@@ -245,16 +245,17 @@ export class MediaPool extends Owned implements MediaPort {
   }
 
   /** A job found out that it must transcode: admitted where it is, or told that it does not fit. */
-  #answerCost(slot: WorkerSlot, run: JobRun, costMsPerS: number): void {
+  #answerCost(slot: WorkerSlot, run: JobRun, { askId, costMsPerS }: { askId: number; costMsPerS: number }): void {
     const moreMsPerS = costMsPerS - run.job.costMsPerS;
     const { id: jobId } = run.job;
-    if (moreMsPerS <= 0 || fits(slot.describe(run.host.media), moreMsPerS, this.#limits)) {
+    // Its room may have no media just now: what asks here runs already.
+    if (moreMsPerS <= 0 || fits(slot.describe(), moreMsPerS, this.#limits)) {
       run.job.costMsPerS = costMsPerS;
-      slot.worker.send({ type: 'costGranted', jobId, costMsPerS });
+      slot.worker.send({ type: 'costGranted', jobId, askId });
       return;
     }
     const message = `Transcoding it needs about ${Math.round(costMsPerS / 10)} % of a core, which its media worker has not left.`;
-    slot.worker.send({ type: 'costRefused', jobId, message });
+    slot.worker.send({ type: 'costRefused', jobId, askId, message });
   }
 
   protected override onClose(): void {

@@ -10,10 +10,12 @@ const maxReplayBytes = 8 * 1024 * 1024;
 const pauseBacklog = 0.25;
 const resumeBacklog = 0.05;
 const backlogCheckMs = 20;
+/** By an older report time stamps may have come around since. */
+const reportHoldsMs = 60_000;
 
 /**
  * Stays with the job while workers come and go. The source stays connected over the death of a worker; the next one
- * gets the stream descriptions and everything since the last key frame at once.
+ * gets the stream descriptions, how the streams lie to each other, and everything since the last key frame at once.
  */
 export class SourceFeed {
   readonly #jobId: string;
@@ -23,6 +25,8 @@ export class SourceFeed {
   #source: MediaSource | undefined;
   #worker: MediaWorker | undefined;
   #replay: SourceUnit[] = [];
+  /** The last of each stream by RTP: the next may be seconds away. */
+  readonly #reports = new Map<number, { readonly unit: SourceUnit; readonly atMs: number }>();
   #replayBytes = 0;
   #isPausedByWorker = false;
   #backlogTimer: NodeJS.Timeout | undefined;
@@ -46,6 +50,9 @@ export class SourceFeed {
   open(): void {
     if (this.#source) {
       for (const stream of this.#streams.values()) this.#send({ type: 'describeStream', jobId: this.#jobId, stream });
+      for (const { unit, atMs } of this.#reports.values()) {
+        if (performance.now() - atMs < reportHoldsMs) this.#sendUnit(unit, true);
+      }
       for (const unit of this.#replay) this.#sendUnit(unit, true);
       return;
     }
@@ -88,6 +95,7 @@ export class SourceFeed {
   #forget(): void {
     this.#source = undefined;
     this.#streams.clear();
+    this.#reports.clear();
     this.#replay = [];
     this.#replayBytes = 0;
     clearInterval(this.#backlogTimer);
@@ -100,6 +108,7 @@ export class SourceFeed {
   }
 
   #deliver(unit: SourceUnit): void {
+    if (unit.kind === 'rtcp') this.#reports.set(unit.streamId, { unit, atMs: performance.now() });
     this.#keepForReplay(unit);
     this.#sendUnit(unit, false);
     this.#reviewPause();

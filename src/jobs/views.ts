@@ -1,18 +1,21 @@
 // Owns: ViewPort: the views of all rooms, made with the first who watches.
+import { EventEmitter } from 'node:events';
 import { type EgressSource, isMeant } from '#core/egress-source.ts';
 import { GatewayError } from '#core/errors.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Mix } from '#core/mix.ts';
 import { type MixStream, openMixStream } from '#core/mix-stream.ts';
+import type { Participant } from '#core/participant.ts';
 import type { Logger, MediaPort } from '#core/ports.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
 import { RoomViews, viewNamed, viewsOf } from '#core/room-views.ts';
 import type { Rooms } from '#core/rooms.ts';
 import { StartedOnce } from '#core/started-once.ts';
 import type { StorePort } from '#core/store-port.ts';
+import type { Publication } from '#core/track.ts';
 import { View, type ViewOptions } from '#core/view.ts';
 import { ViewImages } from '#core/view-images.ts';
-import type { ViewPort } from '#core/view-port.ts';
+import type { ViewPort, ViewPortEvents } from '#core/view-port.ts';
 import { commonView, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
 import { soloDelayMs } from '#core/voice-delay.ts';
 import { Transcodes } from './transcodes.ts';
@@ -32,6 +35,7 @@ export class Views extends Owned implements ViewPort {
   /** By room id and name. */
   readonly #running = new StartedOnce<string, View>();
   readonly #images: ViewImages;
+  readonly events = new EventEmitter<ViewPortEvents>();
   readonly ofRooms: RoomViews;
   /** Of single streams; drained and closed with the views. */
   readonly transcodes: Transcodes;
@@ -41,7 +45,7 @@ export class Views extends Owned implements ViewPort {
     super();
     this.#options = options;
     const { rooms, store, media, log } = options;
-    this.transcodes = this.own(new Transcodes({ media, log }));
+    this.transcodes = this.own(new Transcodes({ media, log, viewMaking: (publication) => this.#making(publication) }));
     this.#images = new ViewImages(store);
     this.ofRooms = new RoomViews({ rooms, images: this.#images, log });
     const follow = (record: RoomRecord) => void this.#follow(record);
@@ -65,6 +69,12 @@ export class Views extends Owned implements ViewPort {
     return this.#open(`${room.id}/${name}`, room, () => ({ settings: assertSeen(viewNamed(room.record, name)) }));
   }
 
+  viewWithout(room: Room, name: string, who: Participant): Promise<View> {
+    const only: ViewOptions['only'] = (participant) => participant !== who;
+    const key = `${room.id}${soloMark}${name} without ${who.id}`;
+    return this.#open(key, room, () => ({ settings: assertSeen(viewNamed(room.record, name)), only }));
+  }
+
   soloOf(room: Room, source: EgressSource, size: ViewRequest): Promise<View> {
     const settings = soloSettings(size);
     const { width, height, framerateHz } = settings.video;
@@ -85,6 +95,10 @@ export class Views extends Owned implements ViewPort {
       const settings = await this.#withImage(described.settings);
       return this.own(await View.start({ room, media, log, ...described, settings }));
     });
+  }
+
+  #making(publication: Publication): View | undefined {
+    return [...this.running].find((view) => view.isOwn(publication));
   }
 
   async soundOf(room: Room): Promise<MixStream> {

@@ -63,13 +63,14 @@ export class WorkerSlot extends Owned {
     return sum;
   }
 
-  describe(room: SfuRoom): PlacementWorker {
+  /** @param room that a job is to come from, if one is to come */
+  describe(room?: SfuRoom): PlacementWorker {
     return {
       id: this.id,
       costMsPerS: this.costMsPerS,
       measuredMsPerS: this.#worker.measuredMsPerS,
       rssBytes: this.#worker.heartbeat?.rssBytes ?? 0,
-      hasRoom: this.#links.has(room),
+      hasRoom: room !== undefined && this.#links.has(room),
     };
   }
 

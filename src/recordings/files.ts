@@ -111,7 +111,10 @@ export class RecordingFolder implements RecordingFiles {
   }
 
   async usage(): Promise<DiskUsage> {
-    return { recordingsBytes: await bytesIn(this.#options.folder), ...(await this.#space()) };
+    const { folder } = this.#options;
+    // Before the first recording there is none.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return { recordingsBytes: await bytesIn(folder), ...(await this.#space()) };
   }
 
   pathOf(file: string): string {

@@ -13,8 +13,11 @@ import type {
   PhoneBridge,
   PhoneBridgeEvents,
   PhoneBridgeOptions,
+  PictureBridge,
 } from '#core/phone-bridge.ts';
 import type { DtlsParameters, IceParameters } from '#core/rtp.ts';
+import { streamParameters } from './bridged-stream.ts';
+import { RouterPictureBridge } from './picture-bridge.ts';
 import { checkRtpParameters } from './rtp-params.ts';
 import { toSfuError } from './sfu-errors.ts';
 import type { SfuProcess, SfuProcessUser } from './sfu-process.ts';
@@ -22,9 +25,11 @@ import { toStreamStats } from './stats.ts';
 import { checkDtlsParameters } from './transport-params.ts';
 import { integer, refuse } from './untrusted.ts';
 
-const midUri = 'urn:ietf:params:rtp-hdrext:sdes:mid';
 /** RFC 7675 §5.1: consent that is not renewed for so long is lost. */
 const iceConsentTimeoutS = 30;
+/** A phone that is put down sends BYE and close_notify at once, on two ways of which either may be the shorter. */
+const byeGraceMs = 1_000;
+
 /** What the four streams of a bridge add to the load of their process. */
 const streams = 4;
 
@@ -40,6 +45,7 @@ export class RouterPhoneBridge implements PhoneBridge, SfuProcessUser {
   #streamName = '';
   #isConnected = false;
   #isClosed = false;
+  #byeTimer: NodeJS.Timeout | undefined;
 
   static async create(
     process: SfuProcess,
@@ -86,9 +92,13 @@ export class RouterPhoneBridge implements PhoneBridge, SfuProcessUser {
       if (state === 'disconnected') this.events.emit('peerLost', 'ICE has lost the phone.');
     });
     outside.on('dtlsstatechange', (state) => {
+      if (state === 'connected') this.events.emit('peerReached');
       if (state === 'failed') this.events.emit('peerLost', 'DTLS with the phone failed.');
       // Its close_notify: the phone has put down the receiver, and its BYE may be lost.
-      if (state === 'closed' && !this.#isClosed) this.events.emit('peerLost', 'The phone closed its DTLS association.');
+      if (state === 'closed' && !this.#isClosed) {
+        const report = () => this.events.emit('peerLost', 'The phone closed its DTLS association.');
+        this.#byeTimer ??= setTimeout(report, byeGraceMs);
+      }
     });
   }
 
@@ -142,6 +152,17 @@ export class RouterPhoneBridge implements PhoneBridge, SfuProcessUser {
     });
   }
 
+  openPicture(): Promise<PictureBridge> {
+    const { loopback } = this.#process;
+    const place = {
+      router: this.#router,
+      outside: this.#outside,
+      loopback,
+      audioCodecs: this.#formats.map(routerCodec),
+    };
+    return this.#run(() => RouterPictureBridge.create(place));
+  }
+
   restartIce(): Promise<IceParameters> {
     return this.#run(() => this.#outside.restartIce());
   }
@@ -159,6 +180,7 @@ export class RouterPhoneBridge implements PhoneBridge, SfuProcessUser {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearTimeout(this.#byeTimer);
     this.#process.users.delete(this);
     this.#process.streamCount -= streams;
     this.#router.close();
@@ -181,12 +203,8 @@ export class RouterPhoneBridge implements PhoneBridge, SfuProcessUser {
     return { ...this.#router.rtpCapabilities, headerExtensions: [] };
   }
 
-  #phoneParameters({ ssrc, mid }: BridgedStream): types.RtpParameters {
-    const codecs = this.#codecs;
-    if (ssrc !== undefined) return checkRtpParameters('audio', { codecs, encodings: [{ ssrc }] });
-    if (!mid) refuse('stream', 'has neither an SSRC nor a mid');
-    const headerExtensions = [{ uri: midUri, id: mid.extensionId }];
-    return checkRtpParameters('audio', { mid: mid.value, codecs, headerExtensions, encodings: [{}] });
+  #phoneParameters(stream: BridgedStream): types.RtpParameters {
+    return checkRtpParameters('audio', { codecs: this.#codecs, ...streamParameters(stream) });
   }
 
   async #run<T>(action: () => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 // Owns: what each request does to the room. May import: core, ./protocol, ./info.
+import type { DataPublication } from '#core/data-track.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { ParticipantId, PublicationId, SubscriptionId } from '#core/ids.ts';
 import type { Meetings } from '#core/meetings.ts';
@@ -6,7 +7,7 @@ import type { Participant } from '#core/participant.ts';
 import type { IceServerPort, SfuWebRtcTransport } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { RtpCapabilities } from '#core/rtp.ts';
-import type { DataPublication, Publication, Subscription } from '#core/track.ts';
+import type { Publication, Subscription } from '#core/track.ts';
 import { errorInfo, publicationInfo, subscriptionInfo } from './info.ts';
 import type { Method, RequestData, ResultMap } from './protocol.ts';
 import type { TranscodeWatch } from './transcode-watch.ts';
@@ -83,7 +84,7 @@ export const handlers: Handlers = {
     return done;
   },
 
-  async subscribe({ participant, rtpCapabilities }, { transportId, publicationIds }) {
+  async subscribe({ participant, transcodes, rtpCapabilities }, { transportId, publicationIds }) {
     const transport = transportOf(participant, transportId);
     if (!rtpCapabilities) {
       throw new GatewayError('invalid_request', 'Send rtpCapabilities with createTransport before you subscribe.');
@@ -96,7 +97,9 @@ export const handlers: Handlers = {
         const existing = subscriptionTo(participant, publication);
         // Asked again after an answer was lost with its socket: the same subscription, not a second one.
         if (existing) return existing;
-        return participant.subscribe(transport, publication, { rtpCapabilities });
+        const subscription = await participant.subscribe(transport, publication, { rtpCapabilities });
+        transcodes.admit(subscription, transport, rtpCapabilities);
+        return subscription;
       }),
     );
     return {
@@ -173,6 +176,13 @@ export const handlers: Handlers = {
     return done;
   },
 
+  async setFormat({ participant }, { subscriptionId, format }) {
+    const { formats } = subscriptionOf(participant, subscriptionId);
+    if (!formats) throw new GatewayError('unprocessable', 'Only what a camera or a view shows comes in other formats.');
+    await formats.set(format);
+    return done;
+  },
+
   async requestKeyFrame({ participant }, { subscriptionId }) {
     await subscriptionOf(participant, subscriptionId).consumer.requestKeyFrame();
     return done;
@@ -228,6 +238,11 @@ export const handlers: Handlers = {
 
   setAttributes({ participant }, { attributes }) {
     participant.update({ attributes });
+    return done;
+  },
+
+  setAvatar({ participant }, { image }) {
+    participant.setAvatar(image === null ? undefined : Buffer.from(image, 'base64'));
     return done;
   },
 

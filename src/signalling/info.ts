@@ -1,8 +1,9 @@
 // Owns: domain objects as the protocol shows them. Pure. May import: core, ./protocol.
+import type { DataPublication } from '#core/data-track.ts';
 import { type GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Participant } from '#core/participant.ts';
 import type { ChatMessage, Room } from '#core/room.ts';
-import type { DataPublication, Publication, Subscription } from '#core/track.ts';
+import type { Publication, Subscription } from '#core/track.ts';
 import type {
   ChatInfo,
   DataPublicationInfo,
@@ -45,6 +46,7 @@ export function participantInfo(participant: Participant): ParticipantInfo {
     role: participant.role,
     permissions: participant.permissions,
     attributes: participant.attributes,
+    avatarId: participant.avatar?.id ?? null,
     isHandRaised: participant.isHandRaised,
     isConnected: participant.isConnected,
     quality: participant.quality,

@@ -4,10 +4,7 @@
 //   client  {id, method, data}          -> server  {id, ok: true, data} | {id, ok: false, error}
 //   server  {event, seq?, data}         events that can be replayed after a lost socket carry `seq`, from 1, without gaps
 import { z } from 'zod';
-import type { ErrorCode, FieldError } from '#core/errors.ts';
-import type { RolePermissions } from '#core/grants.ts';
 import type { CloseReason } from '#core/lifecycle.ts';
-import type { ConnectionQuality, ParticipantKind } from '#core/participant.ts';
 import type { VideoLayers } from '#core/ports.ts';
 import type { WaitReason } from '#core/room-meeting.ts';
 import type {
@@ -15,17 +12,28 @@ import type {
   IceCandidate,
   IceParameters,
   IceServer,
-  MediaKind,
-  RtpCapabilities,
-  RtpParameters,
   SctpParameters,
   SctpStreamParameters,
 } from '#core/rtp.ts';
-import { formatCodecs } from '#core/stream-format.ts';
-import { type TrackSource, trackSources } from '#core/track.ts';
+import { formatCodecs, type StreamFormat } from '#core/stream-format.ts';
+import { trackSources } from '#core/track.ts';
 import { protocolVersion } from './protocol-constants.ts';
+import type {
+  ChatInfo,
+  DataPublicationInfo,
+  ErrorInfo,
+  JoinResult,
+  ParticipantInfo,
+  PublicationInfo,
+  RoomInfo,
+  SubscriptionInfo,
+  ViewInputInfo,
+  WaitingInfo,
+} from './protocol-infos.ts';
 import { dtlsParameters, mediaKind, rtpCapabilities, rtpParameters } from './rtp-shapes.ts';
 import { viewArrangement } from './view-arrangement.ts';
+
+export type * from './protocol-infos.ts';
 
 // ── Pieces ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -43,6 +51,9 @@ const streamFormat = z.strictObject({
   bitrate: z.union([z.string().max(8), z.number()]).optional(),
   keyFrameInterval: z.number().optional(),
 });
+
+/** Base64 of at most `maxAvatarBytes`. */
+const avatarImage = z.base64().max(174_764);
 
 const ids = z.array(id).min(1).max(500);
 
@@ -102,6 +113,11 @@ export const requestSchemas = {
   pauseSubscriptions: z.strictObject({ subscriptionIds: ids }),
   setLayers: z.strictObject({ subscriptionId: id, layers }),
   /** 1..255; bandwidth goes to the higher ones first. */
+  /**
+   * Of somebody's video, live: another codec, size, rate or bitrate; null for what its publisher sends. The subscription
+   * stays, and on an error what was goes on. `subscriptionRedirected` comes before the answer where it has another consumer.
+   */
+  setFormat: z.strictObject({ subscriptionId: id, format: streamFormat.nullable() }),
   setPriority: z.strictObject({ subscriptionId: id, priority: z.int().min(1).max(255) }),
   /** Pinned videos are not held back by last-N. */
   setPinned: z.strictObject({ subscriptionId: id, isPinned: z.boolean() }),
@@ -128,6 +144,8 @@ export const requestSchemas = {
       .record(z.string().max(64), z.string().max(1_024))
       .refine((bag) => Object.keys(bag).length <= 32, 'at most 32 attributes'),
   }),
+  /** One's own: PNG or JPEG in base64; null takes it away. */
+  setAvatar: z.strictObject({ image: avatarImage.nullable() }),
   /** Moderators: mutes or unmutes all publications of that source, or all audio when no source is given. */
   muteParticipant: z.strictObject({ participantId: id, isMuted: z.boolean(), source: z.enum(trackSources).optional() }),
   kickParticipant: z.strictObject({ participantId: id }),
@@ -151,126 +169,6 @@ export const requestEnvelope = z.strictObject({
 });
 
 // ── What it gets ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-export interface PublicationInfo {
-  readonly id: string;
-  readonly participantId: string;
-  readonly kind: MediaKind;
-  readonly source: TrackSource;
-  readonly label: string;
-  readonly isMuted: boolean;
-  readonly isMutedByModerator: boolean;
-  readonly mimeType: string;
-  /** Simulcast encodings, 1 for none. */
-  readonly encodingCount: number;
-}
-
-export interface DataPublicationInfo {
-  readonly id: string;
-  readonly participantId: string;
-  readonly label: string;
-  readonly protocol: string;
-}
-
-export interface ParticipantInfo {
-  readonly id: string;
-  readonly kind: ParticipantKind;
-  readonly user: string;
-  readonly displayName: string;
-  readonly role: string;
-  readonly permissions: RolePermissions;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly isHandRaised: boolean;
-  readonly isConnected: boolean;
-  readonly quality: ConnectionQuality;
-  readonly joinedAtMs: number;
-  readonly publications: readonly PublicationInfo[];
-  readonly dataPublications: readonly DataPublicationInfo[];
-}
-
-export interface SubscriptionInfo {
-  readonly id: string;
-  readonly publicationId: string;
-  readonly participantId: string;
-  readonly kind: MediaKind;
-  readonly type: 'simple' | 'simulcast' | 'svc';
-  readonly rtpParameters: RtpParameters;
-  readonly consumerId: string;
-  readonly producerId: string;
-}
-
-export interface ViewInputInfo {
-  /** null for who is shown by initials. */
-  readonly publicationId: string | null;
-  readonly participantId: string;
-  readonly place: {
-    readonly x: number;
-    readonly y: number;
-    readonly width: number;
-    readonly height: number;
-  } | null;
-}
-
-export interface RoomInfo {
-  readonly id: string;
-  readonly name: string;
-  readonly displayName: string;
-  readonly lastN: number;
-  readonly maxParticipants: number;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** What is said and shown is being kept; participants have to see it. */
-  readonly isRecorded: boolean;
-  readonly isLocked: boolean;
-  readonly hasWaitingRoom: boolean;
-  /** It is recorded. */
-  readonly asksConsent: boolean;
-  /** Epoch milliseconds; the room closes then. */
-  readonly endsAtMs: number | null;
-}
-
-export interface WaitingInfo {
-  readonly id: string;
-  readonly kind: ParticipantKind;
-  readonly user: string;
-  readonly displayName: string;
-  readonly role: string;
-  readonly reason: WaitReason;
-  /** 1 is next. */
-  readonly position: number;
-  readonly sinceMs: number;
-}
-
-export interface ChatInfo {
-  readonly id: string;
-  /** Absent for what the server says. */
-  readonly from: { readonly id: string; readonly displayName: string } | undefined;
-  readonly to: string;
-  readonly text: string;
-  readonly sentAtMs: number;
-}
-
-export interface ErrorInfo {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly fields?: readonly FieldError[];
-  readonly retryAfterMs?: number | undefined;
-}
-
-export interface JoinResult {
-  readonly protocol: typeof protocolVersion;
-  readonly participantId: string;
-  /** Show it to `resume` on a new socket; every resume gives a new one. */
-  readonly ticket: string;
-  /** The place and media are kept so long after the socket is lost. */
-  readonly resumeGraceMs: number;
-  readonly room: RoomInfo;
-  /** Everybody, oneself included. */
-  readonly participants: readonly ParticipantInfo[];
-  readonly activeSpeaker: string | null;
-  readonly chat: readonly ChatInfo[];
-  readonly rtpCapabilities: RtpCapabilities;
-  readonly iceServers: readonly IceServer[];
-}
 
 /** `data` of a successful response. */
 export interface ResultMap {
@@ -306,6 +204,7 @@ export interface ResultMap {
   resumeSubscriptions: Record<string, never>;
   pauseSubscriptions: Record<string, never>;
   setLayers: Record<string, never>;
+  setFormat: Record<string, never>;
   setPriority: Record<string, never>;
   setPinned: Record<string, never>;
   requestKeyFrame: Record<string, never>;
@@ -325,6 +224,7 @@ export interface ResultMap {
   raiseHand: Record<string, never>;
   setDisplayName: Record<string, never>;
   setAttributes: Record<string, never>;
+  setAvatar: Record<string, never>;
   muteParticipant: { readonly changed: number };
   kickParticipant: Record<string, never>;
   setRole: Record<string, never>;
@@ -354,7 +254,11 @@ export interface EventMap {
     readonly isHeldBack: boolean;
     readonly currentLayers: VideoLayers | null;
     readonly score: number | undefined;
+    /** What was asked for; null for what its publisher sends. */
+    readonly format: StreamFormat | null;
   };
+  /** It goes on with another consumer, which is paused: consume it, resume the subscription; the past one goes on till then. */
+  subscriptionRedirected: { readonly subscription: SubscriptionInfo };
   subscriptionEnded: { readonly subscriptionId: string; readonly reason: CloseReason };
   dataSubscriptionEnded: { readonly subscriptionId: string };
   activeSpeaker: { readonly participantId: string | null };
@@ -382,8 +286,8 @@ export interface EventMap {
   lobby: { readonly waiting: readonly WaitingInfo[] };
   /** The media worker died: make transports, publications and subscriptions again, now. */
   restart: Record<string, never>;
-  /** The server is going away and will close this session at the latest then. */
-  draining: { readonly closesInMs: number };
+  /** The server is going away and will close this session at the latest then; null: it stays after all. */
+  draining: { readonly closesInMs: number | null };
   /** Last message of a session; the socket closes after it. */
   closed: { readonly reason: CloseReason; readonly message: string };
   /** Transient, without `seq`: dBov -127..0, loudest first; empty when all fall silent. */

@@ -67,7 +67,7 @@ export class SignallingServer extends Owned {
   readonly #options: SignallingOptions;
   readonly #webSockets: WebSocketServer;
   readonly #sessions = new Set<Session>();
-  #isDraining = false;
+  #isRefusing = false;
 
   constructor(options: SignallingOptions) {
     super();
@@ -93,7 +93,7 @@ export class SignallingServer extends Owned {
   readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       const address = this.#options.addressOf(request);
-      if (this.isClosed || this.#isDraining) {
+      if (this.isClosed || this.#isRefusing) {
         webSocket.close(closeCodes.serverClosing, 'server is shutting down');
       } else if (this.#webSockets.clients.size > this.#options.limits.maxConnections) {
         webSocket.close(closeCodes.tooManyConnections, 'too many connections');
@@ -103,9 +103,13 @@ export class SignallingServer extends Owned {
     });
   };
 
-  /** Refuses new sockets and tells those that are in. */
-  drain(closesInMs: number): void {
-    this.#isDraining = true;
+  /** From now on; those that are open stay. */
+  refuseNew(): void {
+    this.#isRefusing = true;
+  }
+
+  /** Tells those that are in when they will be sent away; null: not any more. */
+  announceDrain(closesInMs: number | null): void {
     for (const session of this.#sessions) session.announceDrain(closesInMs);
   }
 

@@ -10,8 +10,17 @@ import type { IceServerPort, Logger } from '#core/ports.ts';
 import type { Publication, Subscription } from '#core/track.ts';
 import type { TranscodePort } from '#core/transcode-port.ts';
 import type { ViewPort } from '#core/view-port.ts';
+import { Audience } from './audience.ts';
 import { handlers, type RequestContext, type SessionMethod } from './handlers.ts';
-import { chatInfo, dataPublicationInfo, errorInfo, participantInfo, publicationInfo, roomInfo } from './info.ts';
+import {
+  chatInfo,
+  dataPublicationInfo,
+  errorInfo,
+  participantInfo,
+  publicationInfo,
+  roomInfo,
+  subscriptionInfo,
+} from './info.ts';
 import { LobbyWatch } from './lobby-watch.ts';
 import { Outbox } from './outbox.ts';
 import {
@@ -23,6 +32,7 @@ import {
   type ServerMessage,
 } from './protocol.ts';
 import { closeCodes, protocolVersion } from './protocol-constants.ts';
+import { StreamNews } from './stream-news.ts';
 import { TranscodeWatch } from './transcode-watch.ts';
 import { ViewWatch } from './view-watch.ts';
 
@@ -55,7 +65,7 @@ const closedMessages: Partial<Record<CloseReason, string>> = {
   kicked: 'A moderator has removed you from the room.',
   parent_closed: 'The room has been closed.',
   replaced: 'You have joined from somewhere else.',
-  drained: 'The server is restarting.',
+  drained: 'The server is taken out of service.',
   ended: 'The meeting has reached its end.',
   timeout: 'The connection was lost for too long.',
   requested: 'You have left.',
@@ -74,6 +84,8 @@ export class Session extends Owned {
   readonly #options: SessionOptions;
   readonly #context: RequestContext;
   readonly #lobby: LobbyWatch;
+  readonly #audience: Audience;
+  readonly #news: StreamNews;
   readonly #outbox = new Outbox<{ event: EventName; data: unknown }>();
   readonly #detachers: (() => void)[] = [];
   #socket: SessionSocket | undefined;
@@ -88,8 +100,17 @@ export class Session extends Owned {
     this.participant = options.participant;
     const { participant, ice, meetings } = options;
     const views = new ViewWatch(options.views, (arranged) => this.#emit('viewArranged', arranged));
-    const transcodes = new TranscodeWatch(options.transcodes);
+    const transcodes = new TranscodeWatch(options.transcodes, options.log);
     this.#context = { participant, ice, meetings, views, transcodes, rtpCapabilities: undefined };
+    this.#audience = new Audience(participant, (other) =>
+      this.#emit('participantJoined', { participant: participantInfo(other) }),
+    );
+    this.#news = new StreamNews(participant, {
+      added: (publication) => this.#emit('publicationAdded', { publication: publicationInfo(publication) }),
+      updated: (publication) => this.#emit('publicationUpdated', { publication: publicationInfo(publication) }),
+      removed: ({ id, participant: owner }, reason) =>
+        this.#emit('publicationRemoved', { publicationId: id, participantId: owner.id, reason }),
+    });
     this.#lobby = new LobbyWatch(participant, meetings, (waiting) => this.#emit('lobby', { waiting }));
     this.#listen();
   }
@@ -115,9 +136,7 @@ export class Session extends Owned {
       ticket: this.#ticket,
       resumeGraceMs: this.#options.resumeGraceMs,
       room: roomInfo(room),
-      participants: [...room.participants.values()]
-        .filter((other) => other === participant || !other.isHidden)
-        .map(participantInfo),
+      participants: this.#audience.present().map(participantInfo),
       activeSpeaker: room.activeSpeaker,
       chat: room.chatHistory.map(chatInfo),
       rtpCapabilities: room.media.rtpCapabilities,
@@ -183,8 +202,8 @@ export class Session extends Owned {
     }
   }
 
-  /** Tells the client that it will have to go. */
-  announceDrain(closesInMs: number): void {
+  /** Tells the client that it will have to go; null: that it may stay after all. */
+  announceDrain(closesInMs: number | null): void {
     this.#emit('draining', { closesInMs });
   }
 
@@ -205,36 +224,31 @@ export class Session extends Owned {
   #listen(): void {
     const { participant } = this;
     const { room } = participant;
-    const isVisible = (other: Participant) => other === participant || !other.isHidden;
+    const audience = this.#audience;
+    const news = this.#news;
     this.#detachers.push(
       listen(room.events, {
-        participantJoined: (other) => {
-          if (isVisible(other)) this.#emit('participantJoined', { participant: participantInfo(other) });
-        },
+        participantJoined: (other) => void audience.meet(other),
         participantUpdated: (other) => {
-          if (isVisible(other)) this.#emit('participantUpdated', { participant: participantInfo(other) });
+          if (audience.meet(other)) this.#emit('participantUpdated', { participant: participantInfo(other) });
+          if (other !== participant) return;
+          audience.review();
+          news.review();
         },
         participantLeft: (other, reason) => {
-          if (isVisible(other) && other !== participant) {
+          if (audience.forget(other) && other !== participant) {
             this.#emit('participantLeft', { participantId: other.id, reason });
           }
         },
         publicationAdded: (publication) => {
           if (publication.participant === participant) this.#watchPublication(publication);
-          if (isVisible(publication.participant)) {
-            this.#emit('publicationAdded', { publication: publicationInfo(publication) });
-          }
+          audience.meet(publication.participant);
+          news.add(publication);
         },
-        publicationUpdated: (publication) => {
-          if (isVisible(publication.participant)) {
-            this.#emit('publicationUpdated', { publication: publicationInfo(publication) });
-          }
-        },
-        publicationRemoved: ({ id, participant: owner }, reason) => {
-          if (isVisible(owner))
-            this.#emit('publicationRemoved', { publicationId: id, participantId: owner.id, reason });
-        },
+        publicationUpdated: (publication) => news.update(publication),
+        publicationRemoved: (publication, reason) => news.remove(publication, reason),
         dataPublicationAdded: (publication) => {
+          audience.meet(publication.participant);
           this.#emit('dataPublicationAdded', { publication: dataPublicationInfo(publication) });
         },
         dataPublicationRemoved: ({ id, participant: owner }) => {
@@ -256,7 +270,11 @@ export class Session extends Owned {
             this.#emit('chat', chatInfo(message));
           }
         },
-        updated: () => this.#emit('roomUpdated', { room: roomInfo(room) }),
+        updated: () => {
+          this.#emit('roomUpdated', { room: roomInfo(room) });
+          audience.review();
+          news.review();
+        },
         recordingChanged: () => this.#emit('roomUpdated', { room: roomInfo(room) }),
       }),
       listen(participant.events, {
@@ -282,7 +300,11 @@ export class Session extends Owned {
         isHeldBack: subscription.isHeldBack,
         currentLayers: subscription.currentLayers,
         score: subscription.score,
+        format: subscription.formats?.format ?? null,
       });
+    });
+    subscription.events.on('redirected', () => {
+      this.#emit('subscriptionRedirected', { subscription: subscriptionInfo(subscription) });
     });
     subscription.events.on('closed', (reason) => {
       this.#emit('subscriptionEnded', { subscriptionId: subscription.id, reason });

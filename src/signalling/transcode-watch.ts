@@ -2,8 +2,11 @@
 import { GatewayError } from '#core/errors.ts';
 import type { PublicationId } from '#core/ids.ts';
 import type { Participant } from '#core/participant.ts';
+import type { Logger } from '#core/ports.ts';
+import type { RtpCapabilities } from '#core/rtp.ts';
 import type { StreamFormat } from '#core/stream-format.ts';
-import type { Publication } from '#core/track.ts';
+import { SubscriptionFormat } from '#core/subscription-format.ts';
+import type { CanConsume, Publication, Subscription } from '#core/track.ts';
 import type { TranscodedStream, TranscodePort } from '#core/transcode-port.ts';
 
 const maxStreams = 16;
@@ -13,10 +16,19 @@ export class TranscodeWatch {
   /** By the publication that the browser subscribes to. */
   readonly #opened = new Map<string, TranscodedStream>();
   #opening = 0;
+  readonly #log: Logger;
   #isClosed = false;
 
-  constructor(transcodes: TranscodePort | undefined) {
+  constructor(transcodes: TranscodePort | undefined, log: Logger) {
     this.#transcodes = transcodes;
+    this.#log = log;
+  }
+
+  /** Lets a subscription of this browser have a format of its own; it is told of other consumers. */
+  admit(subscription: Subscription, transport: CanConsume, rtpCapabilities: RtpCapabilities): void {
+    const [transcodes, log] = [this.#transcodes, this.#log];
+    if (!transcodes?.canFormat(subscription.publication)) return;
+    subscription.formats = new SubscriptionFormat({ subscription, transport, rtpCapabilities, transcodes, log });
   }
 
   /** @throws GatewayError `forbidden`, `not_found`, `limit_reached`, and as `TranscodePort.open()` */

@@ -14,6 +14,7 @@ export const viewArrangement = z.strictObject({
   isVoicePrimary: z.boolean().optional(),
   hasLabels: z.boolean().optional(),
   hasSpeakerBorder: z.boolean().optional(),
+  transitionMs: z.int().min(0).max(1_000).optional(),
   backgroundColor: z
     .string()
     .regex(/^#[0-9a-fA-F]{6}$/)

@@ -49,9 +49,10 @@ export class SqliteAudit implements AuditStorePort {
     }
   }
 
-  read({ after, limit, actor, action }: AuditQuery): readonly (AuditEntry & { readonly id: number })[] {
+  read({ after, limit, actor, action, order }: AuditQuery): readonly (AuditEntry & { readonly id: number })[] {
     this.flush();
-    const conditions = ['id > ?'];
+    const isBackwards = order === 'newest';
+    const conditions = [isBackwards ? 'id < ?' : 'id > ?'];
     const values: SQLInputValue[] = [after];
     for (const [column, value] of [
       ['actor', actor],
@@ -62,7 +63,10 @@ export class SqliteAudit implements AuditStorePort {
       values.push(value);
     }
     return this.#database
-      .prepare(`SELECT id, at, actor, action, content FROM audit WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`)
+      .prepare(
+        `SELECT id, at, actor, action, content FROM audit WHERE ${conditions.join(' AND ')}
+         ORDER BY id ${isBackwards ? 'DESC' : 'ASC'} LIMIT ?`,
+      )
       .all(...values, limit)
       .map((row) => ({
         ...(JSON.parse(String(row.content)) as Pick<

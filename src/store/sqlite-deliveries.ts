@@ -1,5 +1,5 @@
 // Owns: what webhooks are still to be told, and what they were told, in SQLite. May import: core, ./sqlite-events.
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { Delivery, DeliveryOutcome, DeliveryQuery, DeliveryState, DeliveryStorePort } from '#core/webhook.ts';
 import { eventOfRow } from './sqlite-events.ts';
 
@@ -10,10 +10,19 @@ const joined = `SELECT ${columns} FROM deliveries d JOIN events e ON e.seq = d.s
 export class SqliteDeliveries implements DeliveryStorePort {
   readonly #database: DatabaseSync;
   readonly #epoch: string;
+  /** Of each attempt: a receiver that is away has one for each room again and again. */
+  readonly #next: StatementSync;
+  readonly #note: StatementSync;
 
   constructor(database: DatabaseSync, epoch: string) {
     this.#database = database;
     this.#epoch = epoch;
+    this.#next = database.prepare(
+      `${joined} WHERE d.webhook = ? AND d.lane = ? AND d.state = 'pending' ORDER BY d.id LIMIT 1`,
+    );
+    this.#note = database.prepare(
+      'UPDATE deliveries SET state = ?, attempts = ?, status = ?, error = ?, updated_at = ? WHERE id = ?',
+    );
   }
 
   pendingLanes(webhookId: string): readonly string[] {
@@ -31,20 +40,17 @@ export class SqliteDeliveries implements DeliveryStorePort {
   }
 
   next(webhookId: string, lane: string): Delivery | undefined {
-    return this.#first(`${joined} WHERE d.webhook = ? AND d.lane = ? AND d.state = 'pending' ORDER BY d.id LIMIT 1`, [
-      webhookId,
-      lane,
-    ]);
+    const row = this.#next.get(webhookId, lane);
+    return row && this.#delivery(row);
   }
 
   note(id: number, { state, attempts, status, error }: DeliveryOutcome): void {
-    this.#database
-      .prepare('UPDATE deliveries SET state = ?, attempts = ?, status = ?, error = ?, updated_at = ? WHERE id = ?')
-      .run(state, attempts, status ?? null, error ?? null, Date.now(), id);
+    this.#note.run(state, attempts, status ?? null, error ?? null, Date.now(), id);
   }
 
   find(webhookId: string, id: number): Delivery | undefined {
-    return this.#first(`${joined} WHERE d.webhook = ? AND d.id = ?`, [webhookId, id]);
+    const row = this.#database.prepare(`${joined} WHERE d.webhook = ? AND d.id = ?`).get(webhookId, id);
+    return row && this.#delivery(row);
   }
 
   list(webhookId: string, { after, limit, state }: DeliveryQuery): readonly Delivery[] {
@@ -78,11 +84,6 @@ export class SqliteDeliveries implements DeliveryStorePort {
       )
       .run(olderThanMs);
     return Number(changes);
-  }
-
-  #first(sql: string, values: readonly SQLInputValue[]): Delivery | undefined {
-    const row = this.#database.prepare(sql).get(...values);
-    return row && this.#delivery(row);
   }
 
   #delivery(row: Record<string, SQLOutputValue>): Delivery {

@@ -1,7 +1,7 @@
 // Owns: the event log in SQLite. May import: core.
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import type { EventStorePort, NewDelivery } from '#core/event-log.ts';
-import { type EventFilter, type EventType, eventId, type GatewayEvent, typesOf } from '#core/gateway-events.ts';
+import { type EventQuery, type EventType, eventId, type GatewayEvent, typesOf } from '#core/gateway-events.ts';
 import { randomText } from '#core/ids.ts';
 
 const epochLength = 6;
@@ -54,14 +54,10 @@ export class SqliteEvents implements EventStorePort {
     this.#lastSeq = events.at(-1)?.seq ?? this.#lastSeq;
   }
 
-  read({
-    after,
-    limit,
-    types,
-    roomId,
-  }: EventFilter & { readonly after: number; readonly limit: number }): readonly GatewayEvent[] {
+  read({ after, limit, types, roomId, order }: EventQuery): readonly GatewayEvent[] {
+    const isBackwards = order === 'newest';
     const wanted = typesOf(types);
-    const conditions = ['seq > ?'];
+    const conditions = [isBackwards ? 'seq < ?' : 'seq > ?'];
     const values: SQLInputValue[] = [after];
     if (roomId !== undefined) {
       conditions.push('room = ?');
@@ -72,7 +68,10 @@ export class SqliteEvents implements EventStorePort {
       values.push(...wanted);
     }
     return this.#database
-      .prepare(`SELECT seq, type, at, content FROM events WHERE ${conditions.join(' AND ')} ORDER BY seq LIMIT ?`)
+      .prepare(
+        `SELECT seq, type, at, content FROM events WHERE ${conditions.join(' AND ')}
+         ORDER BY seq ${isBackwards ? 'DESC' : 'ASC'} LIMIT ?`,
+      )
       .all(...values, limit)
       .map((row) => eventOfRow(row, this.epoch));
   }

@@ -38,6 +38,8 @@ class SqliteStore implements StorePort {
   readonly #insert: StatementSync;
   readonly #replace: StatementSync;
   readonly #upsert: StatementSync;
+  /** For many at once, of which nobody wants to hear. */
+  readonly #upsertSilently: StatementSync;
   readonly #remove: StatementSync;
   readonly #page: StatementSync;
   readonly #count: StatementSync;
@@ -56,11 +58,10 @@ class SqliteStore implements StorePort {
       `UPDATE documents SET revision = revision + 1, value = ?, updated_at = ?
        WHERE collection = ? AND id = ? AND revision = ? ${returning}`,
     );
-    this.#upsert = database.prepare(
-      `INSERT INTO documents (collection, id, revision, value, updated_at) VALUES (?, ?, 1, ?, ?)
-       ON CONFLICT DO UPDATE SET revision = revision + 1, value = excluded.value, updated_at = excluded.updated_at
-       ${returning}`,
-    );
+    const upsert = `INSERT INTO documents (collection, id, revision, value, updated_at) VALUES (?, ?, 1, ?, ?)
+       ON CONFLICT DO UPDATE SET revision = revision + 1, value = excluded.value, updated_at = excluded.updated_at`;
+    this.#upsert = database.prepare(`${upsert} ${returning}`);
+    this.#upsertSilently = database.prepare(upsert);
     this.#remove = database.prepare('DELETE FROM documents WHERE collection = ? AND id = ?');
     this.#page = database.prepare(
       'SELECT id, revision, value, updated_at FROM documents WHERE collection = ? AND id > ? ORDER BY id LIMIT ?',
@@ -86,7 +87,8 @@ class SqliteStore implements StorePort {
     const texts = documents.map(({ id, value }) => ({ id, text: textOf(value) }));
     this.#database.exec('BEGIN IMMEDIATE');
     try {
-      for (const { id, text } of texts) this.#write(collection, id, text, undefined);
+      const now = Date.now();
+      for (const { id, text } of texts) this.#upsertSilently.run(collection, id, text, now);
       this.#database.exec('COMMIT');
     } catch (thrown) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');

@@ -4,18 +4,7 @@ import type { StreamingOuts } from '#core/streaming-outs.ts';
 
 /** Series of streaming-outs and their targets; each scrape asks anew. */
 export function watchStreamingOuts(registry: Registry, streamingOuts: Pick<StreamingOuts, 'all'>): void {
-  const targets = new Gauge<'state'>({
-    name: 'switchyard_egress_targets',
-    help: 'Targets that rooms are pushed to, by state.',
-    labelNames: ['state'],
-    registers: [registry],
-  });
-  const bytes = new Gauge<'streaming_out' | 'target'>({
-    name: 'switchyard_egress_target_bytes',
-    help: 'Sent to a target since the streaming-out was started here.',
-    labelNames: ['streaming_out', 'target'],
-    registers: [registry],
-  });
+  // Before those that it fills: a registry reads one after the other.
   new Gauge({
     name: 'switchyard_streaming_outs',
     help: 'Streams that are to leave rooms, by whether they do.',
@@ -33,5 +22,17 @@ export function watchStreamingOuts(registry: Registry, streamingOuts: Pick<Strea
         }
       }
     },
+  });
+  const targets = new Gauge<'state'>({
+    name: 'switchyard_egress_targets',
+    help: 'Targets that rooms are pushed to, by state.',
+    labelNames: ['state'],
+    registers: [registry],
+  });
+  const bytes = new Gauge<'streaming_out' | 'target'>({
+    name: 'switchyard_egress_target_bytes',
+    help: 'Sent to a target since the streaming-out was started here.',
+    labelNames: ['streaming_out', 'target'],
+    registers: [registry],
   });
 }

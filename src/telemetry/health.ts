@@ -37,20 +37,18 @@ export class Health {
   readonly #load: HealthOptions['load'];
   /** Undefined while it takes work. */
   #drainReason: string | undefined;
-  #last: { readonly atMs: number; readonly readiness: Promise<Readiness> } | undefined;
+  #last: { readonly atMs: number; readonly problems: Promise<Readiness['problems']> } | undefined;
 
   constructor(options: HealthOptions) {
     const { sfu, store, dataFolder, minFreeBytes = 200_000_000 } = options;
     this.#checkTimeoutMs = options.checkTimeoutMs ?? 2_000;
     this.#load = options.load;
-    this.addCheck('server', () => drainProblems(this.#drainReason));
     this.addCheck('sfu', () => sfu.problems());
     this.addCheck('store', async () => {
       await store.count('rooms');
       return [];
     });
     this.addCheck('disk', () => checkDisk(dataFolder, minFreeBytes));
-    this.addCheck('load', () => loadProblems(this.#load?.state ?? noLoad));
   }
 
   get isDraining(): boolean {
@@ -65,12 +63,10 @@ export class Health {
   /** @param reason for the operator; may be empty */
   drain(reason = ''): void {
     this.#drainReason = reason;
-    this.#last = undefined;
   }
 
   undrain(): void {
     this.#drainReason = undefined;
-    this.#last = undefined;
   }
 
   /** Alive is who can answer: it depends on nothing outside, so that no outage elsewhere gets this process killed. */
@@ -78,21 +74,27 @@ export class Health {
     return { status: 'ok', uptimeMs: Date.now() - this.startedAtMs };
   }
 
-  /** Kept for a second, so that nobody loads the node by asking. */
-  ready(): Promise<Readiness> {
+  /** What has to be looked at is kept for a second, so that nobody loads the node by asking; what is known here is as it is now. */
+  async ready(): Promise<Readiness> {
     const now = performance.now();
     if (!this.#last || now - this.#last.atMs > answersAreGoodForMs) {
-      this.#last = { atMs: now, readiness: this.#check() };
+      this.#last = { atMs: now, problems: this.#check() };
     }
-    return this.#last.readiness;
+    const found = await this.#last.problems;
+    const load = this.#load?.state ?? noLoad;
+    const problems = [
+      ...drainProblems(this.#drainReason).map((message) => ({ part: 'server', message })),
+      ...found,
+      ...loadProblems(load).map((message) => ({ part: 'load', message })),
+    ];
+    return { isReady: problems.length === 0, problems, load };
   }
 
-  async #check(): Promise<Readiness> {
+  async #check(): Promise<Readiness['problems']> {
     const parts = await Promise.all(
       [...this.#checks].map(async ([part, check]) => (await this.#run(check)).map((message) => ({ part, message }))),
     );
-    const problems = parts.flat();
-    return { isReady: problems.length === 0, problems, load: this.#load?.state ?? noLoad };
+    return parts.flat();
   }
 
   async #run(check: ReadinessCheck): Promise<readonly string[]> {

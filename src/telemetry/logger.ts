@@ -4,6 +4,7 @@ import pino, { type DestinationStream } from 'pino';
 import pretty from 'pino-pretty';
 import type { LogConfig } from '#config/schema.ts';
 import type { LogFields, Logger } from '#core/ports.ts';
+import { timeText } from '#core/time-text.ts';
 import { cleanFields } from './redact.ts';
 
 /** Lines that wait for a reader which does not read; further ones are dropped, the process goes on. */
@@ -21,7 +22,7 @@ export function createLogger(config: LogConfig, options: { stream?: Writable } =
   const settings: pino.LoggerOptions = {
     level: config.level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: () => `,"time":"${timeText(Date.now())}"`,
     formatters: { level: (level) => ({ level }) },
     // Errors are described by cleanFields; pino's own serializer would do it again.
     serializers: { err: (err: unknown) => err },

@@ -4,9 +4,7 @@ import type { TranscodePort } from '#core/transcode-port.ts';
 
 /** Each scrape asks anew. */
 export function watchTranscodes(registry: Registry, transcodes: Pick<TranscodePort, 'running'>): void {
-  const labelNames = ['room', 'stream'] as const;
-  const help = 'Encoders of a stream in other formats; equal formats share one.';
-  const encoders = new Gauge({ name: 'switchyard_transcode_encoders', help, labelNames, registers: [registry] });
+  // Before those that it fills: a registry reads one after the other.
   new Gauge({
     name: 'switchyard_transcodes',
     help: 'Streams that are made in other formats now.',
@@ -21,4 +19,7 @@ export function watchTranscodes(registry: Registry, transcodes: Pick<TranscodePo
       this.set(count);
     },
   });
+  const labelNames = ['room', 'stream'] as const;
+  const help = 'Encoders of a stream in other formats; equal formats share one.';
+  const encoders = new Gauge({ name: 'switchyard_transcode_encoders', help, labelNames, registers: [registry] });
 }

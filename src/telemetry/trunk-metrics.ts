@@ -18,12 +18,7 @@ export function watchTrunks(registry: Registry, { trunks, lines, registrar }: Wa
       this.set(registrar.book.onlineCount);
     },
   });
-  const calls = new Gauge<'trunk' | 'direction'>({
-    name: 'switchyard_sip_trunk_calls',
-    help: 'Calls that go through a trunk now.',
-    labelNames: ['trunk', 'direction'],
-    registers: [registry],
-  });
+  // Before those that it fills: a registry reads one after the other.
   new Gauge<'trunk' | 'state'>({
     name: 'switchyard_sip_trunk_state',
     help: '1 for the state that a trunk is in.',
@@ -42,5 +37,11 @@ export function watchTrunks(registry: Registry, { trunks, lines, registrar }: Wa
         calls.set({ trunk: name, direction: 'outbound' }, status.outboundCalls);
       }
     },
+  });
+  const calls = new Gauge<'trunk' | 'direction'>({
+    name: 'switchyard_sip_trunk_calls',
+    help: 'Calls that go through a trunk now.',
+    labelNames: ['trunk', 'direction'],
+    registers: [registry],
   });
 }

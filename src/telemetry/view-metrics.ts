@@ -6,14 +6,7 @@ type Labels = 'room' | 'view';
 
 /** Series of views that run; each scrape asks anew. */
 export function watchViews(registry: Registry, views: Pick<ViewPort, 'running'>): void {
-  const gauge = (name: string, help: string) =>
-    new Gauge<Labels>({ name, help, labelNames: ['room', 'view'], registers: [registry] });
-  const encoders = gauge('switchyard_view_encoders', 'Encoders of a view; equal requests share one.');
-  const framerate = gauge('switchyard_view_framerate_hz', 'Pictures composed in the last second.');
-  const tick = gauge('switchyard_view_tick_seconds', 'Composing and encoding one picture, mean of the last second.');
-  const skipped = gauge('switchyard_view_ticks_skipped', 'Pictures left out since it was started in its worker.');
-  const inputs = gauge('switchyard_view_inputs', 'Inputs that are seen.');
-  const all = [encoders, framerate, tick, skipped, inputs];
+  // Before those that it fills: a registry reads one after the other.
   new Gauge({
     name: 'switchyard_views',
     help: 'Views that are composed now.',
@@ -34,4 +27,12 @@ export function watchViews(registry: Registry, views: Pick<ViewPort, 'running'>)
       this.set(count);
     },
   });
+  const gauge = (name: string, help: string) =>
+    new Gauge<Labels>({ name, help, labelNames: ['room', 'view'], registers: [registry] });
+  const encoders = gauge('switchyard_view_encoders', 'Encoders of a view; equal requests share one.');
+  const framerate = gauge('switchyard_view_framerate_hz', 'Pictures composed in the last second.');
+  const tick = gauge('switchyard_view_tick_seconds', 'Composing and encoding one picture, mean of the last second.');
+  const skipped = gauge('switchyard_view_ticks_skipped', 'Pictures left out since it was started in its worker.');
+  const inputs = gauge('switchyard_view_inputs', 'Inputs that are seen.');
+  const all = [encoders, framerate, tick, skipped, inputs];
 }

@@ -1,6 +1,8 @@
 // Owns: listening sockets over TCP and TLS, and how many connections one address may hold; shared by gateways. May import: core.
+
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { HeldCounts } from '#core/held-counts.ts';
 import { Owned } from '#core/lifecycle.ts';
 import { addressGroup } from '#core/net-policy.ts';
 import type { Logger } from '#core/ports.ts';
@@ -38,9 +40,11 @@ export class TcpListener extends Owned {
   readonly #onPeer: (peer: AcceptedPeer) => void;
   readonly #log: Logger;
   readonly #sockets = new Set<Socket>();
-  readonly #connectionsByAddress = new Map<string, number>();
+  readonly #connectionsByAddress = new HeldCounts();
   #plain: Server | undefined;
   #encrypted: Server | undefined;
+  /** Known once it listens: to ask the system each time costs a call into it. */
+  #ports: { plain?: number | undefined; encrypted?: number | undefined } = {};
 
   constructor(options: ListenerOptions, onPeer: (peer: AcceptedPeer) => void, log: Logger) {
     super();
@@ -51,11 +55,11 @@ export class TcpListener extends Owned {
 
   /** Where it listens; undefined for what is turned off. */
   get port(): number | undefined {
-    return portOf(this.#plain);
+    return this.#ports.plain;
   }
 
   get tlsPort(): number | undefined {
-    return portOf(this.#encrypted);
+    return this.#ports.encrypted;
   }
 
   get connectionCount(): number {
@@ -69,6 +73,7 @@ export class TcpListener extends Owned {
       this.#plain = createServer(tcpOptions);
       this.#plain.on('connection', (socket) => this.#admit(socket) && this.#accept(socket, false));
       await listenOn(this.#plain, port, host);
+      this.#ports = { plain: portOf(this.#plain) };
     }
     if (tlsPort !== undefined && certificate) {
       const server = createTlsServer({ ...certificate, handshakeTimeout: tlsHandshakeTimeoutMs, ...tcpOptions });
@@ -80,26 +85,25 @@ export class TcpListener extends Owned {
         socket.destroy();
       });
       await listenOn(server, tlsPort, host);
+      this.#ports = { ...this.#ports, encrypted: portOf(server) };
     }
   }
 
   /** @returns whether the address and the server have room for one more */
   #admit(socket: Socket): boolean {
     const address = addressGroup(socket.remoteAddress ?? '');
-    const count = (this.#connectionsByAddress.get(address) ?? 0) + 1;
+    const count = this.#connectionsByAddress.of(address) + 1;
     socket.on('error', () => socket.destroy()); // resets before a session listens
     if (count > this.#options.maxConnectionsPerAddress || this.#sockets.size >= this.#options.maxConnections) {
       this.#log.warn({ address: socket.remoteAddress, count }, 'connection refused: too many');
       socket.destroy();
       return false;
     }
-    this.#connectionsByAddress.set(address, count);
+    const giveBack = this.#connectionsByAddress.take(address);
     this.#sockets.add(socket);
     socket.on('close', () => {
       this.#sockets.delete(socket);
-      const left = (this.#connectionsByAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#connectionsByAddress.set(address, left);
-      else this.#connectionsByAddress.delete(address);
+      giveBack();
     });
     return true;
   }
@@ -111,6 +115,7 @@ export class TcpListener extends Owned {
   }
 
   protected override onClose(): void {
+    this.#ports = {};
     this.#plain?.close();
     this.#encrypted?.close();
     for (const socket of this.#sockets) socket.destroy();

@@ -94,6 +94,18 @@ describe('the listeners', () => {
     assert.deepEqual(await rooms.json(), { items: [], next: null });
   });
 
+  test('take nothing at all for no body where none is needed, also when it is called JSON', async () => {
+    const { http, admin, rooms } = await listen();
+    await rooms.create({ name: 'demo' });
+    const post = async (path: string, extra = '') => {
+      const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Auth-Token: ${admin}\r\n`;
+      return (await talk(http, `${head}Content-Type: application/json\r\n${extra}\r\n`)).slice(9, 12);
+    };
+    expect(await post('/api/rooms/demo/recording/start')).toBe('201');
+    expect(await post('/api/rooms/demo/recordings', 'Content-Length: 0\r\n')).toBe('201');
+    expect(await post('/api/rooms', 'Content-Length: 0\r\n')).toBe('400');
+  });
+
   test('that are turned off are not there', async () => {
     const { servers } = await listen({ https: { isEnabled: false }, metrics: { isEnabled: false } });
     assert.deepEqual([servers.addresses.https, servers.addresses.metrics], [undefined, undefined]);

@@ -28,12 +28,13 @@ afterAll(async () => {
   await gateway?.close();
 });
 
+const field = (form: string, path: string) => admin.page.locator(`[data-testid=${form}] [data-field=${path}]`);
 const row = (kind: string, name: string) => admin.page.locator(`[data-testid=${kind}-row][data-name="${name}"]`);
 
 test('a stream key from the console lets an encoder in, is seen live, and ends it when it is deleted', async () => {
   await admin.at('create-stream-key').click();
-  await admin.at('stream-key-name').fill('Studio');
-  await admin.at('make-stream-key').click();
+  await admin.at('stream-key-form').locator('[data-field="name"]').fill('Studio');
+  await admin.at('stream-key-form-submit').click();
   const key = await admin.at('stream-key-text').textContent();
   const server = await admin.at('stream-key-server').textContent();
   expect(server).toMatch(/^rtmp:\/\/127\.0\.0\.1:\d+\/live$/);
@@ -50,12 +51,12 @@ test('a stream key from the console lets an encoder in, is seen live, and ends i
 
 test('an address that may not be reached is refused in words; one that fails says why, without its password', async () => {
   await admin.at('create-streaming-in').click();
-  await admin.at('streaming-in-url').fill('rtsp://127.0.0.1/x');
-  await admin.at('make-streaming-in').click();
+  await field('streaming-in', 'url').fill('rtsp://127.0.0.1/x');
+  await admin.at('streaming-in-submit').click();
   await admin.at('new-streaming-in').getByText('explicit allow').waitFor();
-  await admin.at('streaming-in-url').fill('rtsp://user:hunter2@localhost/x');
-  await admin.at('streaming-in-name').fill('Gate');
-  await admin.at('make-streaming-in').click();
+  await field('streaming-in', 'url').fill('rtsp://user:hunter2@localhost/x');
+  await field('streaming-in', 'name').fill('Gate');
+  await admin.at('streaming-in-submit').click();
   await row('streaming-in', 'Gate').getByText('explicit allow').waitFor();
   expect(await row('streaming-in', 'Gate').textContent()).toContain('rtsp://***:***@localhost/x');
   expect(await row('streaming-in', 'Gate').getAttribute('data-state')).toBe('failed');
@@ -71,9 +72,11 @@ test('a room is pushed from the console to a service, which gets it until it is 
   const target = await PushTarget.start('127.0.0.2');
   try {
     await admin.at('create-streaming-out').click();
-    await admin.at('streaming-out-url').fill(target.url('secret-key'));
-    await admin.at('streaming-out-name').fill('Service');
-    await admin.at('make-streaming-out').click();
+    await admin.at('streaming-out-submit').click();
+    await admin.at('new-streaming-out').locator('[data-flaw=urls]').getByText('names no target').waitFor();
+    await field('streaming-out', 'urls').fill(target.url('secret-key'));
+    await field('streaming-out', 'name').fill('Service');
+    await admin.at('streaming-out-submit').click();
     await row('streaming-out', 'Service').getByText('Live', { exact: true }).waitFor({ timeout: 60_000 });
     const sink = await target.connection(0);
     await sink.until(() => accessUnits(sink, 'video').length > 5);

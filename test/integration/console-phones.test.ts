@@ -1,7 +1,7 @@
 // Phones in the console and on the meeting page: how to join by one, calling one, what can be done to it, its messages.
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { RoomDialIn } from '#api/contract.ts';
+import type { BridgeResource, RoomDialIn } from '#api/contract.ts';
 import { launchChromium } from '#test/support/chromium.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { MeetingPeer } from '#test/support/meeting-peer.ts';
@@ -69,11 +69,11 @@ test('a phone that is called from the console is muted, held and hung up there, 
   ];
   const run = startSipp({ scenario: scenario.join('\n'), localPort, timeoutSec: 90 });
   await admin.at('dial-out').click();
-  await admin.at('dial-to').fill('nonsense');
-  await admin.at('dial').click();
+  await admin.at('dial-form').locator('[data-field="to"]').fill('nonsense');
+  await admin.at('dial-form-submit').click();
   await admin.at('dial-out-dialog').getByText('is no SIP address').first().waitFor();
-  await admin.at('dial-to').fill(`sip:+4930123@127.0.0.1:${localPort}`);
-  await admin.at('dial').click();
+  await admin.at('dial-form').locator('[data-field="to"]').fill(`sip:+4930123@127.0.0.1:${localPort}`);
+  await admin.at('dial-form-submit').click();
   const row = admin.page.locator('[data-testid=call-row][data-state=connected]');
   await row.waitFor();
   phone.talkTo([...gateway.app.phones.legs.values()].at(-1)?.localPort ?? 0);
@@ -125,3 +125,20 @@ test('a phone that is called from the console is muted, held and hung up there, 
   await admin.at('empty').waitFor();
   expect(admin.errors).toEqual([]);
 }, 120_000);
+
+test('two rooms are bridged in the console, one way is shut, and they are parted', async () => {
+  await gateway.api('POST', '/api/rooms', { name: 'annex' });
+  await admin.page.goto(`${gateway.url}/console#/rooms/demo`);
+  await admin.at('bridge-to').fill('demo');
+  await admin.at('create-bridge').click();
+  await admin.page.getByText('would hear its own echo').first().waitFor();
+  await admin.at('bridge-to').fill('annex');
+  await admin.at('create-bridge').click();
+  const row = admin.page.locator('[data-testid=bridge-row][data-room=annex]');
+  await row.getByTestId('bridge-isHeard').uncheck();
+  const bridges = async () => (await gateway.api<{ items: BridgeResource[] }>('GET', '/api/rooms/annex/bridges')).items;
+  await expect.poll(async () => (await bridges())[0]).toMatchObject({ hears: false, isHeard: true, sees: false });
+  await row.getByTestId('delete-bridge').click();
+  await row.waitFor({ state: 'detached' });
+  expect(await bridges()).toEqual([]);
+}, 60_000);

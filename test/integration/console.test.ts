@@ -43,6 +43,29 @@ async function signIn(): Promise<void> {
 const rowOf = (name: string) => admin.page.locator(`[data-testid=room-row][data-room="${name}"]`);
 const participantRow = (name: string) => admin.page.locator(`[data-testid=participant-row][data-name="${name}"]`);
 
+test('rooms come in pages, and any of them is found by a part of its title, whichever page it is on', async () => {
+  for (let count = 0; count < 60; count++) {
+    await gateway.api('POST', '/api/rooms', { name: `paged-${count}`, displayName: `Hall ${count}` });
+  }
+  await signIn();
+  const shown = () => admin.page.getByTestId('room-row').evaluateAll((rows) => rows.map((row) => row.dataset.room));
+  const soon = { timeout: 20_000 };
+  await expect.poll(async () => (await shown()).length, soon).toBe(50);
+  const first = await shown();
+  const { items } = await gateway.api<{ items: { name: string }[] }>('GET', '/api/rooms?limit=500');
+  await admin.at('rooms-after').click();
+  await expect.poll(shown, soon).toEqual(items.slice(50, 100).map(({ name }) => name));
+  expect(first).toEqual(items.slice(0, 50).map(({ name }) => name));
+  await admin.at('rooms-before').click();
+  await expect.poll(shown, soon).toEqual(first);
+  const hidden = items.slice(50).find(({ name }) => name.startsWith('paged-'))?.name ?? '';
+  await admin.at('find-room').fill(`HALL ${hidden.replace('paged-', '')}`);
+  await rowOf(hidden).waitFor();
+  await admin.at('find-room').fill('no such hall');
+  await expect.poll(shown, soon).toEqual([]);
+  for (let count = 0; count < 60; count++) await gateway.api('DELETE', `/api/rooms/paged-${count}`);
+}, 120_000);
+
 test('the one-time link signs in once, stays signed in, and is refused the second time', async () => {
   const link = /\/console#login=\S+/.exec(gateway.app.welcome())?.[0] ?? '';
   await admin.page.goto('about:blank');
@@ -79,13 +102,13 @@ test('a session that is no longer good leads back to the sign-in, with the reaso
 test('a room is made, refused with the API’s words where it does not fit, changed and deleted', async () => {
   await signIn();
   await admin.at('create-room').click();
-  await admin.at('room-name').fill('no spaces, please');
-  await admin.at('save-room').click();
+  await admin.at('room-form').locator('[data-field="name"]').fill('no spaces, please');
+  await admin.at('room-form-submit').click();
   expect(await admin.at('problem').textContent()).toContain('letters, digits');
-  await admin.at('room-name').fill('standup');
-  await admin.at('room-title').fill('Morning stand-up');
-  await admin.at('room-max').fill('12');
-  await admin.at('save-room').click();
+  await admin.at('room-form').locator('[data-field="name"]').fill('standup');
+  await admin.at('room-form').locator('[data-field="displayName"]').fill('Morning stand-up');
+  await admin.at('room-form').locator('[data-field="maxParticipants"]').fill('12');
+  await admin.at('room-form-submit').click();
   await rowOf('standup').waitFor();
   expect(await gateway.api('GET', '/api/rooms/standup')).toMatchObject({
     displayName: 'Morning stand-up',
@@ -94,9 +117,9 @@ test('a room is made, refused with the API’s words where it does not fit, chan
   });
   await rowOf('standup').getByTestId('room-menu').click();
   await admin.at('edit-room').click();
-  await admin.at('room-max').fill('');
-  await admin.at('room-last-n').fill('4');
-  await admin.at('save-room').click();
+  await admin.at('room-form').locator('[data-field="maxParticipants"]').fill('');
+  await admin.at('room-form').locator('[data-field="lastN"]').fill('4');
+  await admin.at('room-form-submit').click();
   await admin.at('room-dialog').waitFor({ state: 'detached' });
   expect(await gateway.api('GET', '/api/rooms/standup')).toMatchObject({ maxParticipants: -1, lastN: 4 });
   await rowOf('standup').getByTestId('room-menu').click();
@@ -108,9 +131,9 @@ test('a room is made, refused with the API’s words where it does not fit, chan
 test('an invitation opens the meeting in the role that was chosen', async () => {
   await signIn();
   await rowOf(room).getByTestId('invite').click();
-  await admin.at('invite-name').fill('Grace');
-  await admin.at('invite-role').selectOption('viewer');
-  await admin.at('make-invite').click();
+  await admin.at('invite-form').locator('[data-field="name"]').fill('Grace');
+  await admin.at('invite-form').locator('[data-field="role"]').selectOption('viewer');
+  await admin.at('invite-form-submit').click();
   const url = (await admin.at('invite-url').textContent()) ?? '';
   expect(await admin.value('navigator.clipboard.readText()')).toBe(url);
   const grace = await MeetingPeer.open(browser, url, { name: 'Grace' });
@@ -152,8 +175,8 @@ test('a key is shown once, works as far as it may, and is refused after it was d
   await signIn();
   await admin.at('nav-keys').click();
   await admin.at('create-key').click();
-  await admin.at('key-name').fill('dashboard');
-  await admin.at('make-key').click();
+  await admin.at('key-form').locator('[data-field="name"]').fill('dashboard');
+  await admin.at('key-form-submit').click();
   const key = (await admin.at('new-key-text').textContent()) ?? '';
   const status = async (method: string, path: string) =>
     (await fetch(`${gateway.url}${path}`, { method, headers: { authorization: `Bearer ${key}` } })).status;

@@ -97,6 +97,29 @@ test('a stream that comes back gets what it missed, and a page goes on where the
   );
 });
 
+test('what happened in a room is told by its id when it is gone', async () => {
+  const { id } = await gateway.api<{ id: string }>('POST', '/api/rooms', { name: 'short-lived' });
+  await gateway.api('DELETE', `/api/rooms/${id}`);
+  const { items } = await gateway.api<Page>('GET', `/api/events?room=${id}`);
+  assert.deepEqual(
+    items.map(({ type }) => type),
+    ['room.created', 'room.deleted'],
+  );
+  assert.deepEqual(await gateway.api('GET', `/api/sip/calls?room=${id}`), { items: [], next: null });
+  for (const path of ['events', 'sip/calls']) {
+    await assert.rejects(gateway.api('GET', `/api/${path}?room=short-lived`), /404/);
+  }
+});
+
+test('pages go backwards from what happened last, too', async () => {
+  const all = await gateway.api<Page>('GET', '/api/events?limit=500');
+  const newest = await gateway.api<Page>('GET', '/api/events?order=newest&limit=2');
+  const older = await gateway.api<Page>('GET', `/api/events?order=newest&limit=500&after=${newest.next}`);
+  const backwards = [...newest.items, ...older.items].map(({ id }) => id);
+  assert.deepEqual(backwards, all.items.map(({ id }) => id).reverse());
+  assert.equal(older.next, null);
+});
+
 test('an id of another folder is told as a gap, and nonsense is refused', async () => {
   const { done } = await follow('', 2, { 'last-event-id': 'EV_000000000001_abcdef' });
   const [gap, next] = await done;

@@ -53,6 +53,29 @@ test.for([
   expect(seen).toSatisfy(isBlueTone);
 });
 
+test('another view is watched at an address of its own, without sound where it has none; so is the sound of everybody alone', {
+  timeout: 120_000,
+}, async () => {
+  const views = '/api/rooms/live/views';
+  await gateway.api('POST', views, { name: 'mute', hasAudio: false, video: { width: 320, height: 320, ladder: [] } });
+  const index = await (await fetch(address('/hls/live/views/mute/index.m3u8'))).text();
+  expect(index).toMatch(/RESOLUTION=180x180\b/);
+  expect(index).not.toMatch(/mp4a/);
+  const sound = await (await fetch(address('/hls/live/mix/index.m3u8'))).text();
+  expect(sound).toMatch(/CODECS="mp4a[^"]*"/);
+  expect(sound).not.toMatch(/avc1/);
+  const piece = await fetch(address('/fmp4/live/views/mute'));
+  expect(piece.headers.get('content-type')).toMatch(/^video\/mp4; codecs="avc1[^,]*"$/);
+  await piece.body?.cancel();
+  for (const path of [
+    '/hls/live/views/none/index.m3u8',
+    '/fmp4/live/views/none',
+    '/dash/live/views/none/manifest.mpd',
+  ]) {
+    expect((await fetch(address(path))).status).toBe(404);
+  }
+});
+
 test('who has no right is told why, and no credential goes on into a playlist', async () => {
   const status = async (url: string, headers: Record<string, string> = {}) => (await fetch(url, { headers })).status;
   for (const path of ['/hls/live/index.m3u8', '/dash/live/manifest.mpd', '/fmp4/live']) {

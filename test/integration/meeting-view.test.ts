@@ -5,6 +5,7 @@ import { launchChromium } from '../support/chromium.ts';
 import { colorsOfHalves } from '../support/colors-of-halves.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { freshRoom, MeetingPeer } from '../support/meeting-peer.ts';
+import { plainPng } from '../support/png.ts';
 
 let gateway: TestGateway;
 let browser: Browser;
@@ -74,3 +75,45 @@ test('with ?mode=mcu a page takes one picture of the whole room, and gets it bac
   for (const camera of cameras) await camera.close();
   expect(ada.errors).toEqual([]);
 }, 180_000);
+
+test('an avatar is seen in the tile and in the view, whoever gave it, and initials once it is taken away', async () => {
+  const name = await freshRoom(gateway);
+  const room = await gateway.app.rooms.open(name);
+  const size = { width: 640, height: 360 };
+  const red = await CameraPeer.join(room, { name: 'red', color: '#c02020', ...size });
+  // A name whose initials stand on green.
+  const grey = await CameraPeer.join(room, { name: 'mute', color: '#808080', ...size });
+  await grey.publication.setMuted(true, 'owner');
+  const path = `/api/rooms/${name}/participants/${grey.participant.id}`;
+  const image = plainPng(64, [32, 32, 192]).toString('base64');
+  await gateway.api('PUT', `${path}/avatar`, { image });
+  const quiet = { isCameraOn: false, isMicrophoneOn: false, role: 'viewer' };
+  const watcher = await MeetingPeer.join(browser, gateway, { room: name, name: 'Ada', search: '?mode=mcu', ...quiet });
+  await shows(watcher, 'red,blue');
+  const bob = await MeetingPeer.arrive(browser, gateway, { room: name, name: 'Bob', ...quiet, role: 'presenter' });
+  const file = { name: 'me.png', mimeType: 'image/png', buffer: plainPng(300, [192, 32, 32]) };
+  await bob.at('avatar-file').setInputFiles(file);
+  await bob.at('avatar-remove').waitFor();
+  await bob.at('join').click();
+  await bob.at('room').waitFor();
+  const colorOf = (tile: string) => `(async () => {
+    const image = document.querySelector(${JSON.stringify(tile)} + ' [data-testid=tile-avatar]');
+    if (!image?.complete || !image.naturalWidth) return '';
+    const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0, 1, 1);
+    const [red, , blue] = context.getImageData(0, 0, 1, 1).data;
+    return red > 150 && blue < 80 ? 'red' : blue > 150 && red < 80 ? 'blue' : 'else';
+  })()`;
+  const hasColor = (tile: string, color: string) =>
+    vi.waitUntil(async () => (await bob.page.evaluate(colorOf(tile))) === color, { timeout: 20_000, interval: 100 });
+  await hasColor(bob.tile('mute'), 'blue');
+  await hasColor(bob.tile('Bob'), 'red');
+  await gateway.api('DELETE', `${path}/avatar`);
+  await shows(watcher, 'red,else');
+  await vi.waitUntil(
+    async () => (await bob.page.locator(`${bob.tile('mute')} [data-testid=tile-avatar]`).count()) === 0,
+  );
+  for (const one of [bob, watcher, red, grey]) await one.close();
+  expect([...bob.errors, ...watcher.errors]).toEqual([]);
+}, 120_000);

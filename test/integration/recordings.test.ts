@@ -7,7 +7,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RecordingResource } from '#api/contract.ts';
 import { launchChromium } from '#test/support/chromium.ts';
-import { findFlashes, packetGapsS, probeFile, pushFlashes } from '#test/support/flash-and-beep.ts';
+import { findFlashes, middleColor, packetGapsS, probeFile, pushFlashes } from '#test/support/flash-and-beep.ts';
+import { FlashingPage } from '#test/support/flashing-page.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { MeetingPeer } from '#test/support/meeting-peer.ts';
 import { recordMeeting } from '#test/support/recorded-meeting.ts';
@@ -85,10 +86,13 @@ test(
   async () => {
     const path = join(folder, 'meeting.mp4');
     const meeting = { gateway, browser, room: 'meeting', stepMs: 1_200, flasher: 'rtmp', path } as const;
-    const { facts, parts, offsetsMs, beeps, played } = await recordMeeting(meeting);
+    const { facts, parts, expectedS, offsetsMs, beeps, played } = await recordMeeting(meeting);
     expect(parts).toBe(1);
     expect(facts.complaints).toBe('');
     expect(facts.codecs).toEqual(['aac', 'h264']);
+    // bench/record asks for 0.2 s of a machine that is quiet.
+    expect(Math.abs(facts.durationS - expectedS)).toBeLessThan(0.6);
+    console.info('sound behind picture, ms:', offsetsMs.join(' '));
     // Of all of them: three at an end say how busy the machine was then, which bench/record asks of one that is quiet.
     const middle = offsetsMs.toSorted((a, b) => a - b)[Math.floor(offsetsMs.length / 2)];
     expect(Math.abs(middle ?? Number.NaN)).toBeLessThan(60);
@@ -133,6 +137,66 @@ test(
     const sound = await packetGapsS(file, 'a');
     expect([Math.min(...sound), Math.max(...sound)]).toEqual([expect.closeTo(0.021, 2), expect.closeTo(0.021, 2)]);
     expect(Math.min(...(await packetGapsS(file, 'v')))).toBeGreaterThan(0);
+  },
+  testMs,
+);
+
+test(
+  'each camera, microphone and screen is a file of its own, and another view of the room and one stream are recorded alone',
+  async () => {
+    const of = '/api/rooms/stems/recordings';
+    await gateway.api('POST', '/api/rooms', { name: 'stems' });
+    await gateway.api('POST', '/api/rooms/stems/views', { name: 'wide', video: { width: 480, height: 270 } });
+    for (const source of [
+      { kind: 'view', view: 'none' },
+      { kind: 'stream', stream: 'TR_none' },
+    ]) {
+      await expect(gateway.api('POST', of, { source })).rejects.toThrow(
+        /no view .*none.*; it has: common, wide|Nobody sends/,
+      );
+    }
+    await pushInto('stems');
+    const stems = await start({ source: { kind: 'streams' } }, of);
+    const wide = await start({ source: { kind: 'view', view: 'wide' } }, of);
+    const grace = await FlashingPage.join(browser, gateway, { room: 'stems', name: 'Grace', isPlain: true });
+    await grace.press('share');
+    type Streams = { items: { id: string; source: string }[] };
+    const screenOf = async () =>
+      (await gateway.api<Streams>('GET', '/api/rooms/stems/streams')).items.find(({ source }) => source === 'screen');
+    await vi.waitFor(async () => expect(await screenOf()).toBeDefined(), { timeout: waitMs, interval: 100 });
+    const screen = (await screenOf())?.id;
+    const alone = await start({ source: { kind: 'stream', stream: screen }, format: 'webm' }, of);
+    expect(alone.source).toEqual({ kind: 'stream', stream: screen });
+    for (const { id } of [stems, wide, alone]) await becomes(id, 'recording', of);
+    await flows(4_000);
+    await grace.press('share');
+    // It ends with its stream; the others go on.
+    expect((await becomes(alone.id, 'finished', of)).reason).toBe('stream_ended');
+    await grace.close();
+    const all = await stopAndSave(stems.id, of);
+    const inFiles = all.recording.parts.map(({ track, streams }) => [
+      track.replace(/( \d+)?-.*/, ''),
+      streams[0]?.codec,
+    ]);
+    expect(inFiles.toSorted()).toEqual([
+      ['Grace', 'h264'],
+      ['Grace', 'h264'],
+      ['source', 'aac'],
+      ['source', 'h264'],
+    ]);
+    expect(all.recording.parts.map(({ streams }) => streams.length)).toEqual([1, 1, 1, 1]);
+    const shared = all.recording.parts.findIndex(({ streamId }) => streamId === screen);
+    expect(all.recording.parts[shared]?.track).toBe('Grace-screen');
+    // What was shared is green, and the camera brown; the stem of the encoder flashes, and the one of its sound beeps.
+    for (const [index, { track }] of all.recording.parts.entries()) {
+      const file = all.files[index] ?? '';
+      expect((await probeFile(file)).complaints).toBe('');
+      if (!track.startsWith('Grace')) continue;
+      const { red, green } = await middleColor(file);
+      expect(track === 'Grace-screen' ? green - red : red - green).toBeGreaterThan(20);
+    }
+    const { recording } = await stopAndSave(wide.id, of);
+    expect(recording.parts[0]?.streams.map(({ width }) => width).toSorted()).toEqual([480, null]);
   },
   testMs,
 );

@@ -1,103 +1,25 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { MemoryRateLimiter } from '#api/rate-limiter.ts';
-import { configSchema } from '#config/schema.ts';
-import { GatewayError } from '#core/errors.ts';
-import { Meetings } from '#core/meetings.ts';
-import type { AuthPort } from '#core/ports.ts';
-import { Rooms } from '#core/rooms.ts';
 import { closeCodes, protocolVersion } from '#signalling/protocol-constants.ts';
-import { type PlainSocket, SignallingServer } from '#signalling/server.ts';
-import { openSqliteStore } from '#store/sqlite.ts';
-import { FakeSfu, someRtpParameters } from '#test/support/fake-sfu.ts';
-import { KeepingLog } from '#test/support/keeping-log.ts';
+import { someRtpParameters } from '#test/support/fake-sfu.ts';
 import { SignallingPeer, withTimeout } from '#test/support/signalling-peer.ts';
+import { publishSome, type SignallingStack, startSignalling } from '#test/support/signalling-stack.ts';
 
-// Tokens of these tests are `role:user:room`; that real ones are checked is proved where they are made (src/api).
-const auth: AuthPort = {
-  assertNotRevoked: () => undefined,
-  async authorizeJoin(credential, room) {
-    const [role = '', user = '', allowed] = (credential ?? '').split(':');
-    if (!allowed) throw new GatewayError('unauthorized', 'That token is not ours.');
-    if (allowed !== room) throw new GatewayError('forbidden', `That token is for "${allowed}".`);
-    return { room, user, displayName: user, role, attributes: {}, expiresAtMs: 0, mayCreateRoom: false };
-  },
-  async authenticate() {
-    throw new GatewayError('unauthorized', 'Not here.');
-  },
-};
+let stack: SignallingStack;
+let { sfu, rooms, signalling, url, plainMessages, failures, join } = {} as SignallingStack;
 
-const log = new KeepingLog();
-let sfu: FakeSfu;
-let rooms: Rooms;
-let signalling: SignallingServer;
-let http: Server;
-let url: string;
-let plainMessages: string[];
-let failures: string[];
-let connections: number;
-
-async function start(limits: Partial<typeof configSchema._output.limits> = {}, resumeGraceMs = 60_000) {
-  const config = configSchema.parse({ limits });
-  sfu = new FakeSfu();
-  const store = openSqliteStore(':memory:', log);
-  rooms = new Rooms({ store, sfu, log, defaults: config.rooms });
-  await rooms.create({ name: 'demo' });
-  plainMessages = [];
-  failures = [];
-  connections = 0;
-  signalling = new SignallingServer({
-    meetings: new Meetings({ rooms, log }),
-    auth,
-    ice: { iceServersFor: () => [{ urls: ['stun:stun.example.org'] }] },
-    limiter: new MemoryRateLimiter({ points: config.limits.joinsPerMinute, windowMs: 60_000, what: 'joins' }),
-    limits: config.limits,
-    resumeGraceMs,
-    log,
-    addressOf: () => '127.0.0.1',
-    counters: {
-      connectionOpened: () => connections++,
-      connectionClosed: () => connections--,
-      failed: (code) => failures.push(code),
-    },
-    plain: {
-      handle(socket: PlainSocket, first) {
-        plainMessages.push(first);
-        socket.onMessage((text) => plainMessages.push(text));
-        socket.send('{"type":"joined"}');
-      },
-    },
-  });
-  http = createServer().on('upgrade', signalling.handleUpgrade);
-  await once(http.listen(0, '127.0.0.1'), 'listening');
-  url = `ws://127.0.0.1:${(http.address() as AddressInfo).port}/ws`;
-}
-
-async function stop() {
-  await signalling.close('drained');
-  await rooms.close();
-  http.close();
-}
-
-const join = async (user: string, role = 'presenter') => SignallingPeer.join(url, { token: `${role}:${user}:demo` });
-
-async function publish(peer: SignallingPeer, kind: 'audio' | 'video' = 'audio') {
-  const transport = await peer.request('createTransport', { direction: 'send' });
-  const source = kind === 'audio' ? 'microphone' : 'camera';
-  const rtpParameters = someRtpParameters(kind) as never;
-  return peer.request('publish', { transportId: transport.id, kind, source, rtpParameters });
+async function start(...options: Parameters<typeof startSignalling>) {
+  stack = await startSignalling(...options);
+  ({ sfu, rooms, signalling, url, plainMessages, failures, join } = stack);
 }
 
 beforeEach(() => start());
-afterEach(stop);
+afterEach(() => stack.close());
 
 describe('joining', () => {
   test('says who is there, what one may do and how to come back; the others hear of it', async () => {
     const alice = await join('alice', 'moderator');
-    await publish(alice.peer);
+    await publishSome(alice.peer);
     const bob = await join('bob');
     expect(bob.joined.participants.map(({ user }) => user)).toEqual(['alice', 'bob']);
     expect(bob.joined.participants[0]?.publications[0]).toMatchObject({
@@ -160,7 +82,7 @@ describe('joining', () => {
   });
 
   test('too many joins from one address have to wait', async () => {
-    await stop();
+    await stack.close();
     await start({ joinsPerMinute: 2 });
     await join('a');
     await join('b');
@@ -175,7 +97,7 @@ describe('media', () => {
   test('what one publishes others subscribe to, pause and resume', async () => {
     const alice = await join('alice');
     const bob = await join('bob');
-    const { publicationId } = await publish(alice.peer, 'video');
+    const { publicationId } = await publishSome(alice.peer, 'video');
     await bob.peer.event('publicationAdded', ({ publication }) => publication.id === publicationId);
     const { id: transportId } = await bob.peer.request('createTransport', {
       direction: 'recv',
@@ -208,7 +130,7 @@ describe('media', () => {
 
   test('a lost media worker is told as restart, and the same publication id comes back', async () => {
     const { peer } = await join('alice');
-    const { publicationId } = await publish(peer);
+    const { publicationId } = await publishSome(peer);
     sfu.rooms[0]?.fail();
     await peer.event('restart');
     const transport = await peer.request('createTransport', { direction: 'send' });
@@ -261,7 +183,7 @@ describe('moderation', () => {
   test('a force-mute pauses at the server and cannot be undone by its target', async () => {
     const moderator = await join('mona', 'moderator');
     const bob = await join('bob');
-    const { publicationId } = await publish(bob.peer);
+    const { publicationId } = await publishSome(bob.peer);
     const { participantId } = bob.joined;
     expect(await moderator.peer.request('muteParticipant', { participantId, isMuted: true })).toEqual({ changed: 1 });
     await bob.peer.event('publicationUpdated', ({ publication }) => publication.isMutedByModerator);
@@ -282,7 +204,7 @@ describe('moderation', () => {
   test('a new role is seen by all and ends what it does not allow', async () => {
     const moderator = await join('mona', 'moderator');
     const bob = await join('bob');
-    const { publicationId } = await publish(bob.peer);
+    const { publicationId } = await publishSome(bob.peer);
     await moderator.peer.request('setRole', { participantId: bob.joined.participantId, role: 'viewer' });
     await moderator.peer.event('publicationRemoved', (data) => data.publicationId === publicationId);
     const { participant } = await bob.peer.event('participantUpdated', (data) => data.participant.role === 'viewer');
@@ -322,7 +244,7 @@ describe('a lost socket', () => {
   test('keeps place and media; a new one gets exactly what was missed', async () => {
     const alice = await join('alice');
     const bob = await join('bob');
-    await publish(bob.peer);
+    await publishSome(bob.peer);
     await bob.peer.event('publicationAdded');
     const lastSeq = bob.peer.lastSeq;
     bob.peer.socket.terminate();
@@ -372,7 +294,7 @@ describe('a lost socket', () => {
   });
 
   test('after the grace time the participant has left', async () => {
-    await stop();
+    await stack.close();
     await start({}, 50);
     const alice = await join('alice');
     const bob = await join('bob');
@@ -386,7 +308,7 @@ describe('a lost socket', () => {
 
 describe('hostile input', () => {
   test('10 000 random messages: each gets its error, and the session goes on', async () => {
-    await stop();
+    await stack.close();
     await start({ messagesPerSecond: 100_000 });
     const { peer } = await join('alice');
     const count = 10_000;
@@ -442,7 +364,7 @@ describe('hostile input', () => {
   });
 
   test('who sends faster than allowed is slowed down, and loses nothing', async () => {
-    await stop();
+    await stack.close();
     await start({ messagesPerSecond: 40 });
     const { peer } = await join('alice');
     const answers = await withTimeout(
@@ -463,7 +385,8 @@ test('a plain SDP client is handed over with all its messages', async () => {
 
 test('a server that shuts down tells everybody, and refuses new sockets meanwhile', async () => {
   const { peer } = await join('alice');
-  signalling.drain(5_000);
+  signalling.refuseNew();
+  signalling.announceDrain(5_000);
   expect(await peer.event('draining')).toEqual({ closesInMs: 5_000 });
   const late = await SignallingPeer.connect(url);
   expect((await late.closed).code).toBe(closeCodes.serverClosing);

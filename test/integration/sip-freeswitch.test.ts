@@ -1,5 +1,6 @@
 // Phones whose media FreeSWITCH has: drachtio-fsmrf runs against an event socket, a SIP profile and channels of the test's own.
 import { once } from 'node:events';
+import { Session } from 'node:inspector';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { SipCallResource, SipTrunk } from '#api/contract.ts';
@@ -216,4 +217,43 @@ test('what drachtio-fsmrf cannot bear costs its connection and nothing else', as
   expect((await down).lastError).toContain('drachtio-fsmrf failed: URI malformed');
   await untilUp();
   expect(gateway.app.sip.freeSwitch?.status).toMatchObject({ state: 'up', version: expect.stringContaining('1.10') });
+}, 60_000);
+
+/** The thread itself, in a callback that does not return. */
+async function hangThread(): Promise<void> {
+  const session = new Session();
+  session.connect();
+  const attached = new Promise<string>((resolve) => {
+    session.on('NodeWorker.attachedToWorker', ({ params }) => {
+      if (params.workerInfo.url.endsWith('freeswitch/thread.ts')) resolve(params.sessionId);
+    });
+  });
+  session.post('NodeWorker.enable', { waitForDebuggerOnStart: false });
+  const sessionId = await attached;
+  const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression: 'for (;;);' } });
+  session.post('NodeWorker.sendMessageToWorker', { sessionId, message });
+  opened.push({ close: () => session.disconnect() });
+}
+
+test('a thread that hangs is ended, its calls with it, and another one takes its place', async () => {
+  await untilUp();
+  const phone = await phoneOf(700);
+  const dialog = await phone.call(link, uri);
+  const ended = once(dialog.events, 'ended');
+  const down = nextDown();
+  await hangThread();
+  expect((await down).lastError).toContain('was stuck for');
+  await ended;
+  await untilUp();
+  await expect.poll(calls, wait).toEqual([]);
+}, 90_000);
+
+// The last one: there is no gateway any more.
+test('a gateway that is shut down does not say that FreeSWITCH is down', async () => {
+  await untilUp();
+  const told: string[] = [];
+  gateway.app.sip.freeSwitch?.events.on('down', ({ lastError }) => told.push(lastError ?? ''));
+  await gateway.close();
+  expect(gateway.app.sip.freeSwitch?.isClosed ?? true).toBe(true);
+  expect(told).toEqual([]);
 }, 60_000);

@@ -125,10 +125,10 @@ test('a caller chooses a language, hears it and the operator’s own recording, 
   const { menu: way, roomName, state, digits } = await recordOf(id);
   assert.deepEqual([roomName, state, digits], ['4711', 'connected', '']);
   assert.deepEqual(way, [
-    { node: 'language', pressed: '2', led: 'menu main' },
-    { node: 'main', pressed: '1', led: 'menu number' },
-    { node: 'number', pressed: '99', led: 'wrong' },
-    { node: 'number', pressed: '4711', led: 'room 4711' },
+    { node: 'language', pressed: '2', led: 'menu main', call: null },
+    { node: 'main', pressed: '1', led: 'menu number', call: null },
+    { node: 'number', pressed: '99', led: 'wrong', call: null },
+    { node: 'number', pressed: '4711', led: 'room 4711', call: null },
   ]);
   // Each step is an event (call.updated).
   assert.deepEqual([...steps].sort(), [1, 2, 3, 4]);
@@ -142,7 +142,7 @@ test('keys typed ahead and a PIN that finds its room lead there at once', async 
   phone.press('12135790#');
   await joined;
   const { menu: way } = await recordOf(id);
-  assert.deepEqual(way.at(-1), { node: 'vip', pressed: '(hidden)', led: 'room vip' });
+  assert.deepEqual(way.at(-1), { node: 'vip', pressed: '(hidden)', led: 'room vip', call: null });
   assert.ok(!JSON.stringify([way, gateway.log.lines]).includes('135790'));
   await expect.poll(async () => (await recordOf(id)).state, { timeout: 20_000 }).toBe('connected');
   await hangUpAll();
@@ -155,9 +155,28 @@ test('a menu that hangs up says why, and so does the record; simulate shows all 
   await run.done;
   const { end, roomName, menu: way } = await recordOf(id);
   assert.deepEqual([end?.reason, end?.message, roomName], ['menu', 'Closed on Sundays.', null]);
-  assert.deepEqual(way.at(-1), { node: 'main', pressed: '0', led: 'hang up: Closed on Sundays.' });
+  assert.deepEqual(way.at(-1), { node: 'main', pressed: '0', led: 'hang up: Closed on Sundays.', call: null });
   const told = await gateway.api<DispatchSimulation>('POST', '/api/sip/dispatch/simulate', { to: '800' });
   assert.deepEqual([told.outcome, told.rule?.menu], ['menu', menu]);
   assert.ok(told.steps.some((step) => /Menu "vip" says enter_pin; digits: the PIN of plaza, vip/.test(step)));
   assert.ok(told.steps.some((step) => /no room "plaza" now/.test(step)));
 }, 120_000);
+
+test('a call in a menu is listed without a room and hung up by its id, once; one that reaches nobody says so', async () => {
+  const { run, id } = await phoneCalling(byeComes('hung_up: Hung up by the API'));
+  const { items } = await gateway.api<{ items: SipCallResource[] }>('GET', '/api/sip/calls?state=on');
+  assert.deepEqual(
+    items.map(({ id, roomId, state }) => [id, roomId, state]),
+    [[id, null, 'asking']],
+  );
+  await gateway.api('DELETE', `/api/sip/calls/${id}`);
+  await run.done;
+  assert.equal((await recordOf(id)).end?.reason, 'hung_up');
+  await assert.rejects(gateway.api('DELETE', `/api/sip/calls/${id}`), /409 .*The call has ended/);
+  await assert.rejects(gateway.api('DELETE', '/api/sip/calls/CL_none'), /404/);
+
+  const to = 'sip:bob@127.0.0.1:1;transport=tcp';
+  const { end } = await gateway.api<SipCallResource>('POST', '/api/rooms/4711/sipcalls?wait=10', { to }, 20_000);
+  assert.deepEqual([end?.by, end?.reason, end?.sipStatus, end?.blame], ['server', 'unreachable', null, 'upstream']);
+  assert.match(end?.message ?? '', /cannot be reached: connection refused/);
+}, 60_000);

@@ -1,15 +1,20 @@
 // Video phones in rooms: what they send is a stream like any other, what they are shown is the room's view, by their means.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Room } from '#core/room.ts';
 import type { Publication } from '#core/track.ts';
 import { sipAddressOf } from '#test/support/calling-phone.ts';
-import { startGateway, type TestGateway } from '#test/support/gateway.ts';
+import { middleColor } from '#test/support/flash-and-beep.ts';
+import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { RoomViewer } from '#test/support/room-viewer.ts';
 import { colorOf, type OfferedVideo, VideoCaller } from '#test/support/video-caller.ts';
-import type { SipCallResource as SipCall } from '../../src/api/contract.ts';
+import type { RecordingResource, SipCallResource as SipCall } from '../../src/api/contract.ts';
 
+const wait = { timeout: 20_000 };
 let gateway: TestGateway;
 let room: Room;
 const opened: { close(): unknown }[] = [];
@@ -160,3 +165,96 @@ test('a VP8 phone is seen and shown VP8; where the room wants none, its video is
   assert.match(await other.invite({ kind: 'vp8' }), /^m=audio [1-9][\s\S]*^m=video 0 /m);
   await gateway.api('PATCH', '/api/rooms/desk', { sip: { hasVideo: null } });
 }, 120_000);
+
+const patch = async (body: object) => {
+  const { id } = (await lastCall()) ?? {};
+  return gateway.api<SipCall>('PATCH', `/api/rooms/desk/sipcalls/${id}`, body);
+};
+/** Pictures come, now and from now on. */
+async function isShownOn(phone: VideoCaller): Promise<void> {
+  const { pictures } = phone.shown;
+  await expect.poll(() => phone.shown.pictures, wait).toBeGreaterThan(pictures + 3);
+}
+const lastOffer = ({ requests }: VideoCaller) => requests.findLast((text) => text.startsWith('INVITE')) ?? '';
+
+test('the API adds a picture to a call and drops it; whatever is refused, theirs or ours, leaves it as it was', async () => {
+  const phone = await caller();
+  const { voice } = phone;
+  const unknown = ['m=audio 9 RTP/AVP 99', 'a=rtpmap:99 Nothing/8000'];
+  await phone.invite();
+  phone.voice = unknown;
+  await expect(phone.invite({ kind: 'vp8' })).rejects.toThrow(/^SIP\/2\.0 488/);
+  phone.voice = voice;
+  assert.equal((await lastCall())?.video, null);
+  await expect(patch({ video: true })).rejects.toThrow(/502 .*upstream_refused/);
+  assert.match(lastOffer(phone), /^m=video [1-9]/m);
+  phone.answersWith = 'voice';
+  await expect(patch({ video: true })).rejects.toThrow(/502 .*takes no video/);
+  // What was refused is not offered again by an offer that is for something else.
+  await patch({ isHeld: true });
+  await patch({ isHeld: false });
+  assert.doesNotMatch(lastOffer(phone), /^m=video [1-9]/m);
+
+  phone.answersWith = { kind: 'vp8' };
+  expect((await patch({ video: true })).video).toMatchObject({ codec: 'vp8', direction: 'sendrecv' });
+  phone.show('vp8', 'green');
+  await seenInRoom('green');
+  const { id } = await pictureOf();
+  await isShownOn(phone);
+  phone.answersWith = 'refusal';
+  await expect(patch({ video: false })).rejects.toThrow(/502 .*upstream_refused/);
+  assert.match(lastOffer(phone), /^m=video 0 /m);
+  phone.voice = unknown;
+  await expect(phone.invite(undefined, true)).rejects.toThrow(/^SIP\/2\.0 488/);
+  phone.voice = voice;
+  await isShownOn(phone);
+  assert.equal((await pictureOf()).id, id);
+  phone.answersWith = { kind: 'vp8' };
+  await patch({ isHeld: true });
+  assert.match(lastOffer(phone), /^m=video [1-9]/m);
+  await patch({ isHeld: false });
+  await isShownOn(phone);
+
+  phone.answersWith = 'voice';
+  assert.equal((await patch({ video: false })).video, null);
+  await isGone();
+}, 120_000);
+
+test('phones with equal needs cost one encoder, one with other needs a second', async () => {
+  const encoders = () => gateway.app.views.find(room.record, 'common')?.stats?.encoders.length ?? 0;
+  const join = async (lines: readonly string[] = []) => {
+    const phone = await caller();
+    await phone.invite({ kind: 'h264', lines });
+    phone.show('h264', 'red');
+    await isShownOn(phone);
+    return phone;
+  };
+  const [first, second] = [await join(), await join()];
+  await expect.poll(encoders, wait).toBe(1);
+  const third = await join(['b=TIAS:128000']);
+  await expect.poll(encoders, wait).toBe(2);
+  for (const phone of [first, second, third]) await isShownOn(phone);
+  const metrics = await fetch(`${gateway.url}/metrics`, { headers: { authorization: `Bearer ${adminKey}` } });
+  assert.match(await metrics.text(), /^switchyard_view_encoders\{room="desk",view="common"\} 2$/m);
+}, 120_000);
+
+test('a recording of the room has the picture of a phone in it', async () => {
+  const phone = await caller();
+  await phone.invite({ kind: 'h264' });
+  phone.show('h264', 'blue');
+  await seenInRoom('blue');
+  const path = '/api/rooms/desk/recordings';
+  const { id } = await gateway.api<RecordingResource>('POST', path, {}, 60_000);
+  const read = () => gateway.api<RecordingResource>('GET', `${path}/${id}`);
+  await expect.poll(async () => (await read()).durationMs ?? 0, { timeout: 60_000 }).toBeGreaterThan(2_000);
+  await gateway.api('POST', `${path}/${id}/stop`);
+  await expect.poll(async () => (await read()).state, { timeout: 60_000 }).toBe('finished');
+  const { downloadPath = '' } = (await read()).parts[0] ?? {};
+  const headers = { authorization: `Bearer ${adminKey}` };
+  const file = await fetch(`${gateway.url}${downloadPath}`, { headers });
+  const folder = await mkdtemp(join(tmpdir(), 'sip-video-'));
+  opened.push({ close: () => rm(folder, { recursive: true, force: true }) });
+  await writeFile(join(folder, 'room'), Buffer.from(await file.arrayBuffer()));
+  const { red, green, blue } = await middleColor(join(folder, 'room'));
+  assert.ok(blue > 150 && red < 80 && green < 80, `${red} ${green} ${blue}`);
+}, 180_000);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Room } from '#core/room.ts';
 import { launchChromium } from '#test/support/chromium.ts';
 import { startGateway, type TestGateway } from '#test/support/gateway.ts';
@@ -83,7 +83,7 @@ const call = () => gateway.app.sip.callsOf(room.id).at(-1);
 test('a SIP client in a browser calls a room over WSS, is heard, hears the others and never itself', async () => {
   const plain = await plainPhone(440);
   const web = await webPhone();
-  await web.do('call', { target: demo, toneHz: 1_000, dbov: -20, hasVideo: true });
+  await web.do('call', { target: demo, toneHz: 1_000, dbov: -20 });
   await web.until('confirmed');
   await heardAt(web, 440, -20);
   const own = usualLevel(await web.hear(1_000), 1_000, 48_000);
@@ -124,5 +124,100 @@ test('keys by RFC 4733 and by INFO are heard once each, hold is silence both way
   await web.do('restartIce');
   assert.notEqual(await web.do<string>('iceUfrag'), before);
   await heardAt(web, 440, -20);
+  await heardAt(plain, 1_000, -20);
+}, 60_000);
+
+/** Resolves once all are dead and others run in their place. */
+async function killSfuWorkers(): Promise<void> {
+  const pids = async () => {
+    const { sfuWorkers } = await gateway.api<{ sfuWorkers: { pid: number }[] }>('GET', '/api/server');
+    return sfuWorkers.map(({ pid }) => pid);
+  };
+  const dead = await pids();
+  for (const pid of dead) process.kill(pid, 'SIGKILL');
+  await expect
+    .poll(async () => (await pids()).filter((pid) => !dead.includes(pid)).length, { timeout: 15_000 })
+    .toBe(dead.length);
+}
+
+test('SFU workers that die, twice, cost a phone a moment: it is asked over, is heard and hears again, and the call is the same', async () => {
+  const plain = await plainPhone(440);
+  const web = await webPhone();
+  await web.do('call', { target: demo, toneHz: 1_000, dbov: -20, hasVideo: true });
+  await web.until('confirmed');
+  await heardAt(plain, 1_000, -20);
+  const before = call();
+  for (let death = 1; death <= 2; death++) {
+    const iceUfrag = await web.do<string>('iceUfrag');
+    await killSfuWorkers();
+    await expect.poll(() => web.do<string>('iceUfrag'), { timeout: 30_000 }).not.toBe(iceUfrag);
+    await heardAt(web, 440, -20);
+    await heardAt(plain, 1_000, -20);
+    const own = usualLevel(await web.hear(1_000), 1_000, 48_000);
+    assert.ok(own < -60, `it hears itself at ${own} dBov`);
+  }
+  assert.equal(call(), before);
+  assert.deepEqual([call()?.info.state, call()?.info.isEncrypted], ['connected', true]);
+
+  const pressed = once(room.events, 'dtmfReceived');
+  await web.do('press', { keys: '7', transportType: 'RFC2833' });
+  assert.equal((await pressed)[1], '7');
+  await web.do('hold');
+  assert.equal(call()?.info.isHeldByPeer, true);
+  await web.do('unhold');
+  await heardAt(plain, 1_000, -20);
+}, 120_000);
+
+test('a phone that we hold, and one that holds us, are held as before when they have come over', async () => {
+  const plain = await plainPhone(440);
+  const web = await webPhone();
+  await web.do('call', { target: demo, toneHz: 1_000, dbov: -20 });
+  await web.until('confirmed');
+  await heardAt(plain, 1_000, -20);
+  const comesOver = async () => {
+    const iceUfrag = await web.do<string>('iceUfrag');
+    await killSfuWorkers();
+    await expect.poll(() => web.do<string>('iceUfrag'), { timeout: 30_000 }).not.toBe(iceUfrag);
+  };
+
+  await call()?.setHeld(true);
+  await comesOver();
+  // Music.
+  await expect.poll(async () => level(await web.hear(500)), { timeout: 40_000 }).toBeGreaterThan(-50);
+  await plain.hear(600);
+  assert.ok(level(await plain.hear(500)) < -60, 'a held phone is not heard');
+  await call()?.setHeld(false);
+  await heardAt(web, 440, -20);
+  await heardAt(plain, 1_000, -20);
+
+  await web.do('hold');
+  await comesOver();
+  assert.equal(call()?.info.isHeldByPeer, true);
+  await plain.hear(600);
+  assert.ok(level(await plain.hear(500)) < -60, 'a phone that holds us is not heard');
+  await web.do('unhold');
+  await heardAt(web, 440, -20);
+  await heardAt(plain, 1_000, -20);
+}, 120_000);
+
+test('a phone that does not come over is hung up, and the record says why; the next call is heard', async () => {
+  const web = await webPhone();
+  await web.do('call', { target: demo, toneHz: 1_000, dbov: -20 });
+  await web.until('confirmed');
+  await web.do('refuseOffers', { status: 488 });
+  const dead = call();
+  await killSfuWorkers();
+  const { originator } = await web.until('ended');
+  assert.equal(originator, 'remote');
+  await dead?.done;
+  const { end } = dead?.info ?? {};
+  assert.deepEqual([end?.by, end?.reason], ['us', 'media_lost']);
+  assert.match(end?.message ?? '', /^The media of the call was lost, and the phone was asked over: .*488/);
+
+  const plain = await plainPhone(440);
+  const again = await webPhone();
+  await again.do('call', { target: demo, toneHz: 1_000, dbov: -20 });
+  await again.until('confirmed');
+  await heardAt(again, 440, -20);
   await heardAt(plain, 1_000, -20);
 }, 60_000);

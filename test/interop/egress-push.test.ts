@@ -194,8 +194,17 @@ test('HEVC, AV1 and Opus go to a server that says that it takes them; nginx, whi
       message: expect.stringMatching(/H264 and AAC: .*does not say that it takes h265/),
     });
   await assertContent(await recorded('fallback.flv', ['-i', url], 2));
+  const before = enhanced.sinks.length;
   await gateway.api('PATCH', `${path}/${made.id}`, { video: { codec: 'av1' }, hasFallback: false });
   await takes('av1');
+  // What was replaced sends nothing more, and does not come again.
+  const [past, now] = [enhanced.sinks.slice(0, before), enhanced.sinks.slice(before)];
+  const sent = () => past.map(({ units }) => units.length);
+  const [sentBefore, newest] = [sent(), now.find((one) => one.stream('video')?.codec === 'av1')];
+  const seen = newest?.units.length ?? 0;
+  await newest?.until(() => newest.units.length > seen + 50);
+  expect(sent()).toEqual(sentBefore);
+  expect(enhanced.sinks.slice(before).map((one) => one.stream('video')?.codec)).not.toContain('h265');
   await expect
     .poll(async () => (await read(made.id)).targets[1], { timeout: 30_000 })
     .toMatchObject({

@@ -9,6 +9,8 @@ import type { AccessUnit } from '#media/pipelines/ingress-stream.ts';
 import { RtpSourceClock } from '#media/pipelines/rtp-source-clock.ts';
 import { RtpUnpacker, withSdpConfig } from '#media/pipelines/rtp-unpacker.ts';
 import { VideoTranscoder } from '#media/pipelines/video-transcoder.ts';
+import { parseRtp, type RtpPacket } from '#media/rtp/packet.ts';
+import { TimestampUnwrapper } from '#media/rtp/sequence.ts';
 import { CollectingSink } from '#test/support/collecting-sink.ts';
 import { encodeClip } from '#test/support/ffmpeg-clip.ts';
 import { RtpEncoder } from '#test/support/rtp-encoder.ts';
@@ -53,7 +55,14 @@ async function unpack(
 ): Promise<SourceStream> {
   const stream = withSdpConfig(described);
   const unpacker = new RtpUnpacker(stream, new RtpSourceClock());
-  for (let packet = await encoder.next(); packet; packet = await encoder.next()) unpacker.push(packet, 0, onUnit);
+  const ticks = new TimestampUnwrapper();
+  let nowUs = 0;
+  for (let packet = await encoder.next(); packet; packet = await encoder.next()) {
+    // As if each came when it is due: sound is sent here as fast as it is made.
+    const { timestamp } = parseRtp(packet) as RtpPacket;
+    nowUs = Math.max(nowUs, (ticks.unwrap(timestamp) * 1e6) / (stream.rtp?.clockRateHz ?? 90_000));
+    unpacker.push(packet, nowUs, onUnit);
+  }
   expect(unpacker.packetsLost).toBe(0);
   return stream;
 }

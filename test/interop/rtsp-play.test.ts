@@ -129,6 +129,47 @@ test('GStreamer plays it by UDP and TCP, with a login by Digest', async () => {
   for (const file of files) await assertContent(file);
 }, 120_000);
 
+// Debian has no live555, on which VLC's RTSP rests: `OPEN_RTSP=…/testProgs/openRTSP` names one that was built.
+const openRtsp = process.env.OPEN_RTSP ?? '';
+
+test.skipIf(openRtsp === '')(
+  'live555 plays it by UDP, which the SFU sends, and by TCP',
+  { timeout: 120_000 },
+  async () => {
+    const play = async (name: string, kind: 'v' | 'a', ...transport: readonly string[]) => {
+      // One kind alone comes as it is, by its standard output; sound wants a container around it.
+      const output = join(folder, `${name}.${kind === 'v' ? 'h264' : 'mp4'}`);
+      const given = [
+        `-${kind}`,
+        ...(kind === 'a' ? ['-4'] : []),
+        '-d',
+        '8',
+        '-b',
+        '400000',
+        ...transport,
+        '-u',
+        login.username,
+        login.password,
+      ];
+      const path = kind === 'v' ? 'demo' : 'demo?audio=aac';
+      const command = [openRtsp, ...given, `rtsp://127.0.0.1:${rtspPort}/${path}`];
+      const player = new PeerProcess('sh', ['-c', `exec "$0" "$@" > ${output}`, ...command]);
+      expect([await player.exited, player.output]).toEqual([0, expect.anything()]);
+      return output;
+    };
+    const [byUdp, byTcp, sound] = await Promise.all([
+      play('by-udp', 'v'),
+      play('by-tcp', 'v', '-t'),
+      play('sound', 'a', '-t'),
+    ]);
+    for (const file of [byUdp, byTcp]) {
+      const { forward, back } = stepsOf(await numbersIn(file));
+      expect([forward > 10, back]).toEqual([true, 0]);
+    }
+    expect(await recordedTone(sound, toneHz)).toBeGreaterThan(-30);
+  },
+);
+
 test('one participant alone is played, also with AAC, over TLS', async () => {
   const secure = withLogin('demo/camera?audio=aac')
     .replace(`rtsp:`, 'rtsps:')

@@ -126,6 +126,28 @@ test('times that are too short are told, long ones cut, phones counted, and all 
   );
 }, 90_000);
 
+test('a phone behind two proxies is called by way of both, as its Path says', async () => {
+  await accountOf({ username: 'far' });
+  const edge = await freePort();
+  const path = `<sip:127.0.0.1:${edge};lr>, <sip:core@proxy.example;lr>`;
+  const registered = recv(200, { expect: { Path: 'proxy.example' } });
+  const away = { contact: 'sip:far@192.0.2.77:5060' };
+  await byPhone('far', registering(registered, away, ['Expires: 300', 'Supported: path', `Path: ${path}`]));
+  const called = startSipp({
+    scenario: [
+      recvRequest('INVITE', { expect: { body: 'INVITE sip:far@192.0.2.77:5060.*Route: <sip:core@proxy.example;lr>' } }),
+      ...[response('200 OK', { body: sdpOf(), retransMs: 500 }), recvRequest('ACK', { rrs: true })],
+      ...[recvRequest('BYE'), response('200 OK', { tag: false })],
+    ].join('\n'),
+    ...{ localPort: edge, timeoutSec: 30 },
+  });
+  await whenReceiving(edge);
+  const call = await gateway.api<SipCallResource>('POST', '/api/rooms/demo/sipcalls?wait=20', { to: 'far' }, 30_000);
+  assert.equal(call.state, 'connected', JSON.stringify(call.end));
+  await gateway.api('DELETE', `/api/rooms/demo/sipcalls/${call.id}`);
+  await called.done;
+}, 60_000);
+
 test('nobody registers for another, with a wrong password, or calls under a name that is not theirs', async () => {
   await accountOf({ username: 'anna' });
   await accountOf({ username: 'otto' });

@@ -164,3 +164,21 @@ test('a flood of calls is told to come back later, and a call that is on loses n
   assert.ok(heard.length - 1 >= expected * 0.999, `${heard.length} of ${expected + 1} packets`);
   await run.done;
 }, 60_000);
+
+test('REGISTERs without a password and OPTIONS past what an address may are told to come back, and who answers us is heard', async () => {
+  const credentials = { username: 'dave', password: 'pa55w0rd-8' };
+  await gateway.api('POST', '/api/sip/accounts', credentials);
+  const phone = await SipSource.open({ address: '127.0.0.16', serverPort: port, service: 'dave', from: 'dave' });
+  opened.push(phone);
+  const challenge = challengeOf(await phone.ask('REGISTER'));
+  assert.ok(challenge);
+  for (const method of ['REGISTER', 'OPTIONS']) {
+    const answers: string[] = [];
+    for (let i = 0; i < 14; i++) answers.push(await phone.ask(method));
+    const refused = answers.filter((answer) => statusOf(answer) === 503);
+    assert.ok(refused.length >= 2, `${refused.length} of ${method}`);
+    assert.ok(refused.every((answer) => /^Retry-After: \d+/im.test(answer) && /too many requests/.test(answer)));
+  }
+  const proof = `Authorization: ${phone.proof('REGISTER', challenge, credentials)}`;
+  assert.equal(statusOf(await phone.ask('REGISTER', { headers: [proof] })), 200);
+}, 20_000);

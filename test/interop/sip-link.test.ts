@@ -4,9 +4,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, test } from 'vitest';
 import { configSchema } from '#config/schema.ts';
 import type { Logger } from '#core/ports.ts';
+import type { SipDialog, SipQuestion } from '#gateways/sip/dialog.ts';
 import { type InboundCall, SipSignalling } from '#gateways/sip/index.ts';
 import { SipLink } from '#gateways/sip/link.ts';
 import { SipServer } from '#gateways/sip/server/index.ts';
+import { freePort, whenReceiving } from '#test/support/ports.ts';
+import { recvRequest, response, startSipp } from '#test/support/sipp.ts';
 import { sdp } from '#test/support/sipp-app.ts';
 
 const nothing = (): void => undefined;
@@ -67,8 +70,27 @@ describe('two gateways, each on its own embedded server', () => {
 
     const ladder = callee.sip.ladderForCall(ours.callId);
     const titles = ladder?.messages.map(({ direction, title }) => `${direction} ${title}`) ?? [];
-    assert.deepEqual(titles.slice(0, 2), ['in INVITE', 'out 100 Trying (INVITE)']);
+    assert.deepEqual(titles.slice(0, 2), ['in INVITE', 'out 180 Ringing (INVITE)']);
     assert.equal(titles.at(-1), 'out 200 OK (BYE)');
+  });
+
+  test('a route of several hops goes along whole and first to the first; a plain outbound proxy is only where it goes', async () => {
+    const caller = await signalling();
+    const edge = await signalling();
+    const routes: (string | undefined)[] = [];
+    edge.sip.link.onRequest((request) => {
+      routes.push(`${request.uri} by ${request.header('route')}`);
+      request.respond(200);
+    });
+    const hop = edge.uri.replace('demo@', '');
+    for (const proxy of [`<${hop};lr>, <sip:core.example;lr>`, `${hop};lr`, hop]) {
+      assert.equal((await caller.sip.link.request('OPTIONS', 'sip:far@away.example', { proxy })).status, 200);
+    }
+    assert.deepEqual(routes, [
+      `sip:far@away.example by <${hop};lr>,<sip:core.example;lr>`,
+      `sip:far@away.example by <${hop};lr>`,
+      'sip:far@away.example by undefined',
+    ]);
   });
 
   test('a refusal is an outcome, with its headers', async () => {
@@ -116,6 +138,126 @@ describe('two gateways, each on its own embedded server', () => {
     assert.equal(outcome.kind, 'answered');
     assert.match(given[0] ?? '', /realm="a, b".*algorithm=SHA-256/);
     assert.ok(given[0]?.includes(`uri="${callee.uri}"`));
+  });
+
+  test('who is called by a PBX that asks for a password within the call shows it, and is refused with none', async () => {
+    const pbx = await signalling();
+    const ours = await signalling();
+    const given: string[] = [];
+    const answered = new Promise<SipDialog>((resolve) => {
+      ours.sip.link.onCall((call) => void call.answer(sdp, resolve));
+    });
+    const outcome = await pbx.sip.link.call(ours.uri, { sdp }).outcome;
+    assert.ok(outcome.kind === 'answered');
+    const challenge = { 'www-authenticate': 'Digest realm="pbx", nonce="n", qop="auth", algorithm=SHA-256' };
+    const ask = (question: SipQuestion, status: number) => {
+      const authorization = question.header('authorization');
+      if (authorization === undefined) question.respond(401, { headers: challenge });
+      else {
+        given.push(authorization);
+        question.respond(status, question.method === 'INVITE' ? { body: sdp } : {});
+      }
+    };
+    outcome.dialog.events.on('asked', (question) => ask(question, 202));
+    outcome.dialog.events.on('offered', (question) => ask(question, 200));
+    const dialog = await answered;
+    const refer = () => dialog.ask('REFER', { headers: { 'refer-to': '<sip:desk@pbx.example>' } });
+    assert.equal((await refer()).status, 401);
+    dialog.useCredentials({ username: 'trunk', password: 'x' });
+    assert.equal((await refer()).status, 202);
+    assert.equal((await dialog.reinvite(held)).status, 200);
+    // The digest is over the Contact of the PBX, which is where the request went.
+    const uri = /username="trunk".*uri="(sip:[^"]*)"/;
+    for (const words of given) assert.equal(uri.exec(words)?.[1], dialog.remoteUri);
+    assert.equal(given.length, 2);
+    await dialog.bye();
+  });
+
+  test('a 202 to an INVITE is an answer as 200 is; a re-INVITE that is answered 481 ends the call, and the peer is told', async () => {
+    const ours = await signalling();
+    const localPort = await freePort();
+    const run = startSipp({
+      localPort,
+      scenario: [
+        recvRequest('INVITE', { rrs: true }),
+        response('202 Accepted', { body: sdp, retransMs: 500 }),
+        recvRequest('ACK'),
+        recvRequest('INVITE'),
+        response('481 Call/Transaction Does Not Exist', { tag: false }),
+        recvRequest('ACK'),
+        recvRequest('BYE', { expect: { Reason: 'cause=481' } }),
+        response('200 OK', { tag: false }),
+      ].join('\n'),
+    });
+    await whenReceiving(localPort);
+    const outcome = await ours.sip.link.call(`sip:pbx@127.0.0.1:${localPort}`, { sdp }).outcome;
+    assert.ok(outcome.kind === 'answered');
+    const ended = once(outcome.dialog.events, 'ended');
+    assert.equal((await outcome.dialog.reinvite(held)).status, 481);
+    assert.deepEqual(await ended, ['server', 'The other side knows nothing of this call any more.']);
+    await run.done;
+    assert.equal(ours.sip.stats?.dialogs, 0);
+  });
+
+  test('a BYE that is challenged is sent again with the password, and ends the call there too; without one it is over here', async () => {
+    const ours = await signalling();
+    for (const credentials of [{ username: 'trunk', password: 'x' }, undefined]) {
+      const seen: string[] = [];
+      const localPort = await freePort();
+      const asked = 'WWW-Authenticate: Digest realm="pbx", nonce="n", qop="auth"';
+      const run = startSipp({
+        localPort,
+        scenario: [
+          recvRequest('INVITE', { rrs: true }),
+          response('200 OK', { body: sdp, retransMs: 500 }),
+          recvRequest('ACK'),
+          recvRequest('BYE'),
+          response('401 Unauthorized', { tag: false, headers: [asked] }),
+          ...(credentials
+            ? [
+                recvRequest('BYE', { expect: { Authorization: 'username="trunk"' } }),
+                response('200 OK', { tag: false }),
+              ]
+            : []),
+        ].join('\n'),
+      });
+      await whenReceiving(localPort);
+      const outcome = await ours.sip.link.call(`sip:pbx@127.0.0.1:${localPort}`, { sdp, credentials }).outcome;
+      assert.ok(outcome.kind === 'answered');
+      outcome.dialog.events.on('ended', (by) => seen.push(by));
+      await outcome.dialog.bye();
+      await run.done;
+      assert.deepEqual(seen, ['us']);
+      if (credentials) assert.equal(ours.sip.stats?.dialogs, 0);
+    }
+  });
+
+  test('a proxy and who is behind it are both shown the password, and a younger nonce is taken; a second no is one', async () => {
+    const ours = await signalling();
+    const localPort = await freePort();
+    const asks = (status: string, name: string, nonce: string, more = '') =>
+      response(status, { headers: [`${name}: Digest realm="pbx", nonce="${nonce}", qop="auth"${more}`] });
+    const proxy = (nonce: string, more = '') =>
+      asks('407 Proxy Authentication Required', 'Proxy-Authenticate', nonce, more);
+    const end = (nonce: string) => asks('401 Unauthorized', 'WWW-Authenticate', nonce);
+    const invited = (expect = {}) => recvRequest('INVITE', { rrs: true, expect });
+    const acknowledged = recvRequest('ACK');
+    const run = startSipp({
+      localPort,
+      scenario: [
+        ...[invited(), proxy('a'), acknowledged],
+        ...[invited({ 'Proxy-Authorization': 'nonce="a"' }), proxy('b', ', stale=true'), acknowledged],
+        ...[invited({ 'Proxy-Authorization': 'nonce="b"' }), end('c'), acknowledged],
+        // SIPp would find the first in the second.
+        invited({ 'Proxy-Authorization': 'nonce="b"', body: 'username="trunk", realm="pbx", nonce="c"' }),
+        ...[end('d'), acknowledged],
+      ].join('\n'),
+    });
+    await whenReceiving(localPort);
+    const credentials = { username: 'trunk', password: 'x' };
+    const outcome = await ours.sip.link.call(`sip:pbx@127.0.0.1:${localPort}`, { sdp, credentials }).outcome;
+    assert.equal(outcome.kind === 'refused' && outcome.answer.status, 401);
+    await run.done;
   });
 
   test('a call without an offer gets one from the callee and sends the answer in the ACK', async () => {

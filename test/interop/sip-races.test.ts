@@ -149,6 +149,13 @@ test('a 200 that nobody acknowledges is repeated, then the call ends on both sid
   await app.saw('uas destroy ACK timeout');
 });
 
+test('an INVITE that has no other response within 200 ms is answered 100', async () => {
+  const { app, peer } = await pair({ appTimeoutMs: 300 });
+  peer.request('INVITE', 'silent', app.sip);
+  await peer.next(/^SIP\/2\.0 100 Trying\r\n/);
+  await peer.next(/^SIP\/2\.0 480/);
+});
+
 test('an INVITE that the application leaves alone is answered 480', async () => {
   const { app, peer } = await pair({ appTimeoutMs: 100 });
   peer.request('INVITE', 'silent', app.sip);
@@ -192,6 +199,63 @@ test('an early BYE of the caller ends the INVITE with 487', async () => {
   await peer.next(/^SIP\/2\.0 (200|487)/);
   await app.saw('invite cancel');
   assert.equal(app.server?.stats.pendingInbound, 0);
+});
+
+test('a request of ours that comes back by a proxy is refused with 482: it would go round for ever', async () => {
+  const { app, peer, uri } = await pair();
+  const calling = app.srf.createUAC(uri, { localSdp: sdp }).catch(() => undefined);
+  const invite = await peer.next(/^INVITE/);
+  const via = /^Via: .*$/m.exec(invite)?.[0].trim() ?? '';
+  const hop = `Via: SIP/2.0/UDP 127.0.0.1:${peer.port};branch=z9hG4bKproxy;rport`;
+  peer.send(invite.replace(via, `${hop}\r\n${via}`).replace(/^INVITE \S+/, `INVITE sip:answer@${app.sip}`), app.sip);
+  assert.match(await peer.next(/^SIP\/2\.0 [3-6]/), /^SIP\/2\.0 482/);
+  assert.deepEqual(app.seen, []);
+  peer.answer(invite, '486 Busy Here', app.sip, { tag: 'x' });
+  await calling;
+});
+
+test('peers outside see our public address, and nowhere the one behind it', async () => {
+  const outside = { externalAddress: '192.0.2.44', localNetworks: ['10.0.0.0/8'] };
+  const { app, peer, uri } = await pair(outside);
+  const own = app.server?.listenPoints.find(({ protocol }) => protocol === 'udp');
+  const sip = `127.0.0.1:${own?.port}`;
+  const headersOf = (text: string) =>
+    text
+      .split('\r\n\r\n')[0]
+      ?.split('\r\n')
+      // What the peer said of itself comes back.
+      .filter((line) => !line.includes(String(peer.port))) ?? [];
+  const calling = app.srf.createUAC(uri, { localSdp: sdp, headers: { 'P-Asserted-Identity': '<sip:demo@localhost>' } });
+  const invite = await peer.next(/^INVITE/);
+  for (const name of ['Via', 'From', 'Contact', 'P-Asserted-Identity']) {
+    assert.match(invite, new RegExp(`^${name}: .*192\\.0\\.2\\.44`, 'm'));
+  }
+  assert.doesNotMatch(headersOf(invite).join('\n'), /127\.0\.0\.1/);
+  assert.match(invite, /^Call-ID: [\da-f-]+\r$/m);
+  peer.answer(invite, '200 OK', sip, { tag: 'one', body: sdp });
+  assert.doesNotMatch(headersOf(await peer.next(/^ACK/)).join('\n'), /127\.0\.0\.1/);
+  await calling;
+  peer.request('INVITE', 'answer', sip);
+  const ok = await peer.next(/^SIP\/2\.0 200/);
+  assert.match(ok, /^Contact: <sip:192\.0\.2\.44:\d+>\r$/m);
+  assert.match(ok, /^Server: Switchyard\r$/m);
+});
+
+test.each([
+  ['PBX/1.0 (lab)', /^User-Agent: PBX\/1\.0 \(lab\)\r$/m, /^Server: PBX\/1\.0 \(lab\)\r$/m],
+  ['', undefined, undefined],
+])('we call ourselves "%s", or nothing at all', async (product, userAgent, serverName) => {
+  const { app, peer, uri } = await pair({ product });
+  const calling = app.srf.createUAC(uri, { localSdp: sdp }).catch(() => undefined);
+  const invite = await peer.next(/^INVITE/);
+  if (userAgent) assert.match(invite, userAgent);
+  else assert.doesNotMatch(invite, /^(User-Agent|Server):/m);
+  peer.answer(invite, '486 Busy Here', app.sip, { tag: 'x' });
+  await calling;
+  peer.request('INVITE', 'answer', app.sip);
+  const ok = await peer.next(/^SIP\/2\.0 200/);
+  if (serverName) assert.match(ok, serverName);
+  else assert.doesNotMatch(ok, /^(User-Agent|Server):/m);
 });
 
 test('requests over the rate of an address are dropped unanswered, and counted', async () => {

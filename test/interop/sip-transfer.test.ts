@@ -18,6 +18,7 @@ import {
   sdpOf,
   startSipp,
 } from '#test/support/sipp.ts';
+import { bridgeToWebSocket } from '#test/support/ws-bridge.ts';
 
 let gateway: TestGateway;
 let target: string;
@@ -173,6 +174,71 @@ test('a call that a phone has elsewhere takes its place in the room', async () =
   await gateway.api('DELETE', `/api/rooms/attended/sipcalls/${live?.id}`);
   await other.done;
 }, 60_000);
+
+test('a phone that wants to be told nothing of its transfer (Refer-Sub) is told nothing, and leaves all the same', async () => {
+  await roomOf('untold');
+  const { run: other, port } = await callee([...picksUp(), ...hungUp]);
+  const silent = refer(`<sip:c@127.0.0.1:${port}?Replaces=ab%40h%3Bto-tag%3D1%3Bfrom-tag%3D2>`);
+  // Anything but the BYE, a NOTIFY too, fails the scenario.
+  const phone = caller('untold', [
+    silent.replace('Refer-To:', 'Refer-Sub: false\nRefer-To:'),
+    recv(202, { expect: { 'Refer-Sub': 'false' } }),
+    byeComes('transferred'),
+  ]);
+  await phone.done;
+  const live = (await callsOf('untold')).find(({ state }) => state === 'connected');
+  await gateway.api('DELETE', `/api/rooms/untold/sipcalls/${live?.id}`);
+  await other.done;
+}, 60_000);
+
+/** As a phone behind NAT writes it: its Contact is where nobody reaches it, of loopback so that nothing leaves this machine. */
+const behindNat = (scenario: string) =>
+  scenario.replaceAll('[local_ip]:[local_port]', '127.9.9.9:5999').replaceAll(';branch=', ';rport;branch=');
+
+test.each(['over WebSocket', 'behind NAT'] as const)(
+  'attended transfer by a phone %s reaches both phones',
+  async (way) => {
+    const room = way === 'behind NAT' ? 'attended-nat' : 'attended-ws';
+    await roomOf(room);
+    const worded = (lines: readonly string[]) =>
+      way === 'behind NAT' ? behindNat(lines.join('\n')) : lines.join('\n');
+    const localPort = await freePort();
+    const other = startSipp({
+      ...{ localPort, timeoutSec: 40 },
+      scenario: worded([...picksUp({ Replaces: '^ ?ab@h;to-tag=1;from-tag=2' }), ...hungUp]),
+    });
+    runs.push(other);
+    await whenReceiving(localPort);
+    const scenario = worded([
+      ...[
+        invite(),
+        answered,
+        refer(`<sip:c@127.0.0.1:${localPort}?Replaces=ab%40h%3Bto-tag%3D1%3Bfrom-tag%3D2>`),
+        recv(202),
+      ],
+      ...[...told('100', 'active'), ...told('180', 'active'), ...told('200', 'terminated'), byeComes('transferred')],
+    ]);
+    const bridge =
+      way === 'behind NAT' ? undefined : await bridgeToWebSocket(gateway.webSocketUrl.replace(/ws$/, 'sip'));
+    const asked = bridge ? { target: `127.0.0.1:${bridge.port}`, transport: 'tcp' as const } : { target };
+    const phone = startSipp({ ...asked, service: room, scenario, timeoutSec: 40 });
+    runs.push(phone);
+    await phone.done;
+    const calls = await callsOf(room);
+    assert.deepEqual(
+      calls.map(({ state, end, transfer }) => [state, end?.reason, transfer?.state]),
+      [
+        ['ended', 'transferred', 'done'],
+        ['connected', undefined, undefined],
+      ],
+    );
+    // Its ACK has come to it, and so does our BYE.
+    await gateway.api('DELETE', `/api/rooms/${room}/sipcalls/${calls[1]?.id}`);
+    await other.done;
+    bridge?.close();
+  },
+  60_000,
+);
 
 test('an INVITE with Replaces takes a call over, in its room and without a PIN; one for no call is refused', async () => {
   const room = await roomOf('taken');

@@ -131,6 +131,30 @@ describe('TLS', () => {
     await assert.rejects(call(other.cert), { status: 503 });
   });
 
+  test('a server that demands a certificate of its clients is shown ours; one that does not trust it is not called', async () => {
+    const call = async (trusted: Made): Promise<void> => {
+      const port = await freePort();
+      const run = startSipp({ scenario, localPort: port, transport: 'tcp' });
+      await whenListening(port);
+      const bridge = await bridgeFromTls(
+        { ...server, requestCert: true, rejectUnauthorized: true, ca: trusted.cert },
+        port,
+      );
+      try {
+        const tls = { certificate: other, ca: server.cert, clientCertificates: 'none', verifiesServers: true } as const;
+        const app = await start('embedded', { tls });
+        const dialog = await app.srf.createUAC(`sip:x@127.0.0.1:${bridge.port};transport=tls`, { localSdp: sdp });
+        await dialog.destroy();
+        await run.done;
+      } finally {
+        bridge.close();
+        run.stop();
+      }
+    };
+    await call(other);
+    await assert.rejects(call(server), { status: 503 });
+  });
+
   test('the name that the client asks for chooses the certificate', async () => {
     const serverNames = new Map([['sip.example.org', other]]);
     const app = await start('embedded', {

@@ -5,6 +5,7 @@ import type { PublicationId } from '#core/ids.ts';
 import type { Room } from '#core/room.ts';
 import { CameraPeer } from '#test/support/camera-peer.ts';
 import { launchChromium, type PeersPage } from '#test/support/chromium.ts';
+import { ClientPage } from '#test/support/client-page.ts';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { SignallingPeer } from '#test/support/signalling-peer.ts';
 import { openViewerPage } from '#test/support/test-picture.ts';
@@ -131,6 +132,52 @@ test('over signalling the answer is a publication to subscribe to, which changes
   const again = peer.request('changeTranscoded', { publicationId: publication.id, format: {} });
   await expect(again).rejects.toMatchObject({ code: 'not_found' });
 }, 60_000);
+
+interface Received {
+  readonly id: string;
+  readonly mimeType: string;
+  readonly canChangeFormat: boolean;
+  readonly format: { readonly resolution?: string } | null;
+}
+
+test('a subscription of the client library takes other formats live, its own or the API’s, and keeps what it had when one is refused', async () => {
+  const client = await ClientPage.join(browser, gateway, { room: room.name, user: 'ada', role: 'viewer' });
+  opened.push(client);
+  const id = camera.publication.id;
+  const sees = (height: number, mimeType = 'video/VP8') =>
+    client.until(`(async () => {
+      const { track, subscriptionId } = room.state.value.subscriptions.get('${id}') ?? {};
+      if (!track) return false;
+      globalThis.first ??= subscriptionId;
+      globalThis.element ??= Object.assign(document.createElement('video'), { muted: true, autoplay: true });
+      if (element.srcObject?.getTracks()[0] !== track) element.srcObject = new MediaStream([track]);
+      const { received } = await room.sampleStats();
+      const isAsWanted = received.some((one) => one.heightPx === ${height} && one.mimeType === '${mimeType}');
+      return subscriptionId === first && element.videoHeight === ${height} && isAsWanted;
+    })()`);
+  const refusal = (format: string) =>
+    client.run<string>(`room.setFormat('${id}', ${format}).then(() => 'none', ({ code }) => code)`);
+  await sees(360);
+  expect(await refusal(`{ resolution: 'x1/2' }`)).toBe('none');
+  await sees(180);
+  await encoders(1);
+  expect(await refusal(`{ resolution: 'x9/1' }`)).toBe('invalid_request');
+  await sees(180);
+  expect(await refusal(`{ codec: 'h264', resolution: 'x1/4', framerate: 10 }`)).toBe('none');
+  await sees(90, 'video/H264');
+  const path = `/api/rooms/${room.name}/subscriptions`;
+  const { items } = await gateway.api<{ items: Received[] }>('GET', `${path}?stream=${id}&kind=video`);
+  expect(items).toMatchObject([{ canChangeFormat: true, mimeType: 'video/H264', format: { resolution: 'x1/4' } }]);
+  const patched = await gateway.api<Received>('PATCH', `${path}/${items[0]?.id}`, { format: { resolution: 'x3/4' } });
+  expect(patched.format).toEqual({ codec: 'h264', resolution: 'x3/4', framerate: 10 });
+  await sees(270, 'video/H264');
+  expect(await client.run(`room.state.value.subscriptions.get('${id}').format.resolution`)).toBe('x3/4');
+  const wrong = gateway.api('PATCH', `${path}/${items[0]?.id}`, { format: { resolution: 'hd1080p' } });
+  await expect(wrong).rejects.toThrow(/format\.resolution/);
+  await sees(270, 'video/H264');
+  expect(await refusal('null')).toBe('none');
+  await sees(360);
+}, 90_000);
 
 test('the encoders are gone with their last player, and it all is back after the media worker was killed', async () => {
   const player = await play('resolution=x1/2');

@@ -1,10 +1,11 @@
 // A browser that takes the view of a room instead of its streams.
 import { writeFile } from 'node:fs/promises';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Room } from '#core/room.ts';
 import { type CameraOptions, CameraPeer } from '#test/support/camera-peer.ts';
 import { launchChromium, type PeersPage } from '#test/support/chromium.ts';
+import { ClientPage } from '#test/support/client-page.ts';
 import { startGateway, type TestGateway } from '#test/support/gateway.ts';
 import { PeerProcess } from '#test/support/peer-process.ts';
 import { obsEncoding, openViewerPage, testInputs } from '#test/support/test-picture.ts';
@@ -103,7 +104,9 @@ test.each(['video/VP8', 'video/H264', 'video/VP9'])(
   'a browser that takes %s sees each input and its counter where the API says, whatever happens, without a stop',
   async (videoCodec) => {
     await openRoom(`view-${videoCodec.slice(6).toLowerCase()}`);
-    await change({ hasLabels: false, hasSpeakerBorder: false });
+    // In one of them everybody glides.
+    const transitionMs = videoCodec === 'video/H264' ? 300 : 0;
+    await change({ hasLabels: false, hasSpeakerBorder: false, transitionMs });
     const red = await join({ name: 'red', color: colors.red });
     const handle = await play({ videoCodec });
     await shows(handle, [red]);
@@ -152,6 +155,58 @@ test.each(['video/VP8', 'video/H264', 'video/VP9'])(
   },
   120_000,
 );
+
+test('what a browser publishes in AV1 and in VP9 with spatial layers is seen in the view in its colour', async () => {
+  await openRoom('view-svc');
+  await change({ hasLabels: false, hasSpeakerBorder: false });
+  const handle = await play();
+  const publish = async (user: string, codec: string, color: string) => {
+    const client = await ClientPage.join(browser, gateway, { room: room.name, user, role: 'presenter' });
+    opened.push(client);
+    await client.run(`(async () => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
+      const drawing = canvas.getContext('2d');
+      const draw = (n) => {
+        drawing.fillStyle = '${color}';
+        drawing.fillRect(0, 0, 1280, 720);
+        drawing.fillStyle = 'white';
+        drawing.fillRect((n * 16) % 1280, 0, 16, 16);
+      };
+      draw(0);
+      setInterval(() => draw(Math.round(performance.now() / 33)), 33);
+      await room.publish(canvas.captureStream(30).getVideoTracks()[0], { source: 'camera', codec: '${codec}' });
+    })()`);
+  };
+  await Promise.all([publish('av1', 'av1', colors.blue), publish('svc', 'vp9', colors.red)]);
+  const wanted = [
+    ['video/AV1', [32, 32, 192]],
+    ['video/VP9', [192, 32, 32]],
+  ] as const;
+  const placesOf = async () => {
+    const { inputs } = await gateway.api<{ inputs: Partial<Place>[] }>('GET', viewPath());
+    const found = wanted.flatMap(([mimeType, rgb]) => {
+      const publication = [...room.publications()].find(
+        (one) => one.mimeType === mimeType && !one.participant.isHidden,
+      );
+      const place = inputs.find(({ streamId }) => streamId === publication?.id)?.place;
+      return place ? [{ x: (place.x + place.width / 2) / 1_280, y: (place.y + place.height * 0.6) / 720, rgb }] : [];
+    });
+    return found.length === wanted.length ? found : undefined;
+  };
+  const places = await vi.waitUntil(placesOf, { timeout: 20_000, interval: 100 });
+  await page.call('showsColors', { handle, places });
+  // Another format of it is made of its highest layer.
+  const token = await gateway.token({ room: room.name, user: 'other', role: 'viewer' });
+  for (const [mimeType, rgb] of wanted) {
+    const source = [...room.publications()].find((one) => one.mimeType === mimeType && !one.participant.isHidden);
+    const url = `${gateway.url}/whep/${room.name}/${source?.id}?codec=vp8`;
+    const player = await page.call<{ handle: string; status: number; body: string }>('play', { url, token });
+    expect(player.status, player.body).toBe(201);
+    opened.push({ close: () => page.call('leave', { handle: player.handle, token: 'none' }) });
+    await page.call('seesHeight', { handle: player.handle, height: 720 });
+    await page.call('showsColors', { handle: player.handle, places: [{ x: 0.5, y: 0.6, rgb }] });
+  }
+}, 90_000);
 
 test('sound and picture of a view are in step', async () => {
   await openRoom('view-sync');

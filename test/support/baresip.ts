@@ -1,5 +1,6 @@
 // Owns: baresip as a phone in tests: a real user agent with its own SIP, RTP and SRTP, driven over its control socket.
 import { EventEmitter, once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,9 +14,16 @@ export interface BaresipOptions {
   /** `srtp-mand` for SDES that must be. */
   readonly mediaEncryption?: string;
   readonly codec?: 'pcmu' | 'opus' | 'G722';
+  /** It sends a green picture of 320×240 in this codec. */
+  readonly video?: 'vp8' | 'h264' | undefined;
   /** Registers there: `alice@127.0.0.1:5060;transport=tcp`. It answers calls by itself then. */
   readonly account?: { readonly address: string; readonly password: string } | undefined;
 }
+
+const modulesFolder = '/usr/lib/baresip/modules';
+
+/** Its package has VP8; H264 comes with baresip-ffmpeg. */
+export const baresipHasH264 = (): boolean => existsSync(join(modulesFolder, 'avcodec.so'));
 
 interface Heard {
   readonly samples: Int16Array;
@@ -42,13 +50,15 @@ export class Baresip {
     toneHz,
     mediaEncryption,
     codec = 'pcmu',
+    video,
     account: registered,
   }: BaresipOptions): Promise<Baresip> {
     const folder = await mkdtemp(join(tmpdir(), 'baresip-'));
     const [control, sip] = [await freePort(), await freePort()];
-    const modules = ['g711', 'g722', 'opus', 'ausine', 'aubridge', 'sndfile', 'srtp'];
+    const pictures = video ? [video === 'h264' ? 'avcodec' : 'vp8', 'fakevideo', 'snapshot'] : [];
+    const modules = ['g711', 'g722', 'opus', 'ausine', 'aubridge', 'sndfile', 'srtp', ...pictures];
     const config = [
-      'module_path /usr/lib/baresip/modules',
+      `module_path ${modulesFolder}`,
       ...modules.map((name) => `module ${name}.so`),
       ...['account', 'menu', 'ctrl_tcp'].map((name) => `module_app ${name}.so`),
       `ctrl_tcp_listen 127.0.0.1:${control}`,
@@ -62,6 +72,10 @@ export class Baresip {
       'ausrc_channels 2',
       'auplay_channels 1',
       `snd_path ${folder}`,
+      'statmode_default off',
+      ...(video
+        ? ['video_source fakevideo,nil', 'video_display fakevideo,nil', 'video_fps 15', 'video_size 320x240']
+        : []),
     ];
     const encryption = mediaEncryption === undefined ? '' : `;mediaenc=${mediaEncryption}`;
     await writeFile(join(folder, 'config'), `${config.join('\n')}\n`);
@@ -104,6 +118,16 @@ export class Baresip {
       samples: Int16Array.from({ length: pcm.length / 2 }, (_, i) => pcm.readInt16LE(i * 2)),
       sampleRateHz: bytes.readUInt32LE(24),
     };
+  }
+
+  /** @returns a PNG of what it is shown now; rejects where it ends before */
+  async snapshot(): Promise<Buffer> {
+    const written = /wrote (snapshot-recv\S+)/g;
+    const before = [...this.process.output.matchAll(written)].length;
+    this.command('snapshot');
+    const after = new RegExp(`(?:wrote snapshot-recv[^]*?){${before}}${written.source}`);
+    const [, name = ''] = await this.process.says(after);
+    return readFile(join(this.#folder, name));
   }
 
   async close(): Promise<void> {

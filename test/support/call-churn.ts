@@ -1,9 +1,15 @@
 // Owns: phones that come and go by the thousand: whole calls into a room, each with a leg of its own, and what they leave.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { TestGateway } from './gateway.ts';
 import { ack, ackFailure, bye, invite, pause, recv, sdpOf, sipp } from './sipp.ts';
 
+/** For its calls: none of these is given to anybody who asks the system for some port. */
+export const churnRtp = { listenAddress: '127.0.0.1', firstPort: 24_000, lastPort: 27_999 };
+
 export interface Leftovers {
   readonly legs: number;
+  /** UDP ports of `churnRtp` that its processes hold. */
+  readonly ports: number;
   readonly dialogs: number;
   readonly pendingInbound: number;
   readonly pendingOutbound: number;
@@ -47,10 +53,38 @@ export function leftoversOf({ app }: TestGateway): Leftovers {
   );
   return {
     legs: app.phones.legs.size,
+    ports: heldPorts([process.pid, ...app.media.describeWorkers().map(({ pid }) => pid)]),
     ...{ dialogs, pendingInbound, pendingOutbound, connections },
     ...{ serverTransactions, clientTransactions, internalErrors },
     participants: phones.length,
   };
+}
+
+function heldPorts(pids: readonly number[]): number {
+  const sockets = new Set(pids.flatMap(socketsOf));
+  const [, ...lines] = readFileSync('/proc/net/udp', 'utf8').trim().split('\n');
+  return lines.filter((line) => {
+    const [, local = '', , , , , , , , inode = ''] = line.trim().split(/\s+/);
+    const port = Number.parseInt(local.split(':')[1] ?? '', 16);
+    return port >= churnRtp.firstPort && port <= churnRtp.lastPort && sockets.has(inode);
+  }).length;
+}
+
+/** Inodes. */
+function socketsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+      } catch {
+        // Closed meanwhile.
+        return [];
+      }
+    });
+  } catch {
+    // A spare worker that was let go.
+    return [];
+  }
 }
 
 /** Waits for the last timers and connections to be over; returns what is left then. */

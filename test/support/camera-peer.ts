@@ -6,6 +6,7 @@ import type { Participant } from '#core/participant.ts';
 import type { SfuPlainTransport } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { Publication, TrackSource } from '#core/track.ts';
+import type { Rotation, Yuv } from '#media/av/canvas.ts';
 import { Picture } from '#media/av/picture.ts';
 import { VideoEncoder } from '#media/av/video-encoder.ts';
 import { toYuv } from '#media/mixer/backdrop.ts';
@@ -27,11 +28,17 @@ export interface CameraOptions {
   readonly framerateHz?: number;
   readonly source?: TrackSource;
   readonly displayName?: string;
+  /**
+   * What a telephone films: the colour is that of its lower half. It is sent as the camera lies in the hand, and each
+   * frame says how to turn it (CVO, 3GPP TS 26.114 §7.4.5).
+   */
+  readonly sky?: string;
   /** Noise in the second quarter from above, which takes all the bits that there are. */
   readonly isGrainy?: boolean;
 }
 
 let lastSsrc = 70_000;
+const orientation = { uri: 'urn:3gpp:video-orientation', id: 4 } as const;
 
 export class CameraPeer {
   readonly participant: Participant;
@@ -44,6 +51,7 @@ export class CameraPeer {
   #picture: Picture | undefined;
   #timer: NodeJS.Timeout | undefined;
   #color: string;
+  #turn: Rotation = 0;
   #pictureId = 0;
   #isClosed = false;
   frames = 0;
@@ -61,7 +69,11 @@ export class CameraPeer {
     const publication = await participant.publish(transport, {
       kind: 'video',
       source,
-      rtpParameters: { codecs: [roomPayloads[codec].parameters], encodings: [{ ssrc }] },
+      rtpParameters: {
+        codecs: [roomPayloads[codec].parameters],
+        encodings: [{ ssrc }],
+        ...(options.sky !== undefined && { headerExtensions: [orientation] }),
+      },
     });
     return new CameraPeer(options, participant, publication, transport, socket, ssrc);
   }
@@ -85,7 +97,7 @@ export class CameraPeer {
       clockRateHz: 90_000,
       cname: options.name,
       position: { ssrc, sequenceNumber: 1, rtpTimestamp: 1, clockUs: clockNowUs() },
-      send: (packet) => this.sendRaw(packet),
+      send: (packet) => this.sendRaw(options.sky === undefined ? packet : oriented(packet, this.#turn)),
     });
     socket.on('message', (data) => {
       if (!isRtcp(data) || !parseRtcp(data).some(({ kind }) => kind === 'pli' || kind === 'fir')) return;
@@ -102,6 +114,11 @@ export class CameraPeer {
 
   setColor(color: string): void {
     this.#color = color;
+  }
+
+  /** @param degrees clockwise, by which what it sends is to be turned */
+  hold(degrees: Rotation): void {
+    this.#turn = degrees;
   }
 
   setSize(width: number, height: number): void {
@@ -150,7 +167,8 @@ export class CameraPeer {
     const { y, u, v } = toYuv(this.#color);
     for (const [index, value] of [y, u, v].entries()) picture.planes[index]?.fill(value);
     if (this.#options.isGrainy) drawGrain(picture);
-    this.#drawNumber(picture);
+    if (this.#options.sky === undefined) this.#drawNumber(picture);
+    else drawSky(picture, toYuv(this.#options.sky), this.#turn);
     this.#encoder?.encode(picture, clockNowUs(), ({ data, isKey }) => {
       this.#sender.sendFrame(this.#packetise(data, isKey), clockNowUs(), { isKey });
     });
@@ -174,6 +192,28 @@ export class CameraPeer {
     if (codec === 'vp8') return packetiseVp8(data, this.#pictureId++);
     return codec === 'vp9' ? packetiseVp9(data, this.#pictureId++, isKey) : packetiseH264(splitAnnexB(data));
   }
+}
+
+/** Where the upper half of what is seen lies in the picture before it is turned. */
+function drawSky({ planes, strides, width, height }: Picture, { y, u, v }: Yuv, turn: Rotation): void {
+  for (const [index, value] of [y, u, v].entries()) {
+    const [columns, rows] = index === 0 ? [width, height] : [width >> 1, height >> 1];
+    const isSide = turn === 90 || turn === 270;
+    const [left, right] = isSide ? (turn === 90 ? [0, columns >> 1] : [columns >> 1, columns]) : [0, columns];
+    const [top, bottom] = isSide ? [0, rows] : turn === 0 ? [0, rows >> 1] : [rows >> 1, rows];
+    for (let row = top; row < bottom; row++) {
+      const start = row * (strides[index] ?? 0);
+      planes[index]?.fill(value, start + left, start + right);
+    }
+  }
+}
+
+/** With its orientation in a one-byte header extension (RFC 8285 §4.2). */
+function oriented(packet: Buffer, turn: Rotation): Buffer {
+  const extension = Buffer.from([0xbe, 0xde, 0, 1, orientation.id << 4, turn / 90, 0, 0]);
+  const whole = Buffer.concat([packet.subarray(0, 12), extension, packet.subarray(12)]);
+  whole[0] = (whole[0] ?? 0) | 0x10;
+  return whole;
 }
 
 function drawGrain({ planes: [luma], strides: [stride = 0], height }: Picture): void {

@@ -3,7 +3,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 
 export type DnsRecord =
-  | { readonly type: 'A'; readonly address: string }
+  | { readonly type: 'A'; readonly address: string; readonly ttlSec?: number }
+  /** All eight groups written out. */
+  | { readonly type: 'AAAA'; readonly address: string; readonly ttlSec?: number }
   | {
       readonly type: 'SRV';
       readonly priority: number;
@@ -79,7 +81,7 @@ function resource(record: DnsRecord): Buffer {
   head.writeUInt16BE(0xc00c, 0); // the name of the question
   head.writeUInt16BE(typeNumbers[record.type], 2);
   head.writeUInt16BE(1, 4);
-  head.writeUInt32BE(60, 6);
+  head.writeUInt32BE(('ttlSec' in record ? record.ttlSec : undefined) ?? 60, 6);
   head.writeUInt16BE(data.length, 10);
   return Buffer.concat([head, data]);
 }
@@ -88,6 +90,8 @@ function dataOf(record: DnsRecord): Buffer {
   switch (record.type) {
     case 'A':
       return Buffer.from(record.address.split('.').map(Number));
+    case 'AAAA':
+      return Buffer.concat(record.address.split(':').map((group) => uint16(Number.parseInt(group, 16))));
     case 'SRV':
       return Buffer.concat([
         uint16(record.priority),

@@ -11,6 +11,9 @@ const videoOptions: Record<string, Record<string, string | number>> = {
   libsvtav1: { preset: 12, 'svtav1-params': 'pred-struct=1:rc=2:lookahead=0' },
 };
 
+/** Small, and of AV1 every other picture only, so that one core among several that are busy is enough. */
+const pictures = `${picture},scale=320:180,${videoCodec === 'libsvtav1' ? 'framestep=2,' : ''}format=yuv420p,realtime`;
+
 const output = await Muxer.open(url, { format: 'flv' });
 const encode = async (input: string, codec: string, options: object) => {
   const source = await Demuxer.open(input, { format: 'lavfi' });
@@ -20,10 +23,11 @@ const encode = async (input: string, codec: string, options: object) => {
   const encoder = await Encoder.create(codec as FFEncoderCodec, { decoder, ...options });
   return { source, decoder, encoder, index: output.addStream(encoder) };
 };
-const video = await encode(`${picture},format=yuv420p,realtime`, videoCodec, {
+const video = await encode(pictures, videoCodec, {
   ...{ bitrate: '1.5M', context: { gopSize: 60, maxBFrames: 0 }, options: videoOptions[videoCodec] ?? {} },
 });
-const audio = await encode(`${sound},aformat=channel_layouts=stereo,arealtime`, audioCodec, {
+// Of Opus, which has no other rate, the encoder's own resampling leaves time stamps that are 48/44.1 of what they should be.
+const audio = await encode(`${sound},aformat=channel_layouts=stereo:sample_rates=48000,arealtime`, audioCodec, {
   ...{ bitrate: '128k', autoResample: true },
 });
 const pump = async ({ source, decoder, encoder, index }: Awaited<ReturnType<typeof encode>>) => {

@@ -3,11 +3,17 @@ import { type Call, type CallEnd, type CallInfo, type CallsPort, type DialOption
 import type { CallTransferTarget } from '#core/call-transfer.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
+import { Leg } from '#core/leg.ts';
+import type { RecordedCall } from '#core/recorded-call.ts';
 import type { Rooms } from '#core/rooms.ts';
 
 export class FakeCall implements Call {
   info: CallInfo;
   readonly pressed: string[] = [];
+  readonly #leg = new Leg(
+    { transport: undefined, send: () => undefined },
+    { id: 1, localAddress: '127.0.0.1', localPort: 20_000, language: 'en', timeoutMs: 30_000 },
+  );
 
   constructor(roomId: RoomId, { to, from = '' }: DialOptions) {
     this.info = {
@@ -32,6 +38,10 @@ export class FakeCall implements Call {
     throw new GatewayError('unprocessable', 'This call has no video.');
   }
 
+  async setVideo(isWanted: boolean): Promise<void> {
+    if (isWanted) throw new GatewayError('unprocessable', 'This call has no video.');
+  }
+
   setGain(gainDb: number): void {
     this.info = { ...this.info, gainDb };
   }
@@ -44,6 +54,18 @@ export class FakeCall implements Call {
   async sendDtmf(digits: string): Promise<void> {
     this.#assertOn();
     this.pressed.push(digits);
+  }
+
+  forRecording(): RecordedCall {
+    const { id, displayName } = this.info;
+    return {
+      id,
+      displayName,
+      leg: this.#leg,
+      noteRecorded: (isRecorded, recordingId) => {
+        this.info = { ...this.info, isRecorded, recordingIds: [recordingId] };
+      },
+    };
   }
 
   async hangUp(): Promise<void> {

@@ -59,6 +59,16 @@ export async function probeFile(path: string): Promise<FileFacts> {
   };
 }
 
+/** Of the middle of the picture that is shown half-way: what came late on a busy machine is there by then. */
+export async function middleColor(path: string): Promise<{ red: number; green: number; blue: number }> {
+  const middle = ['-vf', 'crop=iw/8:ih/8,scale=1:1', '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'];
+  const { durationS } = await probeFile(path);
+  const from = ['-v', 'error', '-nostdin', '-ss', String(durationS / 2), '-i', path];
+  const { stdout } = await run('ffmpeg', [...from, ...middle], { encoding: 'buffer' });
+  const [red = Number.NaN, green = Number.NaN, blue = Number.NaN] = stdout;
+  return { red, green, blue };
+}
+
 /** Between packets of a kind that follow each other, seconds. */
 export async function packetGapsS(path: string, kind: 'v' | 'a'): Promise<number[]> {
   const entries = ['-select_streams', `${kind}:0`, '-show_entries', 'packet=pts_time', '-of', 'csv=p=0'];

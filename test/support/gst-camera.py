@@ -28,6 +28,11 @@ AUDIO = {
     "g726": "audio/x-raw,rate=8000,channels=1 ! avenc_g726 bitrate=32000 ! rtpg726pay force-aal2=false name=pay1 pt=97",
     "l16": "audio/x-raw,rate=16000,channels=1 ! rtpL16pay name=pay1 pt=97",
 }
+FED = (
+    "udpsrc address=127.0.0.1 port={port} caps=video/mpegts ! tsparse set-timestamps=true ! tsdemux name=fed "
+    "fed. ! queue ! {video}parse ! rtp{video}pay config-interval=-1 name=pay0 pt=96 "
+    "fed. ! queue ! aacparse ! rtpmp4gpay name=pay1 pt=97"
+)
 SOURCE = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1,format=I420 ! "
 TONE = "audiotestsrc is-live=true freq=440 ! audioconvert ! audioresample ! "
 
@@ -55,16 +60,21 @@ def main():
     grants = Gst.Structure.new_from_string(f"{role}, media.factory.access=true, media.factory.construct=true")
 
     mounts = server.get_mount_points()
+
+    def mount(name, launch):
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(f"( {launch} )")
+        factory.set_shared(True)
+        factory.set_protocols(allowed)
+        factory.add_role_from_structure(grants)
+        mounts.add_factory(f"/{name}", factory)
+
     for video_name, video in VIDEO.items():
         for audio_name, audio in [(None, None), *AUDIO.items()]:
-            launch = SOURCE + video + (f" {TONE}{audio}" if audio else "")
             name = f"{video_name}-{audio_name}" if audio_name else video_name
-            factory = GstRtspServer.RTSPMediaFactory()
-            factory.set_launch(f"( {launch} )")
-            factory.set_shared(True)
-            factory.set_protocols(allowed)
-            factory.add_role_from_structure(grants)
-            mounts.add_factory(f"/{name}", factory)
+            mount(name, SOURCE + video + (f" {TONE}{audio}" if audio else ""))
+    for video, port in (arg.split("@") for arg in sys.argv if "@" in arg):
+        mount(f"fed-{video}", FED.format(video=video, port=port))
     recorder = GstRtspServer.RTSPMediaFactory()
     recorder.set_transport_mode(GstRtspServer.RTSPTransportMode.RECORD)
     recorder.set_launch("( rtph264depay name=depay0 ! fakesink sync=false )")

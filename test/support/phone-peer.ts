@@ -13,6 +13,7 @@ const rates: Readonly<Record<LegCodec, number>> = { opus: 48_000, g722: 16_000, 
 const types: Readonly<Record<LegCodec, number>> = { opus: 111, g722: 9, pcmu: 0, pcma: 8 };
 const dtmfType = 101;
 export const noiseType = 13;
+const lateMs = 40;
 
 export interface PhoneOptions {
   readonly codec: LegCodec;
@@ -45,6 +46,8 @@ export class PhonePeer {
   readonly digits: string[] = [];
   readonly rtcp: Buffer[] = [];
   readonly sampleRateHz: number;
+  /** Frames that it sent later than a jitter buffer bears: this process was stalled, and not who receives them. */
+  sentLate = 0;
   toneHz: number;
   readonly #options: PhoneOptions;
   readonly #socket: Socket;
@@ -121,7 +124,8 @@ export class PhonePeer {
     this.#frames = 0;
     clearInterval(this.#timer);
     this.#timer = setInterval(() => {
-      while (this.#startMs + this.#frames * 20 <= performance.now()) {
+      for (let nowMs = performance.now(); this.#startMs + this.#frames * 20 <= nowMs; nowMs = performance.now()) {
+        if (nowMs - this.#startMs - this.#frames * 20 > lateMs) this.sentLate += 1;
         this.#frames += 1;
         this.#speak();
       }

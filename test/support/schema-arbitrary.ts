@@ -75,12 +75,23 @@ function integerOf({ minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAF
 
 function stringOf({ pattern, format, minLength = 0, maxLength = Number.MAX_SAFE_INTEGER }: JsonSchema) {
   const fits = (text: string) => text.length >= minLength && text.length <= maxLength;
-  if (format === 'uri') return fc.webPath().map((path) => `http://127.0.0.1:9${path || '/'}`);
+  if (format === 'uri') return uris;
   if (format === 'date-time') return fc.date({ noInvalidDate: true, ...someYears }).map((date) => date.toISOString());
   if (format !== undefined) throw new Error(`no values are known for the format ${format}`);
-  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern), { size: 'small' }).filter(fits);
+  if (pattern !== undefined) return matching(pattern).filter(fits);
   const most = Math.min(maxLength, Math.max(mostCharacters, minLength));
   return fc.string({ minLength, maxLength: most, unit: 'grapheme' }).filter(fits);
+}
+
+const uris = fc.webPath().map((path) => `http://127.0.0.1:9${path || '/'}`);
+
+const ofPatterns = new Map<string, fc.Arbitrary<string>>();
+
+/** Making one costs fast-check up to a second; what it makes then is cheap. */
+function matching(pattern: string): fc.Arbitrary<string> {
+  const known = ofPatterns.get(pattern) ?? fc.stringMatching(new RegExp(pattern), { size: 'small' });
+  ofPatterns.set(pattern, known);
+  return known;
 }
 
 const someYears = { min: new Date('1970-01-01T00:00:00Z'), max: new Date('9999-01-01T00:00:00Z') };

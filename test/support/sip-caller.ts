@@ -23,6 +23,8 @@ export interface SipCallerOptions {
   readonly levelDbov?: number;
   /** SDES with this suite. */
   readonly suite?: SrtpSuite | undefined;
+  /** false: never sends an ACK, and whatever comes after the answer is not heeded. */
+  readonly acknowledges?: boolean | undefined;
   /** Its media goes through a relay at 127.0.0.2 that loses and delays packets, both ways. */
   readonly network?: { readonly lossShare: number; readonly jitterMs: number } | undefined;
 }
@@ -35,6 +37,8 @@ export class SipCaller {
   readonly #socket: Socket;
   readonly #callId = randomBytes(8).toString('hex');
   readonly #tag = randomBytes(4).toString('hex');
+  #cseq = 1;
+  #offer = '';
   #to = '';
   #contact = '';
   #relay: UdpRelay | undefined;
@@ -60,9 +64,18 @@ export class SipCaller {
     this.#contact = `sip:${options.room}@${this.#host}`;
   }
 
+  /** Offers the same again in another direction: `sendonly` holds, `sendrecv` takes up again. */
+  async reoffer(direction: 'sendonly' | 'sendrecv'): Promise<void> {
+    this.#cseq += 1;
+    this.#send('INVITE', this.#cseq, `${this.#offer}a=${direction}\r\n`);
+    await this.#final();
+    this.#send('ACK', this.#cseq);
+  }
+
   async close(): Promise<void> {
     const answered = once(this.#socket, 'message', { signal: AbortSignal.timeout(5_000) });
-    this.#send('BYE', 2);
+    this.#cseq += 1;
+    this.#send('BYE', this.#cseq);
     await answered;
     this.phone.close();
     this.#relay?.close();
@@ -82,11 +95,12 @@ export class SipCaller {
       ...(suite ? [`a=crypto:1 ${suite} inline:${sendKey}`] : []),
       '',
     ].join('\r\n');
+    this.#offer = sdp;
     this.#send('INVITE', 1, sdp);
     const answer = await this.#final();
     this.#to = /^To: *(.+)$/im.exec(answer)?.[1] ?? '';
     this.#contact = /^Contact: *<([^>]+)>/im.exec(answer)?.[1] ?? this.#contact;
-    this.#send('ACK', 1);
+    if (this.#options.acknowledges !== false) this.#send('ACK', 1);
     this.remotePort = Number(/^m=audio (\d+)/m.exec(answer)?.[1]);
     if (suite && sendKey !== undefined) {
       const [, ours, receiveKey] = /^a=crypto:1 (\S+) inline:([^|\s]+)/m.exec(answer) ?? [];
@@ -115,7 +129,7 @@ export class SipCaller {
     const { address, port } = this.#options.server;
     const own = `${hostOf(this.#socket.address().address)}:${this.#socket.address().port}`;
     const lines = [
-      `${method} ${method === 'INVITE' ? `sip:${this.#options.room}@${this.#host}` : this.#contact} SIP/2.0`,
+      `${method} ${cseq === 1 && method === 'INVITE' ? `sip:${this.#options.room}@${this.#host}` : this.#contact} SIP/2.0`,
       `Via: SIP/2.0/UDP ${own};rport;branch=z9hG4bK${randomBytes(6).toString('hex')}`,
       'Max-Forwards: 70',
       `From: "${this.#options.codec}" <sip:${this.#options.codec}@${this.#host}>;tag=${this.#tag}`,

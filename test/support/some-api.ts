@@ -10,6 +10,7 @@ import { MemoryRateLimiter } from '#api/rate-limiter.ts';
 import { type Config, configSchema } from '#config/schema.ts';
 import { Analyses } from '#core/analyses.ts';
 import { Bans } from '#core/bans.ts';
+import { Bridges } from '#core/bridges.ts';
 import { CallRecords } from '#core/call-records.ts';
 import { DispatchRules } from '#core/dispatch-rules.ts';
 import type { Scope } from '#core/grants.ts';
@@ -29,18 +30,21 @@ import type { Pusher } from '#core/streaming-out.ts';
 import { StreamingOuts } from '#core/streaming-outs.ts';
 import { Trunks } from '#core/trunks.ts';
 import type { ViewPort } from '#core/view-port.ts';
-import { Views } from '#jobs/views.ts';
 import { secretBoxOf } from '#store/secret-box.ts';
 import { Health } from '#telemetry/health.ts';
 import { Metrics } from '#telemetry/metrics.ts';
+import { AvatarFetcher } from '#wire/avatar-fetcher.ts';
 import { FakeCalls } from './fake-calls.ts';
 import { FakeMedia } from './fake-media.ts';
+import { FakePhones } from './fake-phones.ts';
 import type { FakeSfu } from './fake-sfu.ts';
+import { endsWithFile } from './opened.ts';
 import { someEvents } from './some-events.ts';
 import { someNode } from './some-node.ts';
 import { someRecordings } from './some-recordings.ts';
 import { someRooms } from './some-room.ts';
 import { someSecrets } from './some-secrets.ts';
+import { someViews } from './some-views.ts';
 
 export interface Call {
   /** Credential. */
@@ -90,7 +94,11 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
   const webRoot = options.webRoot ?? '/nonexistent';
   const ingest = await someIngest({ rooms, store, media, log });
   const calls = new FakeCalls(rooms);
-  const views = new Views({ rooms, store, media, mixOf: () => Promise.reject(new Error('no phones here')), log });
+  const views = someViews({ rooms, store, media, log });
+  // Of this machine, and no name is looked up: some tests make up URLs.
+  const policy = new NetPolicy({ schemes: ['http', 'https'], allow: ['127.0.0.1'], otherwise: 'deny' });
+  const avatars = new AvatarFetcher({ policy, lookup: async () => [] });
+  const bridges = new Bridges({ rooms, phones: new FakePhones(), views, log });
   const recordings = await someRecordings({ rooms, store, media, views, log }, config.recordings);
   const happenings = await someEvents({ rooms, store, log, config, secrets });
   const streamingOuts = await someStreamingOuts({ rooms, store, media, views, log });
@@ -107,9 +115,11 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     sfu,
     ingest,
     views,
+    avatars,
     recordings,
     ...happenings,
     sip,
+    bridges,
     streamingOuts,
     analyses,
     log,
@@ -120,6 +130,12 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     webRoot,
   });
   const contract = new ContractCheck(app);
+  endsWithFile(async () => {
+    for (const part of [analyses, streamingOuts, ingest.streamingIns, ingest.pushes, meetings, recordings, rooms]) {
+      await part.close();
+    }
+    for (const part of [happenings.eventLog, happenings.webhooks, sip.records]) await part.close();
+  });
 
   const send = async (method: string, path: string, call: Call = {}): Promise<Response> => {
     const headers = new Headers(call.headers);
@@ -152,7 +168,7 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
       displayName: role,
       role,
       attributes: {},
-      expiresAtMs: overrides.expiresAtMs ?? Date.now() + 60_000,
+      expiresAtMs: overrides.expiresAtMs ?? Date.now() + 600_000,
     });
   const admin = auth.firstAdminKey ?? config.auth.adminKey ?? '';
   return {
@@ -163,10 +179,12 @@ export async function someApi<S extends SfuPort = FakeSfu>(options: SomeApiOptio
     store,
     sfu,
     media,
+    views,
     ingest,
     streamingOuts,
     analyses,
     calls,
+    bridges,
     recordings: recordings.all,
     ...happenings,
     sip,
@@ -205,7 +223,7 @@ async function someSip(calls: FakeCalls, parts: { rooms: Rooms; store: StorePort
 /** Pushed by RTMP at port 1935, pulled by RTSP from anywhere. */
 async function someIngest(parts: { rooms: Rooms; store: StorePort; media: FakeMedia; log: Logger }) {
   const streamKeys = new StreamKeys(parts);
-  const timeouts = { graceMs: 1_000, startTimeoutMs: 1_000, stallTimeoutMs: 1_000 };
+  const timeouts = { graceMs: 1_000, startTimeoutMs: 1_000, stallTimeoutMs: 1_000, latency: 'smooth' as const };
   const failures = new MemoryRateLimiter({ points: 1e9, windowMs: 60_000, what: 'wrong stream keys' });
   const pushes = new PushedIngresses({ ...parts, keys: streamKeys, failures, ...timeouts });
   const policy = new NetPolicy({ schemes: ['rtsp'] });
@@ -214,7 +232,7 @@ async function someIngest(parts: { rooms: Rooms; store: StorePort; media: FakeMe
     check: (url) => assertMayPull(policy, url),
     pull: (options) => ({ source: { via: 'opened', protocol: 'rtsp', options: { ...options } } }),
   };
-  const limits = { lingerMs: 10, stallTimeoutMs: 1_000, maxPerRoom: 3 };
+  const limits = { lingerMs: 10, stallTimeoutMs: 1_000, maxPerRoom: 3, latency: 'smooth' as const };
   const streamingIns = await StreamingIns.create({ ...parts, pullers: [rtsp], ...limits });
   const playPorts = () => ({ rtsp: 8554, rtsps: undefined });
   const pushAddressOf = (protocol: string, host: string) => {

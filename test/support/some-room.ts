@@ -5,13 +5,17 @@ import { Rooms } from '#core/rooms.ts';
 import { openSqliteStore } from '#store/sqlite.ts';
 import { FakeSfu, someRtpParameters } from './fake-sfu.ts';
 import { KeepingLog } from './keeping-log.ts';
+import { endsWithFile } from './opened.ts';
 
 export function someRooms<S extends SfuPort = FakeSfu>(options: { sfu?: S } = {}) {
   const log = new KeepingLog();
   const store = openSqliteStore(':memory:', log);
   const sfu = options.sfu ?? new FakeSfu();
   const defaults = { maxParticipants: -1, inputLimit: -1, lastN: -1, emptyTimeoutMs: 60_000 };
-  return { log, store, sfu: sfu as S, rooms: new Rooms({ store, sfu, log, defaults }) };
+  const rooms = new Rooms({ store, sfu, log, defaults });
+  // Rooms of another SFU end before it does, which is its owner's to see to.
+  if (!options.sfu) endsWithFile(() => rooms.close());
+  return { log, store, sfu: sfu as S, rooms };
 }
 
 /** @returns a participant that publishes a microphone and a camera */

@@ -4,17 +4,17 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class TcpProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #targetPort: number;
+  #target: { readonly host: string; readonly port: number };
   #isCut = false;
   #isSilent = false;
 
-  private constructor(targetPort: number) {
-    this.#targetPort = targetPort;
+  private constructor(targetUrl: string) {
+    this.#target = targetOf(targetUrl);
     this.#server = createServer((client) => this.#join(client));
   }
 
   static async start(targetUrl: string): Promise<TcpProxy> {
-    const proxy = new TcpProxy(Number(new URL(targetUrl).port));
+    const proxy = new TcpProxy(targetUrl);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
@@ -36,7 +36,7 @@ export class TcpProxy {
 
   /** @param targetUrl a gateway that has taken the place of the first */
   mend(targetUrl?: string): void {
-    if (targetUrl) this.#targetPort = Number(new URL(targetUrl).port);
+    if (targetUrl) this.#target = targetOf(targetUrl);
     this.#isCut = false;
     this.#isSilent = false;
   }
@@ -51,7 +51,7 @@ export class TcpProxy {
       client.destroy();
       return;
     }
-    const server = connect(this.#targetPort, '127.0.0.1');
+    const server = connect(this.#target);
     this.#pass(client, server);
     this.#pass(server, client);
   }
@@ -70,4 +70,9 @@ export class TcpProxy {
     });
     from.on('error', () => to.destroy());
   }
+}
+
+function targetOf(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
 }

@@ -55,6 +55,7 @@ export async function openViewerPage(browser: Browser, gatewayUrl: string): Prom
 export async function watchAMinute(
   page: PeersPage,
   handle: string,
+  name: string,
 ): Promise<{ numbers: readonly number[]; medianOffsetMs: number; concealedShare: number }> {
   const { numbers, offsetsMs } = await page.call<{ numbers: number[]; offsetsMs: number[] }>('observeFor', {
     handle,
@@ -62,7 +63,7 @@ export async function watchAMinute(
   });
   const concealedShare = await page.call<number>('concealedShare', { handle });
   console.log(
-    `beep after flash, ms: ${offsetsMs.map(Math.round).join(' ')}; made up ${Math.round(concealedShare * 100)} %`,
+    `${name}: beep after flash, ms: ${offsetsMs.map(Math.round).join(' ')}; made up ${Math.round(concealedShare * 100)} %`,
   );
   const sorted = offsetsMs.toSorted((a, b) => a - b);
   return { numbers, concealedShare, medianOffsetMs: sorted[sorted.length >> 1] ?? Number.NaN };

@@ -16,11 +16,11 @@ const waitMs = 20_000;
 
 export type VideoKind = 'h264' | 'h264_mode0' | 'vp8';
 
-/** `[format, rtpmap, fmtp]` of each kind, as phones write them. */
-const described: Readonly<Record<VideoKind, readonly string[]>> = {
-  h264: ['a=rtpmap:102 H264/90000', 'a=fmtp:102 profile-level-id=42e015;packetization-mode=1'],
-  h264_mode0: ['a=rtpmap:102 H264/90000', 'a=fmtp:102 profile-level-id=42801e'],
-  vp8: ['a=rtpmap:102 VP8/90000'],
+/** `[rtpmap, fmtp]` of each kind, as phones write them. */
+const described = (kind: VideoKind, type: number): readonly string[] => {
+  if (kind === 'vp8') return [`a=rtpmap:${type} VP8/90000`];
+  const parameters = kind === 'h264' ? 'profile-level-id=42e015;packetization-mode=1' : 'profile-level-id=42801e';
+  return [`a=rtpmap:${type} H264/90000`, `a=fmtp:${type} ${parameters}`];
 };
 const encoders: Readonly<Record<VideoKind, readonly string[]>> = {
   h264: ['-c:v', 'libx264', '-profile:v', 'baseline', '-preset', 'ultrafast', '-tune', 'zerolatency'],
@@ -54,6 +54,10 @@ export class VideoCaller {
   readonly requests: string[] = [];
   readonly rtcp: RtcpPacket[] = [];
   readonly shown = { pictures: 0, keyFrames: 0, packets: 0, largestBytes: 0, unitTypes: new Set<number>() };
+  /** To offers of the gateway's: its picture in this format, a voice alone, or a refusal. */
+  answersWith: OfferedVideo | 'voice' | 'refusal' = 'refusal';
+  /** Lines of its voice, which says nothing: the discard port takes what comes. */
+  voice: readonly string[] = ['m=audio 9 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000'];
   onPicture: (picture: Picture) => void = () => undefined;
   /** Of what it is shown. */
   remoteSsrc = 0;
@@ -72,6 +76,8 @@ export class VideoCaller {
   #hasKey = false;
   #srtp: { readonly sender: SrtpSender; readonly receiver: SrtpReceiver } | undefined;
   #sent = 0;
+  /** Of its picture. */
+  #type = 102;
   #isClosed = false;
 
   static async create(options: VideoCallerOptions): Promise<VideoCaller> {
@@ -162,7 +168,7 @@ export class VideoCaller {
       const port = this.#videoPort;
       if (!packet || this.#isClosed) return;
       if (port === 0) continue;
-      packet[1] = ((packet[1] ?? 0) & 0x80) | 102;
+      packet[1] = ((packet[1] ?? 0) & 0x80) | this.#type;
       packet.writeUInt32BE(ownSsrc, 8);
       const index = this.#sent++;
       packet.writeUInt16BE(index & 0xffff, 2);
@@ -175,15 +181,27 @@ export class VideoCaller {
     const port = this.#rtp.address().port;
     const lines = [
       ...['v=0', `o=- 1 ${this.#cseq} IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'],
-      // Its voice says nothing: the discard port takes what comes.
-      ...['m=audio 9 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000'],
+      ...this.voice,
     ];
-    if (!video) return [...lines, ...(isKept ? ['m=video 0 RTP/AVP 102'] : []), ''].join('\r\n');
+    if (!video) return [...lines, ...(isKept ? [`m=video 0 RTP/AVP ${this.#type}`] : []), ''].join('\r\n');
     const { kind, protocol = 'RTP/AVP', lines: more = [] } = video;
     const bandwidth = more.filter((line) => line.startsWith('b='));
     const attributes = more.filter((line) => !line.startsWith('b='));
-    const start = [`m=video ${port} ${protocol} 102`, ...bandwidth, `a=rtcp:${port}`, ...described[kind]];
+    const type = this.#type;
+    const start = [`m=video ${port} ${protocol} ${type}`, ...bandwidth, `a=rtcp:${port}`, ...described(kind, type)];
     return [...lines, ...start, ...attributes, ''].join('\r\n');
+  }
+
+  #answerTo(offer: string): string {
+    const [, port = '0'] = /^m=video (\d+)/m.exec(offer) ?? [];
+    const isVideo = this.answersWith !== 'voice' && this.answersWith !== 'refusal' && port !== '0';
+    // What it sends goes there from now on.
+    this.answer = offer;
+    if (!isVideo) return this.#describe(undefined, /^m=video/m.test(offer));
+    const video = this.answersWith as OfferedVideo;
+    const map = video.kind === 'vp8' ? /^a=rtpmap:(\d+) VP8/m : /^a=rtpmap:(\d+) H264/m;
+    this.#type = Number(map.exec(offer)?.[1] ?? this.#type);
+    return this.#describe(video, true);
   }
 
   #receive(data: Buffer): void {
@@ -220,7 +238,16 @@ export class VideoCaller {
     }
     this.requests.push(text);
     const copied = text.split('\r\n').filter((line) => /^(via|from|to|call-id|cseq):/i.test(line));
-    this.#transmit(['SIP/2.0 200 OK', ...copied, 'Content-Length: 0', '', ''].join('\r\n'));
+    const isOffer = text.startsWith('INVITE');
+    const isRefused = isOffer && this.answersWith === 'refusal';
+    const body = isOffer && !isRefused ? this.#answerTo(text) : '';
+    const more = [`Contact: <sip:video@${this.#options.server.address}:${this.#sip.address().port}>`];
+    if (body !== '') more.push('Content-Type: application/sdp');
+    const status = isRefused ? '488 Not Acceptable Here' : '200 OK';
+    if (!text.startsWith('ACK')) {
+      const lines = [`SIP/2.0 ${status}`, ...copied, ...more, `Content-Length: ${Buffer.byteLength(body)}`, '', body];
+      this.#transmit(lines.join('\r\n'));
+    }
     this.events.emit('request', text);
   }
 

@@ -22,6 +22,16 @@ export interface WebPhoneEvent {
   readonly cause?: string;
 }
 
+export interface WebPhoneSight {
+  readonly width: number;
+  readonly height: number;
+  readonly red: number;
+  readonly green: number;
+  readonly blue: number;
+  /** Shown so far. */
+  readonly frames: number;
+}
+
 export class WebPhone {
   readonly page: Page;
   readonly sampleRateHz = 48_000;
@@ -75,6 +85,17 @@ export class WebPhone {
     await vi.waitUntil(async () => (await this.do<number>('heardMs')) >= ms, { timeout: 15_000 + ms, interval: 50 });
     const bytes = Uint8Array.from(Buffer.from(await this.do<string>('samples'), 'base64'));
     return new Int16Array(bytes.buffer);
+  }
+
+  /** Half way down what it is shown, at this part of its width; '' before the first picture, its numbers where it is none of these. */
+  async seenColor(at = 0.5): Promise<string> {
+    const seen = await this.do<WebPhoneSight | undefined>('seen', { at });
+    if (!seen) return '';
+    const { red, green, blue } = seen;
+    if (red > 180 && green < 90 && blue < 90) return 'red';
+    if (blue > 180 && green < 90 && red < 90) return 'blue';
+    if (green > 80 && red < 90 && blue < 90) return 'green';
+    return `${red} ${green} ${blue}`;
   }
 
   close(): Promise<void> {

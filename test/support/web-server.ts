@@ -44,6 +44,10 @@ export class WebServer {
     return `http://127.0.0.1:${this.port}${path}`;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();

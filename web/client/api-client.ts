@@ -1,5 +1,9 @@
 // Owns: the HTTP API as typed calls. May import: types of the API contract, ./sip-api.
 import type {
+  AnalysisInput,
+  AnalysisResource,
+  AvatarInput,
+  EventResource,
   InstantMeeting,
   InstantMeetingInput,
   KeyInput,
@@ -10,6 +14,8 @@ import type {
   MessageResource,
   NewKeyResource,
   NewStreamKeyResource,
+  NodeDrainInput,
+  NodeResource,
   ParticipantPatch,
   ParticipantResource,
   Problem,
@@ -40,7 +46,8 @@ import type {
   ViewPatch,
   ViewResource,
 } from '#api/contract.ts';
-import { type Page, SipApi } from './sip-api.ts';
+import { BridgeApi } from './bridge-api.ts';
+import { type ApiDoor, type Page, SipApi } from './sip-api.ts';
 
 export interface ApiClientOptions {
   /** `https://host`; the server that this page came from if absent. */
@@ -67,7 +74,7 @@ export class ApiError extends Error {
   }
 }
 
-type Verb = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Everything a list may hold in a page's table; more is the business of a program with a cursor. */
 const maxListed = 2_000;
@@ -79,11 +86,15 @@ const longMs = 3_600_000;
 export class ApiClient {
   readonly #options: ApiClientOptions;
 
-  /** Telephony beyond one room. */
-  readonly sip = new SipApi({
+  readonly #door: ApiDoor = {
     call: (method, path, body) => this.#call(method, path, body),
     list: (path) => this.#list(path),
-  });
+  };
+
+  /** Telephony beyond one room. */
+  readonly sip = new SipApi(this.#door);
+  /** Rooms that hear each other. */
+  readonly bridges = new BridgeApi(this.#door);
 
   constructor(options: ApiClientOptions) {
     this.#options = options;
@@ -109,10 +120,28 @@ export class ApiClient {
     return this.#call('GET', 'server');
   }
 
+  nodes(): Promise<NodeResource[]> {
+    return this.#list('nodes');
+  }
+
+  drainNode(node: string, input: NodeDrainInput): Promise<NodeResource> {
+    return this.#call('POST', `nodes/${part(node)}/drain`, input);
+  }
+
+  undrainNode(node: string): Promise<NodeResource> {
+    return this.#call('POST', `nodes/${part(node)}/undrain`);
+  }
+
   // ── Rooms ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   rooms(): Promise<RoomResource[]> {
     return this.#list('rooms');
+  }
+
+  /** One page of the rooms in whose name or title there is this text, and where the next one begins. */
+  async roomPage(name: string, after: string, limit: number): Promise<Page<RoomResource>> {
+    const query = new URLSearchParams({ ...(name && { name }), ...(after && { after }), limit: String(limit) });
+    return this.#call('GET', `rooms?${query}`);
   }
 
   room(room: string): Promise<RoomResource> {
@@ -162,6 +191,15 @@ export class ApiClient {
 
   patchParticipant(room: string, participant: string, patch: ParticipantPatch): Promise<ParticipantResource> {
     return this.#call('PATCH', `rooms/${part(room)}/participants/${part(participant)}`, patch);
+  }
+
+  /** Shown while there is no video of it: a PNG or JPEG in base64, or the URL of one, which the server fetches. */
+  putAvatar(room: string, participant: string, avatar: AvatarInput): Promise<ParticipantResource> {
+    return this.#call('PUT', `rooms/${part(room)}/participants/${part(participant)}/avatar`, avatar);
+  }
+
+  deleteAvatar(room: string, participant: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/participants/${part(participant)}/avatar`);
   }
 
   /** A kick. */
@@ -265,6 +303,25 @@ export class ApiClient {
     return this.#call('DELETE', `stream-keys/${part(id)}`);
   }
 
+  analyses(room: string): Promise<AnalysisResource[]> {
+    return this.#list(`rooms/${part(room)}/analytics`);
+  }
+
+  createAnalysis(room: string, input: AnalysisInput): Promise<AnalysisResource> {
+    return this.#call('POST', `rooms/${part(room)}/analytics`, input);
+  }
+
+  deleteAnalysis(room: string, id: string): Promise<void> {
+    return this.#call('DELETE', `rooms/${part(room)}/analytics/${part(id)}`);
+  }
+
+  /** The newest first. @param type types and patterns, with commas between */
+  async lastEvents(room: string, type: string, limit: number): Promise<readonly EventResource[]> {
+    const query = new URLSearchParams({ type, limit: String(limit), order: 'newest' });
+    const { items }: Page<EventResource> = await this.#call('GET', `rooms/${part(room)}/events?${query}`);
+    return items;
+  }
+
   // ── Phones ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The PIN is there for those who may moderate the room or administer rooms. */
@@ -284,10 +341,6 @@ export class ApiClient {
     return this.#call('PATCH', `rooms/${part(room)}/sipcalls/${part(call)}`, patch);
   }
 
-  hangUp(room: string, call: string): Promise<void> {
-    return this.#call('DELETE', `rooms/${part(room)}/sipcalls/${part(call)}`);
-  }
-
   /** Asks the phone to call somebody else; how that goes is in the call. */
   transferSipCall(room: string, call: string, input: SipCallTransferInput): Promise<SipCallResource> {
     return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/transfer`, input);
@@ -300,6 +353,15 @@ export class ApiClient {
 
   parkSipCall(room: string, call: string): Promise<SipCallResource> {
     return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/park`);
+  }
+
+  /** By itself: what the phone says and hears. */
+  startCallRecording(room: string, call: string): Promise<RecordingResource> {
+    return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/recording/start`);
+  }
+
+  stopCallRecording(room: string, call: string): Promise<RecordingResource> {
+    return this.#call('POST', `rooms/${part(room)}/sipcalls/${part(call)}/recording/stop`);
   }
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@ import type { DataHub } from './data-hub.ts';
 import type { Emitter } from './emitter.ts';
 import type { MediaKeeper } from './media-keeper.ts';
 import type { Publisher } from './publisher.ts';
-import type { RoomConnectionEvents } from './room-connection.ts';
+import type { RoomConnectionEvents } from './room-connection-types.ts';
 import type { RoomState } from './room-state.ts';
 import type { ServerEvent } from './signalling-socket.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -54,6 +54,9 @@ export function routeEvent(event: ServerEvent, routes: EventRoutes, before: Room
       break;
     case 'subscriptionUpdated':
       subscriber.updated(event.data);
+      break;
+    case 'subscriptionRedirected':
+      void subscriber.redirected(event.data);
       break;
     case 'subscriptionEnded':
       subscriber.ended(event.data);

@@ -5,7 +5,7 @@ import { MediaFeeder } from './media-feeder.ts';
 
 export interface Fmp4PlayerOptions {
   readonly video: HTMLVideoElement;
-  /** `wss://gateway.example.org/fmp4/{room}`, or `…/{room}/{stream}` for one participant alone. */
+  /** `wss://gateway.example.org/fmp4/{room}`, or `…/{room}/{stream}` for one participant alone, `…/{room}/views/{view}` for another view. */
   readonly url: string;
   /** Join token or API key; asked again for each connection. */
   readonly token: () => Promise<string> | string;

@@ -6,12 +6,8 @@ export { ClientError, type ClientErrorCode } from './errors.ts';
 export { Fmp4Player, type Fmp4PlayerEvents, type Fmp4PlayerOptions, type Fmp4PlayerState } from './fmp4-player.ts';
 export { canShareScreen, openCamera, openMicrophone, openScreen, type ScreenTracks } from './local-media.ts';
 export type { LocalPublication, PublishOptions } from './local-publication.ts';
-export {
-  RoomConnection,
-  type RoomConnectionEvents,
-  type RoomConnectionOptions,
-  type VideoView,
-} from './room-connection.ts';
+export { RoomConnection } from './room-connection.ts';
+export type { RoomConnectionEvents, RoomConnectionOptions, VideoView } from './room-connection-types.ts';
 export type {
   EndInfo,
   LocalPublicationView,

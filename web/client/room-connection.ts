@@ -1,22 +1,15 @@
 // Owns: one participant in one room, for pages and scripts: what they may do and what they are told.
 // May import: its siblings; of the server only types and constants of the signalling protocol.
-import type { ChatInfo, EventMap, ParticipantInfo, PublicationInfo, RequestData } from '#signalling/protocol.ts';
-import { DataHub, type DataMessage, type LocalData, type PublishDataOptions } from './data-hub.ts';
+import type { ParticipantInfo, PublicationInfo, RequestData } from '#signalling/protocol.ts';
+import { DataHub, type LocalData, type PublishDataOptions } from './data-hub.ts';
 import { Emitter } from './emitter.ts';
 import { ClientError, toClientError } from './errors.ts';
 import { type EventRoutes, routeEvent } from './event-routes.ts';
 import type { LocalPublication, PublishOptions } from './local-publication.ts';
 import { MediaKeeper } from './media-keeper.ts';
 import { Publisher } from './publisher.ts';
-import {
-  applyEvent,
-  type EndInfo,
-  enterRoom,
-  initialState,
-  type LocalPublicationView,
-  type RoomState,
-  type SubscriptionView,
-} from './room-state.ts';
+import type { RoomConnectionEvents, RoomConnectionOptions, VideoView } from './room-connection-types.ts';
+import { applyEvent, enterRoom, initialState, type RoomState, type SubscriptionView } from './room-state.ts';
 import { SessionLink } from './session-link.ts';
 import type { ServerEvent } from './signalling-socket.ts';
 import { type ConnectionStats, type RawStat, StatsSampler } from './stats.ts';
@@ -24,57 +17,6 @@ import { Store } from './store.ts';
 import { Subscriber } from './subscriber.ts';
 import type { Layers } from './subscription-wishes.ts';
 import { ViewFollower } from './view-follower.ts';
-
-export interface RoomConnectionOptions {
-  readonly room: string;
-  /** A join token of that room, or how to get one; a function is asked again whenever the room is joined anew. */
-  readonly token: string | (() => string | Promise<string>);
-  /** `wss://host/ws`; the server that this page came from if absent. */
-  readonly url?: string;
-  /** What others see; the token's name if absent. */
-  readonly displayName?: string;
-  /** Whoever joins has agreed to being recorded; without it a room that asks for that refuses with `consent_required`. */
-  readonly hasConsented?: boolean;
-  /** Which publications are received without being asked for: all (default), none, or those that it picks. */
-  readonly autoSubscribe?: boolean | ((publication: PublicationInfo) => boolean);
-  /**
-   * Takes this view of the room, one picture, instead of the videos of everybody; voices still come one by one, so that
-   * nobody hears himself. `state.viewPublicationId` is its subscription.
-   */
-  readonly view?: string;
-  /** `relay` sends everything through TURN. */
-  readonly iceTransportPolicy?: RTCIceTransportPolicy;
-  readonly connectTimeoutMs?: number;
-  readonly requestTimeoutMs?: number;
-  readonly maxAttempts?: number;
-}
-
-/** What a page tells of the element that shows a video. */
-export interface VideoView {
-  readonly isVisible: boolean;
-  /** Device pixels. */
-  readonly heightPx: number;
-}
-
-export type RoomConnectionEvents = {
-  /** In the room; `isAgain` after the server had forgotten this client and it joined as somebody new. */
-  joined: [isAgain: boolean];
-  reconnecting: [];
-  resumed: [];
-  ended: [end: EndInfo];
-  /** The media server was replaced; everything is being sent and received anew. */
-  mediaRestarted: [];
-  participantJoined: [participant: ParticipantInfo];
-  participantLeft: [participant: ParticipantInfo, reason: EventMap['participantLeft']['reason']];
-  trackAdded: [subscription: SubscriptionView];
-  trackRemoved: [subscription: SubscriptionView];
-  chat: [message: ChatInfo];
-  /** Loudest first, dBov; empty when all fall silent. */
-  levels: [levels: EventMap['levels']['levels']];
-  /** The server ended a stream of ours: the role does not allow it any more, or the API took it down. */
-  publicationEnded: [publication: LocalPublicationView];
-  data: [message: DataMessage];
-};
 
 /**
  * ```ts
@@ -101,6 +43,7 @@ export class RoomConnection {
   readonly #sampler = new StatsSampler();
   #displayName: string | undefined;
   #attributes: Record<string, string> | undefined;
+  #avatar: string | null = null;
 
   constructor(options: RoomConnectionOptions) {
     this.#options = options;
@@ -235,6 +178,15 @@ export class RoomConnection {
     this.#subscriber.change(publicationId, { layers });
   }
 
+  /**
+   * Somebody's video in another codec, size, rate or bitrate, made for this client; null for what its publisher sends.
+   * Live: the subscription stays, its track may become another.
+   * @throws ClientError `invalid_request`, `forbidden`, `unprocessable`, `overloaded`, `not_found`: what was goes on
+   */
+  setFormat(publicationId: string, format: SubscriptionView['format']): Promise<void> {
+    return this.#subscriber.setFormat(publicationId, format);
+  }
+
   setPaused(publicationId: string, isPaused: boolean): void {
     this.#subscriber.change(publicationId, { isPaused });
   }
@@ -277,6 +229,12 @@ export class RoomConnection {
   async setAttributes(attributes: Record<string, string>): Promise<void> {
     await this.#link.request('setAttributes', { attributes });
     this.#attributes = attributes;
+  }
+
+  /** Shown where there is no video of oneself: PNG or JPEG in base64, up to 128 KiB and 1024 pixels a side; null: none. */
+  async setAvatar(image: string | null): Promise<void> {
+    await this.#link.request('setAvatar', { image });
+    this.#avatar = image;
   }
 
   // ── Moderating; @throws ClientError `forbidden` for any other role ───────────────────────────────────────────────
@@ -389,7 +347,11 @@ export class RoomConnection {
 
   /** Joined as somebody new: what this participant had said of itself is said again. */
   #tellAgain(wasHandRaised: boolean): void {
-    const told = [wasHandRaised && this.raiseHand(true), this.#attributes && this.setAttributes(this.#attributes)];
+    const told = [
+      wasHandRaised && this.raiseHand(true),
+      this.#attributes && this.setAttributes(this.#attributes),
+      this.#avatar !== null && this.setAvatar(this.#avatar),
+    ];
     // Nobody waits for these; a role that may not set attributes any more simply has none.
     void Promise.allSettled(told);
   }

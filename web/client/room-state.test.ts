@@ -13,6 +13,7 @@ function participant(id: string, change: Partial<ParticipantInfo> = {}): Partici
     role: 'presenter',
     permissions: { publish: all, subscribe: all, chat: true, moderate: false },
     attributes: {},
+    avatarId: null,
     isHandRaised: false,
     isConnected: true,
     quality: 'good',
@@ -124,5 +125,7 @@ test('joining again keeps private messages, which the server does not tell twice
 });
 
 test('an announced end of the server is a time of day', () => {
-  expect(applyEvent(joined, 'draining', { closesInMs: 5_000 }, 1_000).closesAtMs).toBe(6_000);
+  const told = applyEvent(joined, 'draining', { closesInMs: 5_000 }, 1_000);
+  expect(told.closesAtMs).toBe(6_000);
+  expect(applyEvent(told, 'draining', { closesInMs: null }, 2_000).closesAtMs).toBeUndefined();
 });

@@ -68,6 +68,8 @@ export interface SubscriptionView {
   /** Last-N has put it aside. */
   readonly isHeldBack: boolean;
   readonly isPinned: boolean;
+  /** That this client, or somebody by the API, has asked for; null for what its publisher sends. */
+  readonly format: EventMap['subscriptionUpdated']['format'];
   readonly currentLayers: EventMap['subscriptionUpdated']['currentLayers'];
   /** 0..10. */
   readonly score: number | undefined;
@@ -184,7 +186,7 @@ const reducers: Reducers = {
     changeParticipant(state, participantId, (participant) => ({
       dataPublications: participant.dataPublications.filter((publication) => publication.id !== publicationId),
     })),
-  subscriptionUpdated: (state, { subscriptionId, isHeldBack, currentLayers, score }) => {
+  subscriptionUpdated: (state, { subscriptionId, isHeldBack, currentLayers, score, format }) => {
     const found = [...state.subscriptions.values()].find((view) => view.subscriptionId === subscriptionId);
     if (!found) return {};
     return {
@@ -193,6 +195,7 @@ const reducers: Reducers = {
         isHeldBack,
         currentLayers,
         score,
+        format,
       }),
     };
   },
@@ -203,7 +206,7 @@ const reducers: Reducers = {
   roomUpdated: (_state, { room }) => ({ room }),
   waiting: (_state, waiting) => ({ waiting }),
   lobby: (_state, { waiting }) => ({ lobby: waiting }),
-  draining: (_state, { closesInMs }, nowMs) => ({ closesAtMs: nowMs + closesInMs }),
+  draining: (_state, { closesInMs }, nowMs) => ({ closesAtMs: closesInMs === null ? undefined : nowMs + closesInMs }),
   bandwidth: (_state, { availableOutgoingBps }) => ({ availableOutgoingBps }),
 };
 

@@ -127,6 +127,11 @@ export class SipApi {
     return this.#door.call('GET', `sip/calls/${encodeURIComponent(call)}`);
   }
 
+  /** Also one that is in no room yet. */
+  hangUp(call: string): Promise<void> {
+    return this.#door.call('DELETE', `sip/calls/${encodeURIComponent(call)}`);
+  }
+
   callMessages(call: string): Promise<SipCallMessages> {
     return this.#door.call('GET', `sip/calls/${encodeURIComponent(call)}/messages`);
   }

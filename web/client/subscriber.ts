@@ -1,10 +1,9 @@
 // Owns: all that this client receives. May import: mediasoup-client (types) and its siblings.
 import type { Consumer } from 'mediasoup-client/types';
-import type { EventMap, PublicationInfo, ResultMap, SubscriptionInfo } from '#signalling/protocol.ts';
-import { spatialLayersOf } from './encodings.ts';
-import { type ClientError, isPassing, toClientError } from './errors.ts';
+import type { EventMap, PublicationInfo, SubscriptionInfo } from '#signalling/protocol.ts';
+import { ClientError, isPassing, toClientError } from './errors.ts';
 import type { MediaSession } from './media-session.ts';
-import { asRtpParameters } from './mediasoup-shapes.ts';
+import { firstPicture, layerCountOf, receive } from './receive.ts';
 import type { SubscriptionView } from './room-state.ts';
 import type { Requester } from './signalling-socket.ts';
 import { defaultWish, difference, type Told, toldAtStart, type Wish } from './subscription-wishes.ts';
@@ -21,15 +20,17 @@ export interface SubscriberOptions {
 interface Active {
   readonly publication: PublicationInfo;
   readonly subscriptionId: string;
-  readonly consumer: Consumer;
-  readonly layerCount: number;
-  readonly told: Told;
+  consumer: Consumer;
+  layerCount: number;
+  told: Told;
+  format: SubscriptionView['format'];
   isHeldBack: boolean;
   currentLayers: SubscriptionView['currentLayers'];
   score: number | undefined;
 }
 
 type Update = EventMap['subscriptionUpdated'];
+type Format = SubscriptionView['format'];
 
 /** Changes that come together (a join, a new layout) are asked together. */
 const batchDelayMs = 20;
@@ -44,6 +45,8 @@ export class Subscriber {
   readonly #active = new Map<string, Active>();
   readonly #failed = new Map<string, string>();
   readonly #early = new Map<string, Update>();
+  /** By subscription: consumers that took the place of those in an answer that is still on its way. */
+  readonly #redirects = new Map<string, SubscriptionInfo>();
   #media: MediaSession | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isFlushing = false;
@@ -69,6 +72,7 @@ export class Subscriber {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#early.clear();
+    this.#redirects.clear();
     for (const active of [...this.#active.values()]) this.#drop(active);
   }
 
@@ -102,13 +106,59 @@ export class Subscriber {
   updated(update: Update): void {
     const active = this.#bySubscription(update.subscriptionId);
     if (active) {
+      // Asked for by the API, or not to be had any more: wanted like one's own wish.
+      if (update.format !== active.format) this.#wishFormat(active.publication.id, update.format);
       Object.assign(active, pick(update));
       this.#tell();
     } else if (this.#early.size < maxEarlyUpdates) this.#early.set(update.subscriptionId, update);
   }
 
+  /**
+   * Live; it stays with new transports, too.
+   * @throws ClientError `not_found`, `invalid_request`, `forbidden`, `unprocessable`, `overloaded`: what was goes on
+   */
+  async setFormat(publicationId: string, format: Format): Promise<void> {
+    const active = this.#active.get(publicationId);
+    if (!active) throw new ClientError('not_found', 'That publication is not received.');
+    await this.#request('setFormat', { subscriptionId: active.subscriptionId, format });
+    this.#wishFormat(publicationId, format);
+  }
+
+  #wishFormat(publicationId: string, format: Format): void {
+    this.#wishes.set(publicationId, { ...this.wish(publicationId), format });
+  }
+
+  /** The server sends it by another consumer from now on: its track takes the place of the one that is shown. */
+  async redirected({ subscription: info }: EventMap['subscriptionRedirected']): Promise<void> {
+    const media = this.#media;
+    const active = this.#bySubscription(info.id);
+    if (!media?.recvTransport) return;
+    if (!active) {
+      if (this.#redirects.size < maxEarlyUpdates) this.#redirects.set(info.id, info);
+      return;
+    }
+    const past = active.consumer;
+    try {
+      const consumer = await receive(media.recvTransport, active.publication, info);
+      const isGone = () => media.isClosed || this.#active.get(active.publication.id) !== active;
+      if (isGone() || active.consumer !== past) return void consumer.close();
+      active.layerCount = layerCountOf(active.publication, info);
+      active.told = { ...toldAtStart };
+      const shown = firstPicture(consumer.track);
+      this.review();
+      await shown;
+      if (isGone() || active.consumer !== past) return void consumer.close();
+      active.consumer = consumer;
+      past.close();
+      this.#tell();
+    } catch (thrown) {
+      if (!media.isClosed) media.fail(toClientError(thrown).message);
+    }
+  }
+
   ended({ subscriptionId, reason }: EventMap['subscriptionEnded']): void {
     this.#early.delete(subscriptionId);
+    this.#redirects.delete(subscriptionId);
     const active = this.#bySubscription(subscriptionId);
     if (!active) return;
     this.#drop(active);
@@ -168,18 +218,13 @@ export class Subscriber {
     this.#tell();
   }
 
-  async #consume(media: MediaSession, publication: PublicationInfo, info: SubscriptionInfo): Promise<void> {
+  async #consume(media: MediaSession, publication: PublicationInfo, answered: SubscriptionInfo): Promise<void> {
     const { recvTransport } = media;
     if (!recvTransport) return;
+    const info = this.#redirects.get(answered.id) ?? answered;
+    this.#redirects.delete(info.id);
     try {
-      const consumer = await recvTransport.consume({
-        id: info.consumerId,
-        producerId: info.producerId,
-        kind: info.kind,
-        rtpParameters: asRtpParameters(info.rtpParameters),
-        // One stream per participant and pair of sources: the browser keeps lips and voice together within it.
-        streamId: `${info.participantId}-${publication.source.startsWith('screen') ? 'screen' : 'main'}`,
-      });
+      const consumer = await receive(recvTransport, publication, info);
       if (media.isClosed) return;
       const active: Active = {
         publication,
@@ -187,6 +232,7 @@ export class Subscriber {
         consumer,
         layerCount: layerCountOf(publication, info),
         told: { ...toldAtStart },
+        format: null,
         isHeldBack: false,
         currentLayers: null,
         score: undefined,
@@ -195,11 +241,22 @@ export class Subscriber {
       this.#early.delete(info.id);
       this.#active.set(publication.id, active);
       this.#options.onAdded(this.#view(active));
+      this.#formatAgain(active);
     } catch (thrown) {
       if (media.isClosed) return;
       this.#failed.set(publication.id, toClientError(thrown).message);
       await this.#request('unsubscribe', { subscriptionIds: [info.id] });
     }
+  }
+
+  /** With new transports what was asked for before is asked again. */
+  #formatAgain({ publication, subscriptionId, format: present }: Active): void {
+    const { format } = this.wish(publication.id);
+    if (!format || present) return;
+    this.#request('setFormat', { subscriptionId, format }).catch(() => {
+      // It cannot be had any more: the stream is shown as it is, and its view says so.
+      this.#wishFormat(publication.id, null);
+    });
   }
 
   #refused(media: MediaSession, publicationId: string, error: { code: ClientError['code']; message: string }): void {
@@ -290,7 +347,7 @@ export class Subscriber {
   }
 
   #view(active: Active): SubscriptionView {
-    const { publication, subscriptionId, consumer, isHeldBack, currentLayers, score } = active;
+    const { publication, subscriptionId, consumer, isHeldBack, currentLayers, score, format } = active;
     const { isPaused, isPinned } = this.wish(publication.id);
     return {
       publicationId: publication.id,
@@ -302,6 +359,7 @@ export class Subscriber {
       isPaused,
       isHeldBack,
       isPinned,
+      format,
       currentLayers,
       score,
     };
@@ -319,16 +377,10 @@ function unlessEnded(thrown: unknown): void {
   if (code !== 'not_found' && code !== 'closed' && code !== 'unprocessable') throw thrown;
 }
 
-function pick(update: Update | undefined): Partial<Pick<Active, 'isHeldBack' | 'currentLayers' | 'score'>> {
+function pick(update: Update | undefined): Partial<Pick<Active, 'isHeldBack' | 'currentLayers' | 'score' | 'format'>> {
   if (!update) return {};
-  const { isHeldBack, currentLayers, score } = update;
-  return { isHeldBack, currentLayers, score };
-}
-
-function layerCountOf(publication: PublicationInfo, info: ResultMap['subscribe']['subscriptions'][number]): number {
-  if (info.type === 'simulcast') return publication.encodingCount;
-  if (info.type === 'svc') return spatialLayersOf(info.rtpParameters.encodings?.[0]?.scalabilityMode);
-  return 1;
+  const { isHeldBack, currentLayers, score, format } = update;
+  return { isHeldBack, currentLayers, score, format };
 }
 
 function chunks(ids: readonly string[]): string[][] {

@@ -1,6 +1,7 @@
 // Owns: what a receiver wants of each publication, and what has to be asked to get there. Pure.
 import type { RequestData } from '#signalling/protocol.ts';
 import { spatialLayerFor } from './encodings.ts';
+import type { SubscriptionView } from './room-state.ts';
 
 export type Layers = RequestData<'setLayers'>['layers'];
 
@@ -14,6 +15,8 @@ export interface Wish {
   readonly tilePx: number | undefined;
   /** Asked for by name, whatever the tile. */
   readonly layers: Layers | undefined;
+  /** null: as its publisher sends it. */
+  readonly format: SubscriptionView['format'];
 }
 
 export const defaultWish: Wish = {
@@ -22,6 +25,7 @@ export const defaultWish: Wish = {
   priority: 1,
   tilePx: undefined,
   layers: undefined,
+  format: null,
 };
 
 /** What the server was last told of one subscription; a field is undefined while that is not known. */

@@ -4,6 +4,7 @@ import { orToast, Toasts } from '../ui/toasts.tsx';
 import { CallsPage } from './calls-page.tsx';
 import { type Console, linkTo, type Route } from './console.ts';
 import { KeysPage } from './keys-page.tsx';
+import { NodesPage } from './nodes-page.tsx';
 import { RoomPage } from './room-page.tsx';
 import { RoomsPage } from './rooms-page.tsx';
 import { ServerNotice } from './server-notice.tsx';
@@ -31,6 +32,7 @@ const entries = [
   { page: 'rules', icon: 'rules', words: 'Dispatch rules' },
   { page: 'bans', icon: 'ban', words: 'Bans' },
   { page: 'keys', icon: 'key', words: 'API keys' },
+  { page: 'nodes', icon: 'nodes', words: 'Nodes' },
   { page: 'server', icon: 'server', words: 'Server' },
 ] as const satisfies readonly { page: Route['page']; icon: IconName; words: string }[];
 
@@ -66,7 +68,7 @@ function Frame({ app }: { app: Console }) {
         </button>
       </nav>
       <main class="content">
-        {route.page !== 'server' && <ServerNotice app={app} />}
+        {route.page !== 'server' && route.page !== 'nodes' && <ServerNotice app={app} />}
         <CurrentPage app={app} route={route} />
       </main>
     </div>
@@ -91,6 +93,8 @@ function CurrentPage({ app, route }: { app: Console; route: Route }) {
       return <BansPage app={app} />;
     case 'keys':
       return <KeysPage app={app} />;
+    case 'nodes':
+      return <NodesPage app={app} />;
     case 'server':
       return <ServerPage app={app} />;
   }

@@ -8,6 +8,7 @@ import {
   lossText,
   menuText,
   qualityText,
+  recordedText,
   stateText,
 } from './call-words.ts';
 import { millisecondsText, timeText } from './figures.ts';
@@ -50,8 +51,10 @@ function courseOf(call: SipCallResource): Fact[] {
     ['Began', timeText(startedAt)],
     ['Length', lengthText(call, Date.now())],
     ['Menu', menuText(call)],
+    ['Called by a menu for', call.calledFor],
     ['Transfer', transfer && `to ${transfer.to}: ${transfer.message}`],
     ['Parked', parked && `dial ${parked.slot} to fetch it, until ${timeText(parked.until)}`],
+    ['Recorded', recordedText(call)],
     ['Keys pressed', digits],
     ['Call-ID', sipCallId],
   ];

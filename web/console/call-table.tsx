@@ -29,14 +29,9 @@ export function CallTable({ app, calls, hasRoom = false, onChanged }: Props) {
             <th>Who</th>
             {hasRoom && <th>Room</th>}
             <th>Now</th>
-            <th>Began</th>
-            <th>Length</th>
-            <th>Codec</th>
-            <th class="number" title="Mean opinion score, estimated: 1 to 4.5">
-              Quality
-            </th>
-            <th class="number" title="Of what the phone sent / of what we sent">
-              Loss
+            <th title="When it began, and how long it has been">Began</th>
+            <th title="Quality: mean opinion score, estimated, 1 to 4.5. Loss: of what the phone sent / of what we sent">
+              Sound
             </th>
           </>
         }
@@ -56,11 +51,13 @@ export function CallTable({ app, calls, hasRoom = false, onChanged }: Props) {
               {call.end?.sipStatus != null && <span class="dim"> ({call.end.sipStatus})</span>}
               {call.end?.blame && <p class="dim small">fault of {blameWords[call.end.blame]}</p>}
             </td>
-            <td class="dim">{timeText(call.startedAt)}</td>
-            <td>{lengthText(call, Date.now())}</td>
-            <td class="dim">{codecText(call)}</td>
-            <td class="number">{qualityText(call)}</td>
-            <td class="number dim">{lossText(call)}</td>
+            <td>
+              {timeText(call.startedAt)}
+              {call.answeredAt !== null && <p class="dim small">{lengthText(call, Date.now())}</p>}
+            </td>
+            <td>
+              <Sound call={call} />
+            </td>
             <td class="row-actions">
               <CallActions app={app} call={call} onChanged={onChanged} />
               <button
@@ -81,13 +78,31 @@ export function CallTable({ app, calls, hasRoom = false, onChanged }: Props) {
   );
 }
 
+function Sound({ call }: { call: SipCallResource }) {
+  if (call.codec === null) return <>–</>;
+  const { quality } = call;
+  return (
+    <>
+      {codecText(call)}
+      {quality && (
+        <p class="dim small">
+          {quality.meanOpinionScore != null && `${qualityText(call)}, `}
+          {lossText(call)} lost
+        </p>
+      )}
+    </>
+  );
+}
+
 function CallName({ call }: { call: SipCallResource }) {
   const isInbound = call.direction === 'inbound';
   const number = partyOf(isInbound ? call.from : call.to);
   return (
     <>
-      <Icon name="phone" size={16} /> {call.displayName}
-      <p class="dim">
+      <span class="person-cell">
+        <Icon name="phone" size={16} /> {call.displayName}
+      </span>
+      <p class="dim small">
         {isInbound ? 'from' : 'to'} {number}
       </p>
     </>
@@ -95,37 +110,57 @@ function CallName({ call }: { call: SipCallResource }) {
 }
 
 function CallActions({ app, call, onChanged }: Pick<Props, 'app' | 'onChanged'> & { call: SipCallResource }) {
-  const { id, roomId, state, isMuted, isHeld } = call;
-  if (roomId === null || state === 'ended') return null;
+  const { id, roomId, state, isMuted, isHeld, isRecorded } = call;
+  if (state === 'ended') return null;
   const change = async (patch: Parameters<typeof app.api.patchSipCall>[2], done: string) => {
-    await act(app, () => app.api.patchSipCall(roomId, id, patch), done);
+    if (roomId !== null) await act(app, () => app.api.patchSipCall(roomId, id, patch), done);
+    onChanged();
+  };
+  const record = async (room: string) => {
+    if (isRecorded) await act(app, () => app.api.stopCallRecording(room, id), 'The recording of the call ends.');
+    else await act(app, () => app.api.startCallRecording(room, id), 'The call is recorded; its phone is told.');
     onChanged();
   };
   const hangUp = async () => {
-    await act(app, () => app.api.hangUp(roomId, id), 'Hung up.');
+    await act(app, () => app.api.sip.hangUp(id), 'Hung up.');
     onChanged();
   };
   return (
     <>
-      {state === 'connected' && (
+      {state === 'connected' && roomId !== null && (
         <>
           <button
             type="button"
-            class="button small"
+            class="button small square"
             aria-pressed={isMuted}
+            aria-label={isMuted ? 'Unmute' : 'Mute'}
+            title={isMuted ? 'Unmute' : 'Mute'}
             data-testid="mute-call"
             onClick={() => void change({ isMuted: !isMuted }, isMuted ? 'Heard again.' : 'Muted.')}
           >
-            <Icon name={isMuted ? 'mic' : 'micOff'} size={16} /> {isMuted ? 'Unmute' : 'Mute'}
+            <Icon name={isMuted ? 'mic' : 'micOff'} size={16} />
           </button>
           <button
             type="button"
-            class="button small"
+            class="button small square"
             aria-pressed={isHeld}
+            aria-label={isHeld ? 'Resume' : 'Hold'}
+            title={isHeld ? 'Resume' : 'Hold, with music'}
             data-testid="hold-call"
             onClick={() => void change({ isHeld: !isHeld }, isHeld ? 'Back in the room.' : 'On hold, with music.')}
           >
-            <Icon name="pause" size={16} /> {isHeld ? 'Resume' : 'Hold'}
+            <Icon name={isHeld ? 'play' : 'pause'} size={16} />
+          </button>
+          <button
+            type="button"
+            class="button small square"
+            aria-pressed={isRecorded}
+            aria-label={isRecorded ? 'Stop recording this call' : 'Record this call'}
+            title={isRecorded ? 'Stop recording this call' : 'Record this call: what the phone says and what it hears'}
+            data-testid="record-call"
+            onClick={() => void record(roomId)}
+          >
+            <Icon name={isRecorded ? 'stop' : 'record'} size={16} />
           </button>
         </>
       )}

@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import type { SipCallResource } from '#api/contract.ts';
-import { codecText, lengthText, lossText, menuText, partyOf, qualityText, stateText } from './call-words.ts';
+import {
+  codecText,
+  lengthText,
+  lossText,
+  menuText,
+  partyOf,
+  qualityText,
+  recordedText,
+  stateText,
+} from './call-words.ts';
 
 const call = (part: Partial<SipCallResource>) =>
   ({ state: 'connected', end: null, isHeld: false, isHeldByPeer: false, isMuted: false, ...part }) as SipCallResource;
@@ -30,10 +39,20 @@ test('a call says how it stands, and why it ended', () => {
   expect(stateText(call({ state: 'ended', end }))).toBe('The phone hung up.');
 });
 
+test('a call that is or was recorded names its recordings, and one that could not be says why', () => {
+  const none = { isRecorded: false, recordings: [], recordingProblem: null, roomName: 'demo' };
+  expect(recordedText(call(none))).toBeNull();
+  const recordings = ['RC_1', 'RC_2'];
+  expect(recordedText(call({ ...none, recordings, isRecorded: true }))).toBe('now: RC_1, RC_2, among those of demo');
+  expect(recordedText(call({ ...none, recordings }))).toBe('it was: RC_1, RC_2, among those of demo');
+  expect(recordedText(call({ ...none, recordingProblem: 'The disk is full.' }))).toMatch(/is not: The disk is full/);
+  expect(stateText(call({ ...none, isRecorded: true }))).toBe('In the room, recorded');
+});
+
 test('its way through a menu is told key by key', () => {
   const menu = [
-    { node: 'main', pressed: '1', led: 'menu number' },
-    { node: 'number', pressed: null, led: 'wrong' },
+    { node: 'main', pressed: '1', led: 'menu number', call: null },
+    { node: 'number', pressed: null, led: 'wrong', call: null },
   ];
   expect(menuText(call({ menu }))).toBe('main: 1 → menu number; number: nothing → wrong');
   expect(menuText(call({ menu: [] }))).toBe('');

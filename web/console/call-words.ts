@@ -46,12 +46,23 @@ export function partyOf(address: string): string {
   return user ?? address;
 }
 
-export function stateText({ state, end, roomId, isHeld, isHeldByPeer, isMuted }: SipCallResource): string {
+export function stateText(call: SipCallResource): string {
+  const { state, end, roomId, isHeld, isHeldByPeer, isMuted, isRecorded } = call;
   if (state === 'ended') return end ? end.message : stateWords.ended;
   // A PIN is that of a room, which a menu has yet to find.
   if (state === 'asking' && roomId === null) return 'In a menu';
-  const more = [isHeld && 'on hold', isHeldByPeer && 'holds us', isMuted && 'muted'].filter(Boolean);
+  const more = [isHeld && 'on hold', isHeldByPeer && 'holds us', isMuted && 'muted', isRecorded && 'recorded'].filter(
+    Boolean,
+  );
   return [stateWords[state], ...more].join(', ');
+}
+
+/** Of itself; nothing where it neither is, was, nor was to be. */
+export function recordedText({ isRecorded, recordings, recordingProblem, roomName }: SipCallResource): string | null {
+  if (recordingProblem !== null) return `It was to be, and is not: ${recordingProblem}`;
+  if (recordings.length === 0) return null;
+  const where = roomName === null ? '' : `, among those of ${roomName}`;
+  return `${isRecorded ? 'now' : 'it was'}: ${recordings.join(', ')}${where}`;
 }
 
 /** Its way through one: `main: 1 → menu number; number: 4711 → room 4711`. */

@@ -3,7 +3,7 @@ import { computed, signal } from '@preact/signals';
 import { ApiClient, ApiError } from '../client/index.ts';
 import { type ConsoleSession, readConsoleSession, writeConsoleSession } from '../ui/console-session.ts';
 
-const plainPages = ['rooms', 'calls', 'trunks', 'accounts', 'rules', 'bans', 'keys', 'server'] as const;
+const plainPages = ['rooms', 'calls', 'trunks', 'accounts', 'rules', 'bans', 'keys', 'nodes', 'server'] as const;
 type PlainPage = (typeof plainPages)[number];
 
 export type Route = { readonly page: PlainPage } | { readonly page: 'room'; readonly room: string };

@@ -1,11 +1,11 @@
 // Owns: calling a phone into a room. May import: API contract (types), ui and its siblings.
 import { useState } from 'preact/hooks';
-import type { RoomResource, SipCallInput } from '#api/contract.ts';
+import type { RoomResource, SipCallInput, SipTrunk } from '#api/contract.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { Icon } from '../ui/icons.tsx';
 import { showToast } from '../ui/toasts.tsx';
 import type { Console } from './console.ts';
-import { Problem } from './states.tsx';
+import { ApiForm, CheckField, SelectField, TextField } from './form.tsx';
+import { usePolled } from './polled.ts';
 
 interface Props {
   readonly app: Console;
@@ -15,6 +15,8 @@ interface Props {
 
 interface Draft {
   readonly to: string;
+  /** Name of the one that it goes through; empty: `to` is a whole address. */
+  readonly trunk: string;
   readonly from: string;
   readonly username: string;
   readonly password: string;
@@ -22,89 +24,95 @@ interface Draft {
   readonly hasEarlyMedia: boolean;
 }
 
-const empty: Draft = { to: '', from: '', username: '', password: '', digits: '', hasEarlyMedia: false };
+const empty: Draft = { to: '', trunk: '', from: '', username: '', password: '', digits: '', hasEarlyMedia: false };
+const trunksPollMs = 60_000;
 
 export function DialOutDialog({ app, room, onClose }: Props) {
   const [draft, setDraft] = useState(empty);
-  const [error, setError] = useState<Error>();
-  const [isBusy, setBusy] = useState(false);
+  const trunks = usePolled(app, 'trunks that calls go through', trunksPollMs, () => app.api.sip.trunks());
+  const outbound = (trunks.value ?? []).filter((trunk) => trunk.outbound && trunk.isEnabled);
   const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await app.api.dialOut(room.id, inputOf(draft));
-      showToast('It is ringing.', { icon: 'phone' });
-      onClose();
-    } catch (thrown) {
-      app.noticed(thrown);
-      setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      setBusy(false);
-    }
+  const submit = async () => {
+    await app.api.dialOut(room.id, inputOf(draft));
+    showToast('It is ringing.', { icon: 'phone' });
+    onClose();
   };
-  const field = (name: 'to' | 'from' | 'username' | 'digits', label: string, placeholder: string) => (
-    <label class="field">
-      {label}
-      <input
-        class="input"
-        data-testid={`dial-${name}`}
-        value={draft[name]}
-        required={name === 'to'}
-        placeholder={placeholder}
-        spellcheck={false}
-        autocomplete="off"
-        onInput={(event) => change({ [name]: event.currentTarget.value })}
-      />
-    </label>
-  );
   return (
     <Dialog title={`Call a phone into ${room.displayName || room.name}`} testId="dial-out-dialog" onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {error && <Problem error={error} />}
-        {field('to', 'Whom to call', 'sip:alice@pbx.example or tel:+4930123')}
-        {field('from', 'Number or name that is shown there', room.name)}
+      <ApiForm app={app} testId="dial-form" deed="Call" onSubmit={submit} onCancel={onClose}>
         <div class="field-row">
-          {field('username', 'User name, if the other side asks', '')}
-          <label class="field">
-            Password
-            <input
-              class="input"
-              type="password"
-              data-testid="dial-password"
-              value={draft.password}
-              autocomplete="new-password"
-              onInput={(event) => change({ password: event.currentTarget.value })}
-            />
-          </label>
-        </div>
-        {field('digits', 'Keys to press once it is answered', '1,,200# (a comma waits half a second)')}
-        <label class="choice">
-          <input
-            type="checkbox"
-            checked={draft.hasEarlyMedia}
-            onChange={(event) => change({ hasEarlyMedia: event.currentTarget.checked })}
+          <TextField
+            path="to"
+            label="Whom to call"
+            hint={draft.trunk === '' ? 'A SIP address, or an account, all of whose phones ring.' : 'A number.'}
+            value={draft.to}
+            placeholder={draft.trunk === '' ? 'sip:alice@pbx.example' : '+4930123'}
+            onChange={(to) => change({ to })}
           />
-          Let the room hear what comes before the answer
-        </label>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" data-testid="dial" disabled={isBusy || draft.to.trim() === ''}>
-            <Icon name="phone" size={18} /> Call
-          </button>
+          <SelectField
+            path="trunk"
+            label="Through the trunk"
+            value={draft.trunk}
+            options={[
+              ['', 'none'],
+              ...outbound.map(({ name, status }) => [name, trunkWords(name, status.state)] as const),
+            ]}
+            onChange={(trunk) => change({ trunk })}
+          />
         </div>
-      </form>
+        <TextField
+          path="from"
+          label="Number or name that is shown there"
+          value={draft.from}
+          placeholder={draft.trunk === '' ? room.name : 'as the trunk says'}
+          onChange={(from) => change({ from })}
+        />
+        {draft.trunk === '' && (
+          <div class="field-row">
+            <TextField
+              path="credentials.username"
+              label="User name, if the other side asks"
+              value={draft.username}
+              onChange={(username) => change({ username })}
+            />
+            <TextField
+              path="credentials.password"
+              label="Password"
+              type="password"
+              value={draft.password}
+              onChange={(password) => change({ password })}
+            />
+          </div>
+        )}
+        <TextField
+          path="digits"
+          label="Keys to press once it is answered"
+          hint="A comma waits half a second."
+          value={draft.digits}
+          placeholder="1,,200#"
+          onChange={(digits) => change({ digits })}
+        />
+        <CheckField
+          path="hasEarlyMedia"
+          label="Let the room hear what comes before the answer"
+          isChecked={draft.hasEarlyMedia}
+          onChange={(hasEarlyMedia) => change({ hasEarlyMedia })}
+        />
+      </ApiForm>
     </Dialog>
   );
 }
 
-function inputOf({ to, from, username, password, digits, hasEarlyMedia }: Draft): SipCallInput {
+function trunkWords(name: string, state: SipTrunk['status']['state']): string {
+  return state === 'down' ? `${name} (down)` : name;
+}
+
+function inputOf({ to, trunk, from, username, password, digits, hasEarlyMedia }: Draft): SipCallInput {
   return {
     to: to.trim(),
+    ...(trunk && { trunk }),
     ...(from.trim() && { from: from.trim() }),
-    ...(username && { credentials: { username, password } }),
+    ...(username && trunk === '' && { credentials: { username, password } }),
     ...(digits.trim() && { digits: digits.trim() }),
     ...(hasEarlyMedia && { hasEarlyMedia }),
   };

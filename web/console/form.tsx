@@ -74,11 +74,23 @@ export function ApiForm({ app, deed, testId, onSubmit, onCancel, children }: Api
 
 /** To the first field that was refused, also where it is folded away; else to what was said. */
 function leadTo(form: HTMLFormElement | null): void {
-  const field = form?.querySelector<HTMLElement>('[aria-invalid=true]');
-  const fold = field?.closest('details');
-  if (fold) fold.open = true;
+  const field = form?.querySelector<HTMLElement>('[aria-invalid=true], [data-flaw]');
+  for (let fold = field?.closest('details'); fold; fold = fold.parentElement?.closest('details')) fold.open = true;
   field?.focus();
+  if (field?.dataset.flaw !== undefined) field.scrollIntoView({ block: 'center' });
   form?.querySelector('[role=alert]')?.scrollIntoView({ block: 'nearest' });
+}
+
+/** What was refused of something that has several fields, and is about none of them. */
+export function FlawsAt({ path }: { path: string }) {
+  const error = useContext(Refused);
+  const flaws = error instanceof ApiError ? error.fields.filter((field) => field.path === path) : [];
+  if (flaws.length === 0) return null;
+  return (
+    <p class="flaw" data-flaw={path}>
+      {flaws.map(({ message }) => message).join('; ')}
+    </p>
+  );
 }
 
 interface FieldProps {
@@ -124,8 +136,16 @@ export function TextField({ value, onChange, isRequired, type = 'text', ...props
   );
 }
 
-/** Several values, one a line. */
-export function LinesField({ value, onChange, path, label, hint, placeholder }: TextProps) {
+/** Several values, one a line. @param rows that it has at most, as it fills */
+export function LinesField({
+  value,
+  onChange,
+  path,
+  label,
+  hint,
+  placeholder,
+  rows = 8,
+}: TextProps & { rows?: number }) {
   return (
     <Field path={path} label={label} hint={hint}>
       {(described) => (
@@ -133,7 +153,7 @@ export function LinesField({ value, onChange, path, label, hint, placeholder }: 
           class="textarea mono"
           {...described}
           data-field={path}
-          rows={Math.min(8, Math.max(2, value.split('\n').length))}
+          rows={Math.min(rows, Math.max(2, value.split('\n').length))}
           value={value}
           placeholder={placeholder}
           spellcheck={false}

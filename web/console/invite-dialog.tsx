@@ -2,11 +2,10 @@
 import { useState } from 'preact/hooks';
 import type { RoomResource, TokenResource } from '#api/contract.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { Icon } from '../ui/icons.tsx';
 import { copyText } from './act.ts';
 import type { Console } from './console.ts';
 import { timeText } from './figures.ts';
-import { Problem } from './states.tsx';
+import { ApiForm, SelectField, TextField } from './form.tsx';
 
 const validities = [
   { words: '1 hour', ms: 3_600_000 },
@@ -30,65 +29,43 @@ export function InviteDialog({ app, room, onClose }: { app: Console; room: RoomR
   const [name, setName] = useState('');
   const [ttlMs, setTtlMs] = useState<number>(validities[1].ms);
   const [made, setMade] = useState<TokenResource>();
-  const [error, setError] = useState<Error>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
+  const submit = async () => {
     const guest = name.trim() || 'Guest';
-    try {
-      const token = await app.api.createToken(room.id, { user: guest, name: guest, role, ttlMs });
-      setMade(token);
-      await copyText(token.url, 'The link is in the clipboard.');
-    } catch (thrown) {
-      app.noticed(thrown);
-      setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-    }
+    const token = await app.api.createToken(room.id, { user: guest, name: guest, role, ttlMs });
+    setMade(token);
+    await copyText(token.url, 'The link is in the clipboard.');
   };
   return (
     <Dialog title={`Invite to ${room.displayName || room.name}`} testId="invite-dialog" onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {error && <Problem error={error} />}
-        <label class="field">
-          For whom
-          <input
-            class="input"
-            data-testid="invite-name"
-            value={name}
-            maxLength={128}
-            placeholder="Guest"
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-          <span class="hint">They can change how they are called before they come in.</span>
-        </label>
-        <label class="field">
-          As
-          <select
-            class="select"
-            data-testid="invite-role"
-            value={role}
-            onChange={(event) => setRole(event.currentTarget.value)}
-          >
-            {roles.map((each) => (
-              <option key={each} value={each}>
-                {roleWords[each] ?? each}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label class="field">
-          Valid for
-          <select
-            class="select"
-            value={String(ttlMs)}
-            onChange={(event) => setTtlMs(Number(event.currentTarget.value))}
-          >
-            {validities.map(({ words, ms }) => (
-              <option key={ms} value={String(ms)}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
+      <ApiForm
+        app={app}
+        testId="invite-form"
+        deed={made ? 'Make another' : 'Make and copy the link'}
+        onSubmit={submit}
+        onCancel={onClose}
+      >
+        <TextField
+          path="name"
+          label="For whom"
+          hint="They can change how they are called before they come in."
+          value={name}
+          placeholder="Guest"
+          onChange={setName}
+        />
+        <SelectField
+          path="role"
+          label="As"
+          value={role}
+          options={roles.map((each) => [each, roleWords[each] ?? each] as const)}
+          onChange={setRole}
+        />
+        <SelectField
+          path="ttlMs"
+          label="Valid for"
+          value={String(ttlMs)}
+          options={validities.map(({ words, ms }) => [String(ms), words] as const)}
+          onChange={(value) => setTtlMs(Number(value))}
+        />
         {made && (
           <div class="made">
             <code class="made-text" data-testid="invite-url">
@@ -97,15 +74,7 @@ export function InviteDialog({ app, room, onClose }: { app: Console; room: RoomR
             <p class="dim">Good until {timeText(made.expiresAt)} for whoever has it; it cannot be taken back before.</p>
           </div>
         )}
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Close
-          </button>
-          <button type="submit" class="button primary" data-testid="make-invite">
-            <Icon name="link" size={18} /> {made ? 'Make another' : 'Make and copy the link'}
-          </button>
-        </div>
-      </form>
+      </ApiForm>
     </Dialog>
   );
 }

@@ -8,8 +8,9 @@ import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { timeText } from './figures.ts';
+import { ApiForm, FlawsAt, TextField } from './form.tsx';
 import { usePolled } from './polled.ts';
-import { Empty, Loaded, Problem } from './states.tsx';
+import { Empty, Loaded } from './states.tsx';
 
 type Scope = KeyInput['scopes'][number];
 
@@ -105,17 +106,7 @@ function NewKeyDialog({ app, onClose }: { app: Console; onClose: () => void }) {
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<readonly Scope[]>(['rooms:read']);
   const [made, setMade] = useState<NewKeyResource>();
-  const [error, setError] = useState<Error>();
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      setMade(await app.api.createKey({ name: name.trim(), scopes: [...scopes] }));
-    } catch (thrown) {
-      app.noticed(thrown);
-      setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-    }
-  };
+  const submit = async () => setMade(await app.api.createKey({ name: name.trim(), scopes: [...scopes] }));
   if (made) {
     return (
       <Dialog title={`The key ${made.name}`} testId="new-key" onClose={onClose}>
@@ -141,19 +132,8 @@ function NewKeyDialog({ app, onClose }: { app: Console; onClose: () => void }) {
     setScopes(scopes.includes(scope) ? scopes.filter((other) => other !== scope) : [...scopes, scope]);
   return (
     <Dialog title="New key" testId="new-key" onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {error && <Problem error={error} />}
-        <label class="field">
-          What is it for
-          <input
-            class="input"
-            data-testid="key-name"
-            value={name}
-            maxLength={128}
-            required
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
+      <ApiForm app={app} testId="key-form" deed="Make the key" onSubmit={submit} onCancel={onClose}>
+        <TextField path="name" label="What is it for" value={name} onChange={setName} />
         <fieldset class="choices">
           <legend>It may</legend>
           {(Object.keys(scopeWords) as Scope[]).map((scope) => (
@@ -168,20 +148,8 @@ function NewKeyDialog({ app, onClose }: { app: Console; onClose: () => void }) {
             </label>
           ))}
         </fieldset>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            class="button primary"
-            data-testid="make-key"
-            disabled={name.trim() === '' || scopes.length === 0}
-          >
-            Make the key
-          </button>
-        </div>
-      </form>
+        <FlawsAt path="scopes" />
+      </ApiForm>
     </Dialog>
   );
 }

@@ -5,6 +5,7 @@ import { Icon, type IconName } from '../ui/icons.tsx';
 import { Quality } from '../ui/quality.tsx';
 import { act } from './act.ts';
 import { ActionTable } from './action-table.tsx';
+import { AvatarDialog } from './avatar-dialog.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { bitrateText, figuresOf, millisecondsText, percentText } from './figures.ts';
@@ -15,6 +16,7 @@ const kindIcons: Partial<Record<ParticipantResource['kind'], IconName>> = {
   sip: 'phone',
   ingress: 'cctv',
   bot: 'robot',
+  bridge: 'rooms',
 };
 
 export interface TableProps {
@@ -25,6 +27,7 @@ export interface TableProps {
 
 export function ParticipantTable({ app, view, onChanged }: TableProps) {
   const [kicking, setKicking] = useState<ParticipantResource>();
+  const [picturing, setPicturing] = useState<ParticipantResource>();
   const { room, participants } = view;
   return (
     <section class="block">
@@ -56,9 +59,19 @@ export function ParticipantTable({ app, view, onChanged }: TableProps) {
               participant={participant}
               onChanged={onChanged}
               onKick={() => setKicking(participant)}
+              onPicture={() => setPicturing(participant)}
             />
           ))}
         </ActionTable>
+      )}
+      {picturing && (
+        <AvatarDialog
+          app={app}
+          room={room.id}
+          participant={picturing}
+          onDone={onChanged}
+          onClose={() => setPicturing(undefined)}
+        />
       )}
       {kicking && (
         <Confirm
@@ -106,9 +119,10 @@ function IconButton({ icon, words, testId, onPress }: IconButtonProps) {
 interface RowProps extends TableProps {
   readonly participant: ParticipantResource;
   readonly onKick: () => void;
+  readonly onPicture: () => void;
 }
 
-function Row({ app, view, participant, onChanged, onKick }: RowProps) {
+function Row({ app, view, participant, onChanged, onKick, onPicture }: RowProps) {
   const { id, displayName, user, kind, role, quality, isMuted, isHandRaised, isConnected, isSpeaking } = participant;
   const figures = figuresOf(view.stats, id);
   const icon = kindIcons[kind];
@@ -152,6 +166,7 @@ function Row({ app, view, participant, onChanged, onKick }: RowProps) {
           testId="mute"
           onPress={() => void mute()}
         />
+        <IconButton icon="people" words={`Picture of ${displayName}`} testId="avatar" onPress={onPicture} />
         <IconButton icon="door" words={`Remove ${displayName}`} testId="kick" onPress={onKick} />
       </td>
     </tr>

@@ -7,7 +7,7 @@ import { spokenPin } from '../ui/spoken-pin.ts';
 import { act, copyText } from './act.ts';
 import { CallTable } from './call-table.tsx';
 import { Confirm } from './confirm.tsx';
-import type { Console } from './console.ts';
+import { type Console, linkTo } from './console.ts';
 import { DialOutDialog } from './dial-out-dialog.tsx';
 import { usePolled } from './polled.ts';
 import { Loaded } from './states.tsx';
@@ -68,7 +68,7 @@ const accessWords: Readonly<Record<RoomDialIn['access'], string>> = {
 
 function DialIn({ app, room, dialIn, onChanged }: Props & { dialIn: RoomDialIn; onChanged: () => void }) {
   const [isRenewing, setRenewing] = useState(false);
-  const { isEnabled, access, addresses, pin } = dialIn;
+  const { isEnabled, access, addresses, pin, numbers } = dialIn;
   if (!isEnabled) return <p class="dim summary">Phones are turned off on this server (sip.isEnabled).</p>;
   const change = async (sip: NonNullable<RoomResource['sip']> | object, done: string) => {
     await act(app, () => app.api.patchRoom(room.id, { sip }), done);
@@ -108,6 +108,22 @@ function DialIn({ app, room, dialIn, onChanged }: Props & { dialIn: RoomDialIn; 
                 {address} <Icon name="copy" size={14} />
               </button>
             ))}
+          </p>
+        )}
+        {numbers.length > 0 && (
+          <p data-testid="dial-numbers">
+            Or{' '}
+            {numbers.map(({ number, access: door, hasOwnPin, isMenu }) => (
+              <span key={number}>
+                <strong class="mono">{number}</strong>{' '}
+                <span class="dim">
+                  {isMenu ? 'by its menu' : hasOwnPin ? 'with the PIN of its rule' : door === 'open' && 'without a PIN'}
+                </span>{' '}
+              </span>
+            ))}
+            <span class="dim">
+              (<a href={linkTo({ page: 'rules' })}>dispatch rules</a>)
+            </span>
           </p>
         )}
         {access === 'pin' && (

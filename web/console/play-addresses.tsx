@@ -20,7 +20,8 @@ const ways = [
 
 export function PlayAddresses({ app, view }: { app: Console; view: RoomView }) {
   const { room, streams } = view;
-  const [streamId, setStreamId] = useState('');
+  /** What comes in addresses after the room: nothing, a view, or a stream. */
+  const [place, setPlace] = useState('');
   const [made, setMade] = useState<TokenResource>();
   const [error, setError] = useState<Error>();
   const make = async () => {
@@ -49,10 +50,18 @@ export function PlayAddresses({ app, view }: { app: Console; view: RoomView }) {
         <select
           class="select"
           data-testid="play-what"
-          value={streamId}
-          onChange={(event) => setStreamId(event.currentTarget.value)}
+          value={place}
+          onChange={(event) => setPlace(event.currentTarget.value)}
         >
           <option value="">The room, with the sound of everybody</option>
+          <option value="mix">The sound of everybody alone</option>
+          {room.views
+            .filter(({ name }) => name !== 'common')
+            .map(({ name }) => (
+              <option key={name} value={`views/${name}`}>
+                View {name}
+              </option>
+            ))}
           {streams.map((stream) => (
             <option key={stream.id} value={stream.id}>
               {streamWords(stream)}
@@ -64,7 +73,7 @@ export function PlayAddresses({ app, view }: { app: Console; view: RoomView }) {
         <div class="made">
           {ways.map(({ name, key, testId }) => {
             const whole = made.play?.[key];
-            return whole && <Address key={key} name={name} testId={testId} address={addressOf(whole, streamId)} />;
+            return whole && <Address key={key} name={name} testId={testId} address={addressOf(whole, place)} />;
           })}
           <p class="dim">Good until {timeText(made.expiresAt)} for whoever has them.</p>
         </div>
@@ -101,10 +110,10 @@ export function roleOfPlayers({ roles }: RoomView['room']): string | undefined {
   return (watching.find(({ role }) => role === 'viewer') ?? watching[0])?.role;
 }
 
-/** Of one stream: a step more in the path, before the name of a playlist. */
-function addressOf(room: string, streamId: string): string {
-  if (streamId === '') return room;
-  return /^rtsps?:/.test(room) ? `${room}/${streamId}` : room.replace(/(index\.m3u8|manifest\.mpd)/, `${streamId}/$1`);
+/** Of a view or a stream: steps more in the path, before the name of a playlist. */
+function addressOf(room: string, place: string): string {
+  if (place === '') return room;
+  return /^rtsps?:/.test(room) ? `${room}/${place}` : room.replace(/(index\.m3u8|manifest\.mpd)/, `${place}/$1`);
 }
 
 function streamWords({ displayName, kind, source, id }: StreamResource): string {

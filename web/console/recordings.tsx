@@ -9,6 +9,7 @@ import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { bytesText, durationText, timeText } from './figures.ts';
 import { usePolled } from './polled.ts';
+import { RecordButton } from './record-button.tsx';
 import { Loaded, Problem } from './states.tsx';
 
 interface Props {
@@ -38,7 +39,7 @@ export function Recordings({ app, room }: Props) {
   return (
     <section class="block" data-testid="recordings">
       <h2>Recordings</h2>
-      <p class="dim summary">Of the room as one sees and hears it. Everybody in it is told.</p>
+      <p class="dim summary">Of the room as one sees and hears it, or of each apart. Everybody in it is told.</p>
       <Loaded from={recordings}>
         {(all) =>
           all.length > 0 && (
@@ -73,14 +74,11 @@ export function Recordings({ app, room }: Props) {
           )
         }
       </Loaded>
-      <button
-        type="button"
-        class="button"
-        data-testid="record"
-        onClick={() => does(() => app.api.createRecording(room.id, {}), 'Recording begins.')}
-      >
-        <Icon name="plus" size={18} /> Record
-      </button>
+      <RecordButton
+        app={app}
+        room={room}
+        onRecord={(input) => does(() => app.api.createRecording(room.id, input), 'Recording begins.')}
+      />
       {playing && <PlayerDialog app={app} part={playing} onClose={() => setPlaying(undefined)} />}
       {deleting && (
         <Confirm

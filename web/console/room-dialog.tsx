@@ -4,7 +4,7 @@ import type { RoomInput, RoomPatch, RoomResource } from '#api/contract.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { showToast } from '../ui/toasts.tsx';
 import type { Console } from './console.ts';
-import { Problem } from './states.tsx';
+import { ApiForm, TextField } from './form.tsx';
 
 interface Draft {
   readonly name: string;
@@ -26,125 +26,60 @@ export interface RoomDialogProps {
 
 export function RoomDialog({ app, room, onDone, onClose }: RoomDialogProps) {
   const [draft, setDraft] = useState<Draft>(() => draftOf(room));
-  const [error, setError] = useState<Error>();
-  const [isBusy, setBusy] = useState(false);
   const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      if (room) await app.api.patchRoom(room.id, patchOf(draft));
-      else await app.api.createRoom(inputOf(draft));
-      showToast(room ? 'Settings saved.' : 'Room made.', { icon: 'check' });
-      onDone();
-    } catch (thrown) {
-      app.noticed(thrown);
-      setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      setBusy(false);
-    }
+  const submit = async () => {
+    if (room) await app.api.patchRoom(room.id, patchOf(draft));
+    else await app.api.createRoom(inputOf(draft));
+    showToast(room ? 'Settings saved.' : 'Room made.', { icon: 'check' });
+    onDone();
   };
+  const limit = (path: 'maxParticipants' | 'inputLimit' | 'lastN', label: string) => (
+    <TextField
+      path={path}
+      label={label}
+      type="number"
+      min={0}
+      value={draft[path]}
+      placeholder="no limit"
+      onChange={(value) => change({ [path]: value })}
+    />
+  );
   return (
     <Dialog title={room ? `Settings of ${room.name}` : 'New room'} testId="room-dialog" onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {error && <Problem error={error} />}
-        <label class="field">
-          Name, as in its address
-          <input
-            class="input"
-            data-testid="room-name"
-            value={draft.name}
-            maxLength={64}
-            required
-            spellcheck={false}
-            autocomplete="off"
-            onInput={(event) => change({ name: event.currentTarget.value })}
-          />
-          <span class="hint">Letters, digits and . _ ~ - ; the room opens at /r/{draft.name || 'name'}</span>
-        </label>
-        <label class="field">
-          Title, as people see it
-          <input
-            class="input"
-            data-testid="room-title"
-            value={draft.displayName}
-            maxLength={128}
-            placeholder={draft.name}
-            onInput={(event) => change({ displayName: event.currentTarget.value })}
-          />
-        </label>
+      <ApiForm app={app} testId="room-form" deed={room ? 'Save' : 'Make the room'} onSubmit={submit} onCancel={onClose}>
+        <TextField
+          path="name"
+          label="Name, as in its address"
+          hint={`Letters, digits and . _ ~ - ; the room opens at /r/${draft.name || 'name'}`}
+          value={draft.name}
+          onChange={(name) => change({ name })}
+        />
+        <TextField
+          path="displayName"
+          label="Title, as people see it"
+          value={draft.displayName}
+          placeholder={draft.name}
+          onChange={(displayName) => change({ displayName })}
+        />
         <div class="field-row">
-          <LimitField
-            label="Participants at most"
-            testId="room-max"
-            value={draft.maxParticipants}
-            onChange={(maxParticipants) => change({ maxParticipants })}
-          />
-          <LimitField
-            label="Streams at most"
-            testId="room-inputs"
-            value={draft.inputLimit}
-            onChange={(inputLimit) => change({ inputLimit })}
-          />
+          {limit('maxParticipants', 'Participants at most')}
+          {limit('inputLimit', 'Streams at most')}
         </div>
         <div class="field-row">
-          <LimitField
-            label="Cameras each one gets"
-            testId="room-last-n"
-            value={draft.lastN}
-            onChange={(lastN) => change({ lastN })}
+          {limit('lastN', 'Cameras each one gets')}
+          <TextField
+            path="emptyTimeoutMs"
+            label="Closes when empty for, seconds"
+            type="number"
+            min={1}
+            max={604_800}
+            value={draft.emptySeconds}
+            placeholder="server default"
+            onChange={(emptySeconds) => change({ emptySeconds })}
           />
-          <label class="field">
-            Closes when empty for
-            <input
-              class="input"
-              type="number"
-              min={1}
-              max={604_800}
-              step={1}
-              data-testid="room-empty"
-              value={draft.emptySeconds}
-              placeholder="server default"
-              onInput={(event) => change({ emptySeconds: event.currentTarget.value })}
-            />
-            <span class="hint">seconds</span>
-          </label>
         </div>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" data-testid="save-room" disabled={isBusy || draft.name === ''}>
-            {room ? 'Save' : 'Make the room'}
-          </button>
-        </div>
-      </form>
+      </ApiForm>
     </Dialog>
-  );
-}
-
-interface LimitFieldProps {
-  readonly label: string;
-  readonly testId: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}
-
-function LimitField({ label, testId, value, onChange }: LimitFieldProps) {
-  return (
-    <label class="field">
-      {label}
-      <input
-        class="input"
-        type="number"
-        min={0}
-        step={1}
-        data-testid={testId}
-        value={value}
-        placeholder="no limit"
-        onInput={(event) => onChange(event.currentTarget.value)}
-      />
-    </label>
   );
 }
 

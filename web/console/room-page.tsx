@@ -3,6 +3,8 @@ import { useState } from 'preact/hooks';
 import type { ParticipantResource, RoomResource, RoomStats, StreamResource } from '#api/contract.ts';
 import { Icon } from '../ui/icons.tsx';
 import { act } from './act.ts';
+import { Analytics } from './analytics.tsx';
+import { Bridges } from './bridges.tsx';
 import { type Console, linkTo } from './console.ts';
 import { bitrateText } from './figures.ts';
 import { InviteDialog } from './invite-dialog.tsx';
@@ -66,11 +68,13 @@ export function RoomPage({ app, room }: { app: Console; room: string }) {
             <ParticipantTable app={app} view={view} onChanged={refresh} />
             <StreamTable app={app} view={view} onChanged={refresh} />
             <Views app={app} view={view} />
+            <Bridges app={app} room={view.room} />
             <Phones app={app} room={view.room} />
             <StreamKeys app={app} room={view.room} />
             <StreamingIns app={app} room={view.room} />
             <StreamingOuts app={app} room={view.room} />
             <PlayAddresses app={app} view={view} />
+            <Analytics app={app} room={view.room} />
             <Recordings app={app} room={view.room} />
             <MessageForm app={app} view={view} />
             {dialog === 'edit' && (

@@ -17,10 +17,17 @@ type Open =
   | { readonly dialog: 'create' }
   | { readonly dialog: 'edit' | 'invite' | 'delete'; readonly room: RoomResource };
 
+const pageLength = 50;
+const maxNameLength = 64;
+
 export function RoomsPage({ app }: { app: Console }) {
-  const rooms = usePolled(app, 'rooms', 3_000, () => app.api.rooms());
-  const [open, setOpen] = useState<Open>();
   const [filter, setFilter] = useState('');
+  /** Where the pages before this one began, and this one. */
+  const [trail, setTrail] = useState<readonly string[]>(['']);
+  const name = filter.trim().slice(0, maxNameLength);
+  const after = trail.at(-1) ?? '';
+  const rooms = usePolled(app, `rooms ${name} after ${after}`, 3_000, () => app.api.roomPage(name, after, pageLength));
+  const [open, setOpen] = useState<Open>();
   const [started, setStarted] = useState<InstantMeeting>();
   const startMeeting = async () => {
     await act(app, async () => setStarted(await app.api.startMeeting()));
@@ -49,21 +56,47 @@ export function RoomsPage({ app }: { app: Console }) {
           </button>
         </div>
       </header>
+      <Summary app={app} />
+      <input
+        class="input filter"
+        type="search"
+        placeholder="Find a room"
+        aria-label="Find a room"
+        data-testid="find-room"
+        value={filter}
+        onInput={(event) => {
+          setFilter(event.currentTarget.value);
+          setTrail(['']);
+        }}
+      />
       <Loaded from={rooms}>
-        {(all) => (
+        {({ items, next }) => (
           <>
-            <Summary rooms={all} />
-            {all.length > 8 && (
-              <input
-                class="input filter"
-                type="search"
-                placeholder="Find a room"
-                aria-label="Find a room"
-                value={filter}
-                onInput={(event) => setFilter(event.currentTarget.value)}
-              />
+            {items.length === 0 && after !== '' && <p class="dim">There are no rooms on this page any more.</p>}
+            {(items.length > 0 || after === '') && <RoomTable rooms={items} isFound={name !== ''} onOpen={setOpen} />}
+            {(trail.length > 1 || next !== null) && (
+              <nav class="row-actions" aria-label="Pages of rooms">
+                <button
+                  type="button"
+                  class="button small"
+                  data-testid="rooms-before"
+                  disabled={trail.length === 1}
+                  onClick={() => setTrail(trail.slice(0, -1))}
+                >
+                  Previous
+                </button>
+                <span class="dim">Page {trail.length}</span>
+                <button
+                  type="button"
+                  class="button small"
+                  data-testid="rooms-after"
+                  disabled={next === null}
+                  onClick={() => next !== null && setTrail([...trail, next])}
+                >
+                  Next
+                </button>
+              </nav>
             )}
-            <RoomTable rooms={all.filter((room) => matches(room, filter))} onOpen={setOpen} />
           </>
         )}
       </Loaded>
@@ -90,22 +123,27 @@ export function RoomsPage({ app }: { app: Console }) {
   );
 }
 
-function matches({ name, displayName }: RoomResource, filter: string): boolean {
-  return `${name} ${displayName}`.toLowerCase().includes(filter.trim().toLowerCase());
-}
-
-function Summary({ rooms }: { rooms: readonly RoomResource[] }) {
-  const live = rooms.filter(({ participantCount }) => participantCount > 0);
-  const people = rooms.reduce((sum, { participantCount }) => sum + participantCount, 0);
+function Summary({ app }: { app: Console }) {
+  const { value: { roomCount = 0, participantCount = 0 } = {} } = usePolled(app, 'rooms in use', 3_000, () =>
+    app.api.server(),
+  );
   return (
     <p class="dim summary">
-      {rooms.length} {rooms.length === 1 ? 'room' : 'rooms'}, {live.length} in use, {people}{' '}
-      {people === 1 ? 'participant' : 'participants'}
+      {roomCount} {roomCount === 1 ? 'room' : 'rooms'} in use, {participantCount}{' '}
+      {participantCount === 1 ? 'participant' : 'participants'}
     </p>
   );
 }
 
-function RoomTable({ rooms, onOpen }: { rooms: readonly RoomResource[]; onOpen: (open: Open) => void }) {
+interface RoomTableProps {
+  readonly rooms: readonly RoomResource[];
+  /** They are those that were looked for. */
+  readonly isFound: boolean;
+  readonly onOpen: (open: Open) => void;
+}
+
+function RoomTable({ rooms, isFound, onOpen }: RoomTableProps) {
+  if (rooms.length === 0 && isFound) return <p class="dim">No room has this in its name or title.</p>;
   if (rooms.length === 0) {
     return (
       <Empty icon="rooms" title="No rooms">

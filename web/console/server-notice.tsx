@@ -16,9 +16,9 @@ export function ServerNotice({ app }: { app: Console }) {
       <Icon name="warning" size={18} />
       <span>
         {value.isDraining
-          ? 'The server is shutting down and takes nobody new.'
+          ? 'The server is being drained and takes nobody new.'
           : 'The server has too much to do, and refuses some of what is new.'}{' '}
-        <a href={linkTo({ page: 'server' })}>More</a>
+        <a href={linkTo({ page: value.isDraining ? 'nodes' : 'server' })}>More</a>
       </span>
     </p>
   );

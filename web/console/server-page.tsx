@@ -101,7 +101,7 @@ function Load({ info }: { info: ServerInfo }) {
 function Workers({ workers }: { workers: ServerInfo['sfuWorkers'] }) {
   return (
     <section class="block">
-      <h2>Media workers</h2>
+      <h2>WebRTC workers</h2>
       <Table
         head={
           <>

@@ -8,8 +8,9 @@ import { ActionTable } from './action-table.tsx';
 import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
 import { timeText } from './figures.ts';
+import { ApiForm, CheckField, SelectField, TextField } from './form.tsx';
 import { usePolled } from './polled.ts';
-import { Loaded, Problem } from './states.tsx';
+import { Loaded } from './states.tsx';
 
 interface Props {
   readonly app: Console;
@@ -89,82 +90,45 @@ function Table({ keys, onDelete }: { keys: readonly StreamKeyResource[]; onDelet
 function NewStreamKeyDialog({ app, room, onClose }: Props & { onClose: () => void }) {
   const [input, setInput] = useState<StreamKeyInput>({ room: room.id, name: 'OBS', protocol: 'rtmp' });
   const [made, setMade] = useState<NewStreamKeyResource>();
-  const [error, setError] = useState<Error>();
   const change = (part: Partial<StreamKeyInput>) => setInput({ ...input, ...part });
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    try {
-      setMade(await app.api.createStreamKey({ ...input, name: input.name.trim() }));
-    } catch (thrown) {
-      app.noticed(thrown);
-      setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-    }
-  };
+  const submit = async () => setMade(await app.api.createStreamKey({ ...input, name: input.name.trim() }));
   if (made) return <MadeDialog made={made} onClose={onClose} />;
   return (
     <Dialog title="New stream key" testId="new-stream-key" onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {error && <Problem error={error} />}
-        <label class="field">
-          Name in the room
-          <input
-            class="input"
-            data-testid="stream-key-name"
-            value={input.name}
-            maxLength={128}
-            required
-            onInput={(event) => change({ name: event.currentTarget.value })}
-          />
-        </label>
-        <label class="field">
-          The encoder speaks
-          <select
-            class="input"
-            data-testid="stream-key-protocol"
-            value={input.protocol}
-            onChange={(event) =>
-              change({ protocol: event.currentTarget.value as StreamKeyInput['protocol'], isEncrypted: false })
-            }
-          >
-            <option value="rtmp">RTMP (OBS and most others)</option>
-            <option value="srt">SRT</option>
-            <option value="rtsp">RTSP</option>
-          </select>
-        </label>
+      <ApiForm app={app} testId="stream-key-form" deed="Make the key" onSubmit={submit} onCancel={onClose}>
+        <TextField path="name" label="Name in the room" value={input.name} onChange={(name) => change({ name })} />
+        <SelectField
+          path="protocol"
+          label="The encoder speaks"
+          value={input.protocol ?? 'rtmp'}
+          options={[
+            ['rtmp', 'RTMP (OBS and most others)'],
+            ['srt', 'SRT'],
+            ['rtsp', 'RTSP'],
+          ]}
+          onChange={(protocol) => change({ protocol: protocol as StreamKeyInput['protocol'], isEncrypted: false })}
+        />
         {input.protocol === 'srt' && (
-          <label class="choice">
-            <input
-              type="checkbox"
-              data-testid="stream-key-encrypted"
-              checked={input.isEncrypted ?? false}
-              onChange={(event) => change({ isEncrypted: event.currentTarget.checked })}
-            />
-            Encrypted with a passphrase of its own
-          </label>
-        )}
-        <label class="choice">
-          <input
-            type="checkbox"
-            checked={input.onConflict === 'take_over'}
-            onChange={(event) => change({ onConflict: event.currentTarget.checked ? 'take_over' : 'reject' })}
+          <CheckField
+            path="isEncrypted"
+            label="Encrypted with a passphrase of its own"
+            isChecked={input.isEncrypted ?? false}
+            onChange={(isEncrypted) => change({ isEncrypted })}
           />
-          A second encoder with this key takes over
-        </label>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button
-            type="submit"
-            class="button primary"
-            data-testid="make-stream-key"
-            disabled={input.name.trim() === ''}
-          >
-            Make the key
-          </button>
-        </div>
-      </form>
+        )}
+        <CheckField
+          path="onConflict"
+          label="A second encoder with this key takes over"
+          isChecked={input.onConflict === 'take_over'}
+          onChange={(isTaken) => change({ onConflict: isTaken ? 'take_over' : 'reject' })}
+        />
+        <CheckField
+          path="latency"
+          label="Low latency: pictures do not wait to be in step with their sound"
+          isChecked={input.latency === 'low'}
+          onChange={(isLow) => change({ latency: isLow ? 'low' : 'smooth' })}
+        />
+      </ApiForm>
     </Dialog>
   );
 }

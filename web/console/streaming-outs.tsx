@@ -1,21 +1,17 @@
 // Owns: where a room is pushed to. May import: API contract (types), ui and its siblings.
 import { useState } from 'preact/hooks';
-import type { RoomResource, StreamingOutInput, StreamingOutResource } from '#api/contract.ts';
+import type { RoomResource, StreamingOutResource } from '#api/contract.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { Icon } from '../ui/icons.tsx';
-import { act } from './act.ts';
-import { ActionTable } from './action-table.tsx';
-import { Confirm } from './confirm.tsx';
 import type { Console } from './console.ts';
-import { usePolled } from './polled.ts';
-import { Loaded, Problem } from './states.tsx';
+import { ApiForm, LinesField, TextField } from './form.tsx';
+import { sourceOf, sourceWords } from './media-source.ts';
+import { MediaSourceField } from './media-source-field.tsx';
+import { RemoteStreams } from './remote-streams.tsx';
 
 interface Props {
   readonly app: Console;
   readonly room: RoomResource;
 }
-
-const pollMs = 2_000;
 
 const stateWords: Record<StreamingOutResource['state'], string> = {
   stopped: 'Off',
@@ -27,76 +23,33 @@ const stateWords: Record<StreamingOutResource['state'], string> = {
 };
 
 export function StreamingOuts({ app, room }: Props) {
-  const streamingOuts = usePolled(app, `streaming-outs of ${room.id}`, pollMs, () => app.api.streamingOuts(room.id));
-  const [isCreating, setCreating] = useState(false);
-  const [deleting, setDeleting] = useState<StreamingOutResource>();
-  const refresh = () => void streamingOuts.refresh();
-  const turn = async ({ id, isEnabled, name }: StreamingOutResource) => {
-    const done = `${name} is turned ${isEnabled ? 'off' : 'on'}.`;
-    await act(app, () => app.api.patchStreamingOut(room.id, id, { isEnabled: !isEnabled }), done);
-    refresh();
-  };
   return (
-    <section class="block" data-testid="streaming-outs">
-      <h2>Pushed to</h2>
-      <p class="dim summary">
-        Services and servers that this room streams to, and connects to again whenever they are lost.
-      </p>
-      <Loaded from={streamingOuts}>
-        {(all) =>
-          all.length > 0 && (
-            <ActionTable
-              head={
-                <>
-                  <th>Name</th>
-                  <th>What</th>
-                  <th>Now</th>
-                  <th>Targets</th>
-                </>
-              }
-            >
-              {all.map((one) => (
-                <Row key={one.id} one={one} onTurn={() => void turn(one)} onDelete={() => setDeleting(one)} />
-              ))}
-            </ActionTable>
-          )
-        }
-      </Loaded>
-      <button type="button" class="button" data-testid="create-streaming-out" onClick={() => setCreating(true)}>
-        <Icon name="plus" size={18} /> Push to a service
-      </button>
-      {isCreating && (
-        <NewStreamingOutDialog
-          app={app}
-          room={room}
-          onClose={() => {
-            setCreating(false);
-            refresh();
-          }}
-        />
-      )}
-      {deleting && (
-        <Confirm
-          title={`Remove ${deleting.name}?`}
-          text="The stream ends there, and the address is forgotten."
-          deed="Remove it"
-          onConfirm={() => act(app, () => app.api.deleteStreamingOut(room.id, deleting.id), 'Removed.').then(refresh)}
-          onClose={() => setDeleting(undefined)}
-        />
-      )}
-    </section>
+    <RemoteStreams<StreamingOutResource>
+      {...{ app, kind: 'streaming-out', of: room.id }}
+      title="Pushed to"
+      summary="Services and servers that this room streams to, and connects to again whenever they are lost."
+      addWords="Push to a service"
+      removalWords="The stream ends there, and the address is forgotten."
+      list={() => app.api.streamingOuts(room.id)}
+      turn={({ id }, isEnabled) => app.api.patchStreamingOut(room.id, id, { isEnabled })}
+      remove={({ id }) => app.api.deleteStreamingOut(room.id, id)}
+      head={
+        <>
+          <th>Name</th>
+          <th>What</th>
+          <th>Now</th>
+          <th>Targets</th>
+        </>
+      }
+      cells={(one) => <Cells one={one} />}
+      dialog={(onClose) => <NewStreamingOutDialog app={app} room={room} onClose={onClose} />}
+    />
   );
 }
 
-interface RowProps {
-  readonly one: StreamingOutResource;
-  readonly onTurn: () => void;
-  readonly onDelete: () => void;
-}
-
-function Row({ one, onTurn, onDelete }: RowProps) {
+function Cells({ one }: { one: StreamingOutResource }) {
   return (
-    <tr data-testid="streaming-out-row" data-name={one.name} data-state={one.state}>
+    <>
       <td>{one.name}</td>
       <td class="dim">{sourceWords(one.source)}</td>
       <td>{stateWords[one.state]}</td>
@@ -107,93 +60,40 @@ function Row({ one, onTurn, onDelete }: RowProps) {
           </p>
         ))}
       </td>
-      <td class="row-actions">
-        <button type="button" class="button small" data-testid="turn-streaming-out" onClick={onTurn}>
-          {one.isEnabled ? 'Turn off' : 'Turn on'}
-        </button>
-        <button type="button" class="button small" data-testid="delete-streaming-out" onClick={onDelete}>
-          <Icon name="trash" size={16} /> Remove
-        </button>
-      </td>
-    </tr>
+    </>
   );
 }
 
-function sourceWords(source: StreamingOutResource['source']): string {
-  if ('view' in source) return `View ${source.view}`;
-  if ('participant' in source) return `Participant ${source.participant}`;
-  return 'stream' in source ? `Stream ${source.stream}` : 'Sound of everybody';
-}
-
 function NewStreamingOutDialog({ app, room, onClose }: Props & { onClose: () => void }) {
-  const [url, setUrl] = useState('');
+  const [addresses, setAddresses] = useState('');
   const [name, setName] = useState('');
-  const [isSoundOnly, setSoundOnly] = useState(false);
-  const [error, setError] = useState<Error>();
-  const [isBusy, setBusy] = useState(false);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    setError(undefined);
-    setBusy(true);
-    const input: StreamingOutInput = {
-      url,
+  const [source, setSource] = useState('view');
+  const submit = async () => {
+    const urls = addresses
+      .split('\n')
+      .map((line) => line.trim())
+      .filter(Boolean);
+    await app.api.createStreamingOut(room.id, {
+      urls,
       ...(name.trim() !== '' && { name: name.trim() }),
-      ...(isSoundOnly && { source: { mix: true } }),
-    };
-    try {
-      await app.api.createStreamingOut(room.id, input);
-      onClose();
-    } catch (thrown) {
-      app.noticed(thrown);
-      setError(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      setBusy(false);
-    }
+      ...sourceOf(source),
+    });
+    onClose();
   };
   return (
     <Dialog title="Push to a service" testId="new-streaming-out" onClose={onClose}>
-      <form class="stack" onSubmit={(event) => void submit(event)}>
-        {error && <Problem error={error} />}
-        <label class="field">
-          Address with its key
-          <input
-            class="input"
-            data-testid="streaming-out-url"
-            placeholder="rtmps://live.example/app/stream-key"
-            autocomplete="off"
-            value={url}
-            maxLength={2_048}
-            required
-            onInput={(event) => setUrl(event.currentTarget.value.trim())}
-          />
-        </label>
-        <label class="field">
-          Name
-          <input
-            class="input"
-            data-testid="streaming-out-name"
-            placeholder="That of its host"
-            value={name}
-            maxLength={128}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <label class="choice">
-          <input
-            type="checkbox"
-            checked={isSoundOnly}
-            onChange={(event) => setSoundOnly(event.currentTarget.checked)}
-          />
-          Sound only
-        </label>
-        <div class="dialog-actions">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" class="button primary" data-testid="make-streaming-out" disabled={isBusy || url === ''}>
-            Push
-          </button>
-        </div>
-      </form>
+      <ApiForm app={app} deed="Push" testId="streaming-out" onSubmit={submit} onCancel={onClose}>
+        <LinesField
+          path="urls"
+          label="Address with its key"
+          placeholder="rtmps://live.example/app/stream-key"
+          hint="RTMP(S), RTSP(S), SRT, or HTTP(S) for HLS and DASH; several, one a line, share one encoder."
+          value={addresses}
+          onChange={setAddresses}
+        />
+        <TextField path="name" label="Name" placeholder="That of its host" value={name} onChange={setName} />
+        <MediaSourceField app={app} room={room} label="What goes out" value={source} onChange={setSource} />
+      </ApiForm>
     </Dialog>
   );
 }

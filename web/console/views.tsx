@@ -1,5 +1,7 @@
 // Owns: the views of a room: how each looks, who stands where in it. May import: API contract (types), ui and its siblings.
 import type { StreamResource, ViewPatch, ViewResource } from '#api/contract.ts';
+import { backgroundOf } from '../ui/pictures.ts';
+import { showToast } from '../ui/toasts.tsx';
 import { act } from './act.ts';
 import { ActionTable } from './action-table.tsx';
 import type { Console } from './console.ts';
@@ -67,6 +69,10 @@ export function Views({ app, view: { room, participants, streams } }: Props) {
   );
 }
 
+const fitWords = { letterbox: 'whole, with bars', crop: 'cut off', stretch: 'stretched' } as const;
+/** Long enough to be followed by the eye. */
+const glideMs = 400;
+
 interface CardProps {
   readonly view: ViewResource;
   /** Of people and sources. */
@@ -89,6 +95,13 @@ function ViewCard({ view, pictures, onChange }: CardProps) {
           onChoose={(base) => onChange({ layout: { base } })}
         />
         <Choice
+          label="Pictures of another shape"
+          testId="view-fit"
+          words={fitWords}
+          value={view.layout.fitPolicy}
+          onChoose={(fitPolicy) => onChange({ layout: { fitPolicy } })}
+        />
+        <Choice
           label="Who is in it"
           testId="view-rule"
           words={ruleWords}
@@ -105,6 +118,7 @@ function ViewCard({ view, pictures, onChange }: CardProps) {
             onChange={(event) => onChange({ backgroundColor: event.currentTarget.value })}
           />
         </label>
+        <BackgroundImage hasOne={view.hasBackgroundImage} onChange={onChange} />
       </div>
       <div class="view-choices">
         <Switch
@@ -125,6 +139,12 @@ function ViewCard({ view, pictures, onChange }: CardProps) {
           isOn={view.isVoicePrimary}
           onTurn={(isVoicePrimary) => onChange({ isVoicePrimary })}
         />
+        <Switch
+          label="Glide to new places"
+          testId="view-glide"
+          isOn={view.transitionMs > 0}
+          onTurn={(isOn) => onChange({ transitionMs: isOn ? glideMs : 0 })}
+        />
       </div>
       {view.isRunning ? (
         <Inputs view={view} pictures={pictures} onChange={onChange} />
@@ -132,6 +152,41 @@ function ViewCard({ view, pictures, onChange }: CardProps) {
         <p class="dim">Nobody watches it, so it is not composed now. Look into the room to see who stands where.</p>
       )}
     </article>
+  );
+}
+
+function BackgroundImage({ hasOne, onChange }: { hasOne: boolean; onChange: CardProps['onChange'] }) {
+  const choose = async (file: File | undefined) => {
+    if (!file) return;
+    try {
+      onChange({ backgroundImage: await backgroundOf(file) });
+    } catch {
+      showToast(`${file.name} is no picture that can be read.`, { isError: true });
+    }
+  };
+  return (
+    <label class="field">
+      Picture behind everybody
+      <span class="file-field">
+        <input
+          class="input"
+          type="file"
+          accept="image/*"
+          data-testid="view-image"
+          onChange={(event) => void choose(event.currentTarget.files?.[0])}
+        />
+        {hasOne && (
+          <button
+            type="button"
+            class="button"
+            data-testid="view-image-remove"
+            onClick={() => onChange({ backgroundImage: null })}
+          >
+            Remove
+          </button>
+        )}
+      </span>
+    </label>
   );
 }
 

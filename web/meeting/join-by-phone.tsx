@@ -23,18 +23,28 @@ export function JoinByPhone({ meeting }: { meeting: Meeting }) {
   }, [meeting, isModerator]);
   const [address] = dialIn?.addresses ?? [];
   if (!dialIn || !address || dialIn.access === 'closed') return null;
-  const { access, pin, hasPin } = dialIn;
-  if (access === 'pin' && !hasPin) return null;
+  const { access, pin, hasPin, numbers } = dialIn;
+  const isOpen = access === 'open' || hasPin;
+  if (!isOpen && numbers.length === 0) return null;
   const copy = async () => {
-    await navigator.clipboard.writeText(pin ? `${address}, PIN ${pin}#` : address);
+    const all = [...numbers.map(numberText), ...(isOpen ? [address] : [])].join(', ');
+    await navigator.clipboard.writeText(pin ? `${all}, PIN ${pin}#` : all);
     showToast('How to join by phone is in the clipboard.', { icon: 'copy' });
   };
   return (
     <div class="by-phone" data-testid="by-phone">
       <Icon name="phone" size={18} />
       <span>
-        Join by phone: <strong class="mono">{address}</strong>
+        Join by phone:{' '}
+        {numbers.map((one) => (
+          <span key={one.number} data-testid="phone-number">
+            <strong class="mono">{one.number}</strong>
+            {numberNote(one)},{' '}
+          </span>
+        ))}
+        {isOpen && <strong class="mono">{address}</strong>}
         {access === 'pin' &&
+          hasPin &&
           (pin ? (
             <>
               , PIN <strong class="mono" data-testid="phone-pin">{`${spokenPin(pin)} #`}</strong>
@@ -55,6 +65,17 @@ export function JoinByPhone({ meeting }: { meeting: Meeting }) {
     </div>
   );
 }
+
+type DialInNumber = RoomDialIn['numbers'][number];
+
+/** What is to be known of one besides the PIN of the room. */
+function numberNote({ access, hasOwnPin, isMenu }: DialInNumber): string {
+  if (isMenu) return ' (choose there)';
+  if (hasOwnPin) return ' (with a PIN of its own)';
+  return access === 'open' ? ' (no PIN)' : '';
+}
+
+const numberText = (one: DialInNumber): string => `${one.number}${numberNote(one)}`;
 
 async function readDialIn(meeting: Meeting): Promise<RoomDialIn | undefined> {
   try {

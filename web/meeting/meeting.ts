@@ -12,6 +12,7 @@ import {
 } from '../client/index.ts';
 import { initialState } from '../client/room-state.ts';
 import { dropToasts, orToast, showToast } from '../ui/toasts.tsx';
+import { Avatars } from './avatars.ts';
 import { asRefusal, findInvitation, type Invitation } from './credentials.ts';
 import { readPreferences, writePreferences } from './preferences.ts';
 import { type InputKind, Studio } from './studio.ts';
@@ -36,6 +37,9 @@ export class Meeting {
   readonly isWatching = new URLSearchParams(location.search).get('mode') === 'fmp4';
   readonly invitation = signal<Invitation | undefined>(undefined);
   readonly name = signal('');
+  /** Base64 of a JPEG. */
+  readonly avatar = signal(readPreferences().avatar);
+  readonly avatars: Avatars;
   readonly state = signal<RoomState>(initialState);
   readonly isJoining = signal(false);
   /** Participants who speak now. */
@@ -82,6 +86,7 @@ export class Meeting {
 
   constructor(room: string) {
     this.room = room;
+    this.avatars = new Avatars(room, () => this.invitation.peek()?.token());
     this.invitation.value = findInvitation(room);
     this.name.value = readPreferences().name || (this.invitation.value?.name ?? '');
     effect(() => this.#follow('camera'));
@@ -134,12 +139,24 @@ export class Meeting {
       await connection.join();
       this.#follow('microphone');
       this.#follow('camera');
+      this.setAvatar(this.avatar.value);
       this.#keepAwake();
     } catch {
       // `ended` has said why, and the page shows it.
     } finally {
       this.isJoining.value = false;
     }
+  }
+
+  /** @param image base64 of a JPEG; undefined: initials */
+  setAvatar(image: string | undefined): void {
+    this.avatar.value = image;
+    writePreferences({ avatar: image });
+    const isShown = (this.self.peek()?.avatarId ?? null) !== null;
+    if (image === undefined && !isShown) return;
+    this.#connection?.setAvatar(image ?? null).catch(() => {
+      // Others see initials; it is told again with the next join.
+    });
   }
 
   async leave(): Promise<void> {

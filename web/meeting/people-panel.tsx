@@ -21,6 +21,7 @@ const kindWords: Record<Participant['kind'], string> = {
   ingress: 'stream',
   egress: 'recording or broadcast',
   bot: 'program',
+  bridge: 'another room',
 };
 
 export function PeoplePanel({ meeting }: { meeting: Meeting }) {

@@ -3,6 +3,8 @@ import { readStored, writeStored } from '../ui/stored.ts';
 
 export interface Preferences {
   readonly name: string;
+  /** Base64 of a JPEG. */
+  readonly avatar: string | undefined;
   readonly cameraId: string | undefined;
   readonly microphoneId: string | undefined;
   readonly speakerId: string | undefined;
@@ -12,6 +14,7 @@ export interface Preferences {
 
 const defaults: Preferences = {
   name: '',
+  avatar: undefined,
   cameraId: undefined,
   microphoneId: undefined,
   speakerId: undefined,

@@ -1,6 +1,7 @@
 // Owns: the door: how one looks, sounds and is called before going in. May import: ui and its siblings.
 import { useEffect } from 'preact/hooks';
 import { Icon, type IconName, Logo } from '../ui/icons.tsx';
+import { AvatarField } from './avatar-field.tsx';
 import { LevelBar } from './level-bar.tsx';
 import type { Meeting } from './meeting.ts';
 import { initialsOf } from './names.ts';
@@ -53,6 +54,7 @@ export function PreJoinPage({ meeting }: { meeting: Meeting }) {
               }}
             />
           </label>
+          <AvatarField meeting={meeting} />
           <DeviceSelect studio={studio} kind="microphone" devices={studio.microphones.value} label="Microphone" />
           <DeviceSelect studio={studio} kind="camera" devices={studio.cameras.value} label="Camera" />
           <button
@@ -91,7 +93,13 @@ function Preview({ meeting }: { meeting: Meeting }) {
               <p class="dim">Waiting for your camera. The browser may be asking for permission.</p>
             </>
           ) : (
-            <span class="avatar large">{initialsOf(meeting.name.value || '?')}</span>
+            <span class="avatar large">
+              {meeting.avatar.value ? (
+                <img src={`data:image/jpeg;base64,${meeting.avatar.value}`} alt="" />
+              ) : (
+                initialsOf(meeting.name.value || '?')
+              )}
+            </span>
           )}
         </div>
       )}

@@ -24,6 +24,7 @@ const kindIcons: Partial<Record<Tile['participant']['kind'], readonly [IconName,
   sip: ['phone', 'By telephone'],
   ingress: ['cctv', 'A stream or camera'],
   bot: ['robot', 'A program'],
+  bridge: ['rooms', 'Another room'],
 };
 
 export function TileView({ meeting, tile, rect, isFloating, isSmall }: TileViewProps) {
@@ -70,7 +71,7 @@ export function TileView({ meeting, tile, rect, isFloating, isSmall }: TileViewP
             onPicture={setPicture}
           />
         )}
-        {!(isShown && hasPicture) && <Face tile={tile} isWaiting={isShown} />}
+        {!(isShown && hasPicture) && <Face meeting={meeting} tile={tile} isWaiting={isShown} />}
       </div>
       <NamePlate meeting={meeting} tile={tile} name={isSmall && isSelf && isCamera ? 'You' : name} />
       <TileCorner meeting={meeting} tile={tile} />
@@ -84,12 +85,19 @@ function tileName({ participant, isSelf, kind, label }: Tile): string {
   return label ? `${name} · ${label}` : name;
 }
 
-function Face({ tile, isWaiting }: { tile: Tile; isWaiting: boolean }) {
+function Face({ meeting, tile, isWaiting }: { meeting: Meeting; tile: Tile; isWaiting: boolean }) {
   const { participant, failure, isHeldBack } = tile;
+  const avatar = meeting.avatars.urlOf(participant);
   return (
     <div class="face">
       <span class={`avatar colour-${colourOf(participant.id)}`}>
-        {/^[+\d]/.test(participant.displayName) ? <Icon name="phone" size={36} /> : initialsOf(participant.displayName)}
+        {avatar ? (
+          <img src={avatar} alt="" data-testid="tile-avatar" />
+        ) : /^[+\d]/.test(participant.displayName) ? (
+          <Icon name="phone" size={36} />
+        ) : (
+          initialsOf(participant.displayName)
+        )}
       </span>
       {participant.kind === 'sip' && !failure && (
         <span class="face-note" data-testid="tile-number">

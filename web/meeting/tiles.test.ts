@@ -39,6 +39,7 @@ function participant(id: string, joinedAtMs: number, publications: readonly Publ
     role: 'presenter',
     permissions: { publish: all, subscribe: all, chat: true, moderate: false },
     attributes: {},
+    avatarId: null,
     isHandRaised: false,
     isConnected: true,
     quality: 'good',

@@ -27,6 +27,7 @@ export class BeyondPath {
   readonly #log: Logger;
   /** What FreeSWITCH knows of the phone. */
   #known: string;
+  #isJoined = false;
 
   /** @throws GatewayError `media_lost`, `no_common_codec`, `timeout`, `invalid_sdp` */
   static async open(options: BeyondPathOptions): Promise<BeyondPath> {
@@ -39,15 +40,19 @@ export class BeyondPath {
       opened.push(channel);
       return channel;
     };
-    const ours = new OfferAnswer({ address, port: leg.localPort, srtp: 'off', codecs });
+    // A channel of FreeSWITCH is not joined to the other before it has read sound, and comfort noise is none to it: a silent
+    // room would never be heard.
+    const ours = new OfferAnswer({ address, port: leg.localPort, srtp: 'off', codecs, hasComfortNoise: false });
     try {
       const phoneSide = await open(offer === '' ? undefined : offer);
       const legSide = await open(ours.offer());
       const parameters = ours.accept(legSide.sdp);
       const speech = new BeyondSpeech({ sdp: phoneSide.sdp, offer, leg: parameters });
-      await phoneSide.bridge(legSide);
+      const path = new BeyondPath(speech, phoneSide, legSide, log);
+      // A channel that is joined before it knows where its phone is asks by an INVITE of its own, and hangs up.
+      if (offer !== '') await path.#join();
       isOpen = true;
-      return new BeyondPath(speech, phoneSide, legSide, log);
+      return path;
     } catch (error) {
       for (const channel of opened) channel.release();
       throw error;
@@ -76,11 +81,18 @@ export class BeyondPath {
     if (media === this.#known) return;
     this.#known = media;
     this.speech.follow(await this.#phoneSide.modify(phone));
+    await this.#join();
     this.#log.debug({ codec: this.speech.codec }, 'FreeSWITCH speaks with the phone');
   }
 
   close(): void {
     this.#phoneSide.release();
     this.#legSide.release();
+  }
+
+  async #join(): Promise<void> {
+    if (this.#isJoined) return;
+    this.#isJoined = true;
+    await this.#phoneSide.bridge(this.#legSide);
   }
 }

@@ -76,6 +76,16 @@ export class BeyondSpeech implements CallSpeech {
     this.#wanted = direction;
   }
 
+  /** That is FreeSWITCH's to say. */
+  check(): void {
+    // Asked by `expect()`.
+  }
+
+  /** What FreeSWITCH said stands. */
+  withdraw(): void {
+    // Nothing of an offer is kept before it is answered.
+  }
+
   answer(offer: string): Answered {
     if (offer !== this.#offer)
       throw new GatewayError('internal', 'FreeSWITCH was not asked for an answer to this offer.');

@@ -22,6 +22,9 @@ const threadFile = new URL('./thread.ts', import.meta.url);
 const connectTimeoutMs = 20_000;
 const requestTimeoutMs = 10_000;
 const stopTimeoutMs = 2_000;
+/** The thread is looked after so often, and may miss so many looks: a busy machine is not to cost calls. */
+const lookIntervalMs = 5_000;
+const maxLooksMissed = 3;
 /** Told to callers while it is away. */
 const retryAfterMs = 5_000;
 
@@ -80,6 +83,10 @@ export class FreeSwitch extends Owned {
   #version: string | undefined;
   #lastId = 0;
   #connectTimer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  /** That the thread has not answered. */
+  #looksMissed = 0;
+  #endThread: (reason: string) => void = () => undefined;
   #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(options: FreeSwitchOptions) {
@@ -182,14 +189,31 @@ export class FreeSwitch extends Owned {
       reason = `drachtio-fsmrf failed: ${String(error instanceof Error ? error.message : error).slice(0, 200)}`;
     });
     thread.on('exit', () => this.#thread === thread && this.#gone(reason));
-    this.#connectTimer = setTimeout(() => {
-      reason = `FreeSWITCH was not connected within ${connectTimeoutMs / 1_000} s.`;
+    this.#endThread = (why) => {
+      reason = why;
       void thread.terminate();
+    };
+    this.#connectTimer = setTimeout(() => {
+      this.#endThread(`FreeSWITCH was not connected within ${connectTimeoutMs / 1_000} s.`);
     }, connectTimeoutMs);
+  }
+
+  /** One that hangs in a callback of drachtio-fsmrf lets nobody's call end, and says nothing of it. */
+  #look(): void {
+    if (this.#looksMissed >= maxLooksMissed) {
+      this.#endThread(`The thread of FreeSWITCH was stuck for ${(maxLooksMissed * lookIntervalMs) / 1_000} s.`);
+      return;
+    }
+    this.#looksMissed += 1;
+    const message: ToThread = { type: 'look' };
+    this.#thread?.postMessage(message);
   }
 
   #receive(message: Exclude<FromThread, { type: 'down' }>): void {
     switch (message.type) {
+      case 'well':
+        this.#looksMissed = 0;
+        return;
       case 'up':
         this.#came(message.address, message.version);
         return;
@@ -220,6 +244,8 @@ export class FreeSwitch extends Owned {
     this.#address = address.replace(/^::ffff:/i, '');
     this.#version = version;
     this.#lastError = undefined;
+    this.#looksMissed = 0;
+    this.#lookTimer = setInterval(() => this.#look(), lookIntervalMs);
     this.#move('up');
     this.#log.info({ version }, 'FreeSWITCH is connected');
   }
@@ -227,6 +253,7 @@ export class FreeSwitch extends Owned {
   /** The thread has ended, and all that it had. */
   #gone(reason: string): void {
     clearTimeout(this.#connectTimer);
+    clearInterval(this.#lookTimer);
     this.#thread = undefined;
     const liveMs = this.#state === 'up' ? Date.now() - this.#sinceMs : 0;
     const isNews = this.#state !== 'down';
@@ -242,7 +269,8 @@ export class FreeSwitch extends Owned {
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
     const lostChannels = [...this.#channels.values()];
     this.#channels.clear();
-    if (isNews) this.#move('down');
+    // That we leave it is no news of FreeSWITCH.
+    if (isNews && !this.isClosed) this.#move('down');
     for (const onLost of lostChannels) onLost(error);
     if (delayMs !== undefined) this.#retryTimer = setTimeout(() => this.#connect(), delayMs);
   }
@@ -256,6 +284,7 @@ export class FreeSwitch extends Owned {
   protected override async onClose(_reason: CloseReason): Promise<void> {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#connectTimer);
+    clearInterval(this.#lookTimer);
     const thread = this.#thread;
     if (!thread) return;
     const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()));

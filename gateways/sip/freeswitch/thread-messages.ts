@@ -27,12 +27,16 @@ export type ThreadRequest =
 
 export type ToThread =
   | { readonly type: 'request'; readonly id: number; readonly request: ThreadRequest }
+  /** To be answered at once: a thread that does not is stuck. */
+  | { readonly type: 'look' }
   /** Hangs everything up and ends. */
   | { readonly type: 'stop' };
 
 export type FromThread =
   /** @param address of FreeSWITCH, as it is reached from here */
   | { readonly type: 'up'; readonly address: string; readonly version: string }
+  /** Answers `look`. */
+  | { readonly type: 'well' }
   /** The last that is heard of it. */
   | { readonly type: 'down'; readonly reason: string }
   /** `sdp` is FreeSWITCH's. */

@@ -78,6 +78,7 @@ async function start(): Promise<void> {
   const [version = ''] = (await server.api('version')).split('\n');
   parentPort?.on('message', (message: ToThread) => {
     if (message.type === 'stop') void end('It was told to stop.');
+    else if (message.type === 'look') tell({ type: 'well' });
     else {
       const { id } = message;
       ready.handle(message.request).then(

@@ -57,5 +57,5 @@ function afterRestart(binding: Binding): Binding[] {
     .replace(/^sips?:(?:[^@]*@)?/i, '')
     .toLowerCase()
     .startsWith(place.replace(/:\d+$/, ''));
-  return [protocol === 'udp' && path === undefined && !isThere ? { ...binding, path: `sip:${place};lr` } : binding];
+  return [protocol === 'udp' && path === undefined && !isThere ? { ...binding, path: `sip:${place}` } : binding];
 }

@@ -9,7 +9,7 @@ import type { StorePort } from '#core/store-port.ts';
 import type { InboundRequest } from '../inbound-call.ts';
 import type { PasswordCheck } from '../password-check.ts';
 import { refuse } from '../status.ts';
-import { contactsIn, secondsIn } from '../trunks/register-words.ts';
+import { contactsIn, routeOf, secondsIn } from '../trunks/register-words.ts';
 import { type Binding, ContactBook } from './contact-book.ts';
 import { ContactStore } from './contact-store.ts';
 
@@ -109,7 +109,7 @@ export class Registrar extends Owned {
     }
     const nowMs = Date.now();
     const shared = {
-      ...{ path: contactsIn(request.header('path') ?? '')[0]?.uri, source: sourceOf(request), callId: request.callId },
+      ...{ path: routeOf(request.header('path')), source: sourceOf(request), callId: request.callId },
       ...{ cseq: Number.parseInt(request.header('cseq') ?? '0', 10), registeredAtMs: nowMs },
       userAgent: (request.header('user-agent') ?? '').replaceAll(/\p{C}/gu, '').slice(0, 128),
     };

@@ -5,10 +5,12 @@ import type { Duplex } from 'node:stream';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { Agent } from './agent/agent.ts';
 import { Bindings } from './agent/bindings.ts';
+import type { AppEnd } from './control/channel.ts';
 import { ControlServer } from './control/control-server.ts';
 import { DialogTable } from './dialog/dialog-table.ts';
 import { Locator } from './locate/locator.ts';
 import type { SipMessage } from './message/message.ts';
+import { parseUri } from './message/uri.ts';
 import { defaultSipServerOptions, type SipServerOptions } from './options.ts';
 import { HepExporter } from './trace/hep.ts';
 import { type CallLadder, Ladder } from './trace/ladder.ts';
@@ -16,7 +18,9 @@ import { randomHex, TransactionLayer } from './transaction/transaction-layer.ts'
 import type { Flow } from './transport/flow.ts';
 import { type ListenPoint, TransportLayer } from './transport/transport-layer.ts';
 
-export { defaultSipServerOptions, type SipServerOptions } from './options.ts';
+export type { AppEnd } from './control/channel.ts';
+export { type AppMessageFrame, type MessageFrame, wordsOf } from './control/message-frame.ts';
+export { type ChallengeAnswer, defaultSipServerOptions, type RequestScreen, type SipServerOptions } from './options.ts';
 export type { CallLadder } from './trace/ladder.ts';
 export { defaultTransportLimits } from './transport/limiter.ts';
 export { type Certificate, readCertificate, type TlsOptions } from './transport/stream-listener.ts';
@@ -51,6 +55,7 @@ export class SipServer extends Owned {
   #agent!: Agent;
   #transports!: TransportLayer;
   #control!: ControlServer;
+  #locator!: Locator;
   #secret = '';
 
   private constructor(options: SipServerOptions) {
@@ -66,7 +71,7 @@ export class SipServer extends Owned {
           onCancel: (invite, cancel) => this.#agent.inbound.onCancel(invite, cancel),
           onStrayResponse: (response, flow) => this.#agent.own.onStrayResponse(response, flow),
         },
-        { onMessage: (direction, flow, message) => this.#note(direction, flow, message) },
+        { onMessage: (direction, flow, message, bytes) => this.#note(direction, flow, message, bytes) },
       ),
     );
   }
@@ -87,6 +92,17 @@ export class SipServer extends Owned {
   /** Where drachtio-srf connects to, and the secret for it. Keep it out of logs. */
   get control(): { readonly host: string; readonly port: number; readonly secret: string } {
     return { host: '127.0.0.1', port: this.#control.port, secret: this.#secret };
+  }
+
+  /** The same for an application in this process: no socket lies between. @throws GatewayError `closed` */
+  openControl(): AppEnd {
+    return this.#control.openInProcess();
+  }
+
+  /** Where a request to this URI would go first; undefined where it leads nowhere. */
+  async addressOf(uri: string): Promise<string | undefined> {
+    const parsed = parseUri(uri);
+    return parsed && (await this.#locator.locate(parsed))[0]?.address;
   }
 
   get listenPoints(): readonly ListenPoint[] {
@@ -122,7 +138,7 @@ export class SipServer extends Owned {
     this.#secret = options.control.secret ?? randomHex(32);
     this.#transports = this.own(await TransportLayer.create(options, this.#transactions));
     this.#transactions.transports = this.#transports;
-    const locator = new Locator(options.locator, (protocol, address) => this.#transports.can(protocol, address));
+    this.#locator = new Locator(options.locator, (protocol, address) => this.#transports.can(protocol, address));
     this.#control = this.own(
       await ControlServer.create(
         { ...options.control, secret: this.#secret },
@@ -138,15 +154,15 @@ export class SipServer extends Owned {
       options,
       transactions: this.#transactions,
       transports: this.#transports,
-      locator,
+      locator: this.#locator,
       dialogs: this.#dialogs,
       apps: this.#control,
       bindings: new Bindings(),
     });
   }
 
-  #note(direction: 'in' | 'out', flow: Flow, message: SipMessage): void {
-    this.#ladder.note(direction, flow, message);
+  #note(direction: 'in' | 'out', flow: Flow, message: SipMessage, bytes: Buffer | undefined): void {
+    this.#ladder.note(direction, flow, message, bytes);
     this.#hep?.note(direction, flow, message);
   }
 

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { TrunkHostState } from '#core/trunk.ts';
 import type { SipLink } from '../link.ts';
+import { wordsOf } from '../status.ts';
 
 export interface HostWatchOptions {
   readonly link: Pick<SipLink, 'request' | 'isUp'>;
@@ -61,8 +62,7 @@ export class HostWatch extends Owned {
           link.request('OPTIONS', uri, { headers: { accept: 'application/sdp' } }),
         );
         // Any answer shows that somebody is there; these say that calls are not taken.
-        if (status.status === 408 || status.status === 503)
-          this.#failed(`${host} answered ${status.status} ${status.reason}.`);
+        if (status.status === 408 || status.status === 503) this.#failed(`${host} ${wordsOf(status)}.`);
         else this.#answered(performance.now() - startedAtMs);
       }
     } catch (error) {

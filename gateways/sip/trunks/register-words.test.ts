@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'vitest';
-import { contactsIn, grantedSeconds, secondsIn, serviceRouteOf } from './register-words.ts';
+import { contactsIn, firstHopOf, grantedSeconds, routeOf, secondsIn } from './register-words.ts';
 
 const headersOf = (headers: Record<string, string>) => ({ header: (name: string) => headers[name] });
 
@@ -23,8 +23,15 @@ test('contacts are parted at commas outside of brackets and quotes', () => {
   assert.equal(contactsIn('<sip:a@h>,'.repeat(100)).length, 32);
 });
 
-test('the first Service-Route is taken, and numbers are read only where there are some', () => {
-  assert.equal(serviceRouteOf('<sip:edge.example;lr>, <sip:core.example;lr>'), 'sip:edge.example;lr');
-  assert.equal(serviceRouteOf(undefined), undefined);
+test('each hop of a Path or Service-Route is kept in its order, but one that the control protocol could not carry', () => {
+  const route = routeOf('<sip:edge.example;lr>;x=1, "core" <sip:core.example;lr>, <sip:a|b;lr>');
+  assert.equal(route, '<sip:edge.example;lr>, <sip:core.example;lr>');
+  assert.equal(firstHopOf(route ?? ''), 'sip:edge.example;lr');
+  assert.equal(routeOf('<sip:edge.example;lr>'), 'sip:edge.example;lr');
+  assert.equal(firstHopOf('sip:edge.example;lr'), 'sip:edge.example;lr');
+  assert.equal(routeOf(undefined), undefined);
+});
+
+test('numbers are read only where there are some', () => {
   assert.deepEqual([secondsIn('120 (busy)'), secondsIn('x'), secondsIn('9'.repeat(12))], [120, undefined, undefined]);
 });

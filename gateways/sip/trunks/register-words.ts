@@ -23,9 +23,19 @@ export function grantedSeconds({ header }: Pick<SipAnswer, 'header'>, contactUse
   return secondsIn(ours?.params.get('expires')) ?? secondsIn(header('expires'));
 }
 
-/** The first of them: that is where the next request goes. */
-export function serviceRouteOf(header: string | undefined): string | undefined {
-  return contactsIn(header ?? '')[0]?.uri;
+/**
+ * All hops of a Path or Service-Route, in their order, as a request is to take them (RFC 3327 §5.3, RFC 3608 §5).
+ * @returns the URI of one alone, a list of several; undefined for none
+ */
+export function routeOf(header: string | undefined): string | undefined {
+  // Its own separator of the control protocol would end it there.
+  const hops = contactsIn(header ?? '').flatMap(({ uri }) => (uri.includes('|') ? [] : [uri]));
+  return hops.length > 1 ? hops.map((uri) => `<${uri}>`).join(', ') : hops[0];
+}
+
+/** Where a request that takes this route goes first. */
+export function firstHopOf(route: string): string {
+  return /^<([^>]*)>/.exec(route)?.[1] ?? route;
 }
 
 /** Of a Contact, Path or Route header; several are parted by commas outside of <> and quotes. */

@@ -5,8 +5,10 @@ import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Logger } from '#core/ports.ts';
 import type { SipAnswer } from '../dialog.ts';
 import type { SipCredentials } from '../digest.ts';
+import { maxChallenges } from '../digest.ts';
 import type { SipLink } from '../link.ts';
-import { grantedSeconds, secondsIn, serviceRouteOf } from './register-words.ts';
+import { wordsOf } from '../status.ts';
+import { grantedSeconds, routeOf, secondsIn } from './register-words.ts';
 
 export interface RegistrationOptions {
   readonly link: Pick<SipLink, 'request' | 'isUp' | 'events'>;
@@ -34,7 +36,8 @@ const farewellMs = 2_000;
 const maxExpiresSec = 86_400;
 
 /**
- *   registering ──200──> registered ──85 % of its time, or a new link──> registering (stays registered meanwhile)
+ *   registering ──200──> registered ──85 % of its time, a new link or address──> registering (stays registered meanwhile)
+ *        │                         └──its time is over──> failed
  *        └──anything else──> failed ──2 s, 4 s … 5 min; 60 s and more after 401, 403──> registering
  */
 export class Registration extends Owned {
@@ -47,6 +50,7 @@ export class Registration extends Owned {
   #place = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
   #isAsking = false;
   #expiresAtMs: number | undefined;
   #lastError: string | undefined;
@@ -56,8 +60,8 @@ export class Registration extends Owned {
     super();
     this.#options = options;
     this.#expiresSec = options.expiresSec;
-    options.link.events.on('connected', this.#again);
-    this.#again();
+    options.link.events.on('connected', this.again);
+    this.again();
   }
 
   get state(): RegistrationState {
@@ -77,7 +81,8 @@ export class Registration extends Owned {
     return this.#route;
   }
 
-  readonly #again = (): void => this.#in(0);
+  /** At once: where we are reached may have changed. */
+  readonly again = (): void => this.#in(0);
 
   #in(ms: number): void {
     clearTimeout(this.#timer);
@@ -117,21 +122,24 @@ export class Registration extends Owned {
     this.#state = 'registered';
     this.#failures = 0;
     this.#lastError = undefined;
-    this.#route = serviceRouteOf(answer.header('service-route'));
+    this.#route = routeOf(answer.header('service-route'));
     this.#expiresAtMs = Date.now() + seconds * 1_000;
+    clearTimeout(this.#expiryTimer);
+    this.#expiryTimer = setTimeout(() => this.#expired(), seconds * 1_000).unref();
     if (isNews) log.info({ seconds, hasServiceRoute: this.#route !== undefined }, 'registered with trunk');
     this.events.emit('changed');
     return Math.max(1_000, seconds * 850);
   }
 
-  #refused({ status, reason, header }: SipAnswer): number {
+  #refused(answer: SipAnswer): number {
+    const { status, reason, header } = answer;
     const retryAfterSec = secondsIn(header('retry-after'));
     const isRefusal = status === 401 || status === 403 || status === 407;
     let waitMs = this.#backOff();
     if (isRefusal) waitMs = Math.max(waitMs, refusedRetryMs);
     if (retryAfterSec !== undefined) waitMs = Math.max(waitMs, Math.min(retryAfterSec, 3_600) * 1_000);
-    const what = isRefusal ? 'The registrar refuses the credentials' : 'The registrar answered';
-    this.#failed(`${what}: ${status} ${reason}.`);
+    const what = isRefusal ? `refuses the credentials: ${status} ${reason}` : wordsOf(answer);
+    this.#failed(`The registrar ${what}.`);
     return waitMs;
   }
 
@@ -142,6 +150,14 @@ export class Registration extends Owned {
     const isHolding = this.#state === 'registered' && (this.#expiresAtMs ?? 0) > Date.now();
     if (!isHolding) this.#state = 'failed';
     this.#options.log.warn({ reason: message, isHolding }, 'registration failed');
+    this.events.emit('changed');
+  }
+
+  /** No refresh has come through meanwhile: nobody calls us here any more, whenever the next one is tried. */
+  #expired(): void {
+    if (this.isClosed) return;
+    this.#lastError ??= 'The registration is over, and the registrar has not answered its refresh.';
+    this.#state = 'failed';
     this.events.emit('changed');
   }
 
@@ -159,8 +175,8 @@ export class Registration extends Owned {
     const { link, registrars, addressOfRecord, contactUser, transport, credentials } = this.#options;
     const registrar = registrars[this.#place % registrars.length] ?? '';
     const cseq = this.#cseq;
-    // The link answers a challenge with the number after it.
-    this.#cseq += 2;
+    // The link answers challenges with the numbers after it.
+    this.#cseq += 1 + maxChallenges;
     const suffix = transport === 'udp' ? '' : `;transport=${transport}`;
     const headers = {
       from: `<${addressOfRecord}>`,
@@ -185,7 +201,8 @@ export class Registration extends Owned {
 
   protected override async onClose(_reason: CloseReason): Promise<void> {
     clearTimeout(this.#timer);
-    this.#options.link.events.off('connected', this.#again);
+    clearTimeout(this.#expiryTimer);
+    this.#options.link.events.off('connected', this.again);
     if (this.#state !== 'registered' || !this.#options.link.isUp) return;
     // Away politely, so that no call is sent here any more; but nobody waits long for it.
     const gone = this.#ask(0).catch(() => undefined);

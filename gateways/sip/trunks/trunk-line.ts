@@ -97,6 +97,11 @@ export class TrunkLine extends Owned {
     return user === this.contactUser;
   }
 
+  /** This machine has another address: the registrar is told, where there is one. */
+  registerAgain(): void {
+    this.#registration?.again();
+  }
+
   /** Where a call to this number is tried, in order; hosts that are down come last. */
   targetsFor(number: string): HostTarget[] {
     const { outbound } = this.trunk;
@@ -156,8 +161,9 @@ export class TrunkLine extends Owned {
       watch?.noteAnswer();
       return;
     }
-    this.#failed(`${host}: ${failure}`);
-    watch?.noteSilence(failure);
+    const words = `${host}: ${failure}`;
+    this.#failed(words);
+    watch?.noteSilence(words);
   }
 
   #watchesOf({ hosts, transport = 'udp', keepAliveSec = defaultKeepAliveSec, noAnswerMs }: TrunkOutbound): HostWatch[] {

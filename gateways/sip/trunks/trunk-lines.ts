@@ -6,6 +6,7 @@ import type { Logger } from '#core/ports.ts';
 import type { TrunkEvents, TrunkRecord, TrunkStatus } from '#core/trunk.ts';
 import type { Trunks } from '#core/trunks.ts';
 import type { SipLink } from '../link.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { newTrunkMemory, TrunkLine, type TrunkMemory } from './trunk-line.ts';
 
 export interface TrunkLinesOptions {
@@ -39,6 +40,7 @@ export class TrunkLines extends Owned {
     this.#trunks.events.on('changed', this.#opened);
     this.#trunks.events.on('deleted', this.#gone);
     for (const trunk of this.#trunks.all) this.#opened(trunk);
+    this.own(new OwnAddresses()).events.on('changed', this.#moved);
   }
 
   /** What `mediaProblemOf` says has changed. */
@@ -86,6 +88,11 @@ export class TrunkLines extends Owned {
     this.#lines.set(trunk.id, line);
     line.events.on('changed', (status) => this.#changed(trunk, status));
     line.noteMedia(this.#mediaProblemOf(trunk));
+  };
+
+  readonly #moved = (): void => {
+    this.#log.info({}, 'this machine has other addresses: trunks are registered with anew');
+    for (const line of this.#lines.values()) line.registerAgain();
   };
 
   readonly #gone = ({ id }: TrunkRecord): void => {

@@ -101,3 +101,4 @@ export const analysisQuery = pageQuery.extend({ state: analysisSchema.shape.stat
 export const analysisList = page(analysisSchema).meta({ id: 'AnalysisList' });
 
 export type AnalysisResource = z.output<typeof analysisSchema>;
+export type AnalysisInput = z.input<typeof analysisInput>;

@@ -21,4 +21,5 @@ export const auditList = page(auditSchema).meta({ id: 'AuditList' });
 export const auditQuery = pageQuery.extend({
   actor: z.string().max(256).optional(),
   action: z.string().max(64).optional(),
+  order: z.enum(['oldest', 'newest']).default('oldest').meta({ description: 'Which comes first.' }),
 });

@@ -32,10 +32,16 @@ export const eventQuery = pageQuery.extend({
     .pipe(z.array(eventPattern))
     .optional()
     .meta({ description: 'Types with commas between: `participant.joined,room.*`.' }),
+  order: z.enum(['oldest', 'newest']).default('oldest').meta({ description: 'Which comes first in a page.' }),
 });
 
 export const allEventsQuery = eventQuery.extend({
-  room: z.string().min(1).max(128).optional().meta({ description: 'Name or id: events of that room only.' }),
+  room: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .meta({ description: 'Name or id: events of that room only. By id also when it is gone.' }),
 });
 
 /** For `request.headers`. */

@@ -1,7 +1,7 @@
 // Owns: jobs, the work of media workers. May import: zod, core, ./pieces.
 
 import { z } from 'zod';
-import { jobReasons } from '#core/job.ts';
+import { jobKinds, jobReasons } from '#core/job.ts';
 import { count, itemId, page, pageQuery, time } from './pieces.ts';
 
 export const jobParams = z.object({ job: itemId });
@@ -34,7 +34,7 @@ export const progressSchema = z
 export const jobSchema = z
   .object({
     id: z.string(),
-    kind: z.string().meta({ description: 'What it does.', examples: ['ingress'] }),
+    kind: z.enum(jobKinds).meta({ description: 'What it does.' }),
     state: z.enum(['starting', 'live', 'stalled', 'reconnecting', 'ended', 'failed']),
     reason: z.enum(jobReasons),
     message: z.string(),
@@ -49,7 +49,7 @@ export const jobSchema = z
   .meta({ id: 'Job' });
 
 export const jobQuery = pageQuery.extend({
-  kind: z.string().max(32).optional(),
+  kind: jobSchema.shape.kind.optional(),
   state: jobSchema.shape.state.optional(),
 });
 

@@ -24,9 +24,10 @@ const mediaWorker = z.object({
 const drain = z.object({
   reason: z.string(),
   since: time,
+  endsAt: z.union([time, z.null()]).meta({ description: 'What is left then is sent away; null: it goes on.' }),
   left: z
     .object({ rooms: count, participants: count, calls: count, jobs: count })
-    .meta({ description: 'What goes on until it ends by itself.' }),
+    .meta({ description: 'What goes on until it ends by itself, or is sent away.' }),
 });
 
 export const nodeSchema = z
@@ -65,7 +66,14 @@ export const nodeList = page(nodeSchema).meta({ id: 'NodeList' });
 export const nodeDrainInput = z
   .strictObject({
     reason: z.string().max(200).default('').meta({ description: 'For people: in `/ready`, events and here.' }),
+    timeoutMs: z
+      .int()
+      .min(0)
+      .max(86_400_000)
+      .optional()
+      .meta({ description: 'What is left after it is sent away; without it what is going on goes on.' }),
   })
   .meta({ id: 'NodeDrainInput' });
 
 export type NodeResource = z.output<typeof nodeSchema>;
+export type NodeDrainInput = z.input<typeof nodeDrainInput>;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import {
+  avatarUrl,
   itemId,
   page,
   pageQuery,
@@ -23,12 +24,13 @@ const mutedFlags = z.object({
 export const participantSchema = z
   .object({
     id: z.string(),
-    kind: z.enum(['webrtc', 'sip', 'ingress', 'egress', 'bot']),
+    kind: z.enum(['webrtc', 'sip', 'ingress', 'egress', 'bot', 'bridge']),
     user: z.string().meta({ description: 'The application’s name for the user; several participants may share it.' }),
     displayName: z.string(),
     role: z.string(),
     permissions: permissionsSchema,
     attributes: z.record(z.string(), z.string()),
+    avatarId: z.string().nullable().meta({ description: 'Another one for another picture; null for none.' }),
     isMuted: mutedFlags,
     isHandRaised: z.boolean(),
     isConnected: z.boolean().meta({ description: 'False while its connection is lost and its place is kept.' }),
@@ -64,5 +66,18 @@ export const participantPatch = z
   })
   .meta({ id: 'ParticipantPatch' });
 
+export const avatarInput = z
+  .strictObject({
+    image: z
+      .base64()
+      .max(174_764)
+      .optional()
+      .meta({ description: 'PNG or JPEG, up to 128 KiB and 1024 pixels a side.' }),
+    url: avatarUrl.optional(),
+  })
+  .refine(({ image, url }) => (image === undefined) !== (url === undefined), 'has either image or url')
+  .meta({ id: 'AvatarInput' });
+
 export type ParticipantResource = z.output<typeof participantSchema>;
 export type ParticipantPatch = z.input<typeof participantPatch>;
+export type AvatarInput = z.input<typeof avatarInput>;

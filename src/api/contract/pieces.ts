@@ -1,10 +1,22 @@
 // Owns: what the resources of the API have in common. May import: zod, core, ./pieces.
 import { z } from 'zod';
+import { ingressLatencies } from '#core/job.ts';
 
 export const time = z.iso.datetime().meta({ description: 'RFC 3339, UTC.', examples: ['2030-01-31T12:00:00.000Z'] });
 export const count = z.int().min(0);
 export const shortText = z.string().min(1).max(128);
+export const avatarUrl = z
+  .url({ protocol: /^https?$/ })
+  .max(2_048)
+  .meta({
+    description: 'Of a PNG or JPEG, up to 128 KiB and 1024 pixels a side; `netPolicy` says what may be reached.',
+  });
 export const role = z.string().min(1).max(64);
+
+export const ingressLatency = z.enum(ingressLatencies).meta({
+  description:
+    'smooth: sound and picture are in step from the first second. low: pictures leave at once, and browsers take some seconds to bring the two in step. null: as the configuration says.',
+});
 
 /** -1 is no limit. */
 export const limit = (max: number, description: string) =>
@@ -61,6 +73,9 @@ function patchRecord({ keyType, valueType }: z.ZodRecord): z.ZodType {
 
 function patchValue(inner: z.core.$ZodType): z.ZodType {
   if (inner instanceof z.ZodObject) return patchOf(inner);
+  if (inner instanceof z.ZodUnion && !(inner instanceof z.ZodDiscriminatedUnion)) {
+    return z.union(inner.options.map(patchValue));
+  }
   return inner instanceof z.ZodRecord ? patchRecord(inner) : (inner as z.ZodType);
 }
 

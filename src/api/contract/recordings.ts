@@ -1,5 +1,6 @@
 // Owns: recordings of rooms. May import: zod, core, ./pieces.
 import { z } from 'zod';
+import { tapSounds } from '#core/mix-messages.ts';
 import { recordFormats } from '#core/record-sink.ts';
 import { recordingReasons } from '#core/recording-record.ts';
 import { templateWords } from '#core/recording-template.ts';
@@ -20,6 +21,10 @@ export const downloadQuery = z.object({
 const source = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('room') }),
   z.strictObject({
+    kind: z.literal('view'),
+    view: z.string().min(1).max(64).meta({ description: 'Another view of the room than `common`.' }),
+  }),
+  z.strictObject({
     kind: z.literal('participant'),
     participant: z
       .string()
@@ -28,16 +33,27 @@ const source = z.discriminatedUnion('kind', [
       .meta({ description: 'Its id, or its user, which stays when it comes back.' }),
   }),
   z.strictObject({ kind: z.literal('participants') }),
+  z.strictObject({ kind: z.literal('stream'), stream: itemId.meta({ description: 'A stream that is being sent.' }) }),
+  z.strictObject({ kind: z.literal('streams') }),
 ]);
+
+const call = z.strictObject({
+  kind: z.literal('call'),
+  callId: z.string(),
+  sound: z
+    .enum(tapSounds)
+    .meta({ description: '`stereo`: left what the phone says, right what it hears; `mixed`: both on both sides.' }),
+});
 
 const settings = {
   source: source.meta({
-    description: '`room` as one sees and hears it; one `participant`; all `participants`, each in files of its own.',
+    description:
+      '`room` as one sees and hears it, or as another `view` shows it; one `participant`, or all `participants`, each in files of its own; one `stream`, or all `streams`: a file for each camera, microphone and shared screen.',
   }),
   audio: z.boolean(),
   video: z.enum(['auto', 'copy', 'encode', 'off']).meta({
     description:
-      'Of participants: auto copies what the format can hold where its size does not change, and encodes the rest. A room is always encoded; off records sound alone.',
+      'Of participants and streams: auto copies what the format can hold where its size does not change, and encodes the rest. A room is always encoded; off records sound alone.',
   }),
   format: z.enum(recordFormats),
   audioCodec: z.enum(['aac', 'opus']),
@@ -86,6 +102,17 @@ export const recordingInput = z
   })
   .meta({ id: 'RecordingInput', description: 'What is not said is as the configuration has it.' });
 
+/** What there is to say of the sound of one call. */
+export const callRecordingInput = recordingInput
+  .omit({ source: true, audio: true, video: true, width: true, height: true })
+  .extend({ sound: call.shape.sound.optional() })
+  .meta({ id: 'CallRecordingInput', description: 'What is not said is as the configuration has it.' });
+
+/** Of rules, trunks and calls that are made. */
+export const recordOption = z.union([z.boolean(), callRecordingInput]).meta({
+  description: 'Records calls, each by itself, from when they are in their room: true as usual, or as an object says.',
+});
+
 export const recordingPatch = z
   .strictObject({ isPaused: z.boolean().optional() })
   .meta({ id: 'RecordingPatch', description: 'A pause is left out of the file, which goes on where it was.' });
@@ -103,8 +130,9 @@ const uploadStatus = z
 const partSchema = z
   .object({
     number: count,
-    track: z.string().meta({ description: 'Whose: `room`, or the name of a participant.' }),
+    track: z.string().meta({ description: 'Whose: `room`, a view, a participant, or what of a participant.' }),
     participantId: z.string().nullable(),
+    streamId: z.string().nullable(),
     fileName: z.string(),
     bytes: z.number(),
     durationMs: z.number(),
@@ -133,6 +161,7 @@ export const recordingSchema = z
     roomId: z.string(),
     roomName: z.string(),
     ...settings,
+    source: z.discriminatedUnion('kind', [...source.options, call]),
     name: z.string().nullable(),
     width: z.number().nullable(),
     height: z.number().nullable(),

@@ -1,6 +1,12 @@
 // Owns: the media rules of a room: what it takes, gives and makes. May import: zod, core.
 import { z } from 'zod';
-import { multiplierPattern, resolutionPattern, roomAudioCodecs, roomVideoCodecs } from '#core/room-media.ts';
+import {
+  givenAudioCodecs,
+  multiplierPattern,
+  resolutionPattern,
+  roomAudioCodecs,
+  roomVideoCodecs,
+} from '#core/room-media.ts';
 import { viewCodecs } from '#core/view-messages.ts';
 
 const list = <T extends z.ZodType>(item: T) =>
@@ -28,6 +34,9 @@ const anything = (what: string) => ({ description: `${what}; absent: any, up to 
 
 const mediaOut = z
   .strictObject({
+    audio: list(z.enum(givenAudioCodecs))
+      .default(givenAudioCodecs)
+      .meta({ description: 'What phones are sent, and what recordings, streams out and players get (aac, opus).' }),
     video: z.strictObject({
       format: list(z.enum(viewCodecs)),
       parameters: z
@@ -40,10 +49,11 @@ const mediaOut = z
         .default({}),
     }),
   })
-  .meta({ id: 'MediaOut', description: 'What views and transcoding may make.' });
+  .meta({ id: 'MediaOut', description: 'In what the room may be had.' });
 
 const transcoding = z
   .strictObject({
+    audio: z.boolean().default(true).meta({ description: 'false: sound leaves as Opus, as it came, or not at all.' }),
     video: z.strictObject({
       format: z.boolean().default(true),
       parameters: z

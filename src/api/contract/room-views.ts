@@ -51,6 +51,11 @@ const lookShape = {
   backgroundColor: color,
   hasLabels: z.boolean().meta({ description: 'Names on the pictures.' }),
   hasSpeakerBorder: z.boolean().meta({ description: 'A frame round who speaks.' }),
+  transitionMs: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .meta({ description: 'In which everybody glides to another place; 0: at once.' }),
   autoMix: z.enum(autoMixRules).meta({
     description: '`all`: every picture, and phones as initials; `cameras`: every picture; `phones`; `none`: by hand.',
   }),

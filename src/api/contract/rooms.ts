@@ -37,6 +37,13 @@ const settings = {
   inputLimit: limit(100_000, 'Streams published at once.'),
   lastN: limit(1_000, 'Camera videos that a receiver gets at once, of who spoke last.'),
   emptyTimeoutMs: z.int().min(1).max(604_800_000).meta({ description: 'Closes so long after the last one left.' }),
+  announcesAudience: z
+    .boolean()
+    .meta({ description: 'false: clients are told of who publishes, and of the rest moderators alone.' }),
+  announcesStreams: z.boolean().meta({
+    description:
+      'false: clients learn which streams there are as they join, and of what comes, changes and ends moderators alone.',
+  }),
 };
 
 const viewsInput = z
@@ -83,6 +90,8 @@ export const roomInput = z
     inputLimit: settings.inputLimit.optional(),
     lastN: settings.lastN.optional(),
     emptyTimeoutMs: settings.emptyTimeoutMs.optional(),
+    announcesAudience: settings.announcesAudience.optional(),
+    announcesStreams: settings.announcesStreams.optional(),
     roles: rolesInput.optional(),
     metadata: bag(64).optional(),
     mediaIn: roomMediaShape.mediaIn.optional(),
@@ -104,6 +113,8 @@ export const roomPatch = z
     inputLimit: settings.inputLimit.nullish(),
     lastN: settings.lastN.nullish(),
     emptyTimeoutMs: settings.emptyTimeoutMs.nullish(),
+    announcesAudience: settings.announcesAudience.nullish(),
+    announcesStreams: settings.announcesStreams.nullish(),
     roles: rolesInput.nullish(),
     metadata: z.record(z.string().min(1).max(64), z.string().max(1_024).nullable()).nullish(),
     mediaIn: z.union([roomMediaShape.mediaIn, z.null()]).optional(),

@@ -4,6 +4,7 @@ import { weekdays } from '#core/dispatch-match.ts';
 import { promptLanguages } from '#core/leg-media.ts';
 import { sipAccesses } from '#core/room-sip.ts';
 import { count, itemId, page, pageQuery, patchOf, time } from './pieces.ts';
+import { recordOption } from './recordings.ts';
 import { phoneMenuSchema } from './sip-menus.ts';
 import { sipCallSchema } from './sipcalls.ts';
 
@@ -68,6 +69,17 @@ export const roomDialInSchema = z
       .array(z.string())
       .readonly()
       .meta({ description: 'What to dial, the plainest first.', examples: [['sip:demo@meet.example.org']] }),
+    numbers: z
+      .array(
+        z.object({
+          number: z.string().meta({ description: 'As the rule has it.', examples: ['+4930123'] }),
+          access: z.enum(['pin', 'open']),
+          hasOwnPin: z.boolean().meta({ description: "It is the rule's that is asked for, not the room's." }),
+          isMenu: z.boolean().meta({ description: 'The room is one of several to choose from there.' }),
+        }),
+      )
+      .readonly()
+      .meta({ description: 'Numbers that dispatch rules send here, whoever calls and whenever.' }),
   })
   .meta({ id: 'RoomDialIn' });
 
@@ -144,6 +156,9 @@ const rule = {
   pin: pin.meta({ description: 'Asked for instead of the PIN of the room.' }),
   language,
   reject: rejection.meta({ description: 'Refuses the call instead.' }),
+  record: recordOption.meta({
+    description: 'Records the calls, each by itself, or, false, does not; whatever their trunk says.',
+  }),
 };
 
 export const dispatchRuleSchema = z
@@ -182,6 +197,7 @@ export const dispatchRuleSchema = z
     hasPin: z.boolean(),
     language: language.nullable(),
     reject: z.object({ status: z.int(), reason: z.string() }).nullable(),
+    record: z.union([rule.record, z.null()]),
     createdAt: time.nullable(),
   })
   .meta({ id: 'DispatchRule' });
@@ -211,6 +227,7 @@ export const dispatchRuleInput = z
     pin: rule.pin.optional(),
     language: language.optional(),
     reject: rule.reject.optional(),
+    record: rule.record.optional(),
   })
   .meta({
     id: 'DispatchRuleInput',
@@ -271,6 +288,10 @@ export const simulationSchema = z
     rule: z.union([dispatchRuleSchema, z.null()]),
     language,
     rejection: z.object({ code: z.string(), status: z.int(), reason: z.string() }).nullable(),
+    recordedBy: z
+      .enum(['rule', 'trunk'])
+      .nullable()
+      .meta({ description: 'Who says that the call is recorded; null: nobody.' }),
     steps: z.array(z.string()).readonly().meta({ description: 'One sentence for each step.' }),
   })
   .meta({ id: 'DispatchSimulation' });
@@ -278,7 +299,7 @@ export const simulationSchema = z
 // ── Calls ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const callListQuery = pageQuery.extend({
-  room: z.string().min(1).max(128).optional().meta({ description: 'Name or id.' }),
+  room: z.string().min(1).max(128).optional().meta({ description: 'Name or id. By id also when it is gone.' }),
   state: z.enum(['on', 'ended']).optional(),
   direction: z.enum(['inbound', 'outbound']).optional(),
   search: z.string().min(1).max(128).optional().meta({ description: 'In the addresses and the name, without case.' }),

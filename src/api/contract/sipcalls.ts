@@ -5,6 +5,7 @@ import { promptLanguages } from '#core/leg-media.ts';
 import { mediaServers } from '#core/trunk.ts';
 import { videoLegCodecs } from '#core/video-leg-media.ts';
 import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
+import { recordOption } from './recordings.ts';
 
 export const sipCallParams = z.object({ room: roomParams.shape.room, sipCall: itemId });
 
@@ -82,11 +83,13 @@ export const sipCallSchema = z
         z.object({
           node: z.string(),
           pressed: z.string().nullable().meta({ description: 'A key or a number; null for nothing in time.' }),
-          led: z.string().meta({ examples: ['menu support', 'room demo', 'wrong'] }),
+          led: z.string().meta({ examples: ['menu support', 'room demo', 'call sip:alice: answered', 'wrong'] }),
+          call: z.string().nullable().meta({ description: 'Id of the call that was made.' }),
         }),
       )
       .readonly()
       .meta({ description: 'Its way through the menu of a rule; PINs are hidden.' }),
+    calledFor: z.string().nullable().meta({ description: 'Id of the call whose choice in a menu made this one.' }),
     participantId: z.string().nullable(),
     startedAt: time,
     answeredAt: time.nullable(),
@@ -109,6 +112,17 @@ export const sipCallSchema = z
     gainDb: z.number().meta({ description: 'How much louder it is heard in the mix.' }),
     isHeldByPeer: z.boolean(),
     isEncrypted: z.boolean(),
+    isRecorded: z
+      .boolean()
+      .meta({ description: 'By itself, what it says and hears; a room that is recorded says so itself.' }),
+    recordings: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'Ids of its own recordings, listed with the room in which each began; the oldest first.' }),
+    recordingProblem: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why it is not recorded although a rule, its trunk or who made it said so.' }),
     codec: z.string().max(64).nullable().meta({
       description: 'That the phone speaks: opus, g722, pcmu or pcma; with FreeSWITCH whatever that speaks with it.',
     }),
@@ -183,6 +197,7 @@ export const sipCallInput = z
       .optional()
       .meta({ description: 'Lets the room hear what comes before the answer: ringing tones, menus, announcements.' }),
     language: z.enum(promptLanguages).optional().meta({ description: 'Of announcements to the phone.' }),
+    record: recordOption.optional().meta({ description: 'Whether and how it is recorded, whatever its trunk says.' }),
   })
   .meta({ id: 'SipCallInput' });
 
@@ -190,6 +205,7 @@ export const sipCallPatch = z
   .strictObject({
     isMuted: z.boolean().optional(),
     isVideoMuted: z.boolean().optional().meta({ description: 'Keeps its picture out of the room.' }),
+    video: z.boolean().optional().meta({ description: 'Adds video to the call, or drops it, by re-INVITE.' }),
     isHeld: z.boolean().optional(),
     gainDb: z.number().min(-40).max(20).optional().meta({ description: 'How much louder it is heard in the mix.' }),
     dtmf: digits.optional().meta({ description: 'Keys to press now.' }),

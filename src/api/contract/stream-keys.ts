@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { busyPolicies, pushProtocols } from '#core/stream-keys.ts';
-import { itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
+import { itemId, ingressLatency as latency, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const streamKeyParams = z.object({ streamKey: itemId });
 export const streamKeyQuery = pageQuery.extend({ room: roomParams.shape.room.optional() });
@@ -22,6 +22,7 @@ export const streamKeySchema = z
     roomId: z.string(),
     ...settings,
     isEncrypted: z.boolean().meta({ description: 'Media must be encrypted with a passphrase of its own; SRT only.' }),
+    latency: latency.nullable(),
     createdAt: time,
     isLive: z.boolean().meta({ description: 'Somebody publishes with it now.' }),
     participantId: z
@@ -40,6 +41,7 @@ export const streamKeyInput = z
     protocol: settings.protocol.default('rtmp'),
     name: settings.name,
     onConflict: settings.onConflict.default('reject'),
+    latency: latency.optional(),
     isEncrypted: z
       .boolean()
       .default(false)
@@ -48,7 +50,11 @@ export const streamKeyInput = z
   .meta({ id: 'StreamKeyInput' });
 
 export const streamKeyPatch = z
-  .strictObject({ name: settings.name.optional(), onConflict: settings.onConflict.nullish() })
+  .strictObject({
+    name: settings.name.optional(),
+    onConflict: settings.onConflict.nullish(),
+    latency: latency.nullish(),
+  })
   .meta({ id: 'StreamKeyPatch' });
 
 export const newStreamKeySchema = streamKeySchema

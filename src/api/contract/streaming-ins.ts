@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { pullTransports } from '#core/streaming-in.ts';
 import { progressSchema, verdictSchema } from './jobs.ts';
-import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, ingressLatency as latency, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
 
 export const streamingInParams = z.object({ room: roomParams.shape.room, streamingIn: itemId });
 
@@ -35,7 +35,7 @@ const settings = {
 
 const url = z
   .string()
-  .min(1)
+  .min(1, 'is missing')
   .max(2_048)
   .meta({
     description: 'With user and password if it needs them.',
@@ -57,6 +57,7 @@ export const streamingInSchema = z
     maxHeight: settings.maxHeight.nullable(),
     maxBitrateBps: settings.maxBitrateBps.nullable(),
     hardware: settings.hardware.nullable(),
+    latency: latency.nullable(),
     media: z.object({ audio: wish, video: wish }),
     createdAt: time,
     ...happening.shape,
@@ -93,6 +94,7 @@ export const streamingInInput = z
     maxHeight: settings.maxHeight.optional(),
     maxBitrateBps: settings.maxBitrateBps.optional(),
     hardware: settings.hardware.optional(),
+    latency: latency.optional(),
   })
   .meta({ id: 'StreamingInInput' });
 
@@ -111,6 +113,7 @@ export const streamingInPatch = z
     maxHeight: settings.maxHeight.optional(),
     maxBitrateBps: settings.maxBitrateBps.optional(),
     hardware: settings.hardware.optional(),
+    latency: latency.optional(),
   })
   .meta({
     id: 'StreamingInPatch',

@@ -42,7 +42,7 @@ const isEnabled = z.boolean().meta({ description: 'false keeps it, but stopped.'
 
 const url = z
   .string()
-  .min(1)
+  .min(1, 'is missing')
   .max(2_048)
   .meta({
     description: 'With its key, or user and password.',
@@ -53,7 +53,7 @@ const url = z
       'https://origin.example/live/index.m3u8',
     ],
   });
-const urls = z.array(url).min(1).max(16);
+const urls = z.array(url).min(1, 'names no target').max(16);
 const targetIds = z.array(z.string().min(1).max(64)).max(16);
 
 const happening = z.object({

@@ -21,6 +21,7 @@ export const streamSchema = z
     isMutedByModerator: z.boolean(),
     isWatched: z.boolean().meta({ description: 'Somebody receives it now.' }),
     subscriptionCount: count,
+    inViews: z.array(z.string()).readonly().meta({ description: 'Names of the views that run and that it is in.' }),
     score: z.number().min(0).max(10).nullable().meta({ description: '10 is best; null until measured.' }),
     startedAt: time,
   })
@@ -37,6 +38,11 @@ export const streamQuery = pageQuery.extend({
 export const streamPatch = z
   .strictObject({
     isMuted: z.boolean().optional().meta({ description: 'true mutes until a moderator lifts it; false lifts it.' }),
+    inViews: z
+      .array(z.string().min(1).max(64))
+      .max(64)
+      .optional()
+      .meta({ description: 'Of a picture: into these views and out of all others that run, whatever `autoMix` says.' }),
   })
   .meta({ id: 'StreamPatch' });
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { mediaKinds } from '#core/grants.ts';
-import { bag, role, shortText, time } from './pieces.ts';
+import { avatarUrl, bag, role, shortText, time } from './pieces.ts';
 
 const mediaKindList = z.array(z.enum(mediaKinds)).max(mediaKinds.length);
 const maxTokenTtlMs = 30 * 86_400_000;
@@ -15,6 +15,7 @@ export const tokenInput = z
     name: shortText.optional().meta({ description: 'What others see; `user` if absent.' }),
     role,
     attributes: bag(32).optional(),
+    avatarUrl: avatarUrl.optional(),
     publish: mediaKindList.optional().meta({ description: 'Only these, of what the role may send.' }),
     subscribe: mediaKindList.optional().meta({ description: 'Only these, of what the role may receive.' }),
     once: z.boolean().optional().meta({ description: 'Good for one join only.' }),

@@ -1,8 +1,9 @@
 // Owns: trunks, carriers and PBXs that calls come from and go to. May import: zod, core, ./pieces.
 import { z } from 'zod';
 import { legCodecs } from '#core/leg-media.ts';
-import { identityHeaders, mediaServers, trunkTransports } from '#core/trunk.ts';
+import { identityHeaders, mediaServers, numberPlaces, trunkTransports } from '#core/trunk.ts';
 import { count, itemId, page, patchOf, shortText, time } from './pieces.ts';
+import { recordOption } from './recordings.ts';
 
 const name = z
   .string()
@@ -29,9 +30,11 @@ const host = z
   .meta({ examples: ['pbx.example', '192.0.2.7:5080'] });
 const headerName = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'is no name of a header');
 
-const limits = {
+/** Of each direction. */
+const side = {
   maxCalls: z.int().min(0).max(100_000).optional().meta({ description: 'At once; past it 503 with Retry-After.' }),
   callsPerSecond: z.number().min(0.01).max(10_000).optional().meta({ description: 'Past it 503 with Retry-After.' }),
+  record: recordOption.optional(),
 };
 
 const inbound = {
@@ -48,7 +51,11 @@ const inbound = {
     .max(500)
     .optional()
     .meta({ description: 'Called numbers that it may bring: +4930123 or +4930*. All if absent.' }),
-  ...limits,
+  numberIn: z
+    .enum(numberPlaces)
+    .optional()
+    .meta({ description: 'Which header says the called number; the Request-URI unless said.' }),
+  ...side,
 };
 
 const outbound = {
@@ -100,7 +107,7 @@ const outbound = {
     .max(3_600)
     .optional()
     .meta({ description: 'Between OPTIONS to each host; 30 unless said, 0 sends none.' }),
-  ...limits,
+  ...side,
 };
 
 const media = z

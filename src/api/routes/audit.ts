@@ -11,7 +11,7 @@ const listRoute = apiRoute({
   operationId: 'listAudit',
   tags: ['Audit'],
   summary: 'Read who did what',
-  description: 'Everything that was asked to change something, oldest first, done or refused.',
+  description: 'Everything that was asked to change something, done or refused.',
   access: { scope: 'audit:read' },
   request: { query: auditQuery },
   responses: { 200: jsonBody(auditList, 'A page of the audit log.') },
@@ -24,7 +24,9 @@ export function auditRoutes({ audit }: ApiOptions): OpenAPIHono<ApiEnv> {
   app.openapi(listRoute, (c) => {
     const { after, limit, ...filter } = c.req.valid('query');
     const [, number] = /^AU_(\d{12})$/.exec(after ?? '') ?? [];
-    const from = after === undefined ? 0 : Number(number ?? Number.MAX_SAFE_INTEGER);
+    const [first, last] = filter.order === 'newest' ? [Number.MAX_SAFE_INTEGER, 0] : [0, Number.MAX_SAFE_INTEGER];
+    // What is no id stands behind everything.
+    const from = after === undefined ? first : Number(number ?? last);
     const found = audit.read({ ...filter, after: from, limit: limit + 1 }).map(({ id, atMs, ...entry }) => ({
       ...entry,
       id: `AU_${String(id).padStart(digits, '0')}`,

@@ -6,6 +6,7 @@ import { GatewayError } from '#core/errors.ts';
 import type { ApiEnv, ApiOptions, ApiSip } from '../api-env.ts';
 import { callView } from '../call-view.ts';
 import { callList, callListQuery, callMessagesSchema, callParams, sipCallSchema } from '../contract.ts';
+import { roomIdOf } from '../room-lookup.ts';
 import { apiRoute, jsonBody, newRouter } from '../route.ts';
 import { nextPage, timeText } from '../views.ts';
 
@@ -36,6 +37,20 @@ const readRoute = apiRoute({
   errors: ['not_found'],
 });
 
+const deleteRoute = apiRoute({
+  method: 'delete',
+  path: '/api/sip/calls/{sipCall}',
+  operationId: 'hangUpCall',
+  tags,
+  summary: 'Hang up a call wherever it is',
+  description:
+    'Also one that is in no room: in a menu, asked for its PIN, waiting at a door, parked. Its record stays.',
+  access: { scope: 'rooms:write' },
+  request: { params: callParams },
+  responses: { 204: { description: 'It has ended.' } },
+  errors: ['not_found', 'closed'],
+});
+
 const messagesRoute = apiRoute({
   method: 'get',
   path: '/api/sip/calls/{sipCall}/messages',
@@ -55,7 +70,7 @@ export function callRoutes({ rooms, sip }: ApiOptions): OpenAPIHono<ApiEnv> {
 
   app.openapi(listRoute, async (c) => {
     const { limit, after, room, ...filter } = c.req.valid('query');
-    const roomId = room === undefined ? undefined : (await rooms.get(room)).record.id;
+    const roomId = room === undefined ? undefined : await roomIdOf(rooms, room);
     const found: CallInfo[] = [];
     for await (const info of newestFirst(sip, after)) {
       if (!isWanted(info, { ...filter, roomId })) continue;
@@ -65,6 +80,17 @@ export function callRoutes({ rooms, sip }: ApiOptions): OpenAPIHono<ApiEnv> {
   });
 
   app.openapi(readRoute, async (c) => c.json(callView(await find(sip, c.req.valid('param').sipCall)), 200));
+
+  app.openapi(deleteRoute, async (c) => {
+    const id = c.req.valid('param').sipCall;
+    const live = [...sip.live].find(({ info }) => info.id === id);
+    if (!live) {
+      await find(sip, id);
+      throw new GatewayError('closed', 'The call has ended.');
+    }
+    await live.hangUp();
+    return c.body(null, 204);
+  });
 
   app.openapi(messagesRoute, async (c) => {
     const kept = sip.messagesOf(await find(sip, c.req.valid('param').sipCall));

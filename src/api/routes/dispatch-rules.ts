@@ -2,7 +2,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { dialledOf } from '#core/dispatch.ts';
 import type { RuleTime } from '#core/dispatch-match.ts';
-import type { KnownRule } from '#core/dispatch-rules.ts';
+import type { DispatchRuleInput, KnownRule } from '#core/dispatch-rules.ts';
+import { recordingOrder } from '#core/recorded-call.ts';
 import { matchTrunk } from '#core/trunk.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
@@ -18,6 +19,7 @@ import {
   simulationSchema,
 } from '../contract.ts';
 import { patched } from '../patched.ts';
+import { assertRecordable } from '../recording-settings.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { pageInOrder, timeText } from '../views.ts';
 
@@ -69,7 +71,7 @@ const replaceRoute = apiRoute({
   access: { scope: 'rooms:write' },
   request: { params: dispatchRuleParams, body: jsonInput(dispatchRuleInput) },
   responses: { 200: jsonBody(dispatchRuleSchema, 'As it is now.') },
-  errors: ['not_found', 'conflict'],
+  errors: ['not_found', 'conflict', 'unprocessable'],
 });
 
 const patchRoute = apiRoute({
@@ -82,7 +84,7 @@ const patchRoute = apiRoute({
   access: { scope: 'rooms:write' },
   request: { params: dispatchRuleParams, body: mergePatchInput(dispatchRulePatch) },
   responses: { 200: jsonBody(dispatchRuleSchema, 'As it is now.') },
-  errors: ['not_found', 'conflict'],
+  errors: ['not_found', 'conflict', 'unprocessable'],
 });
 
 const deleteRoute = apiRoute({
@@ -109,8 +111,15 @@ const simulateRoute = apiRoute({
   responses: { 200: jsonBody(simulationSchema, 'Where it would land, or why not.') },
 });
 
-export function dispatchRuleRoutes({ sip: { rules, door, trunks, accounts } }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function dispatchRuleRoutes({
+  sip: { rules, door, trunks, accounts },
+  config,
+}: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
+  const sound = (input: DispatchRuleInput) => {
+    assertRecordable(input.record, config.recordings);
+    return input;
+  };
 
   app.openapi(listRoute, (c) => {
     const { items, next } = pageInOrder(rules.all, c.req.valid('query'));
@@ -118,7 +127,7 @@ export function dispatchRuleRoutes({ sip: { rules, door, trunks, accounts } }: A
   });
 
   app.openapi(createRuleRoute, async (c) => {
-    const rule = await rules.create(c.req.valid('json'));
+    const rule = await rules.create(sound(c.req.valid('json')));
     c.header('location', `${path}/${rule.id}`);
     return c.json(view(rule), 201);
   });
@@ -126,13 +135,13 @@ export function dispatchRuleRoutes({ sip: { rules, door, trunks, accounts } }: A
   app.openapi(readRoute, (c) => c.json(view(rules.get(c.req.valid('param').rule)), 200));
 
   app.openapi(replaceRoute, async (c) => {
-    return c.json(view(await rules.replace(c.req.valid('param').rule, c.req.valid('json'))), 200);
+    return c.json(view(await rules.replace(c.req.valid('param').rule, sound(c.req.valid('json')))), 200);
   });
 
   app.openapi(patchRoute, async (c) => {
     const { rule } = c.req.valid('param');
     const input = patched(dispatchRuleInput, rules.inputOf(rule), c.req.valid('json'));
-    return c.json(view(await rules.replace(rule, input)), 200);
+    return c.json(view(await rules.replace(rule, sound(input))), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {
@@ -142,10 +151,15 @@ export function dispatchRuleRoutes({ sip: { rules, door, trunks, accounts } }: A
 
   app.openapi(simulateRoute, async (c) => {
     const { verdict, trunk, account, rejected } = await simulate(c.req.valid('json'));
-    const { room = null, rule, rejection = null, rejectedRules, dialled, outcome, language, steps } = verdict;
+    const { room = null, rule, rejection = null, rejectedRules, dialled, outcome, language } = verdict;
+    const order = outcome === 'reject' ? undefined : recordingOrder(rule, trunk?.inbound);
+    const steps = order
+      ? [...verdict.steps, `The call is recorded once it is in its room: the ${order.by} says so.`]
+      : verdict.steps;
     const answer = {
       ...{ dialled, outcome, language, steps, room, rejection, rule: rule ? view(rule) : null },
       ...{ trunk: trunk ? { id: trunk.id, name: trunk.name } : null, account: account ?? null },
+      recordedBy: order?.by ?? null,
       rejectedTrunks: rejected.map(({ trunk: { id, name }, reason }) => ({ id, name, reason })),
       rejectedRules: rejectedRules.map(({ rule: { id }, reason }) => ({ id, reason })),
     };
@@ -185,6 +199,7 @@ function view(rule: KnownRule): DispatchRuleResource {
     webhook: webhook
       ? { url: webhook.url, timeoutMs: webhook.timeoutMs ?? null, fallbackRoom: webhook.fallbackRoom ?? null }
       : null,
+    record: rule.record ?? null,
     createdAt: createdAtMs === undefined ? null : timeText(createdAtMs),
   };
 }

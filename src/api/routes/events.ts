@@ -8,17 +8,18 @@ import { allEventsQuery, eventList, eventQuery, lastEventIdHeaders, roomParams }
 import { EventCursor } from '../event-cursor.ts';
 import { eventStream, heartbeatMs } from '../event-stream.ts';
 import { eventView } from '../event-views.ts';
+import { roomIdOf } from '../room-lookup.ts';
 import { apiRoute, newRouter } from '../route.ts';
 
 const tags = ['Events'];
 const description = [
-  'A page of the log; with `Accept: text/event-stream` a stream of server-sent events that goes on.',
+  'A page of the log, oldest first unless `order` says otherwise; with `Accept: text/event-stream` a stream of server-sent events that goes on.',
   'A stream begins with what happens from now on, or after the event that `Last-Event-ID` or `after` names; an event `gap` says that some of those are no longer kept.',
   'The same is sent over a WebSocket at this address: its first message is `{"token", "after", "types", "room"}`.',
 ].join(' ');
 const responses = {
   200: {
-    description: 'A page of events, oldest first, or the stream.',
+    description: 'A page of events, or the stream.',
     content: { 'application/json': { schema: eventList }, 'text/event-stream': { schema: z.string() } },
   },
 } as const;
@@ -53,6 +54,7 @@ interface EventsQuery {
   readonly limit: number;
   readonly after?: string | undefined;
   readonly type?: readonly string[] | undefined;
+  readonly order: 'oldest' | 'newest';
 }
 
 export function eventRoutes({ rooms, eventLog, streams, auth }: ApiOptions): OpenAPIHono<ApiEnv> {
@@ -60,8 +62,7 @@ export function eventRoutes({ rooms, eventLog, streams, auth }: ApiOptions): Ope
 
   app.openapi(allRoute, async (c) => {
     const { room, ...query } = c.req.valid('query');
-    const roomId = room === undefined ? undefined : (await rooms.get(room)).record.id;
-    return answer(c, query, roomId) as never;
+    return answer(c, query, room === undefined ? undefined : await roomIdOf(rooms, room)) as never;
   });
 
   app.openapi(roomRoute, async (c) => {
@@ -71,12 +72,18 @@ export function eventRoutes({ rooms, eventLog, streams, auth }: ApiOptions): Ope
 
   return app;
 
-  function answer(c: Context<ApiEnv>, { limit, after, type }: EventsQuery, roomId: string | undefined): Response {
+  function answer(
+    c: Context<ApiEnv>,
+    { limit, after, type, order }: EventsQuery,
+    roomId: string | undefined,
+  ): Response {
     const filter = { types: type, roomId };
     const from = c.req.header('last-event-id') ?? after;
     if (/\btext\/event-stream\b/.test(c.req.header('accept') ?? '')) return follow(c, filter, from);
-    const cursor = new EventCursor(eventLog, filter, from ?? EventCursor.beginning);
-    const events = eventLog.read({ ...filter, after: cursor.seq, limit: limit + 1 });
+    const isFromTheEnd = order === 'newest' && from === undefined;
+    const { seq } = new EventCursor(eventLog, filter, from ?? (isFromTheEnd ? undefined : EventCursor.beginning));
+    const place = isFromTheEnd ? seq + 1 : seq;
+    const events = eventLog.read({ ...filter, after: place, limit: limit + 1, order });
     const items = events.slice(0, limit);
     return c.json(
       { items: items.map(eventView), next: events.length > limit ? (items.at(-1)?.id ?? null) : null },

@@ -3,6 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { analyticsRoutes } from './analytics.ts';
 import { auditRoutes } from './audit.ts';
+import { bridgeRoutes } from './bridges.ts';
 import { callRoutes } from './calls.ts';
 import { dispatchRuleRoutes } from './dispatch-rules.ts';
 import { eventRoutes } from './events.ts';
@@ -20,12 +21,14 @@ import { healthRoutes, serverRoutes } from './server.ts';
 import { sessionRoutes } from './sessions.ts';
 import { sipAccountRoutes } from './sip-accounts.ts';
 import { sipBanRoutes } from './sip-bans.ts';
+import { sipCallRecordingRoutes } from './sipcall-recording.ts';
 import { sipCallRoutes } from './sipcalls.ts';
 import { statsRoutes } from './stats.ts';
 import { streamKeyRoutes } from './stream-keys.ts';
 import { streamingInRoutes } from './streaming-ins.ts';
 import { streamingOutRoutes } from './streaming-outs.ts';
 import { streamRoutes } from './streams.ts';
+import { subscriptionRoutes } from './subscriptions.ts';
 import { tokenRoutes } from './tokens.ts';
 import { trunkRoutes } from './trunks.ts';
 import { webhookRoutes } from './webhooks.ts';
@@ -36,11 +39,14 @@ export const resources: readonly ((options: ApiOptions) => OpenAPIHono<ApiEnv>)[
   meetingRoutes,
   participantRoutes,
   streamRoutes,
+  subscriptionRoutes,
   streamingInRoutes,
   streamingOutRoutes,
   recordingRoutes,
   analyticsRoutes,
+  bridgeRoutes,
   sipCallRoutes,
+  sipCallRecordingRoutes,
   roomDialInRoutes,
   callRoutes,
   dispatchRuleRoutes,

@@ -92,6 +92,27 @@ describe('streaming-ins', () => {
     for (const shown of [text, JSON.stringify(log.lines)]) assert.ok(!/hunter2|not-for-lists/.test(shown));
   });
 
+  test('one whose node was emptied waits, and goes on at once when that takes work again', async () => {
+    const { ask, media, rooms } = await apiWithRoom();
+    const { json } = await ask('POST', path, { url: secret });
+    const read = async () => (await ask('GET', `${path}/${json.id}`)).json;
+    const until = async (state: string) => {
+      for (;;) {
+        const found = await read();
+        if (found.state === state) return found;
+        await new Promise((wake) => setTimeout(wake, 5));
+      }
+    };
+    await ask('POST', '/api/nodes/self/drain', { timeoutMs: 0 });
+    const waiting = await until('failed');
+    assert.deepEqual([waiting.reason, [...rooms.liveRooms()].length], ['owner_closed', 0]);
+    assert.notEqual(waiting.nextAttemptAt, null);
+    await ask('POST', '/api/nodes/self/undrain');
+    const again = await read();
+    assert.deepEqual([again.state, again.nextAttemptAt], ['starting', null]);
+    while (media.started.length < 2) await new Promise((wake) => setTimeout(wake, 5));
+  });
+
   test('states of its job are its own, with reasons; a failure is kept and tried again', async () => {
     const { ask, media } = await apiWithRoom();
     const { json } = await ask('POST', path, { url: secret });
@@ -189,7 +210,7 @@ describe('streaming-ins', () => {
     const pull = (options: object) =>
       ({ source: { via: 'opened', protocol: 'rtsp', options: { ...options } } }) as const;
     const again = await StreamingIns.create({
-      ...{ store, rooms, media, log, lingerMs: 1, stallTimeoutMs: 1_000, maxPerRoom: 9 },
+      ...{ store, rooms, media, log, lingerMs: 1, stallTimeoutMs: 1_000, maxPerRoom: 9, latency: 'smooth' },
       pullers: [{ schemes: ['rtsp'], check: () => undefined, pull }],
     });
     const [one] = again.of((await rooms.get('demo')).record.id);

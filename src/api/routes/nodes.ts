@@ -1,6 +1,6 @@
 // Owns: /api/nodes, the gateways that work together, and taking one out of service. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { NodeInfo } from '#core/nodes.ts';
+import type { NodeDrain, NodeInfo, NodeWork } from '#core/nodes.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { type NodeResource, nodeDrainInput, nodeList, nodeParams, nodeQuery, nodeSchema } from '../contract.ts';
 import { apiRoute, jsonBody, newRouter } from '../route.ts';
@@ -38,7 +38,7 @@ const drainRoute = apiRoute({
   tags,
   summary: 'Drain a node',
   description:
-    'It refuses new rooms, participants, calls, viewers, publishers and jobs with 503 `draining`; what is going on goes on. `/ready` is 503. It ends with `undrain`, and with the process: one that is started again takes work.',
+    'It refuses new rooms, participants, calls, viewers, publishers and jobs with 503 `draining`; what is going on goes on. `/ready` is 503. With `timeoutMs` those that are in are told at once when it ends, RTMP publishers are asked to connect again, and what is left when the time is over is sent away: browsers, calls (BYE), publishers and viewers are hung up on, recordings are made whole. Streams that are pulled or pushed begin again with `undrain`. It ends with `undrain`, and with the process: one that is started again takes work.',
   access: { scope: 'admin' },
   request: { params: nodeParams, body: { content: { 'application/json': { schema: nodeDrainInput } } } },
   responses: { 200: jsonBody(nodeSchema, 'It drains; `drain.left` says what is left.') },
@@ -70,8 +70,8 @@ export function nodeRoutes({ nodes }: ApiOptions): OpenAPIHono<ApiEnv> {
   app.openapi(readRoute, async (c) => c.json(nodeView(await nodes.read(c.req.valid('param').node)), 200));
 
   app.openapi(drainRoute, async (c) => {
-    const { reason = '' } = c.req.valid('json') ?? {};
-    return c.json(nodeView(await nodes.drain(c.req.valid('param').node, reason)), 200);
+    const { reason = '', timeoutMs } = c.req.valid('json') ?? {};
+    return c.json(nodeView(await nodes.drain(c.req.valid('param').node, { reason, timeoutMs })), 200);
   });
 
   app.openapi(undrainRoute, async (c) => c.json(nodeView(await nodes.undrain(c.req.valid('param').node)), 200));
@@ -93,6 +93,11 @@ function nodeView(node: NodeInfo): NodeResource {
     sfuWorkers: sfuWorkers.map((worker) => ({ ...worker })),
     mediaWorkers: mediaWorkers.map((worker) => ({ ...worker })),
     ...{ roomCount: work.rooms, participantCount: work.participants, callCount: work.calls, jobCount: work.jobs },
-    drain: drain ? { reason: drain.reason, since: timeText(drain.sinceMs), left: { ...work } } : null,
+    drain: drain ? drainView(drain, work) : null,
   };
+}
+
+function drainView({ reason, sinceMs, endsAtMs }: NodeDrain, work: NodeWork): NodeResource['drain'] {
+  const endsAt = endsAtMs === undefined ? null : timeText(endsAtMs);
+  return { reason, since: timeText(sinceMs), endsAt, left: { ...work } };
 }

@@ -1,7 +1,9 @@
 // Owns: /api/rooms/{room}/participants, who is in a room. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import { GatewayError } from '#core/errors.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
+  avatarInput,
   participantList,
   participantParams,
   participantPatch,
@@ -12,7 +14,7 @@ import {
 } from '../contract.ts';
 import { invalidFields } from '../problem.ts';
 import { findParticipant, liveRoom } from '../room-lookup.ts';
-import { apiRoute, jsonBody, mergePatchInput, newRouter } from '../route.ts';
+import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { pageOf, participantView } from '../views.ts';
 
 const tags = ['Participants'];
@@ -67,7 +69,49 @@ const deleteRoute = apiRoute({
   errors: ['not_found'],
 });
 
-export function participantRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
+const readAvatarRoute = apiRoute({
+  method: 'get',
+  path: '/api/rooms/{room}/participants/{participant}/avatar',
+  operationId: 'readAvatar',
+  tags,
+  summary: 'Show a participant’s avatar',
+  access: { scope: 'rooms:read', participants: 'read' },
+  request: { params: participantParams },
+  responses: { 200: { description: 'A PNG or JPEG.', content: { 'image/png': {}, 'image/jpeg': {} } } },
+  errors: ['not_found'],
+});
+
+const putAvatarRoute = apiRoute({
+  method: 'put',
+  path: '/api/rooms/{room}/participants/{participant}/avatar',
+  operationId: 'putAvatar',
+  tags,
+  summary: 'Give a participant an avatar',
+  description:
+    'Shown in views and on the meeting page while there is no video of it, as long as it is in the room. Given as `image`, ' +
+    'or, with an API key, by the `url` of one, which is fetched now.',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: participantParams, body: jsonInput(avatarInput) },
+  responses: { 200: jsonBody(participantSchema, 'The participant with its avatar.') },
+  errors: [
+    ...(['not_found', 'closed', 'too_large', 'upstream_failed'] as const),
+    ...(['upstream_refused', 'timeout', 'overloaded'] as const),
+  ],
+});
+
+const deleteAvatarRoute = apiRoute({
+  method: 'delete',
+  path: '/api/rooms/{room}/participants/{participant}/avatar',
+  operationId: 'deleteAvatar',
+  tags,
+  summary: 'Take a participant’s avatar away',
+  access: { scope: 'rooms:write', participants: 'moderate' },
+  request: { params: participantParams },
+  responses: { 204: { description: 'It is shown by its initials.' } },
+  errors: ['not_found', 'closed'],
+});
+
+export function participantRoutes({ rooms, avatars }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
 
   app.openapi(listRoute, async (c) => {
@@ -103,6 +147,32 @@ export function participantRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
       if (isKindMuted !== undefined && !publication.isClosed) await publication.setMuted(isKindMuted, 'moderator');
     }
     return c.json(participantView(participant), 200);
+  });
+
+  app.openapi(readAvatarRoute, async (c) => {
+    const { avatar } = await findParticipant(rooms, c.req.valid('param'));
+    if (!avatar) throw new GatewayError('not_found', 'That participant has no avatar.');
+    const headers = { 'content-type': avatar.mimeType, 'cache-control': 'private, no-cache' };
+    return new Response(Uint8Array.from(avatar.data), { headers });
+  });
+
+  app.openapi(putAvatarRoute, async (c) => {
+    const participant = await findParticipant(rooms, c.req.valid('param'));
+    const { image = '', url } = c.req.valid('json');
+    // The answer tells what is there and what is not: of our network that is for those who run it, not for a browser.
+    if (url !== undefined && c.get('principal').kind === 'participant') {
+      throw new GatewayError(
+        'forbidden',
+        'A URL is for API keys and administrators; moderators give the image itself.',
+      );
+    }
+    participant.setAvatar(url === undefined ? Buffer.from(image, 'base64') : await avatars.fetch(url));
+    return c.json(participantView(participant), 200);
+  });
+
+  app.openapi(deleteAvatarRoute, async (c) => {
+    (await findParticipant(rooms, c.req.valid('param'))).setAvatar(undefined);
+    return c.body(null, 204);
   });
 
   app.openapi(deleteRoute, async (c) => {

@@ -4,9 +4,9 @@ import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { GatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
-import { type RecordFormat, recordCodecs, recordSound } from '#core/record-sink.ts';
+import type { RecordFormat } from '#core/record-sink.ts';
 import type { Recording } from '#core/recording.ts';
-import { isRunning, type RecordingPart, type RecordingSettings } from '#core/recording-record.ts';
+import { isRunning, type RecordingPart } from '#core/recording-record.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
   downloadQuery,
@@ -21,6 +21,7 @@ import {
   roomParams,
 } from '../contract.ts';
 import { fileResponse } from '../file-response.ts';
+import { settingsFrom } from '../recording-settings.ts';
 import { recordingView } from '../recording-view.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { inState, pageInOrder } from '../views.ts';
@@ -291,33 +292,4 @@ function partOf({ record }: Recording, number: number): RecordingPart {
   const part = record.parts.find((one) => one.number === number);
   if (!part) throw new GatewayError('not_found', 'There is no such part.');
   return part;
-}
-
-/** @throws GatewayError `unprocessable` for what a format cannot hold */
-function settingsFrom(
-  input: z.output<typeof recordingInput>,
-  defaults: ApiOptions['config']['recordings'],
-): RecordingSettings {
-  const { audio, video, fileName, upload, deleteAfterUpload, source, ...rest } = input;
-  const isForSound = (format: RecordFormat) =>
-    recordCodecs[format].every((codec) => codec === 'aac' || codec === 'opus');
-  const usual = video === 'off' ? 'm4a' : defaults.format;
-  const format = input.format ?? usual;
-  const audioCodec = input.audioCodec ?? recordSound[format];
-  if (!recordCodecs[format].includes(audioCodec)) {
-    throw new GatewayError('unprocessable', `A ${format} file cannot hold ${audioCodec}.`);
-  }
-  const wished = isForSound(format) ? 'off' : (video ?? 'auto');
-  if (audio === false && wished === 'off') throw new GatewayError('unprocessable', 'Nothing would be recorded.');
-  return {
-    ...rest,
-    ...{ format, audioCodec, hasAudio: audio ?? true, video: wished },
-    source:
-      source?.kind === 'participant'
-        ? { kind: 'participant', participantId: source.participant }
-        : (source ?? { kind: 'room' }),
-    template: fileName ?? defaults.fileName,
-    isUploaded: upload ?? defaults.s3?.isUsual ?? false,
-    deletesAfterUpload: deleteAfterUpload ?? defaults.s3?.deletesLocal ?? false,
-  };
 }

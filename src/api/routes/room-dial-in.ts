@@ -1,5 +1,6 @@
 // Owns: /api/rooms/{room}/dial-in, what people need to know to join by phone. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import { dialInNumbers } from '#core/dial-in-numbers.ts';
 import { hasScope, type Principal, permissionsOf } from '#core/grants.ts';
 import type { RoomRecord } from '#core/room.ts';
 import { roleIn } from '#core/room-meeting.ts';
@@ -21,7 +22,7 @@ const readRoute = apiRoute({
   errors: ['not_found'],
 });
 
-export function roomDialInRoutes({ rooms, sip }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function roomDialInRoutes({ rooms, sip, config }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
   app.openapi(readRoute, async (c) => {
     const { record } = await rooms.get(c.req.valid('param').room);
@@ -29,7 +30,9 @@ export function roomDialInRoutes({ rooms, sip }: ApiOptions): OpenAPIHono<ApiEnv
     const addresses = sip.addressesOf(record, hostname.replaceAll(/[[\]]/g, ''));
     const pin = maySeePin(c.get('principal'), record) ? sip.pins.of(record.sip) : undefined;
     const door = { ...effectiveSip(record.sip, sip.defaults), hasPin: record.sip?.sealedPin !== undefined };
-    const view = { ...door, isEnabled: addresses.length > 0, addresses };
+    const isEnabled = addresses.length > 0;
+    const numbers = isEnabled ? dialInNumbers(sip.rules.all, record, { ...door, plan: config.sip.numberPlan }) : [];
+    const view = { ...door, isEnabled, addresses, numbers };
     return c.json({ ...view, pin: pin ?? null }, 200);
   });
   return app;

@@ -167,7 +167,8 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
   function change({ record }: RoomEntry, patch: z.output<typeof roomPatch>): RoomPatch {
     const { maxParticipants, inputLimit, lastN, emptyTimeoutMs } = config.rooms;
     const limits = { maxParticipants, inputLimit, lastN, emptyTimeoutMs };
-    const defaults = { ...limits, roles: defaultRoles, metadata: {}, ...usualMedia };
+    const announced = { announcesAudience: true, announcesStreams: true };
+    const defaults = { ...limits, ...announced, roles: defaultRoles, metadata: {}, ...usualMedia };
     const named = { ...defaults, displayName: patch.name ?? record.name };
     const { sip, views, meeting, ...rest } = patch;
     const merged = Object.entries(rest).map(([setting, value]) => {

@@ -82,7 +82,7 @@ export function serverRoutes({ rooms, sfu, health, metrics }: ApiOptions): OpenA
         isDraining: health.isDraining,
         ...(await health.ready()),
         roomCount: live.length,
-        participantCount: live.reduce((total, room) => total + room.visibleParticipants.length, 0),
+        participantCount: live.reduce((total, room) => total + room.visibleCount, 0),
         sfuWorkers: ((await answerWithin(workersTimeoutMs, () => sfu.describeWorkers())) ?? []).map((worker) => ({
           ...worker,
         })),

@@ -53,6 +53,10 @@ test('a stream key is renamed and its policy changed; the key itself and its roo
   const { json } = await patch(`/api/stream-keys/${id}`, { name: 'Studio', onConflict: null });
   assert.deepEqual([json.name, json.onConflict, json.room], ['Studio', 'reject', 'one']);
   assert.equal((await api.ingest.streamKeys.verify('rtmp', key)).name, 'Studio');
+  const latencies = [];
+  for (const latency of ['low', null])
+    latencies.push((await patch(`/api/stream-keys/${id}`, { latency })).json.latency);
+  assert.deepEqual([json.latency, ...latencies], [null, 'low', null]);
   assert.equal((await patch(`/api/stream-keys/${id}`, { room: 'two' })).status, 400);
   assert.equal((await patch('/api/stream-keys/none', { name: 'x' })).status, 404);
 });

@@ -18,6 +18,7 @@ import {
   waitQuery,
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
+import { assertRecordable } from '../recording-settings.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { inState, pageOf } from '../views.ts';
 
@@ -148,7 +149,7 @@ const parkRoute = apiRoute({
   errors: ['not_found', 'closed', 'conflict', 'limit_reached', 'overloaded', 'draining', 'media_lost'],
 });
 
-export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function sipCallRoutes({ rooms, sip: calls, config }: ApiOptions): OpenAPIHono<ApiEnv> {
   const callsOf = async (room: string) => calls.callsOf((await rooms.get(room)).record.id);
   const find = async ({ room, sipCall }: { room: string; sipCall: string }): Promise<Call> => {
     const found = (await callsOf(room)).find(({ info }) => info.id === sipCall);
@@ -165,7 +166,9 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
 
   app.openapi(createRoute, async (c) => {
     const { room } = c.req.valid('param');
-    const call = await calls.dial({ ...c.req.valid('json'), room });
+    const input = c.req.valid('json');
+    assertRecordable(input.record, config.recordings);
+    const call = await calls.dial({ ...input, room });
     c.get('log').info({ call: call.info.id }, 'call made');
     await call.settled(c.req.valid('query').wait * 1_000);
     const { id, roomId } = call.info;
@@ -178,8 +181,9 @@ export function sipCallRoutes({ rooms, sip: calls }: ApiOptions): OpenAPIHono<Ap
 
   app.openapi(patchRoute, async (c) => {
     const call = await find(c.req.valid('param'));
-    const { isMuted, isVideoMuted, isHeld, gainDb, dtmf } = c.req.valid('json');
+    const { isMuted, isVideoMuted, video, isHeld, gainDb, dtmf } = c.req.valid('json');
     if (isMuted !== undefined) call.setMuted(isMuted);
+    if (video !== undefined) await call.setVideo(video);
     if (isVideoMuted !== undefined) call.setVideoMuted(isVideoMuted);
     if (gainDb !== undefined) call.setGain(gainDb);
     if (isHeld !== undefined) await call.setHeld(isHeld);

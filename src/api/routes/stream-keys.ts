@@ -115,10 +115,11 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
   app.openapi(readRoute, async (c) => c.json(await view(await streamKeys.get(c.req.valid('param').streamKey)), 200));
 
   app.openapi(patchRoute, async (c) => {
-    const { name, onConflict } = c.req.valid('json');
+    const { name, onConflict, latency } = c.req.valid('json');
     const change = {
       ...(name !== undefined && { name }),
       ...(onConflict !== undefined && { onConflict: onConflict ?? ('reject' as const) }),
+      ...(latency !== undefined && { latency: latency ?? undefined }),
     };
     return c.json(await view(await streamKeys.update(c.req.valid('param').streamKey, change)), 200);
   });
@@ -131,7 +132,7 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
   });
 
   async function view(record: StreamKeyRecord): Promise<StreamKeyResource> {
-    const { id, roomId, protocol, name, onConflict, createdAtMs } = record;
+    const { id, roomId, protocol, name, onConflict, latency, createdAtMs } = record;
     const push = pushes.find(id);
     return {
       id,
@@ -140,6 +141,7 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
       protocol,
       name,
       onConflict,
+      latency: latency ?? null,
       isEncrypted: record.passphrase !== undefined,
       createdAt: timeText(createdAtMs),
       isLive: push?.isPublishing ?? false,

@@ -170,6 +170,7 @@ function view(one: StreamingIn): StreamingInResource {
     maxHeight: settings.maxHeight ?? null,
     maxBitrateBps: settings.maxBitrateBps ?? null,
     hardware: settings.hardware ?? null,
+    latency: settings.latency ?? null,
     createdAt: timeText(createdAtMs),
     ...happening(status),
     since: timeText(status.atMs),

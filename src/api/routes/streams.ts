@@ -1,5 +1,7 @@
 // Owns: /api/rooms/{room}/streams, what is published in a room. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Publication } from '#core/track.ts';
+import { placingInViews, viewsWith } from '#core/view-arrangement.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { roomParams, streamList, streamParams, streamPatch, streamQuery, streamSchema } from '../contract.ts';
 import { findStream, liveRoom } from '../room-lookup.ts';
@@ -37,11 +39,12 @@ const patchRoute = apiRoute({
   path: '/api/rooms/{room}/streams/{stream}',
   operationId: 'patchStream',
   tags,
-  summary: 'Mute or unmute a stream',
+  summary: 'Mute or unmute a stream, take it into views or out of them',
+  description: 'A view has to run to be changed; where somebody stands in it is changed there.',
   access: { scope: 'rooms:write', participants: 'moderate' },
   request: { params: streamParams, body: mergePatchInput(streamPatch) },
   responses: { 200: jsonBody(streamSchema, 'The stream as it is now.') },
-  errors: ['not_found', 'closed', 'media_lost'],
+  errors: ['not_found', 'closed', 'media_lost', 'conflict', 'unprocessable'],
 });
 
 const deleteRoute = apiRoute({
@@ -57,8 +60,9 @@ const deleteRoute = apiRoute({
   errors: ['not_found'],
 });
 
-export function streamRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function streamRoutes({ rooms, views }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
+  const resource = (stream: Publication) => ({ ...streamView(stream), inViews: viewsWith(views, stream) });
 
   app.openapi(listRoute, async (c) => {
     const room = await liveRoom(rooms, c.req.valid('param').room);
@@ -71,16 +75,18 @@ export function streamRoutes({ rooms }: ApiOptions): OpenAPIHono<ApiEnv> {
         (participant === undefined || stream.participant.id === participant),
     );
     const page = pageOf(wanted, query);
-    return c.json({ ...page, items: page.items.map(streamView) }, 200);
+    return c.json({ ...page, items: page.items.map(resource) }, 200);
   });
 
-  app.openapi(readRoute, async (c) => c.json(streamView(await findStream(rooms, c.req.valid('param'))), 200));
+  app.openapi(readRoute, async (c) => c.json(resource(await findStream(rooms, c.req.valid('param'))), 200));
 
   app.openapi(patchRoute, async (c) => {
     const publication = await findStream(rooms, c.req.valid('param'));
-    const { isMuted } = c.req.valid('json');
+    const { isMuted, inViews } = c.req.valid('json');
+    const place = inViews && placingInViews(views, publication, inViews);
     if (isMuted !== undefined) await publication.setMuted(isMuted, 'moderator');
-    return c.json(streamView(publication), 200);
+    place?.();
+    return c.json(resource(publication), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {

@@ -39,16 +39,17 @@ const revokeRoute = apiRoute({
   responses: { 204: { description: 'Revoked, whether it was ever made or not.' } },
 });
 
-export function tokenRoutes({ rooms, auth, config, ingest }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function tokenRoutes({ rooms, auth, avatars, config, ingest }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
 
   app.openapi(createRoute, async (c) => {
     const { record } = await rooms.get(c.req.valid('param').room);
-    const { user, name, role, attributes, ttlMs, once, publish, subscribe } = c.req.valid('json');
+    const { user, name, role, attributes, avatarUrl, ttlMs, once, publish, subscribe } = c.req.valid('json');
     if (!record.roles.some((known) => known.role === role)) {
       const message = `is none of this room; it has ${record.roles.map((known) => known.role).join(', ')}`;
       throw invalidFields('body', [{ path: ['role'], message }]);
     }
+    if (avatarUrl !== undefined) avatars.assertMayFetch(avatarUrl);
     const expiresAtMs = Date.now() + (ttlMs ?? config.auth.tokenTtlMs);
     const id = randomText(tokenIdLength);
     const grant = {
@@ -58,6 +59,7 @@ export function tokenRoutes({ rooms, auth, config, ingest }: ApiOptions): OpenAP
       displayName: name ?? user,
       role,
       attributes: attributes ?? {},
+      avatarUrl,
       expiresAtMs,
       isOneTime: once,
       limits: { publish, subscribe },

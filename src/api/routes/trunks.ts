@@ -1,9 +1,10 @@
 // Owns: /api/sip/trunks, carriers and PBXs. May import: core, ./.. of the API.
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import type { TrunkRecord, TrunkStatus } from '#core/trunk.ts';
+import type { TrunkInput, TrunkRecord, TrunkStatus } from '#core/trunk.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import { pageQuery, type SipTrunk, trunkInput, trunkList, trunkParams, trunkPatch, trunkSchema } from '../contract.ts';
 import { patched } from '../patched.ts';
+import { assertRecordable } from '../recording-settings.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { pageInOrder, timeText } from '../views.ts';
 
@@ -57,7 +58,7 @@ const replaceRoute = apiRoute({
   access: { scope: 'rooms:write' },
   request: { params: trunkParams, body: jsonInput(trunkInput) },
   responses: { 200: jsonBody(trunkSchema, 'As it is now.') },
-  errors: ['not_found', 'conflict'],
+  errors: ['not_found', 'conflict', 'unprocessable'],
 });
 
 const patchRoute = apiRoute({
@@ -70,7 +71,7 @@ const patchRoute = apiRoute({
   access: { scope: 'rooms:write' },
   request: { params: trunkParams, body: mergePatchInput(trunkPatch) },
   responses: { 200: jsonBody(trunkSchema, 'As it is now.') },
-  errors: ['not_found', 'conflict'],
+  errors: ['not_found', 'conflict', 'unprocessable'],
 });
 
 const deleteRoute = apiRoute({
@@ -86,7 +87,7 @@ const deleteRoute = apiRoute({
   errors: ['not_found'],
 });
 
-export function trunkRoutes({ sip: { trunks, lines } }: ApiOptions): OpenAPIHono<ApiEnv> {
+export function trunkRoutes({ sip: { trunks, lines }, config }: ApiOptions): OpenAPIHono<ApiEnv> {
   const app = newRouter();
   const shown = (trunk: TrunkRecord) => view(trunk, lines.statusOf(trunk.id));
 
@@ -95,8 +96,13 @@ export function trunkRoutes({ sip: { trunks, lines } }: ApiOptions): OpenAPIHono
     return c.json({ items: items.map(shown), next }, 200);
   });
 
+  const sound = (input: TrunkInput) => {
+    for (const side of [input.inbound, input.outbound]) assertRecordable(side?.record, config.recordings);
+    return input;
+  };
+
   app.openapi(createTrunkRoute, async (c) => {
-    const trunk = await trunks.create(c.req.valid('json'));
+    const trunk = await trunks.create(sound(c.req.valid('json')));
     c.header('location', `${path}/${trunk.id}`);
     return c.json(shown(trunk), 201);
   });
@@ -104,13 +110,13 @@ export function trunkRoutes({ sip: { trunks, lines } }: ApiOptions): OpenAPIHono
   app.openapi(readRoute, (c) => c.json(shown(trunks.get(c.req.valid('param').trunk)), 200));
 
   app.openapi(replaceRoute, async (c) => {
-    return c.json(shown(await trunks.replace(c.req.valid('param').trunk, c.req.valid('json'))), 200);
+    return c.json(shown(await trunks.replace(c.req.valid('param').trunk, sound(c.req.valid('json')))), 200);
   });
 
   app.openapi(patchRoute, async (c) => {
     const trunk = trunks.get(c.req.valid('param').trunk);
     const input = patched(trunkInput, trunks.inputOf(trunk), c.req.valid('json'));
-    return c.json(shown(await trunks.replace(trunk.id, input)), 200);
+    return c.json(shown(await trunks.replace(trunk.id, sound(input))), 200);
   });
 
   app.openapi(deleteRoute, async (c) => {

@@ -1,6 +1,6 @@
 // Owns: `switchyard nodes …`. May import: #client, ../command, ../table.
 import { itemsOf, type Node } from '#client/index.mjs';
-import { type Command, textOf } from '../command.ts';
+import { type Command, durationMs, textOf } from '../command.ts';
 import { card, table } from '../table.ts';
 
 const head = ['ID', 'STATE', 'READY', 'CPU %', 'ROOMS', 'PEOPLE', 'CALLS', 'JOBS', 'VERSION', 'SINCE'];
@@ -39,10 +39,15 @@ export const nodeCommands: readonly Command[] = [
   {
     name: 'nodes drain',
     positionals: ['NODE'],
-    options: { reason: { value: 'TEXT', summary: 'for people: in /ready and events' } },
-    summary: 'takes nothing new from now on; what is going on goes on',
+    options: {
+      reason: { value: 'TEXT', summary: 'for people: in /ready and events' },
+      timeout: { value: 'TIME', summary: 'sends away what is left then: 10m, 1h; without it what is going on goes on' },
+    },
+    summary: 'takes nothing new from now on',
     async run({ client }, [node = ''], given) {
-      const drained = await client.drainNode({ node, body: { reason: textOf(given, 'reason') ?? '' } });
+      const timeout = textOf(given, 'timeout');
+      const time = timeout === undefined ? {} : { timeoutMs: durationMs(timeout, 'timeout') };
+      const drained = await client.drainNode({ node, body: { reason: textOf(given, 'reason') ?? '', ...time } });
       return { data: drained, text: leftOf(drained) };
     },
   },

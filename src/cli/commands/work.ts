@@ -79,14 +79,14 @@ export const workCommands: readonly Command[] = [
     name: 'jobs list',
     positionals: [],
     options: {
-      kind: { value: 'KIND', summary: 'ingress, mix, view …' },
+      kind: { value: 'KIND', summary: 'ingress, mix, view, transcode, egress, analytics' },
       state: { value: 'STATE', summary: 'starting, live, stalled, reconnecting' },
     },
     summary: 'what media workers do now',
     async run({ client }, _, given) {
-      const kind = textOf(given, 'kind');
+      const kind = choice(given, 'kind', ['ingress', 'mix', 'view', 'transcode', 'egress', 'analytics']);
       const state = choice(given, 'state', ['starting', 'live', 'stalled', 'reconnecting', 'ended', 'failed']);
-      const query = { limit: 500, ...(kind !== undefined && { kind }), ...(state && { state }) };
+      const query = { limit: 500, ...(kind && { kind }), ...(state && { state }) };
       const jobs = await Array.fromAsync(itemsOf(client.listJobs, { query }));
       const rows = jobs.map((job) => [
         job.id,

@@ -140,4 +140,12 @@ const showsColors = ({ handle, places }) => {
   });
 };
 
-Object.assign(globalThis.peers, { observe, observeFor, concealedShare, showsColors });
+/** How long frames of each kind have waited in the jitter buffer on average, milliseconds. */
+async function keptMs({ handle }) {
+  const stats = [...(await get(handle).pc.getStats()).values()].filter(({ type }) => type === 'inbound-rtp');
+  return Object.fromEntries(
+    stats.map((one) => [one.kind, Math.round((1_000 * one.jitterBufferDelay) / one.jitterBufferEmittedCount)]),
+  );
+}
+
+Object.assign(globalThis.peers, { observe, observeFor, concealedShare, keptMs, showsColors });

@@ -1,4 +1,4 @@
-// A SIP phone in a page, on JsSIP: speaks a tone, keeps what it hears. Bundled by test/support/web-phone.ts.
+// A SIP phone in a page, on JsSIP: speaks a tone, shows a colour, keeps what it hears and looks at what it is shown. Bundled by test/support/web-phone.ts.
 import JsSIP from 'jssip';
 
 const sampleRate = 48_000;
@@ -47,10 +47,51 @@ function follow(one) {
 }
 
 function listen(connection) {
-  connection.addEventListener('track', ({ track }) => void keep(new MediaStream([track])));
+  connection.addEventListener('track', ({ track }) => {
+    if (track.kind === 'audio') void keep(new MediaStream([track]));
+    else watch(track);
+  });
 }
 
-const eventHandlers = {};
+const screen = document.createElement('video');
+screen.muted = true;
+
+function watch(track) {
+  screen.srcObject = new MediaStream([track]);
+  // Taken away before it has begun, it rejects.
+  screen.play().catch(() => undefined);
+}
+
+/** A camera before a wall of one colour, whose picture is never quite the same: an encoder sends what changes. */
+function film(color) {
+  const wall = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
+  const context = wall.getContext('2d');
+  let count = 0;
+  const paint = () => {
+    context.fillStyle = color;
+    context.fillRect(0, 0, wall.width, wall.height);
+    context.fillStyle = 'white';
+    context.fillRect((count++ * 8) % wall.width, 0, 8, 8);
+  };
+  paint();
+  setInterval(paint, 66);
+  return wall.captureStream(15).getVideoTracks()[0];
+}
+
+/** The formats of the picture's m-line in another order: first what is to be spoken. */
+function preferring(sdp, codec) {
+  const numbers = [...sdp.matchAll(/^a=rtpmap:(\d+) (\S+)\/90000/gm)]
+    .filter(([, , name]) => name === codec)
+    .map(([, n]) => n);
+  return sdp.replace(/^(m=video \d+ \S+) (.*)$/m, (_line, start, formats) => {
+    const rest = formats
+      .trim()
+      .split(' ')
+      .filter((one) => !numbers.includes(one));
+    return [start, ...numbers, ...rest].join(' ');
+  });
+}
+
 const pcConfig = { iceServers: [] };
 
 globalThis.phone = {
@@ -66,16 +107,31 @@ globalThis.phone = {
       agent.start();
     });
   },
-  /** The microphone is a tone, so that nothing is asked of devices. */
-  call({ target, toneHz, dbov, hasVideo = false }) {
+  /** The microphone is a tone and the camera a canvas, so that nothing is asked of devices. */
+  call({ target, toneHz, dbov, color, codec }) {
     const mediaStream = speak(toneHz, dbov);
-    if (hasVideo) mediaStream.addTrack(document.createElement('canvas').captureStream(5).getVideoTracks()[0]);
-    agent.call(target, {
-      mediaStream,
-      pcConfig,
-      eventHandlers,
-      rtcOfferConstraints: { offerToReceiveVideo: hasVideo },
-    });
+    if (color) mediaStream.addTrack(film(color));
+    const rtcOfferConstraints = { offerToReceiveVideo: color !== undefined };
+    const sdp = (event) => {
+      if (codec && event.originator === 'local') event.sdp = preferring(event.sdp, codec);
+    };
+    agent.call(target, { mediaStream, pcConfig, eventHandlers: { sdp }, rtcOfferConstraints });
+  },
+  /** Half way down what it is shown, at this part of its width: its red, green and blue; undefined before the first picture. */
+  seen({ at = 0.5 } = {}) {
+    const { videoWidth: width, videoHeight: height } = screen;
+    if (width === 0) return undefined;
+    const copy = new OffscreenCanvas(width, height).getContext('2d');
+    copy.drawImage(screen, 0, 0);
+    const [red, green, blue] = copy.getImageData(Math.floor(width * at), height >> 1, 1, 1).data;
+    return { width, height, red, green, blue, frames: screen.getVideoPlaybackQuality().totalVideoFrames };
+  },
+  /** Which codec its picture is sent in, and what of it was asked for. */
+  async sent() {
+    const stats = [...(await session.connection.getStats()).values()];
+    const out = stats.find(({ type, kind }) => type === 'outbound-rtp' && kind === 'video');
+    const { mimeType } = stats.find(({ id }) => id === out?.codecId) ?? {};
+    return { mimeType, pliCount: out?.pliCount, nackCount: out?.nackCount };
   },
   answer({ toneHz, dbov }) {
     session.answer({ mediaStream: speak(toneHz, dbov), pcConfig });
@@ -90,7 +146,9 @@ globalThis.phone = {
     while (!dtmf.canInsertDTMF) await new Promise((wake) => setTimeout(wake, 20));
     session.sendDTMF(keys, { duration: 160, interToneGap: 200, transportType });
   },
-  hangUp: () => session.terminate(),
+  refuseOffers: ({ status }) => void session.on('reinvite', ({ reject }) => reject({ status_code: status })),
+  /** One that was refused, or has ended, is left as it is. */
+  hangUp: () => session?.isEnded() || session?.terminate(),
   events: () => events,
   clear: () => {
     heard = [];

@@ -240,6 +240,17 @@ async function frames({ handle }) {
   return video.reduce((sum, { framesDecoded = 0 }) => sum + framesDecoded, 0);
 }
 
+/** What became of the packets and pictures that came, in words. */
+async function videoReception({ handle }) {
+  const stats = [...(await get(handle).pc.getStats()).values()];
+  const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video') ?? {};
+  const keptMs = Math.round((1_000 * video.jitterBufferDelay) / video.jitterBufferEmittedCount);
+  return (
+    `${video.packetsReceived} packets, ${video.packetsLost} lost, ${video.nackCount} NACK, ${video.pliCount} PLI; ` +
+    `${video.framesDecoded} decoded, ${video.framesDropped} dropped, kept for ${keptMs} ms, ${video.freezeCount} freezes`
+  );
+}
+
 /** Of what arrives. */
 async function videoCodecs({ handle }) {
   const stats = [...(await get(handle).pc.getStats()).values()];
@@ -525,6 +536,7 @@ const functions = {
   frames,
   outbound,
   videoCodecs,
+  videoReception,
   keepsPlaying,
   restartIce,
   usesUfrag,

@@ -1,6 +1,8 @@
 // Owns: what a rule makes of a call, in its form. May import: the form and its siblings.
+import { useState } from 'preact/hooks';
 import { LinesField, SelectField, TextField } from '../form.tsx';
-import type { RuleDraft } from './rule-draft.ts';
+import { MenuFields } from './menu-fields.tsx';
+import { menuShownOtherwise, type RuleDraft } from './rule-draft.ts';
 import type { RuleAction } from './rule-words.ts';
 
 interface Props {
@@ -11,6 +13,7 @@ interface Props {
 const actionWords: readonly (readonly [RuleAction, string])[] = [
   ['room', 'It goes to a room'],
   ['personalRoom', "It gets a room of the caller's own"],
+  ['menu', 'The caller chooses in a menu'],
   ['webhook', 'A system of yours is asked'],
   ['reject', 'It is refused'],
   ['other', 'Something else, as JSON'],
@@ -54,6 +57,8 @@ function ChosenFields({ draft, onChange }: Props) {
           onChange={(prefix) => onChange({ prefix })}
         />
       );
+    case 'menu':
+      return <MenuPart draft={draft} onChange={onChange} />;
     case 'webhook':
       return <WebhookFields draft={draft} onChange={onChange} />;
     case 'reject':
@@ -80,13 +85,53 @@ function ChosenFields({ draft, onChange }: Props) {
         <LinesField
           path="other"
           label="As the API takes it"
-          hint="Kept as it is unless you change it. Menus: docs/protocols."
+          hint="Kept as it is unless you change it."
           value={draft.other}
-          placeholder={'{"menu": { … }}'}
+          placeholder={'{"room": "demo"}'}
           onChange={(other) => onChange({ other })}
         />
       );
   }
+}
+
+/** By fields, or as the API takes it. */
+function MenuPart({ draft, onChange }: Props) {
+  const [flaw, setFlaw] = useState('');
+  const isText = draft.menuText !== undefined;
+  const turn = () => {
+    try {
+      onChange(menuShownOtherwise(draft));
+      setFlaw('');
+    } catch (error) {
+      setFlaw(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <>
+      <div class="menu-turn">
+        <button type="button" class="button small" data-testid="turn-menu" onClick={turn}>
+          {isText ? 'Show it as a form' : 'Show it as JSON'}
+        </button>
+        {flaw && (
+          <span class="flaw" role="alert" data-testid="turn-flaw">
+            {flaw}
+          </span>
+        )}
+      </div>
+      {isText ? (
+        <LinesField
+          path="menu"
+          label="As the API takes it"
+          hint="docs/protocols/menus.md"
+          value={draft.menuText ?? ''}
+          rows={24}
+          onChange={(menuText) => onChange({ menuText })}
+        />
+      ) : (
+        <MenuFields draft={draft.menu} onChange={(menu) => onChange({ menu })} />
+      )}
+    </>
+  );
 }
 
 function WebhookFields({ draft, onChange }: Props) {

@@ -82,7 +82,7 @@ interface DoorProps {
 function DoorFields({ draft, hasPin, onChange }: DoorProps) {
   return (
     <>
-      {draft.action !== 'reject' && (
+      {draft.action !== 'reject' && draft.action !== 'menu' && (
         <div class="field-row">
           <SelectField
             path="access"
@@ -128,6 +128,20 @@ function DoorFields({ draft, hasPin, onChange }: DoorProps) {
           ]}
           onChange={(language) => onChange({ language })}
         />
+        {draft.action !== 'reject' && (
+          <SelectField
+            path="record"
+            label="Recording of the calls"
+            hint="Each by itself, from when it is in its room."
+            value={draft.record === null ? '' : draft.record === false ? 'no' : 'yes'}
+            options={[
+              ['', 'as their trunk says'],
+              ['yes', 'they are recorded'],
+              ['no', 'they are not recorded'],
+            ]}
+            onChange={(wish) => onChange({ record: wish === '' ? null : wish === 'yes' })}
+          />
+        )}
         <TextField
           path="order"
           label="Order"

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { DispatchRuleResource } from '#api/contract.ts';
-import { draftOfRule, inputOfRule, mergeDiff, patchOfRule } from './rule-draft.ts';
+import { draftOfRule, inputOfRule, menuShownOtherwise, mergeDiff, patchOfRule } from './rule-draft.ts';
 import { askedTexts, becomesText } from './rule-words.ts';
 
 const nothing: DispatchRuleResource = {
@@ -8,6 +8,7 @@ const nothing: DispatchRuleResource = {
   ...{ from: null, fromPattern: null, divertedFrom: null, trunk: null, account: null, headers: null, time: null },
   ...{ room: null, personalRoom: null, webhook: null, access: null, hasPin: false, language: null, reject: null },
   menu: null,
+  record: null,
 };
 
 const weekday: DispatchRuleResource = {
@@ -29,6 +30,15 @@ test('a header that is taken out of the form is taken away, and another action t
   });
 });
 
+test('how its calls are recorded stays as it was written, or becomes yes, no, or what their trunk says', () => {
+  const rule = { ...weekday, record: { sound: 'mixed' } as const };
+  const draft = draftOfRule(rule);
+  expect(patchOfRule(draft, rule)).toHaveProperty('record', { sound: 'mixed' });
+  expect(patchOfRule({ ...draft, record: null }, rule)).toHaveProperty('record', null);
+  expect(becomesText(rule)).toBe('goes to the room demo, without a PIN, recorded');
+  expect(becomesText({ ...rule, record: false })).toMatch(/, not recorded$/);
+});
+
 test('a PIN stays unless one is typed or it is taken away, and one that is typed holds', () => {
   const rule = { ...weekday, hasPin: true };
   const draft = draftOfRule(rule);
@@ -38,18 +48,44 @@ test('a PIN stays unless one is typed or it is taken away, and one that is typed
 });
 
 test('an action that this console does not know is shown as JSON, kept, and changed as JSON', () => {
-  const rule = { ...nothing, number: '1', menu: { start: 'top', nodes: { top: { say: ['welcome'] }, end: {} } } };
-  expect(becomesText(rule)).toBe('{"menu":{"start":"top","nodes":{"top":{"say":["welcome"]},"end":{}}}}');
+  const rule = { ...nothing, number: '1', robot: { voice: 'low', moods: { glad: {}, sad: {} } } };
+  expect(becomesText(rule)).toBe('{"robot":{"voice":"low","moods":{"glad":{},"sad":{}}}}');
   const draft = draftOfRule(rule);
   expect(draft.action).toBe('other');
-  expect(patchOfRule(draft, rule)).toMatchObject({ menu: rule.menu, room: null, reject: null });
-  const other = JSON.stringify({ menu: { start: 'top', nodes: { top: { say: ['hello'] } } } });
-  expect(patchOfRule({ ...draft, other }, rule)).toMatchObject({
-    menu: { start: 'top', nodes: { top: { say: ['hello'] }, end: null } },
-  });
-  expect(patchOfRule({ ...draft, action: 'room', room: 'demo' }, rule)).toMatchObject({ menu: null, room: 'demo' });
-  expect(() => patchOfRule({ ...draft, other: '{"menu":' }, rule)).toThrow(/no JSON/);
+  expect(patchOfRule(draft, rule)).toMatchObject({ robot: rule.robot, room: null, reject: null });
+  const other = JSON.stringify({ robot: { voice: 'low', moods: { glad: {} } } });
+  expect(patchOfRule({ ...draft, other }, rule)).toMatchObject({ robot: { moods: { glad: {}, sad: null } } });
+  expect(patchOfRule({ ...draft, action: 'room', room: 'demo' }, rule)).toMatchObject({ robot: null, room: 'demo' });
+  expect(() => patchOfRule({ ...draft, other: '{"robot":' }, rule)).toThrow(/no JSON/);
   expect(() => patchOfRule({ ...draft, other: '[1]' }, rule)).toThrow(/JSON object/);
+});
+
+test('a menu is said in words, changed part by part, and shown as JSON and back', () => {
+  const menu = {
+    start: 'top',
+    nodes: {
+      top: { say: ['welcome'], keys: { 1: { room: 'desk' }, 2: { menu: 'end' } } },
+      end: { keys: { '#': { repeat: true as const } } },
+    },
+  };
+  const rule = { ...nothing, number: '1', menu };
+  expect(becomesText(rule)).toBe('chooses in a menu: 1 the room desk, 2 end (2 parts)');
+  const draft = draftOfRule(rule);
+  expect([draft.action, draft.menuText]).toEqual(['menu', undefined]);
+  expect(patchOfRule(draft, rule)).toMatchObject({ menu, room: null, reject: null });
+  const [top] = draft.menu.nodes;
+  const less = { ...draft, menu: { ...draft.menu, nodes: top ? [{ ...top, keys: top.keys.slice(0, 1) }] : [] } };
+  expect(patchOfRule(less, rule)).toMatchObject({
+    menu: { nodes: { top: { keys: { 1: { room: 'desk' }, 2: null } }, end: null } },
+  });
+  const shown = { ...draft, ...menuShownOtherwise(draft) };
+  expect(JSON.parse(shown.menuText ?? '')).toEqual(menu);
+  expect(menuShownOtherwise(shown)).toEqual({ menu: draft.menu, menuText: undefined });
+  expect(() => menuShownOtherwise({ ...shown, menuText: '{"start"' })).toThrow(/no JSON/);
+  expect(() => menuShownOtherwise({ ...shown, menuText: '{"start":"a","nodes":{"a":{"tempo":3}}}' })).toThrow(
+    /no fields/,
+  );
+  expect(() => menuShownOtherwise({ ...shown, menuText: '{"start":"a"}' })).toThrow(/object of objects/);
 });
 
 test('something else that this console does not know is said, and stays when the rule is changed', () => {

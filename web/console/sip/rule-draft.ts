@@ -2,6 +2,7 @@
 import type { DispatchRuleInput, DispatchRuleResource } from '#api/contract.ts';
 import type { MergePatch } from '../../client/sip-api.ts';
 import { isPlain, numberOrNull, numberText, textOrNull, withoutNulls } from './draft-values.ts';
+import { draftOfMenu, emptyMenu, hasFieldsForAll, type Menu, type MenuDraft, menuOf } from './menu-draft.ts';
 import { actionOf, otherPartsOf, type RuleAction } from './rule-words.ts';
 
 type Time = NonNullable<DispatchRuleInput['time']>;
@@ -34,6 +35,9 @@ export interface RuleDraft {
   readonly fallbackRoom: string;
   readonly rejectStatus: string;
   readonly rejectReason: string;
+  readonly menu: MenuDraft;
+  /** Instead, as JSON: for experts, and for what the form has no fields for. */
+  readonly menuText: string | undefined;
   /** Actions that this form has no fields for, as JSON. */
   readonly other: string;
   readonly access: string;
@@ -41,6 +45,8 @@ export interface RuleDraft {
   readonly pin: string;
   readonly isPinGone: boolean;
   readonly language: string;
+  /** How calls are recorded, as the API has it; null: as their trunk says. */
+  readonly record: DispatchRuleResource['record'];
 }
 
 export const emptyRule: RuleDraft = {
@@ -55,12 +61,22 @@ export const emptyRule: RuleDraft = {
     webhookTimeoutMs: '',
     fallbackRoom: '',
   },
-  ...{ rejectStatus: '', rejectReason: '', other: '', access: '', pin: '', isPinGone: false, language: '' },
+  ...{ menu: emptyMenu, menuText: undefined },
+  ...{
+    rejectStatus: '',
+    rejectReason: '',
+    other: '',
+    access: '',
+    pin: '',
+    isPinGone: false,
+    language: '',
+    record: null,
+  },
 };
 
 export function draftOfRule(rule: DispatchRuleResource): RuleDraft {
   const { number, pattern, numberRange, from, fromPattern, divertedFrom, trunk, account, time } = rule;
-  const { room, personalRoom, webhook, reject, access, language } = rule;
+  const { room, personalRoom, menu, webhook, reject, access, language } = rule;
   return {
     ...{ ...emptyRule, order: String(rule.order), number: number ?? '', pattern: pattern ?? '' },
     ...{ first: numberRange?.first ?? '', last: numberRange?.last ?? '' },
@@ -70,7 +86,9 @@ export function draftOfRule(rule: DispatchRuleResource): RuleDraft {
     ...{ action: actionOf(rule), room: room ?? '', prefix: personalRoom?.prefix ?? '' },
     ...{ webhookUrl: webhook?.url ?? '', webhookTimeoutMs: numberText(webhook?.timeoutMs) },
     ...{ fallbackRoom: webhook?.fallbackRoom ?? '', rejectStatus: numberText(reject?.status) },
+    ...(menu && { menu: draftOfMenu(menu), menuText: hasFieldsForAll(menu) ? undefined : menuJson(menu) }),
     ...{ rejectReason: reject?.reason ?? '', other: otherText(rule), access: access ?? '', language: language ?? '' },
+    record: rule.record,
   };
 }
 
@@ -88,7 +106,7 @@ export function patchOfRule(draft: RuleDraft, before?: DispatchRuleResource): Me
     ...{ from: textOrNull(from), fromPattern: textOrNull(fromPattern), divertedFrom: textOrNull(divertedFrom) },
     ...{ trunk: textOrNull(trunk), account: textOrNull(account), time: timePatch(draft) },
     ...{ headers: headersPatch(draft.headers, before?.headers ?? {}), ...actionPatch(draft, before) },
-    ...{ access: access || null, language: language || null },
+    ...{ access: access || null, language: language || null, record: draft.record },
     ...pinPatch(draft),
   };
   return patch as MergePatch<DispatchRuleInput>;
@@ -118,11 +136,33 @@ function timePatch({ days, timeFrom, timeTo, timeZone }: RuleDraft) {
 function actionPatch(draft: RuleDraft, before: DispatchRuleResource | undefined): Record<string, unknown> {
   const others = before && actionOf(before) === 'other' ? otherPartsOf(before) : {};
   const gone = Object.fromEntries([...knownActions, ...Object.keys(others)].map((name) => [name, null]));
-  if (draft.action === 'other') return { ...gone, ...mergeDiff(others, parsed(draft.other)) };
+  if (draft.action === 'other') return { ...gone, ...mergeDiff(others, parsed(draft.other, '{"room": "demo"}')) };
+  if (draft.action === 'menu') return { ...gone, menu: mergeDiff(before?.menu ?? {}, menuIn(draft)) };
   return { ...gone, [draft.action]: knownAction(draft) };
 }
 
-const knownActions = ['room', 'personalRoom', 'webhook', 'reject'] as const;
+const knownActions = ['room', 'personalRoom', 'menu', 'webhook', 'reject'] as const;
+
+/** @throws Error for what should be JSON and is not */
+function menuIn({ menu, menuText }: RuleDraft): Menu {
+  return menuText === undefined
+    ? menuOf(menu)
+    : (parsed(menuText, '{"start": "main", "nodes": {…}}') as unknown as Menu);
+}
+
+function menuJson(menu: Menu): string {
+  return JSON.stringify(menu, null, 2);
+}
+
+/** The same in the other way: as fields where there are some for all of it. @throws Error that says why it cannot be */
+export function menuShownOtherwise(draft: RuleDraft): Pick<RuleDraft, 'menu' | 'menuText'> {
+  const menu = menuIn(draft);
+  if (draft.menuText === undefined) return { menu: draft.menu, menuText: menuJson(menu) };
+  if (!isPlain(menu.nodes) || !Object.values(menu.nodes).every(isPlain))
+    throw new Error('"nodes" of the menu has to be an object of objects.');
+  if (!hasFieldsForAll(menu)) throw new Error('The form has no fields for all of it; it stays JSON.');
+  return { menu: draftOfMenu(menu), menuText: undefined };
+}
 
 function knownAction(draft: RuleDraft): unknown {
   switch (draft.action) {
@@ -146,7 +186,7 @@ function otherText(rule: DispatchRuleResource): string {
   return actionOf(rule) === 'other' ? JSON.stringify(otherPartsOf(rule), null, 2) : '';
 }
 
-function parsed(text: string): Record<string, unknown> {
+function parsed(text: string, example: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -156,7 +196,7 @@ function parsed(text: string): Record<string, unknown> {
     });
   }
   if (isPlain(value)) return value;
-  throw new Error('What becomes of the call has to be a JSON object, such as {"menu": {…}}.');
+  throw new Error(`What becomes of the call has to be a JSON object, such as ${example}.`);
 }
 
 /** The merge patch that makes `after` of `before`. @see RFC 7396 */

@@ -2,12 +2,12 @@
 import type { DispatchRuleResource } from '#api/contract.ts';
 
 /** What becomes of a call; `other`: something that this console has no words for. */
-export type RuleAction = 'room' | 'personalRoom' | 'webhook' | 'reject' | 'other';
+export type RuleAction = 'room' | 'personalRoom' | 'menu' | 'webhook' | 'reject' | 'other';
 
 const knownParts: ReadonlySet<string> = new Set<keyof DispatchRuleResource>([
   ...(['id', 'source', 'order', 'number', 'numberRange', 'pattern', 'from', 'fromPattern', 'divertedFrom'] as const),
-  ...(['trunk', 'account', 'headers', 'time', 'room', 'personalRoom', 'webhook', 'access', 'hasPin'] as const),
-  ...(['language', 'reject', 'createdAt'] as const),
+  ...(['trunk', 'account', 'headers', 'time', 'room', 'personalRoom', 'menu', 'webhook', 'access', 'hasPin'] as const),
+  ...(['language', 'reject', 'record', 'createdAt'] as const),
 ]);
 
 /** What the server says of a rule that this console does not know: shown as it is, and kept. */
@@ -15,9 +15,10 @@ export function otherPartsOf(rule: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(rule).filter(([name, value]) => !knownParts.has(name) && value !== null));
 }
 
-export function actionOf({ room, personalRoom, webhook, reject }: DispatchRuleResource): RuleAction {
+export function actionOf({ room, personalRoom, menu, webhook, reject }: DispatchRuleResource): RuleAction {
   if (reject !== null) return 'reject';
   if (webhook !== null) return 'webhook';
+  if (menu) return 'menu';
   if (personalRoom !== null) return 'personalRoom';
   return room === null ? 'other' : 'room';
 }
@@ -48,7 +49,13 @@ function timeText({ days, from, to, timeZone }: NonNullable<DispatchRuleResource
 }
 
 export function becomesText(rule: DispatchRuleResource): string {
-  const { room, personalRoom, webhook, reject, access, hasPin, language } = rule;
+  const { record } = rule;
+  const recorded = record === null ? undefined : record === false ? 'not recorded' : 'recorded';
+  return [fateText(rule), recorded].filter(Boolean).join(', ');
+}
+
+function fateText(rule: DispatchRuleResource): string {
+  const { room, personalRoom, menu, webhook, reject, access, hasPin, language } = rule;
   switch (actionOf(rule)) {
     case 'reject':
       return `is refused with ${reject?.status}: ${reject?.reason}`;
@@ -56,6 +63,8 @@ export function becomesText(rule: DispatchRuleResource): string {
       return `${webhook?.url} is asked`;
     case 'personalRoom':
       return `gets a room of its own, ${personalRoom?.prefix}…`;
+    case 'menu':
+      return menuText(menu);
     case 'other':
       return JSON.stringify(otherPartsOf(rule));
     case 'room': {
@@ -63,4 +72,17 @@ export function becomesText(rule: DispatchRuleResource): string {
       return [`goes to the room ${room}`, door, language && `in ${language}`].filter(Boolean).join(', ');
     }
   }
+}
+
+/** What its first part does; the others are led to by it. */
+function menuText(menu: DispatchRuleResource['menu']): string {
+  const { keys = {}, collect } = menu?.nodes[menu.start] ?? {};
+  const choices = Object.entries(keys).map(([key, { menu: below, goto, room, dial, hangUp }]) => {
+    const target = below ?? goto ?? (room !== undefined ? `the room ${room}` : dial && `a call to ${dial.to}`);
+    return `${key} ${target ?? (hangUp ? 'the end' : 'again')}`;
+  });
+  if (collect)
+    choices.unshift(collect.find === 'pin' ? 'a PIN' : collect.find === 'phone' ? 'whom to call' : 'a number');
+  const parts = Object.keys(menu?.nodes ?? {}).length;
+  return `chooses in a menu: ${choices.join(', ')}${parts > 1 ? ` (${parts} parts)` : ''}`;
 }

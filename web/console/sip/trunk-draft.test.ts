@@ -14,10 +14,18 @@ const status = {
 
 const trunk: SipTrunk = {
   ...{ id: 'TK_1', name: 'carrier', isEnabled: true, createdAt: '2026-01-01T00:00:00.000Z' },
-  inbound: { addresses: ['192.0.2.0/24', '2001:db8::/32'], username: 'them', hasPassword: true, maxCalls: 30 },
+  inbound: {
+    addresses: ['192.0.2.0/24', '2001:db8::/32'],
+    username: 'them',
+    hasPassword: true,
+    maxCalls: 30,
+    record: true,
+    numberIn: 'to',
+  },
   outbound: {
     ...{ hosts: ['a.example', 'b.example:5080'], transport: 'tls', username: 'us', hasPassword: true },
     ...{ registration: {}, callerId: { number: '+49301', header: 'p-asserted-identity' }, keepAliveSec: 0 },
+    record: { sound: 'mixed', format: 'ogg' },
   },
   media: { server: null, codecs: ['g722', 'pcma'], srtp: 'require' },
   headers: { attributes: ['X-Customer'], allowed: [] },
@@ -28,10 +36,17 @@ test('a trunk that is saved as it was read stays as it was, its passwords unsaid
   const input = inputOfTrunk(draftOfTrunk(trunk));
   expect(input).toEqual({
     ...{ name: 'carrier', isEnabled: true },
-    inbound: { addresses: ['192.0.2.0/24', '2001:db8::/32'], username: 'them', maxCalls: 30 },
+    inbound: {
+      addresses: ['192.0.2.0/24', '2001:db8::/32'],
+      username: 'them',
+      maxCalls: 30,
+      record: true,
+      numberIn: 'to',
+    },
     outbound: {
       ...{ hosts: ['a.example', 'b.example:5080'], transport: 'tls', username: 'us' },
       ...{ registration: {}, callerId: { number: '+49301', header: 'p-asserted-identity' }, keepAliveSec: 0 },
+      record: { sound: 'mixed', format: 'ogg' },
     },
     media: { codecs: ['g722', 'pcma'], srtp: 'require' },
     headers: { attributes: ['X-Customer'] },
@@ -40,9 +55,12 @@ test('a trunk that is saved as it was read stays as it was, its passwords unsaid
 
 test('what is emptied is taken away, and a side that is turned off goes whole', () => {
   const draft = draftOfTrunk(trunk);
-  const inbound = { ...draft.inbound, username: ' ', maxCalls: '', password: 'new' };
+  const inbound = { ...draft.inbound, username: ' ', maxCalls: '', password: 'new', record: null, numberIn: '' };
   const patch = patchOfTrunk({ ...draft, inbound, hasOutbound: false, codecs: '', srtp: '' });
-  expect(patch).toMatchObject({ inbound: { username: null, maxCalls: null, password: 'new' }, outbound: null });
+  expect(patch).toMatchObject({
+    inbound: { username: null, maxCalls: null, password: 'new', record: null, numberIn: null },
+    outbound: null,
+  });
   expect(patch.media).toEqual({ server: null, codecs: null, srtp: null });
 });
 

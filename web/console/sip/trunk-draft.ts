@@ -7,7 +7,11 @@ import { lines, linesOf, linesText, numberOrNull, numberText, textOrNull, withou
 export interface LimitsDraft {
   readonly maxCalls: string;
   readonly callsPerSecond: string;
+  /** How its calls are recorded, as the API has it; null: not. */
+  readonly record: RecordOption | null;
 }
+
+type RecordOption = NonNullable<NonNullable<SipTrunk['inbound']>['record']>;
 
 export interface InboundDraft extends LimitsDraft {
   readonly addresses: string;
@@ -15,6 +19,8 @@ export interface InboundDraft extends LimitsDraft {
   /** Empty: stays as it was. */
   readonly password: string;
   readonly numbers: string;
+  /** Which header says the called number; empty: the Request-URI. */
+  readonly numberIn: string;
 }
 
 export interface OutboundDraft extends LimitsDraft {
@@ -51,14 +57,15 @@ export interface TrunkDraft {
 }
 
 export const emptyInbound: InboundDraft = {
-  ...{ addresses: '', username: '', password: '', numbers: '', maxCalls: '', callsPerSecond: '' },
+  ...{ addresses: '', username: '', password: '', numbers: '', numberIn: '' },
+  ...{ maxCalls: '', callsPerSecond: '', record: null },
 };
 
 export const emptyOutbound: OutboundDraft = {
   ...{ hosts: '', transport: '', username: '', password: '', authUsername: '', domain: '' },
   ...{ isRegistering: false, expiresSec: '', contactUser: '' },
   ...{ callerNumber: '', callerName: '', callerAllowed: '', callerHeader: '' },
-  ...{ keepAliveSec: '', noAnswerMs: '', maxCalls: '', callsPerSecond: '' },
+  ...{ keepAliveSec: '', noAnswerMs: '', maxCalls: '', callsPerSecond: '', record: null },
 };
 
 export const emptyTrunk: TrunkDraft = {
@@ -79,21 +86,25 @@ export function draftOfTrunk({ name, isEnabled, inbound, outbound, media, header
 function limitsDraft({
   maxCalls,
   callsPerSecond,
+  record,
 }: {
   maxCalls?: number | undefined;
   callsPerSecond?: number | undefined;
+  record?: RecordOption | undefined;
 }) {
-  return { maxCalls: numberText(maxCalls), callsPerSecond: numberText(callsPerSecond) };
+  return { maxCalls: numberText(maxCalls), callsPerSecond: numberText(callsPerSecond), record: record ?? null };
 }
 
 function inboundDraft(inbound: NonNullable<SipTrunk['inbound']>): InboundDraft {
-  const { addresses, username = '', numbers } = inbound;
+  const { addresses, username = '', numbers, numberIn } = inbound;
   return {
     ...emptyInbound,
     ...limitsDraft(inbound),
     addresses: linesText(addresses),
     username,
     numbers: linesText(numbers),
+    // What is meant unless said is shown as that.
+    numberIn: numberIn === 'to' ? numberIn : '',
   };
 }
 
@@ -135,23 +146,25 @@ export function inputOfTrunk(draft: TrunkDraft): SipTrunkInput {
 }
 
 type Media = MergePatch<NonNullable<SipTrunkInput['media']>>;
+type Inbound = MergePatch<NonNullable<SipTrunkInput['inbound']>>;
 type Outbound = MergePatch<NonNullable<SipTrunkInput['outbound']>>;
 
-function limitsPatch({ maxCalls, callsPerSecond }: LimitsDraft) {
-  return { maxCalls: numberOrNull(maxCalls), callsPerSecond: numberOrNull(callsPerSecond) };
+function limitsPatch({ maxCalls, callsPerSecond, record }: LimitsDraft) {
+  return { maxCalls: numberOrNull(maxCalls), callsPerSecond: numberOrNull(callsPerSecond), record };
 }
 
-function inboundPatch(inbound: InboundDraft): MergePatch<NonNullable<SipTrunkInput['inbound']>> {
-  const { addresses, username, password, numbers } = inbound;
+function inboundPatch(inbound: InboundDraft): Inbound {
+  const { addresses, username, password, numbers, numberIn } = inbound;
   return {
     ...{
       ...limitsPatch(inbound),
       addresses: lines(addresses),
       username: textOrNull(username),
       numbers: lines(numbers),
+      numberIn: numberIn || null,
     },
     ...(password && { password }),
-  };
+  } as Inbound;
 }
 
 function outboundPatch(outbound: OutboundDraft): Outbound {

@@ -35,14 +35,27 @@ export function InboundFields({ draft, hasPassword, onChange }: SideProps<Inboun
           onChange={(password) => onChange({ password })}
         />
       </div>
-      <LinesField
-        path="inbound.numbers"
-        label="Numbers it may bring calls to, one a line"
-        hint="What a number begins with and *; all if empty."
-        value={draft.numbers}
-        placeholder="+4930123*"
-        onChange={(numbers) => onChange({ numbers })}
-      />
+      <div class="field-row">
+        <LinesField
+          path="inbound.numbers"
+          label="Numbers it may bring calls to, one a line"
+          hint="What a number begins with and *; all if empty."
+          value={draft.numbers}
+          placeholder="+4930123*"
+          onChange={(numbers) => onChange({ numbers })}
+        />
+        <SelectField
+          path="inbound.numberIn"
+          label="Where the called number is"
+          hint="Some carriers write the account into the Request-URI, and the number into To."
+          value={draft.numberIn}
+          options={[
+            ['', 'Request-URI'],
+            ['to', 'To'],
+          ]}
+          onChange={(numberIn) => onChange({ numberIn })}
+        />
+      </div>
       <LimitFields side="inbound" draft={draft} onChange={onChange} />
     </div>
   );
@@ -139,6 +152,7 @@ function CallerFields({ draft, onChange }: OutboundProps) {
             ['p-asserted-identity', 'P-Asserted-Identity'],
             ['p-preferred-identity', 'P-Preferred-Identity'],
             ['remote-party-id', 'Remote-Party-ID'],
+            ['diversion', 'Diversion'],
           ]}
           onChange={(callerHeader) => onChange({ callerHeader })}
         />
@@ -238,6 +252,12 @@ function LimitFields({ side, draft, onChange }: LimitProps) {
         value={draft.callsPerSecond}
         placeholder="no limit"
         onChange={(callsPerSecond) => onChange({ callsPerSecond })}
+      />
+      <CheckField
+        path={`${side}.record`}
+        label="Record its calls, each by itself"
+        isChecked={draft.record !== null && draft.record !== false}
+        onChange={(isRecorded) => onChange({ record: isRecorded ? true : null })}
       />
     </div>
   );

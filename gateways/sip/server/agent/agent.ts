@@ -1,14 +1,18 @@
 import type { AppCommand, ControlSession, ProxyCommand } from '../control/control-session.ts';
-import type { Dialog } from '../dialog/dialog.ts';
+import { type Dialog, ownRefresh } from '../dialog/dialog.ts';
 import { applySessionTimer } from '../dialog/session-timer.ts';
 import type { SipMessage } from '../message/message.ts';
 import { type CdrEvent, tellCdr, tellUnsolicited } from './app-frames.ts';
+import { isSdp } from './app-headers.ts';
 import type { AgentContext } from './context.ts';
 import { Inbound } from './inbound.ts';
 import { Outbound } from './outbound.ts';
 import { OwnRequests } from './own-requests.ts';
 
 type Parts = Omit<AgentContext, 'own' | 'cdr' | 'hangUp' | 'sessionAgreed' | 'acknowledged'>;
+
+/** Longer than the owner of a Call-ID waits after glare. */
+const refreshRetryMs = 2_100;
 
 /** Joins requests in and requests out, and does what concerns both: hanging up, session timers, lost applications. */
 export class Agent implements AgentContext {
@@ -62,6 +66,7 @@ export class Agent implements AgentContext {
 
   sessionAgreed(dialog: Dialog, response: SipMessage, isOurRequest: boolean): void {
     applySessionTimer(dialog, response, isOurRequest, {
+      minSessionSec: this.options.minSessionSec,
       onRefresh: (due) => this.#refresh(due, response),
       onExpired: (due) => this.hangUp(due, 'SIP;cause=200;text="Session timer expired"'),
     });
@@ -75,9 +80,13 @@ export class Agent implements AgentContext {
 
   /** RFC 4028 §7.4: the same offer again, which changes nothing for the media. */
   #refresh(dialog: Dialog, agreed: SipMessage): void {
-    if (dialog.isEnded || dialog.outgoingInvite !== '' || dialog.incomingInvite !== '') return;
+    if (dialog.isEnded) return;
+    if (dialog.outgoingInvite !== '' || dialog.incomingInvite !== '') {
+      // Where that one succeeds, the session begins anew by it; where it does not, this is still due.
+      this.#refreshLater(dialog, agreed);
+      return;
+    }
     const invite = dialog.newRequest('INVITE');
-    const cseq = dialog.localCSeq;
     invite.add('contact', dialog.contact);
     invite.add('supported', 'timer');
     const seconds = (agreed.get('session-expires') ?? '').split(';')[0] ?? '';
@@ -86,20 +95,31 @@ export class Agent implements AgentContext {
       invite.add('content-type', 'application/sdp');
       invite.body = dialog.localSdp;
     }
-    dialog.outgoingInvite = 'refresh';
-    this.own.send(dialog, invite, (response) => {
+    dialog.outgoingInvite = ownRefresh;
+    this.own.send(dialog, invite, (response, sent) => {
       dialog.outgoingInvite = '';
       if (dialog.isEnded) return;
       if (response.status < 300) {
-        this.own.acknowledge(dialog, cseq);
+        dialog.refreshTarget(response.get('contact'));
+        this.own.acknowledge(dialog, sent);
+        if (isSdp(response)) this.options.onRefreshed?.(dialog, response.bodyText);
         // The peer may leave the header out; the session lasts as agreed all the same.
         if (!response.has('session-expires')) response.add('session-expires', `${seconds};refresher=uac`);
         this.sessionAgreed(dialog, response, true);
-      } else if (response.status === 491) setTimeout(() => this.#refresh(dialog, agreed), 2100).unref();
-      else if (response.status === 408 || response.status === 481) {
+      } else if (response.status === 408 || response.status === 481) {
         this.hangUp(dialog, 'SIP;cause=200;text="Session timer expired"');
-      }
+      } else this.#refreshLater(dialog, agreed);
     });
+  }
+
+  /** The call goes on as it was; what keeps it from ending is tried again, after glare as RFC 3261 §14.1 says. */
+  #refreshLater(dialog: Dialog, agreed: SipMessage): void {
+    const stop = () => clearTimeout(timer);
+    const timer = setTimeout(() => {
+      // Unless another request has begun the session anew meanwhile.
+      if (dialog.cleanups.get('session timer') === stop) this.#refresh(dialog, agreed);
+    }, refreshRetryMs);
+    dialog.cleanups.set('session timer', stop);
   }
 
   /** Its calls have nobody who could hang them up: the peers are told, rather than left in silence. */

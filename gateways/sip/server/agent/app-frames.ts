@@ -10,58 +10,48 @@ export function tellNetwork(
   flow: Flow,
   ids: { transactionId: string; dialogId: string; isOutside: boolean },
 ): void {
-  const raw = message.toString();
-  const where = ids.isOutside ? `${flow.localAddress}|${flow.localPort}|` : '';
-  session.deliver(
-    `sip|network|${raw.length}|${flow.protocol}|${flow.remoteAddress}|${flow.remotePort}|${stackTime()}|` +
-      `${ids.transactionId}|${ids.dialogId}|${where}\r\n${raw}`,
-  );
+  const { protocol, remoteAddress: address, remotePort: port } = flow;
+  const receivedOn = ids.isOutside ? `${flow.localAddress}|${flow.localPort}` : '';
+  const { transactionId, dialogId } = ids;
+  const facts = { repliesTo: undefined, source: 'network', time: stackTime() } as const;
+  session.tell({ ...facts, protocol, address, port, transactionId, dialogId, receivedOn, message });
 }
 
 /** Tells it of a request that this server sent on its own: a BYE, mostly. */
 export function tellUnsolicited(
   session: ControlSession,
-  request: SipMessage,
+  message: SipMessage,
   flow: Flow | undefined,
   dialogId: string,
 ): void {
-  const raw = request.toString();
-  session.deliver(
-    `sip|application|${raw.length}|${flow?.protocol ?? 'udp'}|${flow?.localAddress ?? ''}|${flow?.localPort ?? ''}|` +
-      `${stackTime()}|unsolicited|${dialogId}|\r\n${raw}`,
-  );
+  session.tell({ ...sent(flow, undefined), transactionId: 'unsolicited', dialogId, message });
 }
 
 /** `OK` to a request that the application asked to be sent, with the request as it went out. */
 export function replySentRequest(
   session: ControlSession,
   messageId: string,
-  request: SipMessage,
+  message: SipMessage,
   flow: Flow,
   transactionId: string,
 ): void {
-  const raw = request.toString();
-  session.reply(
-    messageId,
-    `OK|application|${raw.length}|${flow.protocol}|${flow.localAddress}|${flow.localPort}|${stackTime()}|` +
-      `${transactionId}|Msg sent:|\r\n${raw}`,
-  );
+  session.tell({ ...sent(flow, messageId), transactionId, dialogId: '', message });
 }
 
 /** `OK` to a response that the application asked to be sent. */
 export function replySentResponse(
   session: ControlSession,
   messageId: string,
-  response: SipMessage,
+  message: SipMessage,
   flow: Flow,
-  ids: { transactionId: string; dialogId: string },
+  { transactionId, dialogId }: { transactionId: string; dialogId: string },
 ): void {
-  const raw = response.toString();
-  session.reply(
-    messageId,
-    `OK|application|${raw.length}|${flow.protocol}|${flow.localAddress}|${flow.localPort}|${stackTime()}|` +
-      `${ids.transactionId}|${ids.dialogId}||Msg sent:|\r\n${raw}`,
-  );
+  session.tell({ ...sent(flow, messageId), transactionId, dialogId, message });
+}
+
+function sent(flow: Flow | undefined, repliesTo: string | undefined) {
+  const { protocol = 'udp', localAddress: address = '', localPort: port = '' } = flow ?? {};
+  return { repliesTo, source: 'application', protocol, address, port, time: stackTime(), receivedOn: '' } as const;
 }
 
 export type CdrEvent = 'attempt' | 'start' | 'stop';

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
+import { privateNetworks } from '#core/private-networks.ts';
 import type { RemoteEnd } from '../dialog/dialog.ts';
 import type { SipMessage } from '../message/message.ts';
 import { parseNameAddrs } from '../message/name-addr.ts';
 import { formatHostPort, parseUri, type SipUri } from '../message/uri.ts';
-import { blockListOf, isInside, privateNetworks } from '../transport/addresses.ts';
+import { blockListOf, isInside } from '../transport/addresses.ts';
 import { type Flow, isSecure, type Protocol } from '../transport/flow.ts';
 
 const unroutable = blockListOf(privateNetworks);

@@ -3,6 +3,7 @@ import type { Dialog } from '../dialog/dialog.ts';
 import type { DialogTable } from '../dialog/dialog-table.ts';
 import type { Locator } from '../locate/locator.ts';
 import type { SipMessage } from '../message/message.ts';
+import type { SipServerOptions } from '../options.ts';
 import type { TimerSettings } from '../transaction/timers.ts';
 import type { TransactionLayer } from '../transaction/transaction-layer.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
@@ -10,7 +11,7 @@ import type { CdrEvent } from './app-frames.ts';
 import type { Bindings } from './bindings.ts';
 import type { OwnRequests } from './own-requests.ts';
 
-export interface AgentOptions {
+export interface AgentOptions extends Pick<SipServerOptions, 'authorityOf' | 'onRefreshed'> {
   readonly timers: TimerSettings;
   /** How long the application may leave an INVITE without any response; then 480. */
   readonly appTimeoutMs: number;
@@ -20,6 +21,8 @@ export interface AgentOptions {
   readonly maxUdpBytes: number;
   /** Who refreshes when the peer asks for a session timer without saying who. */
   readonly defaultRefresher: 'none' | 'uac' | 'uas';
+  /** The shortest session timer that is agreed to (RFC 4028 §5). */
+  readonly minSessionSec: number;
   /** User-Agent and Server of messages where the application names none; '' for none. */
   readonly product: string;
 }

@@ -39,8 +39,11 @@ export class InboundAnswers {
       session.refuse(messageId, '100 Trying is sent by the server');
       return;
     }
-    const chosen = answer.toTag;
-    if (chosen !== '' && !inbound.dialog && /^[\w.!%*+`'~-]{1,128}$/.test(chosen)) inbound.localTag = chosen;
+    // As drachtio-srf copied it from the request, unless the application has put a tag to it.
+    const chosen = answer.get('to') === request.get('to') ? '' : answer.toTag;
+    if (chosen !== '' && !inbound.dialog && /^[\w.!%*+`'~-]{1,128}$/.test(chosen)) {
+      inbound.localTag = transaction.toTag = chosen;
+    }
     const response = responseTo(request, status, answer.reason || reasonOf(status), inbound.localTag);
     const makesDialog = dialogMakers.has(request.method) && status < 300;
     if (makesDialog) for (const route of request.all('record-route')) response.add('record-route', route);
@@ -100,7 +103,7 @@ export class InboundAnswers {
     const { status } = response;
     const bytes = response.toBuffer();
     clearTimeout(inbound.timer);
-    this.#context.transactions.noteSent(transaction.flow, response);
+    this.#context.transactions.noteSent(transaction.flow, response, bytes);
     if (isReliable) {
       const { transactions, options } = this.#context;
       inbound.reliable.repeat({

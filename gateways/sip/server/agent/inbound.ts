@@ -1,7 +1,7 @@
 import type { ControlSession } from '../control/control-session.ts';
 import { nextId } from '../control/frames.ts';
 import type { Dialog } from '../dialog/dialog.ts';
-import { minSessionExpiresSec, parseSessionExpires } from '../dialog/session-timer.ts';
+import { parseSessionExpires } from '../dialog/session-timer.ts';
 import type { SipMessage } from '../message/message.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
@@ -27,10 +27,11 @@ export class Inbound {
   }
 
   onRequest(transaction: ServerTransaction, request: SipMessage): void {
+    const { minSessionSec } = this.#context.options;
     const expires = parseSessionExpires(request.get('session-expires'));
     const hasTimer = request.method === 'INVITE' || request.method === 'UPDATE';
-    if (hasTimer && expires && expires.intervalSec < minSessionExpiresSec) {
-      this.#pending.answer(transaction, request, 422, { 'min-se': String(minSessionExpiresSec) });
+    if (hasTimer && expires && expires.intervalSec < minSessionSec) {
+      this.#pending.answer(transaction, request, 422, { 'min-se': String(minSessionSec) });
     } else if (request.toTag === '') this.#outside(transaction, request);
     else this.#inside(transaction, request);
   }

@@ -1,17 +1,20 @@
 import type { AppCommand, ControlSession } from '../control/control-session.ts';
 import { nextId } from '../control/frames.ts';
-import { Dialog } from '../dialog/dialog.ts';
+import { Dialog, ownRefresh } from '../dialog/dialog.ts';
 import { watchSubscription } from '../dialog/subscription.ts';
 import { isToken } from '../message/grammar.ts';
 import { SipMessage } from '../message/message.ts';
 import { parseUri } from '../message/uri.ts';
 import { synthesized } from '../transaction/responses.ts';
+import { giveUpMs } from '../transaction/timers.ts';
 import type { Flow } from '../transport/flow.ts';
 import { replySentRequest, tellNetwork } from './app-frames.ts';
 import { addAppHeaders, completeContentType, isSdp } from './app-headers.ts';
 import { contactFor, remoteEndOf } from './contacts.ts';
 import type { AgentContext } from './context.ts';
+import { credentialsOf, repeatCredentials } from './invite-credentials.ts';
 import { OutgoingRequest, type Way } from './outgoing-request.ts';
+import { hopsOf, preloaded } from './preloaded-route.ts';
 import { RequestIdentity } from './request-identity.ts';
 import { copyOf, flowOf, wayTo } from './way.ts';
 
@@ -72,7 +75,8 @@ export class Outbound {
   #outside(session: ControlSession, { message, messageId, proxyUri }: AppCommand): void {
     const { locator, transports } = this.#context;
     const uri = parseUri(message.uri);
-    const hop = proxyUri === '' ? uri : parseUri(proxyUri.replace(/^<|>$/g, ''));
+    const hops = hopsOf(proxyUri);
+    const hop = proxyUri === '' ? uri : parseUri(hops[0] ?? '');
     if (!uri || !hop || (hop.scheme !== 'sip' && hop.scheme !== 'sips')) {
       session.refuse(messageId, `invalid request-uri: ${message.method} ${message.uri}`);
       return;
@@ -89,9 +93,10 @@ export class Outbound {
       session.refuse(messageId, 'missing content-type');
       return;
     }
-    const identity = new RequestIdentity(message, uri);
+    const identity = new RequestIdentity(message, uri, this.#context.options.product);
     const begin = (way: Way): void => {
-      if (!session.isClosed) this.#begin(session, messageId, way, (flow) => identity.build(flow), undefined);
+      if (!session.isClosed)
+        this.#begin(session, messageId, way, (flow) => preloaded(identity.build(flow), hops), undefined);
     };
     const bound = this.#context.bindings.flowFor(hop);
     if (bound) {
@@ -120,6 +125,10 @@ export class Outbound {
       if (open) open.outgoing.cancel();
       this.#context.cdr('stop', 'application', message, 'normal-release');
     }
+    if (method === 'INVITE' && dialog.outgoingInvite === ownRefresh) {
+      this.#crossed(session, messageId, message, dialog);
+      return;
+    }
     const template = dialog.newRequest(method);
     if (isSdp(message) && (method === 'INVITE' || method === 'UPDATE')) dialog.localSdp = message.body;
     const build = (flow: Flow): SipMessage => {
@@ -135,6 +144,16 @@ export class Outbound {
       const mustWait = method === 'BYE' && dialog.awaitedAck >= 0;
       this.#begin(session, messageId, way, build, dialog, mustWait);
     });
+  }
+
+  /** Our session refresh is under way, and two at once are none (RFC 3261 §14.1): as after glare, it comes again. */
+  #crossed(session: ControlSession, messageId: string, message: SipMessage, dialog: Dialog): void {
+    const unsent = dialog.newRequest(message.method);
+    const flow = dialog.remote.flow ?? nowhere;
+    const id = nextId('t');
+    replySentRequest(session, messageId, unsent, flow, id);
+    const answer = synthesized(unsent, 491, 'Request Pending');
+    tellNetwork(session, answer, flow, { transactionId: id, dialogId: dialog.id, isOutside: false });
   }
 
   #begin(
@@ -197,6 +216,7 @@ export class Outbound {
       const flow = flowOf(this.#context, way);
       if (!flow) return session.refuse(messageId, 'unable to find a route to the destination');
       addAppHeaders(message, ack, flow, notInDialog);
+      repeatCredentials(dialog.inviteCredentials, ack);
       const bytes = this.#context.transactions.sendOutside(ack, flow);
       dialog.lastAck = { cseq: dialog.acceptedCSeq, bytes, flow };
       replySentRequest(session, messageId, ack, flow, nextId('t'));
@@ -240,6 +260,8 @@ export class Outbound {
       this.#requests.delete(record.id);
       this.#settle(record, response);
     }
+    // Drachtio-srf takes no other success of an INVITE, and would leave the call up at the other side.
+    if (record.method === 'INVITE' && status > 200 && status < 300) response.status = 200;
     tellNetwork(record.session, response, flow, {
       transactionId: record.id,
       dialogId: record.dialog?.id ?? dialogIdOf(record, response),
@@ -302,8 +324,8 @@ export class Outbound {
     }
     if (method === 'INVITE') this.#settleInvite(record, dialog, response, request);
     else if (method === 'BYE') {
-      // The application may answer a challenge by another BYE.
       if (status !== 401 && status !== 407) this.#context.dialogs.remove(dialog);
+      else this.#awaitSecondBye(dialog);
     } else if (isSuccess) {
       if (method === 'UPDATE') {
         dialog.refreshTarget(response.get('contact'));
@@ -314,9 +336,18 @@ export class Outbound {
     } else if (!dialog.isConfirmed && method === dialog.method) this.#context.dialogs.remove(dialog);
   }
 
+  /** The application answers a challenge by another BYE, where it has a password to show. */
+  #awaitSecondBye(dialog: Dialog): void {
+    const { dialogs, options } = this.#context;
+    const timer = setTimeout(() => dialogs.remove(dialog), giveUpMs(options.timers));
+    dialog.cleanups.set('challenged BYE', () => clearTimeout(timer));
+  }
+
   #settleInvite(record: OutboundRequest, dialog: Dialog, response: SipMessage, request: SipMessage): void {
     if (dialog.outgoingInvite === record.id) dialog.outgoingInvite = '';
     if (response.status >= 300) {
+      // Its ACK is the transaction's; drachtio-srf asks for one of its own, which would be of the INVITE before.
+      dialog.acceptedCSeq = -1;
       if (dialog.isConfirmed) return;
       this.#context.cdr('stop', 'network', response, response.status === 487 ? 'call-canceled' : 'call-rejected');
       this.#context.dialogs.remove(dialog);
@@ -325,6 +356,7 @@ export class Outbound {
     if (!dialog.isConfirmed) this.#context.cdr('start', 'network', response, 'uac');
     dialog.isConfirmed = true;
     dialog.acceptedCSeq = request.cseq?.number ?? -1;
+    dialog.inviteCredentials = credentialsOf(request);
     if (record.outgoing.isCancelled) dialog.endsAfterAck = true;
     this.#context.sessionAgreed(dialog, response, true);
   }

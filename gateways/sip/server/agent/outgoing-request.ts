@@ -71,7 +71,7 @@ export class OutgoingRequest implements ClientTransactionUser {
     // More ways are left: this one may not take the whole of timer B.
     if (this.#targets.length > 0) {
       this.#failover = setTimeout(() => {
-        this.#transaction?.abandon();
+        this.#transaction?.terminate();
         this.onFailure('timeout');
       }, this.#options.failoverMs);
     }
@@ -115,7 +115,7 @@ export class OutgoingRequest implements ClientTransactionUser {
     }
     if (this.#isCancelled) this.#finish(487, 'Request Terminated');
     else if (reason === 'timeout') this.#finish(408, 'Request Timeout');
-    else this.#finish(503, 'Service Unavailable');
+    else this.#finish(503, 'Connection Refused Or Host Unreachable');
   }
 
   /** Ends it with a response of ours, when no way led anywhere. */
@@ -127,7 +127,7 @@ export class OutgoingRequest implements ClientTransactionUser {
 
   #tryNext(): void {
     if (this.#prepareNext()) this.send();
-    else this.#finish(503, 'Service Unavailable');
+    else this.#finish(503, 'Connection Refused Or Host Unreachable');
   }
 
   #prepareNext(): boolean {

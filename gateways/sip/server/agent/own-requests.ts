@@ -1,8 +1,10 @@
 import { Dialog } from '../dialog/dialog.ts';
 import type { SipMessage } from '../message/message.ts';
+import type { ChallengeAnswer } from '../options.ts';
 import type { Flow } from '../transport/flow.ts';
 import { remoteEndOf } from './contacts.ts';
 import type { AgentContext } from './context.ts';
+import { credentialsOf, repeatCredentials } from './invite-credentials.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { copyOf, flowOf, wayTo } from './way.ts';
 
@@ -45,13 +47,28 @@ export class OwnRequests {
     wayTo(this.#context, fork, (way) => {
       const forkFlow = flowOf(this.#context, way);
       if (!forkFlow) return;
-      this.#context.transactions.sendOutside(fork.newRequest('ACK', fork.localCSeq), forkFlow);
+      const ack = repeatCredentials(dialog.inviteCredentials, fork.newRequest('ACK', fork.localCSeq));
+      this.#context.transactions.sendOutside(ack, forkFlow);
       this.send(fork, fork.newRequest('BYE'), () => undefined);
     });
   }
 
-  /** Sends a request of this server's own in a dialog; the application hears nothing of its responses. */
-  send(dialog: Dialog, request: SipMessage, onResponse: (response: SipMessage) => void): void {
+  /**
+   * Sends a request of this server's own in a dialog, and once more with the call's password where it is asked for one; the
+   * application hears nothing of its responses.
+   * @param onResponse gets the final response, and the request that it is to
+   */
+  send(dialog: Dialog, request: SipMessage, onResponse: (response: SipMessage, request: SipMessage) => void): void {
+    // A BYE is the last of its call: once it is answered nobody knows the password any more.
+    const authority = this.#context.options.authorityOf?.(dialog);
+    this.#transmit(dialog, request, (response) => {
+      const again = authority && withPassword(dialog, request, response, authority);
+      if (again) this.#transmit(dialog, again, (second) => onResponse(second, again));
+      else onResponse(response, request);
+    });
+  }
+
+  #transmit(dialog: Dialog, request: SipMessage, onResponse: (response: SipMessage) => void): void {
     const { transactions, transports, locator, options } = this.#context;
     wayTo(this.#context, dialog, (way) => {
       const outgoing = new OutgoingRequest({
@@ -71,12 +88,32 @@ export class OwnRequests {
   }
 
   /** ACK of a re-INVITE that this server made. */
-  acknowledge(dialog: Dialog, cseq: number): void {
+  acknowledge(dialog: Dialog, invite: SipMessage): void {
+    const cseq = invite.cseq?.number ?? dialog.localCSeq;
     wayTo(this.#context, dialog, (way) => {
       const flow = flowOf(this.#context, way);
       if (!flow) return;
-      const bytes = this.#context.transactions.sendOutside(dialog.newRequest('ACK', cseq), flow);
+      const ack = repeatCredentials(credentialsOf(invite), dialog.newRequest('ACK', cseq));
+      const bytes = this.#context.transactions.sendOutside(ack, flow);
       dialog.lastAck = { cseq, bytes, flow };
     });
   }
+}
+
+/** The same request again, the next in its dialog, with what its challenge asks for. */
+function withPassword(
+  dialog: Dialog,
+  request: SipMessage,
+  response: SipMessage,
+  authority: ChallengeAnswer,
+): SipMessage | undefined {
+  const { status } = response;
+  const { method, uri } = request;
+  if ((status !== 401 && status !== 407) || (dialog.isEnded && method !== 'BYE')) return undefined;
+  // Challenges may be lines of their own, one for each algorithm.
+  const header = (name: string): string => response.all(name).join(',');
+  const shown = authority({ status, header }, { method, uri, body: request.bodyText });
+  if (!shown) return undefined;
+  const again = copyOf(request).set('cseq', `${++dialog.localCSeq} ${method}`);
+  return again.add(shown.name, shown.value);
 }

@@ -25,6 +25,8 @@ export interface InboundRequest {
   readonly reliable: ReliableProvisionals;
 }
 
+/** An INVITE that is answered sooner, by whatever response, needs no 100 (RFC 3261 §17.2.1). */
+const tryingAfterMs = 200;
 /** An INVITE that rings for longer has been forgotten by the application. */
 const maxRingingMs = 600_000;
 
@@ -71,15 +73,14 @@ export class PendingRequests {
       timer: undefined,
       reliable: new ReliableProvisionals(request.cseq?.number),
     };
+    transaction.toTag = inbound.localTag;
     this.#requests.set(inbound.id, inbound);
     this.#byTransaction.set(transaction, inbound);
-    const isInvite = request.method === 'INVITE';
-    if (isInvite) {
-      const trying = responseTo(request, 100, 'Trying', '');
-      this.#context.transactions.noteSent(transaction.flow, trying);
-      transaction.respond(100, trying.toBuffer());
-    }
-    inbound.timer = setTimeout(() => this.#appIsSilent(inbound), this.#context.options.appTimeoutMs);
+    const { appTimeoutMs } = this.#context.options;
+    inbound.timer =
+      request.method === 'INVITE' && appTimeoutMs > tryingAfterMs
+        ? setTimeout(() => this.#try(inbound, appTimeoutMs - tryingAfterMs), tryingAfterMs)
+        : setTimeout(() => this.#appIsSilent(inbound), appTimeoutMs);
     // Somebody else may end the transaction (shutdown); a request without one is nothing.
     transaction.onEnded = () => this.forget(inbound);
     tellNetwork(session, request, transaction.flow, {
@@ -104,6 +105,15 @@ export class PendingRequests {
     this.#context.cdr('stop', 'network', request, 'call-canceled');
     const cancel = request.method === 'CANCEL' ? request : asCancel(inbound.request, request);
     tellNetwork(session, cancel, transaction.flow, { transactionId: inbound.id, dialogId: '', isOutside: true });
+  }
+
+  #try(inbound: InboundRequest, leftMs: number): void {
+    const { transaction, request } = inbound;
+    const trying = responseTo(request, 100, 'Trying', '');
+    const bytes = trying.toBuffer();
+    this.#context.transactions.noteSent(transaction.flow, trying, bytes);
+    transaction.respond(100, bytes);
+    inbound.timer = setTimeout(() => this.#appIsSilent(inbound), leftMs);
   }
 
   #appIsSilent(inbound: InboundRequest): void {
@@ -147,8 +157,9 @@ export class PendingRequests {
   ): void {
     const response = responseTo(request, status, reason, tag);
     for (const [name, value] of Object.entries(headers)) response.add(name, value);
-    this.#context.transactions.noteSent(transaction.flow, response);
-    transaction.respond(status, response.toBuffer());
+    const bytes = response.toBuffer();
+    this.#context.transactions.noteSent(transaction.flow, response, bytes);
+    transaction.respond(status, bytes);
   }
 
   forget(inbound: InboundRequest): void {

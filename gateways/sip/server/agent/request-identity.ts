@@ -13,13 +13,16 @@ const noHeaders: ReadonlySet<string> = new Set();
 export class RequestIdentity {
   readonly #message: SipMessage;
   readonly #uri: SipUri;
+  readonly #product: string;
   readonly #callId: string;
   readonly #tag: string;
   readonly #cseq: number;
 
-  constructor(message: SipMessage, uri: SipUri) {
+  /** @param product User-Agent where the application names none; '' for none */
+  constructor(message: SipMessage, uri: SipUri, product: string) {
     this.#message = message;
     this.#uri = uri;
+    this.#product = product;
     // Call-IDs are random alone: a host part would tell the world our addresses.
     this.#callId = message.get('call-id') ?? `${randomHex(4)}-${randomHex(4)}-${randomHex(8)}`;
     this.#tag = message.fromTag === '' ? newTag() : message.fromTag;
@@ -37,6 +40,7 @@ export class RequestIdentity {
     request.add('from', this.#from(flow, isSips)).add('to', fillLocalhost(message.get('to') ?? `<${uri}>`, flow));
     request.add('call-id', this.#callId).add('cseq', `${this.#cseq} ${method}`);
     addAppHeaders(message, request, flow, noHeaders);
+    if (this.#product !== '' && !request.has('user-agent')) request.add('user-agent', this.#product);
     if (dialogMakers.has(method) && !request.has('contact')) request.add('contact', contactFor(flow, isSips));
     return request;
   }

@@ -1,8 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { type AppEnd, type ChannelUser, type ControlChannel, InProcessEnd, socketChannel } from './channel.ts';
 import { type AppCommand, type ControlHandler, ControlSession, type ProxyCommand } from './control-session.ts';
+import type { AppMessageFrame, MessageFrame } from './message-frame.ts';
 
 export interface ControlOptions {
   /** Loopback unless somebody has reasons. */
@@ -36,17 +39,11 @@ export class ControlServer extends Owned implements ControlHandler {
     this.#user = user;
     this.#secret = digest(options.secret);
     this.#server = createServer((socket) => {
-      if (this.#sessions.size >= maxSessions || this.isClosed) {
+      if (this.#mayOpen) this.#open((session) => socketChannel(socket, session));
+      else {
         socket.on('error', () => undefined);
         socket.destroy();
-        return;
       }
-      const session = this.own(new ControlSession(socket, this));
-      this.#sessions.add(session);
-      void session.done.then(() => {
-        this.#sessions.delete(session);
-        user.onSessionClosed(session);
-      });
     });
     this.#server.on('error', () => undefined);
   }
@@ -56,6 +53,30 @@ export class ControlServer extends Owned implements ControlHandler {
     server.#server.listen(options.port, options.host);
     await once(server.#server, 'listening');
     return server;
+  }
+
+  /** A way for an application in this process; it has to authenticate like any other. @throws GatewayError `closed` */
+  openInProcess(): AppEnd {
+    if (!this.#mayOpen) throw new GatewayError('closed', 'The SIP server takes no more applications.');
+    const [theirs, ours] = InProcessEnd.pair<string | AppMessageFrame, string | MessageFrame>();
+    this.#open((session) => {
+      ours.attach(session);
+      return ours;
+    });
+    return theirs;
+  }
+
+  get #mayOpen(): boolean {
+    return this.#sessions.size < maxSessions && !this.isClosed;
+  }
+
+  #open(channel: (user: ChannelUser) => ControlChannel): void {
+    const session = this.own(new ControlSession(channel, this));
+    this.#sessions.add(session);
+    void session.done.then(() => {
+      this.#sessions.delete(session);
+      this.#user.onSessionClosed(session);
+    });
   }
 
   get port(): number {

@@ -1,8 +1,9 @@
-import type { Socket } from 'node:net';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { SipMessage } from '../message/message.ts';
-import { type ParseLimits, parseHead } from '../message/parse.ts';
-import { FrameReader, frame, nextId } from './frames.ts';
+import { appMessageOf, readAppMessage } from './app-message.ts';
+import type { ChannelUser, ControlChannel } from './channel.ts';
+import { nextId } from './frames.ts';
+import type { AppMessageFrame, MessageFrame } from './message-frame.ts';
 
 /** A `sip` frame of the application, taken apart. */
 export interface AppCommand {
@@ -42,57 +43,40 @@ const authenticateTimeoutMs = 5000;
 /** The application does not read: past this it is cut off rather than let memory grow. */
 const maxQueuedBytes = 64 * 1024 * 1024;
 const maxRoutes = 64;
-/** What the application writes is trusted more than the network, and holds whole SDPs of browsers. */
-const appLimits: ParseLimits = { maxHeadBytes: 99_999, maxHeaders: 512, maxHeaderBytes: 65_536 };
-
 /** One connection of drachtio-srf. */
 export class ControlSession extends Owned {
   readonly id = nextId('app');
   /** Methods (`INVITE`) and cdr events (`cdr:start`) that it asked for. */
   readonly routes = new Set<string>();
-  readonly #socket: Socket;
+  readonly #channel: ControlChannel;
   readonly #handler: ControlHandler;
   readonly #authenticateTimer: NodeJS.Timeout;
   #isAuthenticated = false;
-  #isCorked = false;
 
-  constructor(socket: Socket, handler: ControlHandler) {
+  constructor(open: (user: ChannelUser) => ControlChannel, handler: ControlHandler) {
     super();
-    this.#socket = socket;
     this.#handler = handler;
     this.#authenticateTimer = setTimeout(() => void this.close('timeout'), authenticateTimeoutMs);
-    const reader = new FrameReader((payload) => {
-      if (!this.isClosed) this.#receive(payload);
+    this.#channel = open({
+      onPayload: (payload) => {
+        if (!this.isClosed) this.#receive(payload);
+      },
+      onClosed: (reason) => void this.close(reason),
     });
-    socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => {
-      if (!reader.push(chunk)) void this.close('failed');
-    });
-    socket.on('error', () => void this.close('failed'));
-    socket.on('close', () => void this.close('peer_left'));
   }
 
   get isAuthenticated(): boolean {
     return this.#isAuthenticated;
   }
 
-  /** @param rest what follows the frame's id: `sip|network|…` */
+  /** @param rest what follows the frame's id: `cdr:start|network|…` */
   deliver(rest: string): void {
-    if (this.isClosed) return;
-    if (this.#socket.writableLength > maxQueuedBytes) {
-      void this.close('failed');
-      return;
-    }
-    if (!this.#isCorked) {
-      // One system call for all that one turn of the loop has to say.
-      this.#isCorked = true;
-      this.#socket.cork();
-      setImmediate(() => {
-        this.#isCorked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(frame(`${nextId('s')}|${rest}`));
+    this.#send(`${nextId('s')}|${rest}`);
+  }
+
+  /** Of a SIP message. */
+  tell(frame: MessageFrame): void {
+    this.#send(frame);
   }
 
   reply(messageId: string, rest: string): void {
@@ -103,7 +87,18 @@ export class ControlSession extends Owned {
     this.reply(messageId, `NOK|${reason.replaceAll('|', '/')}`);
   }
 
-  #receive(payload: string): void {
+  #send(payload: string | MessageFrame): void {
+    if (this.isClosed) return;
+    if (this.#channel.backlogBytes > maxQueuedBytes) void this.close('failed');
+    else this.#channel.send(payload);
+  }
+
+  #receive(payload: string | AppMessageFrame): void {
+    if (typeof payload !== 'string') {
+      if (this.#isAuthenticated) this.#handed(payload);
+      else this.#drop(payload.messageId, 'not authenticated');
+      return;
+    }
     const lineEnd = payload.indexOf('\r\n');
     const [messageId = '', verb = '', ...tokens] = (lineEnd < 0 ? payload : payload.slice(0, lineEnd)).split('|');
     if (!this.#isAuthenticated) {
@@ -167,6 +162,13 @@ export class ControlSession extends Owned {
     this.#handler.onCommand(this, { messageId, transactionId, dialogId, proxyUri, message });
   }
 
+  #handed(frame: AppMessageFrame): void {
+    const { messageId, transactionId, dialogId } = frame;
+    const message = appMessageOf(frame);
+    if (message) this.#handler.onCommand(this, { messageId, transactionId, dialogId, proxyUri: '', message });
+    else this.refuse(messageId, 'malformed SIP message');
+  }
+
   #proxy(messageId: string, tokens: readonly string[], text: string): void {
     const [transactionId = '', remain, full, follow, forking, provisional = '', final = '', ...destinations] = tokens;
     if (destinations.length === 0 || destinations.length > 32) {
@@ -194,20 +196,8 @@ export class ControlSession extends Owned {
 
   protected override onClose(_reason: CloseReason): void {
     clearTimeout(this.#authenticateTimer);
-    this.#socket.uncork();
-    this.#socket.end();
-    setTimeout(() => this.#socket.destroy(), 500).unref();
+    this.#channel.end();
   }
-}
-
-/** drachtio-srf counts the characters of a body, not its bytes: all that follows the headers is body. */
-function readAppMessage(text: string): SipMessage | undefined {
-  const headEnd = text.indexOf('\r\n\r\n');
-  const read = parseHead(headEnd < 0 ? text : text.slice(0, headEnd), appLimits);
-  if (!read.ok) return undefined;
-  const body = headEnd < 0 ? '' : text.slice(headEnd + 4);
-  if (body !== '') read.message.body = Buffer.from(body, 'utf8');
-  return read.message;
 }
 
 /** `2s` or `1500ms`. */

@@ -1,5 +1,6 @@
 // Owns: drachtio's control protocol, server side: `<bytes>#<payload>` frames over a socket. May import: message/, core,
 // node's net and crypto.
+import { timeText } from '#core/time-text.ts';
 
 /** What drachtio-server itself accepts: five digits. */
 const maxFrameBytes = 99_999;
@@ -52,17 +53,9 @@ export function frame(payload: string): string {
   return `${Buffer.byteLength(payload)}#${payload}`;
 }
 
-let lastMs = 0;
-let lastText = '';
-
 /** `HH:MM:SS.uuuuuu`, UTC; milliseconds are as fine as it gets here. */
 export function stackTime(): string {
-  const nowMs = Date.now();
-  if (nowMs !== lastMs) {
-    lastMs = nowMs;
-    lastText = `${new Date(nowMs).toISOString().slice(11, 23)}000`;
-  }
-  return lastText;
+  return `${timeText(Date.now()).slice(11, 23)}000`;
 }
 
 let lastId = 0;

@@ -1,16 +1,21 @@
 import type { ControlSession } from '../control/control-session.ts';
+import { copied } from '../message/grammar.ts';
 import type { Dialog } from './dialog.ts';
 
-/** How long a BYE to a dialog that has ended is still answered 200 rather than 481. */
+/** So long at least, and twice at the most, is a BYE to a dialog that has ended answered 200 rather than 481. */
 const rememberedMs = 32_000;
-const maxRemembered = 20_000;
+/** Unless there are more than twice as many. */
+const maxRemembered = 10_000;
 
 /** Every dialog, by the application's id and by what a request from the network carries. */
 export class DialogTable {
   readonly #byId = new Map<string, Dialog>();
   /** Call-ID and our tag, which is the To tag of the peer's requests. */
   readonly #byTag = new Map<string, Dialog>();
-  readonly #ended = new Map<string, number>();
+  /** Those that have ended lately, and those before them: forgotten all at once, which costs nothing for each. */
+  #ended = new Set<string>();
+  #endedBefore = new Set<string>();
+  #endedSinceMs = performance.now();
 
   get size(): number {
     return this.#byTag.size;
@@ -44,16 +49,22 @@ export class DialogTable {
     if (this.#byId.get(dialog.id) === dialog) this.#byId.delete(dialog.id);
     if (this.#byTag.get(key) !== dialog) return;
     this.#byTag.delete(key);
-    const nowMs = performance.now();
-    this.#ended.set(key, nowMs);
-    for (const [old, endedAtMs] of this.#ended) {
-      if (this.#ended.size <= maxRemembered && nowMs - endedAtMs < rememberedMs) break;
-      this.#ended.delete(old);
-    }
+    this.#forgetOld();
+    this.#ended.add(copied(key));
   }
 
   hasEnded(callId: string, tag: string): boolean {
-    const endedAtMs = this.#ended.get(`${callId} ${tag}`);
-    return endedAtMs !== undefined && performance.now() - endedAtMs < rememberedMs;
+    this.#forgetOld();
+    const key = `${callId} ${tag}`;
+    return this.#ended.has(key) || this.#endedBefore.has(key);
+  }
+
+  #forgetOld(): void {
+    const nowMs = performance.now();
+    const ageMs = nowMs - this.#endedSinceMs;
+    if (ageMs < rememberedMs && this.#ended.size < maxRemembered) return;
+    this.#endedBefore = ageMs < 2 * rememberedMs ? this.#ended : new Set();
+    this.#ended = new Set();
+    this.#endedSinceMs = nowMs;
   }
 }

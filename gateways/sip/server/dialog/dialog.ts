@@ -21,6 +21,12 @@ export interface DialogOptions {
 
 const nothing = (): void => undefined;
 
+/** Names and values of Authorization and Proxy-Authorization. */
+export type Credentials = readonly (readonly [name: string, value: string])[];
+const noCredentials: Credentials = [];
+/** Stands for the transaction id of an INVITE that is no application's. */
+export const ownRefresh = 'refresh';
+
 /** What one answer (a fork) said of how to reach it. */
 export interface RemoteEnd {
   readonly tag: string;
@@ -62,6 +68,8 @@ export class Dialog {
   whenAcknowledged: (() => void) | undefined;
   /** CSeq of the INVITE of ours that a 2xx came to; the ACK carries it. -1 before. */
   acceptedCSeq = -1;
+  /** Of the same INVITE. */
+  inviteCredentials = noCredentials;
   /** A 2xx crossed our CANCEL: the call ends as soon as it is acknowledged. */
   endsAfterAck = false;
   /** ACK of our last INVITE's 2xx, sent again when that comes again. */

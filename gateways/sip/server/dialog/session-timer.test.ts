@@ -39,6 +39,7 @@ describe('session timers', () => {
   ])('%s, asked by us: %s → %s after %i ms', (value, isOurRequest, what, afterMs) => {
     const happened: string[] = [];
     applySessionTimer(dialog(), ok(value), isOurRequest, {
+      minSessionSec: 90,
       onRefresh: () => happened.push('refresh'),
       onExpired: () => happened.push('expire'),
     });
@@ -50,7 +51,11 @@ describe('session timers', () => {
 
   test('a refresh starts it anew, the end of the call stops it', () => {
     const happened: string[] = [];
-    const hooks = { onRefresh: () => happened.push('refresh'), onExpired: () => happened.push('expire') };
+    const hooks = {
+      minSessionSec: 90,
+      onRefresh: () => happened.push('refresh'),
+      onExpired: () => happened.push('expire'),
+    };
     const call = dialog();
     applySessionTimer(call, ok('90;refresher=uac'), false, hooks);
     vi.advanceTimersByTime(50_000);

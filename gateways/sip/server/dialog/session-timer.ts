@@ -1,9 +1,6 @@
 import type { SipMessage } from '../message/message.ts';
 import type { Dialog } from './dialog.ts';
 
-/** RFC 4028 §5: no shorter interval is to be accepted. */
-export const minSessionExpiresSec = 90;
-
 export interface SessionExpires {
   readonly intervalSec: number;
   readonly refresher: 'uac' | 'uas' | undefined;
@@ -20,6 +17,8 @@ export function parseSessionExpires(value: string | undefined): SessionExpires |
 }
 
 export interface SessionTimerHooks {
+  /** No shorter interval is believed (RFC 4028 §5). */
+  readonly minSessionSec: number;
   /** It is ours to refresh, and half of the interval is over. */
   onRefresh: (dialog: Dialog) => void;
   /** The peer did not refresh in time. */
@@ -42,7 +41,7 @@ export function applySessionTimer(
   stopSessionTimer(dialog);
   if (!agreed || dialog.isEnded) return;
   const weRefresh = (agreed.refresher ?? 'uac') === (isOurRequest ? 'uac' : 'uas');
-  const intervalMs = Math.max(agreed.intervalSec, minSessionExpiresSec) * 1000;
+  const intervalMs = Math.max(agreed.intervalSec, hooks.minSessionSec) * 1000;
   // RFC 4028 §10: refresh at half of it; the other side gives up a third of it, at most 32 s, before the end.
   const delayMs = weRefresh ? intervalMs / 2 : intervalMs - Math.min(32_000, intervalMs / 3);
   const timer = setTimeout(

@@ -10,7 +10,7 @@ export interface LocatorOptions {
   readonly dnsServers: readonly string[];
   readonly usesNaptr: boolean;
   readonly timeoutMs: number;
-  /** How long answers are kept: node tells no TTL of SRV and NAPTR. */
+  /** How long answers are kept of which node tells no TTL: SRV and NAPTR. Failures are kept for a tenth of it. */
   readonly cacheMs: number;
   /** How long a target that failed is tried after the others. */
   readonly quarantineMs: number;
@@ -32,6 +32,9 @@ interface Srv {
 }
 
 const maxCached = 4096;
+/** Neither asks for each call, nor believes a TTL of days: a carrier that moves is found again. */
+const minTtlMs = 5_000;
+const maxTtlMs = 300_000;
 const maxTargets = 16;
 /** Preference where DNS does not say, as NAPTR services of RFC 3263 §4.1. */
 const services: readonly { protocol: Protocol; service: string; srv: string }[] = [
@@ -136,22 +139,35 @@ export class Locator {
   async #addressesOf(name: string, serverName: string, port: number, protocol: Protocol): Promise<Target[]> {
     if (isIP(name) !== 0) return [{ protocol, address: name, port, serverName }];
     const [v4, v6] = await Promise.all([
-      this.#ask(`A ${name}`, () => this.#resolver.resolve4(name)),
-      this.#ask(`AAAA ${name}`, () => this.#resolver.resolve6(name)),
+      this.#ask(`A ${name}`, () => this.#resolver.resolve4(name, { ttl: true }), keptMs),
+      this.#ask(`AAAA ${name}`, () => this.#resolver.resolve6(name, { ttl: true }), keptMs),
     ]);
-    return [...v4, ...v6].map((address) => ({ protocol, address, port, serverName }));
+    return [...v4, ...v6].map(({ address }) => ({ protocol, address, port, serverName }));
   }
 
-  /** Cached; a failure is an empty answer that is kept for a tenth of the time. */
-  async #ask<T>(key: string, query: () => Promise<readonly T[]>): Promise<readonly T[]> {
-    const nowMs = performance.now();
+  /** Cached; a failure is an empty answer. */
+  async #ask<T>(
+    key: string,
+    query: () => Promise<readonly T[]>,
+    keptFor: (records: readonly T[]) => number = () => this.#options.cacheMs,
+  ): Promise<readonly T[]> {
     const cached = this.#cache.get(key);
-    if (cached && cached.untilMs > nowMs) return cached.answer as Promise<readonly T[]>;
-    const entry = { untilMs: nowMs + this.#options.cacheMs, answer: query() };
-    entry.answer = entry.answer.catch(() => {
-      entry.untilMs = nowMs + this.#options.cacheMs / 10;
-      return [];
-    });
+    if (cached && cached.untilMs > performance.now()) return cached.answer as Promise<readonly T[]>;
+    // Whoever asks meanwhile waits for the same answer; the resolver gives up by itself.
+    const entry = { untilMs: Number.POSITIVE_INFINITY, answer: query() };
+    const keep = (ms: number): void => {
+      entry.untilMs = performance.now() + ms;
+    };
+    entry.answer = entry.answer.then(
+      (records) => {
+        keep(keptFor(records));
+        return records;
+      },
+      () => {
+        keep(this.#options.cacheMs / 10);
+        return [];
+      },
+    );
     if (this.#cache.size >= maxCached) this.#cache.clear();
     this.#cache.set(key, entry);
     return entry.answer;
@@ -160,6 +176,11 @@ export class Locator {
   #usable(targets: readonly Target[]): readonly Target[] {
     return targets.filter(({ protocol, address }) => this.#can(protocol, address));
   }
+}
+
+function keptMs(records: readonly { readonly ttl: number }[]): number {
+  const ttlMs = Math.min(...records.map(({ ttl }) => ttl * 1000));
+  return Math.min(Math.max(ttlMs, minTtlMs), maxTtlMs);
 }
 
 function keyOf({ protocol, address, port }: Target): string {

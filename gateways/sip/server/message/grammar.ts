@@ -121,3 +121,11 @@ function skipParamValue(text: string, from: number): number {
   }
   return i;
 }
+
+/**
+ * A string of its own, for what is kept. A piece of one keeps the whole message in memory that it was cut from, and what was
+ * put together is to V8 a tree of such pieces.
+ */
+export function copied(text: string): string {
+  return Buffer.from(text).toString();
+}

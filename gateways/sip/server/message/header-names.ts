@@ -44,11 +44,25 @@ export interface HeaderName {
   readonly name: string;
   /** As it goes on the wire. */
   readonly spelled: string;
+  /** A bit of its own for each that is counted, see {@link countedHeaders}; 0 for the rest. */
+  readonly bit: number;
 }
+
+/** Headers whose presence decides whether a message is one, in the order in which they are asked for. */
+export const countedHeaders = [
+  ...(['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type', 'expires', 'content-length'] as const),
+  'via',
+] as const;
+
+const bitOf = (name: string): number => {
+  const place = (countedHeaders as readonly string[]).indexOf(name);
+  return place < 0 ? 0 : 1 << place;
+};
 
 const byWritten = new Map<string, HeaderName>();
 for (const spelled of spellings) {
-  const header: HeaderName = { name: spelled.toLowerCase(), spelled };
+  const name = spelled.toLowerCase();
+  const header: HeaderName = { name, spelled, bit: bitOf(name) };
   byWritten.set(spelled, header);
   byWritten.set(header.name, header);
 }
@@ -69,7 +83,7 @@ export function headerName(written: string): HeaderName {
   const lower = written.toLowerCase();
   const known = byWritten.get(written) ?? byWritten.get(lower);
   if (known) return known;
-  return { name: lower, spelled: written === lower ? capitalised(lower) : written };
+  return { name: lower, spelled: written === lower ? capitalised(lower) : written, bit: 0 };
 }
 
 function capitalised(name: string): string {

@@ -25,8 +25,15 @@ export class SipMessage {
   readonly names: HeaderName[] = [];
   readonly values: string[] = [];
   body: Buffer = emptyBody;
+  // Each with the text that it was read from, which may change.
+  #fromText = '';
   #from: NameAddr | undefined;
+  #toText = '';
   #to: NameAddr | undefined;
+  #viaText = '';
+  #topVia: Via | undefined;
+  #cseqText = '';
+  #cseq: CSeq | undefined;
 
   private constructor(method: string, uri: string, status: number, reason: string) {
     this.method = method;
@@ -98,7 +105,6 @@ export class SipMessage {
     if (at < 0) return this.add(name, value);
     this.values[at] = value;
     for (let i = this.names.length - 1; i > at; i--) if (this.names[i]?.name === header.name) this.#removeAt(i);
-    this.#forget();
     return this;
   }
 
@@ -111,7 +117,6 @@ export class SipMessage {
 
   remove(name: string): this {
     for (let i = this.names.length - 1; i >= 0; i--) if (this.names[i]?.name === name) this.#removeAt(i);
-    this.#forget();
     return this;
   }
 
@@ -120,12 +125,20 @@ export class SipMessage {
   }
 
   get from(): NameAddr | undefined {
-    this.#from ??= parseNameAddr(this.get('from') ?? '');
+    const text = this.get('from') ?? '';
+    if (text !== this.#fromText) {
+      this.#fromText = text;
+      this.#from = parseNameAddr(text);
+    }
     return this.#from;
   }
 
   get to(): NameAddr | undefined {
-    this.#to ??= parseNameAddr(this.get('to') ?? '');
+    const text = this.get('to') ?? '';
+    if (text !== this.#toText) {
+      this.#toText = text;
+      this.#to = parseNameAddr(text);
+    }
     return this.#to;
   }
 
@@ -138,12 +151,21 @@ export class SipMessage {
   }
 
   get topVia(): Via | undefined {
-    const value = this.get('via');
-    return value === undefined ? undefined : parseVia(splitTopVia(value).top);
+    const text = this.get('via') ?? '';
+    if (text !== this.#viaText) {
+      this.#viaText = text;
+      this.#topVia = parseVia(splitTopVia(text).top);
+    }
+    return this.#topVia;
   }
 
   get cseq(): CSeq | undefined {
-    return parseCSeq(this.get('cseq') ?? '');
+    const text = this.get('cseq') ?? '';
+    if (text !== this.#cseqText) {
+      this.#cseqText = text;
+      this.#cseq = parseCSeq(text);
+    }
+    return this.#cseq;
   }
 
   get bodyText(): string {
@@ -174,11 +196,6 @@ export class SipMessage {
   #removeAt(index: number): void {
     this.names.splice(index, 1);
     this.values.splice(index, 1);
-  }
-
-  #forget(): void {
-    this.#from = undefined;
-    this.#to = undefined;
   }
 }
 

@@ -124,7 +124,7 @@ function readHeader(text: string, start: number, end: number, isFolded: boolean,
  * NUL would end the string for a peer in C, a lone CR or LF start a header of the attacker's choosing. NUL alone may be
  * escaped (quoted-pair of RFC 3261 §25.1, RFC 4475 §3.1.1.2).
  */
-function hasControl(value: string): boolean {
+export function hasControl(value: string): boolean {
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     if (code === 13 || code === 10) return true;
@@ -146,6 +146,10 @@ function parseStartLine(line: string): { message: SipMessage; fault: Fault | und
   const lastSpace = line.lastIndexOf(' ');
   const method = line.slice(0, firstSpace);
   if (firstSpace < 1 || !isToken(method)) return undefined;
+  if (firstSpace < lastSpace && line.endsWith(' SIP/2.0')) {
+    const uri = line.slice(firstSpace + 1, lastSpace);
+    if (uri !== '' && !/[\s<>"]/.test(uri)) return { message: SipMessage.request(method, uri), fault: undefined };
+  }
   // A fault of the request line must not keep the headers from being read: the answer is made from them.
   const found = /^(\S+) +(\S.*?) +SIP\/(\d+\.\d+) *$/i.exec(line);
   if (!found) return undefined;

@@ -26,8 +26,23 @@ const headersPattern = /^(?:[A-Za-z0-9\-_.!~*'()[\]/?:+$=&\u0080-\uffff]|%[0-9A-
 const telPattern = /^(?:\+[0-9\-.()]*[0-9][0-9\-.()]*|[0-9A-Fa-f*#\-.()]+)$/;
 const noParams: ReadonlyMap<string, string> = new Map();
 
+/** Each URI of a call is read many times over. */
+const lastRead = new Map<string, SipUri | undefined>();
+const maxRemembered = 256;
+const maxRememberedLength = 256;
+
 /** @returns undefined where it is no URI, or a sip, sips or tel URI against the grammar */
 export function parseUri(text: string): SipUri | undefined {
+  if (text.length > maxRememberedLength) return readUri(text);
+  const known = lastRead.get(text);
+  if (known !== undefined || lastRead.has(text)) return known;
+  const uri = readUri(text);
+  if (lastRead.size >= maxRemembered) lastRead.clear();
+  lastRead.set(text, uri);
+  return uri;
+}
+
+function readUri(text: string): SipUri | undefined {
   const colon = text.indexOf(':');
   if (colon < 1) return undefined;
   const scheme = text.slice(0, colon).toLowerCase();

@@ -1,12 +1,15 @@
 import { isToken } from './grammar.ts';
+import { countedHeaders } from './header-names.ts';
 import type { SipMessage } from './message.ts';
 import { parseNameAddr, parseNameAddrs } from './name-addr.ts';
 import type { Fault } from './parse.ts';
 import { parseUri } from './uri.ts';
 import { branchCookie, parseVia } from './via.ts';
 
-/** Headers of which there is one (RFC 3261 §20, table 2). A second one makes parsers disagree, so it is refused. */
-const single = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type', 'expires', 'content-length'];
+const required: readonly string[] = ['via', 'from', 'to', 'call-id', 'cseq'];
+const requiredBits = countedHeaders.reduce((bits, name, i) => (required.includes(name) ? bits | (1 << i) : bits), 0);
+/** Of which there is one (RFC 3261 §20, table 2). */
+const single = countedHeaders.filter((name) => name !== 'via');
 const dialogMakers = new Set(['INVITE', 'SUBSCRIBE', 'REFER']);
 
 /** Option tags that this server, drachtio-srf or the application behind it knows. */
@@ -34,22 +37,40 @@ export interface RequestFault extends Fault {
  * @see RFC 3261 §8.1.1, §8.2.2, §16.3; the answers are those of RFC 4475 §3
  */
 export function faultOfRequest(request: SipMessage): RequestFault | undefined {
-  const counts = new Map<string, number>();
-  for (const { name } of request.names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  for (const name of single) if ((counts.get(name) ?? 0) > 1) return bad(`Multiple ${name} Headers`);
-  for (const name of ['via', 'from', 'to', 'call-id', 'cseq'])
-    if (!counts.has(name)) return bad(`Missing ${name} Header`);
-
-  const { cseq } = request;
+  const miscounted = faultOfCounts(request);
+  if (miscounted) return miscounted;
+  const { cseq, from, to } = request;
   if (!cseq) return bad('Bad CSeq');
   if (cseq.method !== request.method) return bad('CSeq Does Not Match');
-  if (!request.from) return bad('Bad From');
-  if (!request.to) return bad('Bad To');
-  if (!isAcceptableTarget(request.from.uri) || !isAcceptableTarget(request.to.uri)) return bad('Bad From Or To URI');
+  if (!from) return bad('Bad From');
+  if (!to) return bad('Bad To');
+  if (!isAcceptableTarget(from.uri) || !isAcceptableTarget(to.uri)) return bad('Bad From Or To URI');
   if (!/^[!-~\u0080-\uffff]+$/.test(request.callId)) return bad('Bad Call-ID');
-  for (const value of request.list('via')) if (!parseVia(value)) return bad('Bad Via');
-  if (request.all('via').some((line) => line.split(',').some((part) => part.trim() === ''))) return bad('Bad Via');
+  if (!hasGoodVias(request)) return bad('Bad Via');
   return faultOfTarget(request) ?? faultOfHops(request) ?? faultOfContact(request) ?? faultOfLists(request);
+}
+
+/** A second one of those of which there is one makes parsers disagree, so it is refused. */
+function faultOfCounts(request: SipMessage): RequestFault | undefined {
+  let seen = 0;
+  let repeated = 0;
+  for (const { bit } of request.names) {
+    repeated |= seen & bit;
+    seen |= bit;
+  }
+  const twice = repeated === 0 ? undefined : single.find((name) => request.count(name) > 1);
+  if (twice !== undefined) return bad(`Multiple ${twice} Headers`);
+  if ((seen & requiredBits) === requiredBits) return undefined;
+  return bad(`Missing ${required.find((name) => !request.has(name))} Header`);
+}
+
+function hasGoodVias(request: SipMessage): boolean {
+  const lines = request.all('via');
+  const [first = ''] = lines;
+  // As it mostly is: nobody between.
+  if (lines.length === 1 && !first.includes(',')) return request.topVia !== undefined;
+  if (!request.list('via').every((value) => parseVia(value) !== undefined)) return false;
+  return lines.every((line) => line.split(',').every((part) => part.trim() !== ''));
 }
 
 function faultOfTarget(request: SipMessage): RequestFault | undefined {
@@ -102,12 +123,15 @@ function isOfRfc2543(request: SipMessage): boolean {
   return !request.topVia?.params.get('branch')?.startsWith(branchCookie);
 }
 
+const addressLists = new Set([
+  ...['route', 'record-route', 'path', 'refer-to', 'referred-by', 'p-asserted-identity', 'remote-party-id'],
+  ...['diversion', 'reply-to'],
+]);
+
 function faultOfLists(request: SipMessage): RequestFault | undefined {
-  for (const name of ['route', 'record-route', 'path']) {
-    for (const line of request.all(name)) if (!parseNameAddrs(line)) return bad(`Bad ${name}`);
-  }
-  for (const name of ['refer-to', 'referred-by', 'p-asserted-identity', 'remote-party-id', 'diversion', 'reply-to']) {
-    for (const line of request.all(name)) if (!parseNameAddrs(line)) return bad(`Bad ${name}`);
+  for (let i = 0; i < request.names.length; i++) {
+    const name = request.names[i]?.name ?? '';
+    if (addressLists.has(name) && !parseNameAddrs(request.values[i] ?? '')) return bad(`Bad ${name}`);
   }
   const expires = request.get('expires');
   if (expires !== undefined && !/^\d{1,10}$/.test(expires)) return bad('Bad Expires');

@@ -35,6 +35,51 @@ describe('the ladder', () => {
     );
   });
 
+  test('of a message whose bytes it is given it shows those, whatever becomes of the message, and no secret of them', () => {
+    const ladder = new Ladder({ calls: 1, messagesPerCall: 4 });
+    const one = message('x').add('authorization', 'Digest response="beef"');
+    one.body = Buffer.from('v=0\r\na=ice-pwd:beef\r\n');
+    ladder.note('in', flow('1.1.1.1', '2.2.2.2'), one, one.toBuffer());
+    const ringing = SipMessage.response(180, 'Ringing').add('call-id', 'x').add('cseq', '1 INVITE');
+    ladder.note('out', flow('1.1.1.1', '2.2.2.2'), ringing, ringing.toBuffer());
+    one.set('cseq', '2 INVITE');
+    const long = message('x');
+    long.body = Buffer.alloc(60_000, 'a');
+    ladder.note('in', flow('1.1.1.1', '2.2.2.2'), long, long.toBuffer());
+    const told = ladder.forCall('x')?.messages ?? [];
+    assert.deepEqual(
+      told.map(({ direction, title, remote }) => `${direction} ${title} ${remote}`),
+      ['in INVITE 2.2.2.2:5070', 'out 180 Ringing (INVITE) 2.2.2.2:5070', 'in INVITE 2.2.2.2:5070'],
+    );
+    assert.match(told[0]?.text ?? '', /CSeq: 1 INVITE[\s\S]*a=ice-pwd:\(hidden\)/);
+    assert.doesNotMatch(told[0]?.text ?? '', /beef/);
+    assert.equal(told[2]?.text.length, 8_193);
+  });
+
+  test('of messages that are longer than is shown it keeps what is shown, and of the rest nothing', () => {
+    const ladder = new Ladder({ calls: 2, messagesPerCall: 4 });
+    const long = message('long');
+    long.body = Buffer.alloc(60_000, 'a');
+    const headers = message('headers');
+    for (let i = 0; i < 4; i++) headers.add('subject', 'b'.repeat(4_000));
+    const short = message('long');
+    short.body = Buffer.from('c');
+    for (const one of [long, headers, short]) ladder.note('in', flow('1.1.1.1', '2.2.2.2'), one);
+    // Whatever becomes of them later.
+    for (const one of [long, headers]) one.body = Buffer.from('d');
+    long.set('cseq', '2 INVITE');
+    const texts = ['long', 'headers'].flatMap((id) => ladder.forCall(id)?.messages.map(({ text }) => text) ?? []);
+    assert.deepEqual(
+      texts.map((text) => [text.length, text.replace(/^.*\n/s, '').slice(0, 12), text.at(-1)]),
+      [
+        [8_193, 'aaaaaaaaaaaa', '…'],
+        [texts[1]?.length, 'c', 'c'],
+        [8_193, 'Subject: bbb', '…'],
+      ],
+    );
+    assert.match(texts[0] ?? '', /CSeq: 1 INVITE/);
+  });
+
   test('shows neither credentials nor session keys', () => {
     const ladder = new Ladder({ calls: 1, messagesPerCall: 4 });
     const secret = message('x').add('authorization', 'Digest response="beef"');

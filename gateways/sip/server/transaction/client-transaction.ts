@@ -5,6 +5,8 @@ import { giveUpMs, type TimerSettings } from './timers.ts';
 export interface ClientTransactionOwner {
   readonly timers: TimerSettings;
   send(flow: Flow, bytes: Buffer, message: SipMessage | undefined, onFailure?: (error: Error) => void): void;
+  /** Calls its `terminate()` then. */
+  terminateLater(transaction: ClientTransaction, delayMs: number): void;
   terminated(transaction: ClientTransaction): void;
 }
 
@@ -90,11 +92,6 @@ export class ClientTransaction {
     this.#user.onResponse(response, flow);
   }
 
-  /** Gives it up without telling the user: a deadline of the user's own passed, or it tries elsewhere. */
-  abandon(): void {
-    this.#terminate();
-  }
-
   /** For INVITE, after which a lost final response must not keep it for ever (RFC 3261 §9.1). */
   limitTo(delayMs: number): void {
     if (!this.isOpen) return;
@@ -146,17 +143,18 @@ export class ClientTransaction {
 
   #fail(reason: 'timeout' | 'transport'): void {
     if (!this.isOpen) return;
-    this.#terminate();
+    this.terminate();
     this.#user.onFailure(reason);
   }
 
   #terminateAfter(delayMs: number): void {
     this.#unsubscribe();
-    if (delayMs === 0) this.#terminate();
-    else this.#giveUp = setTimeout(() => this.#terminate(), delayMs);
+    if (delayMs === 0) this.terminate();
+    else this.#owner.terminateLater(this, delayMs);
   }
 
-  #terminate(): void {
+  /** Its time is over, or it is given up: the user is not told. */
+  terminate(): void {
     if (this.#state === 'terminated') return;
     this.#state = 'terminated';
     clearTimeout(this.#timer);

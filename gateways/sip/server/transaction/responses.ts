@@ -58,5 +58,8 @@ export function responseTo(request: SipMessage, status: number, reason: string, 
 
 /** A response made here for a request of ours that nobody answered; looks as if it came from the network. */
 export function synthesized(request: SipMessage, status: number, reason = reasonOf(status)): SipMessage {
-  return responseTo(request, status, reason, 'none');
+  return responseTo(request, status, reason, 'none').add('warning', `399 ${madeHere} "${reason}"`);
 }
+
+/** Warn-agent (RFC 3261 §20.43) of responses that no peer has sent; gateways/sip/status.ts knows it. */
+const madeHere = 'switchyard-local';

@@ -1,3 +1,4 @@
+import { copied } from '../message/grammar.ts';
 import type { SipMessage } from '../message/message.ts';
 import type { Flow } from '../transport/flow.ts';
 import { giveUpMs, type TimerSettings } from './timers.ts';
@@ -6,6 +7,8 @@ export interface ServerTransactionOwner {
   readonly timers: TimerSettings;
   /** Sends where RFC 3261 §18.2.2 and RFC 3581 say, over another flow when that one is gone. */
   sendResponse(transaction: ServerTransaction, bytes: Buffer): void;
+  /** Calls its `terminate()` then. */
+  terminateLater(transaction: ServerTransaction, delayMs: number): void;
   terminated(transaction: ServerTransaction): void;
 }
 
@@ -30,17 +33,19 @@ export class ServerTransaction {
   #state: State = 'proceeding';
   #last: Buffer | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #giveUp: NodeJS.Timeout | undefined;
+  /** The To tag of its responses, once it is known: a CANCEL is answered with the same (RFC 3261 §9.2). */
+  toTag = '';
   /** Told when a non-2xx final response was acknowledged or given up. */
   onEnded: (() => void) | undefined;
 
   constructor(owner: ServerTransactionOwner, key: string, request: SipMessage, flow: Flow, responsePort: number) {
     this.#owner = owner;
-    this.key = key;
+    // It outlasts its request by far.
+    this.key = copied(key);
     this.method = request.method;
     this.flow = flow;
     this.responsePort = responsePort;
-    this.mergeKey = request.toTag === '' ? `${request.callId} ${request.fromTag} ${request.get('cseq')}` : '';
+    this.mergeKey = request.toTag === '' ? copied(`${request.callId} ${request.fromTag} ${request.get('cseq')}`) : '';
   }
 
   get isProceeding(): boolean {
@@ -102,7 +107,6 @@ export class ServerTransaction {
     if (this.#state === 'terminated') return;
     this.#state = 'terminated';
     clearTimeout(this.#timer);
-    clearTimeout(this.#giveUp);
     this.#last = undefined;
     this.#ended();
     this.#owner.terminated(this);
@@ -117,9 +121,8 @@ export class ServerTransaction {
   }
 
   #terminateAfter(delayMs: number): void {
-    clearTimeout(this.#giveUp);
     if (delayMs === 0) this.terminate();
-    else this.#giveUp = setTimeout(() => this.terminate(), delayMs);
+    else this.#owner.terminateLater(this, delayMs);
   }
 
   #ended(): void {

@@ -5,11 +5,13 @@ import type { Fault } from '../message/parse.ts';
 import { formatHostPort } from '../message/uri.ts';
 import { faultOfRequest, isUsableResponse } from '../message/validate.ts';
 import { branchCookie, formatVia, splitTopVia, type Via } from '../message/via.ts';
+import type { RequestScreen } from '../options.ts';
 import type { Flow, FlowHandler } from '../transport/flow.ts';
-import { protocolOfVia } from '../transport/flow.ts';
+import { defaultPort, protocolOfVia } from '../transport/flow.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
 import { ClientTransaction, type ClientTransactionOwner, type ClientTransactionUser } from './client-transaction.ts';
-import { responseTo } from './responses.ts';
+import { DueQueue } from './due-queue.ts';
+import { reasonOf, responseTo } from './responses.ts';
 import { ServerTransaction, type ServerTransactionOwner } from './server-transaction.ts';
 import type { TimerSettings } from './timers.ts';
 
@@ -17,24 +19,27 @@ export interface TransactionOptions {
   readonly timers: TimerSettings;
   /** Server transactions at once; requests past it get 503 without state. */
   readonly maxServerTransactions: number;
+  /** Asked of each INVITE that begins a call, and of others outside of any that an application would have to look at. */
+  readonly screen?: RequestScreen | undefined;
   /** Responses go to the port that the request came from, whether or not it asked by rport (RFC 3581). */
   readonly forcesRport: boolean;
 }
 
 /** What transactions hand up. All are called with requests that are valid. */
 export interface TransactionUser {
-  onRequest(transaction: ServerTransaction, request: SipMessage, bytes: number): void;
+  onRequest(transaction: ServerTransaction, request: SipMessage): void;
   /** ACK of a 2xx. */
-  onAck(request: SipMessage, flow: Flow, bytes: number): void;
-  /** `invite` is undefined when there is nothing to cancel; answered 200 or 481 already. */
-  onCancel(invite: ServerTransaction, cancel: SipMessage, flow: Flow, bytes: number): void;
+  onAck(request: SipMessage, flow: Flow): void;
+  /** Answered 200 already; one that there is nothing to cancel for is answered 481, and not handed up. */
+  onCancel(invite: ServerTransaction, cancel: SipMessage): void;
   /** 2xx of an INVITE whose transaction is gone. */
   onStrayResponse(response: SipMessage, flow: Flow): void;
 }
 
 /** Sees every message that comes and goes. */
 export interface MessageTap {
-  onMessage(direction: 'in' | 'out', flow: Flow, message: SipMessage): void;
+  /** @param bytes where they are at hand, and to be kept */
+  onMessage(direction: 'in' | 'out', flow: Flow, message: SipMessage, bytes?: Buffer): void;
 }
 
 /** Matches messages to transactions (RFC 3261 §17), and answers by itself what needs no transaction user. */
@@ -46,6 +51,8 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   #transports: TransportLayer | undefined;
   readonly #servers = new Map<string, ServerTransaction>();
   readonly #clients = new Map<string, ClientTransaction>();
+  /** By how long it takes: T4 or 64*T1. */
+  readonly #ending = new Map<number, DueQueue<ServerTransaction | ClientTransaction>>();
   /** Merge key to transaction key. */
   readonly #merges = new Map<string, string>();
   /** In each branch of ours, so that our own requests are known when they come round. */
@@ -108,14 +115,14 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   }
 
   send(flow: Flow, bytes: Buffer, message: SipMessage | undefined, onFailure?: (error: Error) => void): void {
-    if (message) this.#tap.onMessage('out', flow, message);
+    if (message) this.#tap.onMessage('out', flow, message, bytes);
     else this.counters.retransmissions++;
     flow.send(bytes, onFailure);
   }
 
   /** For the ladder: a response that a server transaction is about to send. */
-  noteSent(flow: Flow, response: SipMessage): void {
-    this.#tap.onMessage('out', flow, response);
+  noteSent(flow: Flow, response: SipMessage, bytes: Buffer): void {
+    this.#tap.onMessage('out', flow, response, bytes);
   }
 
   /** Answers without keeping state: the same request again gets the same answer. */
@@ -130,11 +137,11 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
 
   // ── from the transports ─────────────────────────────────────────────────────────────────────────────────────────
 
-  onMessage(flow: Flow, message: SipMessage, bytes: number): void {
+  onMessage(flow: Flow, message: SipMessage, bytes?: Buffer): void {
     if (this.isClosed) return;
     try {
       if (message.isRequest) this.#receiveRequest(flow, message, bytes);
-      else this.#receiveResponse(flow, message);
+      else this.#receiveResponse(flow, message, bytes);
     } catch (cause) {
       // A bug of ours in one message must not end every call; it still has to be seen.
       this.counters.internalErrors++;
@@ -151,7 +158,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
     this.refuse(message, flow, fault);
   }
 
-  #receiveRequest(flow: Flow, request: SipMessage, bytes: number): void {
+  #receiveRequest(flow: Flow, request: SipMessage, bytes: Buffer | undefined): void {
     const via = request.topVia;
     if (via) stampVia(request, via, flow);
     const key = via && serverKey(request, via, request.method === 'ACK' ? 'INVITE' : request.method);
@@ -163,55 +170,85 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
         return;
       }
       if (known.receiveAck()) {
-        this.#tap.onMessage('in', flow, request);
+        this.#tap.onMessage('in', flow, request, bytes);
         return;
       }
     }
-    this.#tap.onMessage('in', flow, request);
+    if (this.#isScreened(flow, request)) return;
+    this.#tap.onMessage('in', flow, request, bytes);
     const fault = faultOfRequest(request) ?? this.#faultOfLoop(request);
     if (fault || !via || key === undefined) {
       this.counters.malformed++;
       this.onRefused(request, flow, fault ?? { status: 400, reason: 'Bad Via' });
       return;
     }
-    if (request.method === 'ACK') this.#user.onAck(request, flow, bytes);
-    else if (request.method === 'CANCEL') this.#receiveCancel(flow, request, via, key, bytes);
-    else this.#begin(flow, request, via, key, bytes);
+    if (request.method === 'ACK') this.#user.onAck(request, flow);
+    else if (request.method === 'CANCEL') this.#receiveCancel(flow, request, via, key);
+    else this.#begin(flow, request, via, key);
+  }
+
+  /** Refused, and nothing is kept of it, nor of the ACK to that: of calls that are on there is to be something to look at. */
+  #isScreened(flow: Flow, request: SipMessage): boolean {
+    const { screen } = this.#options;
+    const { method } = request;
+    if (!screen) return false;
+    if (method === 'ACK') return request.toTag.startsWith(screenedTag);
+    if (!screened.has(method)) return false;
+    if (request.toTag !== '' || !request.has('via') || !request.has('cseq')) return false;
+    const { remoteAddress: address, remotePort: port, protocol } = flow;
+    const refusal = screen({
+      method,
+      source: { address, port, protocol },
+      uri: request.uri,
+      header: (name) => request.get(name),
+    });
+    if (!refusal) return false;
+    this.counters.shed++;
+    const response = responseTo(request, 503, reasonOf(503), screenedTag + statelessTag(request))
+      .add('warning', `399 switchyard "${refusal.reason.replaceAll(/["\\]/g, ' ')}"`)
+      .add('retry-after', String(Math.ceil(refusal.retryAfterMs / 1_000)));
+    this.#flowForResponse(request, flow).send(response.toBuffer());
+    return true;
   }
 
   onRefused(request: SipMessage, flow: Flow, fault: Fault & { headers?: Readonly<Record<string, string>> }): void {
     this.refuse(request, flow, fault, fault.headers);
   }
 
-  #begin(flow: Flow, request: SipMessage, via: Via, key: string, bytes: number): void {
+  #begin(flow: Flow, request: SipMessage, via: Via, key: string): void {
     if (this.#servers.size >= this.#options.maxServerTransactions) {
       this.counters.shed++;
       this.refuse(request, flow, { status: 503, reason: 'Service Unavailable' }, { 'retry-after': '5' });
       return;
     }
-    const transaction = new ServerTransaction(this, key, request, flow, via.port ?? 5060);
+    const transaction = new ServerTransaction(this, key, request, flow, responsePortOf(via, flow));
     if (transaction.mergeKey !== '' && this.#merges.has(transaction.mergeKey)) {
       this.counters.merged++;
       this.refuse(request, flow, { status: 482, reason: 'Loop Detected' });
       return;
     }
-    this.#servers.set(key, transaction);
-    if (transaction.mergeKey !== '') this.#merges.set(transaction.mergeKey, key);
-    this.#user.onRequest(transaction, request, bytes);
+    this.#servers.set(transaction.key, transaction);
+    if (transaction.mergeKey !== '') this.#merges.set(transaction.mergeKey, transaction.key);
+    this.#user.onRequest(transaction, request);
   }
 
-  #receiveCancel(flow: Flow, cancel: SipMessage, via: Via, key: string, bytes: number): void {
+  #receiveCancel(flow: Flow, cancel: SipMessage, via: Via, key: string): void {
     const invite = this.#servers.get(serverKey(cancel, via, 'INVITE'));
-    const transaction = new ServerTransaction(this, key, cancel, flow, via.port ?? 5060);
-    this.#servers.set(key, transaction);
-    const [status, reason] = invite ? [200, 'OK'] : [481, 'Call/Transaction Does Not Exist'];
-    const response = responseTo(cancel, status, reason, statelessTag(cancel));
-    this.#tap.onMessage('out', flow, response);
-    transaction.respond(status, response.toBuffer());
-    if (invite) this.#user.onCancel(invite, cancel, flow, bytes);
+    if (!invite) {
+      // Nothing bounds how many of these come: none is kept, and its copies get the same answer.
+      this.refuse(cancel, flow, { status: 481, reason: 'Call/Transaction Does Not Exist' });
+      return;
+    }
+    const transaction = new ServerTransaction(this, key, cancel, flow, responsePortOf(via, flow));
+    this.#servers.set(transaction.key, transaction);
+    const response = responseTo(cancel, 200, 'OK', invite.toTag || statelessTag(cancel));
+    const bytes = response.toBuffer();
+    this.#tap.onMessage('out', flow, response, bytes);
+    transaction.respond(200, bytes);
+    this.#user.onCancel(invite, cancel);
   }
 
-  #receiveResponse(flow: Flow, response: SipMessage): void {
+  #receiveResponse(flow: Flow, response: SipMessage, bytes: Buffer | undefined): void {
     if (!isUsableResponse(response)) {
       this.counters.malformed++;
       return;
@@ -225,7 +262,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
       this.counters.unmatchedResponses++;
       return;
     }
-    this.#tap.onMessage('in', flow, response);
+    this.#tap.onMessage('in', flow, response, bytes);
     if (transaction) transaction.receive(response, flow);
     else if (cseq.method === 'INVITE' && response.status >= 200 && response.status < 300) {
       this.#user.onStrayResponse(response, flow);
@@ -235,8 +272,10 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   /** @see RFC 3261 §16.3: a Via of ours below the top means that the request came round */
   #faultOfLoop(request: SipMessage): Fault | undefined {
     if (request.toTag !== '' || !this.#transports) return undefined;
-    for (const value of request.list('via')) {
-      if (value.includes(this.#branchMark)) return { status: 482, reason: 'Loop Detected' };
+    const { names, values } = request;
+    for (let i = 0; i < names.length; i++) {
+      if (names[i]?.name !== 'via' || !values[i]?.includes(this.#branchMark)) continue;
+      return { status: 482, reason: 'Loop Detected' };
     }
     return undefined;
   }
@@ -245,11 +284,16 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
 
   sendResponse(transaction: ServerTransaction, bytes: Buffer): void {
     const { flow } = transaction;
-    if (flow.isOpen && (flow.isReliable || this.#options.forcesRport)) {
-      flow.send(bytes);
-      return;
-    }
     this.#flowBack(flow, transaction.responsePort).send(bytes);
+  }
+
+  terminateLater(transaction: ServerTransaction | ClientTransaction, delayMs: number): void {
+    let ending = this.#ending.get(delayMs);
+    if (!ending) {
+      ending = new DueQueue(delayMs, (due) => due.terminate());
+      this.#ending.set(delayMs, ending);
+    }
+    ending.add(transaction);
   }
 
   terminated(transaction: ServerTransaction | ClientTransaction): void {
@@ -264,15 +308,14 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   }
 
   #flowForResponse(request: SipMessage, flow: Flow): Flow {
-    if (flow.isReliable || this.#options.forcesRport) return flow;
     const via = request.topVia;
-    if (!via || via.params.has('rport')) return flow;
-    return this.#flowBack(flow, via.port ?? 5060);
+    return via && !flow.isReliable ? this.#flowBack(flow, responsePortOf(via, flow)) : flow;
   }
 
-  /** RFC 3261 §18.2.2: to the address that the request came from, at the port that its Via names. */
+  /** RFC 3261 §18.2.2: to where the request came from, or to its address at the port that its Via names. */
   #flowBack(flow: Flow, port: number): Flow {
-    if (flow.protocol === 'ws' || flow.protocol === 'wss') return flow;
+    const isToSource = flow.isReliable || this.#options.forcesRport || port === flow.remotePort;
+    if (flow.protocol === 'ws' || flow.protocol === 'wss' || (flow.isOpen && isToSource)) return flow;
     return this.#transports?.flowTo({ protocol: flow.protocol, address: flow.remoteAddress, port }) ?? flow;
   }
 
@@ -287,7 +330,8 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
 
   protected override onClose(_reason: CloseReason): void {
     for (const transaction of [...this.#servers.values()]) transaction.terminate();
-    for (const transaction of [...this.#clients.values()]) transaction.abandon();
+    for (const transaction of [...this.#clients.values()]) transaction.terminate();
+    for (const ending of this.#ending.values()) ending.clear();
   }
 }
 
@@ -299,6 +343,12 @@ function serverKey(request: SipMessage, via: Via, method: string): string {
   if (branch.length > branchCookie.length && branch.startsWith(branchCookie)) return `${branch} ${sentBy} ${method}`;
   // RFC 2543: what the request is, without what an ACK or CANCEL to it has otherwise (To tag, method).
   return `${request.uri} ${request.fromTag} ${request.callId} ${request.cseq?.number ?? ''} ${sentBy} ${branch} ${method}`;
+}
+
+/** RFC 3581 §4 for datagrams that ask for it, else RFC 3261 §18.2.2; of a connection: where another one would go. */
+function responsePortOf(via: Via, flow: Flow): number {
+  if (!flow.isReliable && via.params.has('rport')) return flow.remotePort;
+  return via.port ?? defaultPort(flow.protocol);
 }
 
 /** Notes in the top Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4). */
@@ -330,6 +380,12 @@ export function randomHex(bytes: number): string {
 export function newTag(): string {
   return randomHex(6);
 }
+
+const screened = new Set([
+  ...['INVITE', 'REGISTER', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'PUBLISH', 'NOTIFY', 'REFER', 'INFO'],
+]);
+/** Begins the To tag of refusals by the screen. */
+const screenedTag = 'scr-';
 
 /** The same for each copy of a request (RFC 3261 §8.2.6.2 wants that of a stateless server). */
 function statelessTag(request: SipMessage): string {

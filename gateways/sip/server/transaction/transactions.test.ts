@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, test, vi } from 'vitest';
 import { SipMessage } from '../message/message.ts';
 import { parseMessage } from '../message/parse.ts';
 import type { Flow } from '../transport/flow.ts';
+import type { Target, TransportLayer } from '../transport/transport-layer.ts';
 import { responseTo } from './responses.ts';
 import type { ServerTransaction } from './server-transaction.ts';
 import { defaultTimers } from './timers.ts';
@@ -78,7 +79,7 @@ function answer(status: number): void {
 describe('INVITE from the network', () => {
   test('a failure is repeated by timer G up to T2 and given up by timer H', () => {
     const flow = fakeFlow('udp');
-    layer.onMessage(flow, incoming('INVITE', '1'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1'));
     answer(486);
     vi.advanceTimersByTime(500 + 1000 + 2000 + 4000 + 4000);
     assert.equal(flow.sent.length, 6);
@@ -88,9 +89,9 @@ describe('INVITE from the network', () => {
 
   test('its ACK ends the repetition, and timer I the transaction', () => {
     const flow = fakeFlow('udp');
-    layer.onMessage(flow, incoming('INVITE', '1'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1'));
     answer(486);
-    layer.onMessage(flow, incoming('ACK', '1'), 0);
+    layer.onMessage(flow, incoming('ACK', '1'));
     vi.advanceTimersByTime(4999);
     assert.deepEqual([flow.sent.length, layer.serverCount, acks], [1, 1, 0]);
     vi.advanceTimersByTime(1);
@@ -99,12 +100,12 @@ describe('INVITE from the network', () => {
 
   test('copies get the last response, and after a 2xx nothing for 64*T1 (RFC 6026)', () => {
     const flow = fakeFlow('udp');
-    layer.onMessage(flow, incoming('INVITE', '1'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1'));
     answer(180);
-    layer.onMessage(flow, incoming('INVITE', '1'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1'));
     assert.equal(flow.sent.length, 2);
     answer(200);
-    layer.onMessage(flow, incoming('INVITE', '1'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1'));
     assert.deepEqual([flow.sent.length, requests.length], [3, 1]);
     vi.advanceTimersByTime(31_999);
     assert.equal(layer.serverCount, 1);
@@ -114,28 +115,105 @@ describe('INVITE from the network', () => {
 
   test('CANCEL is answered at once and its copies absorbed; without INVITE it is 481', () => {
     const flow = fakeFlow('udp');
-    layer.onMessage(flow, incoming('INVITE', '1'), 0);
-    layer.onMessage(flow, incoming('CANCEL', '1'), 0);
-    layer.onMessage(flow, incoming('CANCEL', '1'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1'));
+    layer.onMessage(flow, incoming('CANCEL', '1'));
+    layer.onMessage(flow, incoming('CANCEL', '1'));
     assert.deepEqual([flow.sent, cancels], [['SIP/2.0 200 OK', 'SIP/2.0 200 OK'], 1]);
-    layer.onMessage(flow, incoming('CANCEL', '2'), 0);
+    layer.onMessage(flow, incoming('CANCEL', '2'));
     assert.match(flow.sent.at(-1) ?? '', /481/);
   });
 
+  test('however many CANCELs come for nothing, none of them is kept', () => {
+    const flow = fakeFlow('udp');
+    for (let i = 0; i < 100; i++) layer.onMessage(flow, incoming('CANCEL', `c${i}`));
+    assert.equal(layer.serverCount, 0);
+    assert.deepEqual(new Set(flow.sent), new Set(['SIP/2.0 481 Call/Transaction Does Not Exist']));
+    assert.deepEqual([flow.sent.length, cancels], [100, 0]);
+  });
+
+  test('the screen answers what it refuses and keeps nothing of it; what could not be answered is not answered', async () => {
+    await layer.close();
+    const asked: string[] = [];
+    const user = { onRequest: () => assert.fail(), onAck: () => assert.fail() };
+    layer = new TransactionLayer(
+      {
+        ...{ timers: defaultTimers, maxServerTransactions: 10, forcesRport: true },
+        screen: ({ method, uri }) => {
+          asked.push(`${method} ${uri}`);
+          return { reason: 'Too "many".', retryAfterMs: 1_500 };
+        },
+      },
+      { ...user, onCancel: () => assert.fail(), onStrayResponse: () => assert.fail() },
+      { onMessage: () => undefined },
+    );
+    const flow = fakeFlow('udp');
+    layer.onMessage(flow, incoming('INVITE', '1'));
+    layer.onMessage(flow, incoming('INVITE', '1').remove('via'));
+    layer.onMessage(flow, incoming('REGISTER', '2'));
+    layer.onMessage(flow, incoming('OPTIONS', '3'));
+    assert.deepEqual([new Set(flow.sent), flow.sent.length], [new Set(['SIP/2.0 503 Service Unavailable']), 3]);
+    assert.deepEqual([asked, layer.serverCount], [['INVITE sip:a@b', 'REGISTER sip:a@b', 'OPTIONS sip:a@b'], 0]);
+  });
+
+  test.each([
+    [true, ';rport', 'source'],
+    [true, '', 'source'],
+    [false, ';rport', 'source'],
+    [false, '', 'Via'],
+  ])(
+    'forcesRport %s: answers to a Via "…%s" go to the port of the %s, from a transaction as without one',
+    async (forcesRport, rport, to) => {
+      await layer.close();
+      const transactions: ServerTransaction[] = [];
+      layer = new TransactionLayer(
+        { timers: defaultTimers, maxServerTransactions: 10, forcesRport },
+        {
+          onRequest: (transaction) => void transactions.push(transaction),
+          onAck: () => undefined,
+          onCancel: () => undefined,
+          onStrayResponse: () => undefined,
+        },
+        { onMessage: () => undefined },
+      );
+      const source = { ...fakeFlow('udp'), remotePort: 33_333 };
+      const named = fakeFlow('udp');
+      const targets: string[] = [];
+      layer.transports = {
+        flowTo: ({ protocol, address, port }: Target) => {
+          targets.push(`${protocol} ${address} ${port}`);
+          return named;
+        },
+      } as unknown as TransportLayer;
+      const request = (branch: string, method = 'OPTIONS') => {
+        const message = incoming(method, branch, '', method === 'OPTIONS' ? 1 : 2);
+        return message.set('via', `${message.get('via')}${rport}`);
+      };
+      layer.onMessage(source, request('1'));
+      transactions[0]?.respond(200, responseTo(request('1'), 200, 'OK', 'tag').toBuffer());
+      layer.onMessage(source, request('1'));
+      layer.onMessage(source, request('2'));
+      layer.onMessage(source, request('3', 'INVITE'));
+      layer.onMessage(source, request('3', 'CANCEL'));
+      const sent = ['SIP/2.0 200 OK', 'SIP/2.0 200 OK', 'SIP/2.0 482 Loop Detected', 'SIP/2.0 200 OK'];
+      assert.deepEqual([source.sent, named.sent], to === 'source' ? [sent, []] : [[], sent]);
+      assert.deepEqual(new Set(targets), new Set(to === 'source' ? [] : ['udp 192.0.2.9 5060']));
+    },
+  );
+
   test('the same call by another branch is 482; past the limit it is 503 without state', () => {
     const flow = fakeFlow('udp');
-    layer.onMessage(flow, incoming('INVITE', '1'), 0);
-    layer.onMessage(flow, incoming('INVITE', '2'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1'));
+    layer.onMessage(flow, incoming('INVITE', '2'));
     assert.match(flow.sent.at(-1) ?? '', /482/);
-    for (let i = 0; i < 10; i++) layer.onMessage(flow, incoming('OPTIONS', `o${i}`, '', 100 + i), 0);
+    for (let i = 0; i < 10; i++) layer.onMessage(flow, incoming('OPTIONS', `o${i}`, '', 100 + i));
     assert.match(flow.sent.at(-1) ?? '', /503/);
     assert.equal(layer.serverCount, 10);
   });
 
   test('Max-Forwards 0 is 483, an unknown Require 420', () => {
     const flow = fakeFlow('udp');
-    layer.onMessage(flow, incoming('INVITE', '1').set('max-forwards', '0'), 0);
-    layer.onMessage(flow, incoming('INVITE', '2').add('require', 'teleport'), 0);
+    layer.onMessage(flow, incoming('INVITE', '1').set('max-forwards', '0'));
+    layer.onMessage(flow, incoming('INVITE', '2').add('require', 'teleport'));
     assert.deepEqual(
       flow.sent.map((line) => line.slice(8, 11)),
       ['483', '420'],
@@ -147,14 +225,14 @@ describe('INVITE from the network', () => {
 describe('other requests from the network', () => {
   test('over UDP the answer is kept for timer J, over TCP not at all', () => {
     const udp = fakeFlow('udp');
-    layer.onMessage(udp, incoming('OPTIONS', '1'), 0);
+    layer.onMessage(udp, incoming('OPTIONS', '1'));
     answer(200);
-    layer.onMessage(udp, incoming('OPTIONS', '1'), 0);
+    layer.onMessage(udp, incoming('OPTIONS', '1'));
     assert.deepEqual([udp.sent.length, requests.length], [2, 1]);
     vi.advanceTimersByTime(32_000);
     assert.equal(layer.serverCount, 0);
     const tcp = fakeFlow('tcp');
-    layer.onMessage(tcp, incoming('OPTIONS', '3', '', 3), 0);
+    layer.onMessage(tcp, incoming('OPTIONS', '3', '', 3));
     answer(200);
     assert.equal(layer.serverCount, 0);
   });
@@ -205,9 +283,9 @@ describe('requests of ours', () => {
   test('a failure is acknowledged each time it comes, until timer D', () => {
     const flow = fakeFlow('udp');
     const request = outgoing('INVITE', flow);
-    layer.onMessage(flow, reply(request, 180), 0);
-    layer.onMessage(flow, reply(request, 486), 0);
-    layer.onMessage(flow, reply(request, 486), 0);
+    layer.onMessage(flow, reply(request, 180));
+    layer.onMessage(flow, reply(request, 486));
+    layer.onMessage(flow, reply(request, 486));
     assert.deepEqual(heard, ['180', '486']);
     assert.deepEqual(flow.sent.filter((line) => line.startsWith('ACK')).length, 2);
     vi.advanceTimersByTime(32_000);
@@ -217,7 +295,7 @@ describe('requests of ours', () => {
   test('every 2xx of a forked INVITE is passed up until timer M', () => {
     const flow = fakeFlow('udp');
     const request = outgoing('INVITE', flow);
-    for (const tag of ['one', 'two', 'one']) layer.onMessage(flow, reply(request, 200, tag), 0);
+    for (const tag of ['one', 'two', 'one']) layer.onMessage(flow, reply(request, 200, tag));
     assert.deepEqual(heard, ['200', '200', '200']);
     vi.advanceTimersByTime(32_000);
     assert.equal(layer.clientCount, 0);
@@ -227,11 +305,11 @@ describe('requests of ours', () => {
   test('a ringing INVITE waits for ever, an answer to a branch that nobody used is dropped', () => {
     const flow = fakeFlow('udp');
     const request = outgoing('INVITE', flow);
-    layer.onMessage(flow, reply(request, 180), 0);
+    layer.onMessage(flow, reply(request, 180));
     vi.advanceTimersByTime(600_000);
     assert.equal(layer.clientCount, 1);
     const stranger = reply(request, 200).set('via', 'SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKnope');
-    layer.onMessage(flow, stranger, 0);
+    layer.onMessage(flow, stranger);
     assert.deepEqual([heard, strays], [['180'], 0]);
   });
 });

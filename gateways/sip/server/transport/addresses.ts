@@ -8,18 +8,6 @@ export interface AdvertiseOptions {
   readonly localNetworks: readonly string[];
 }
 
-export const privateNetworks: readonly string[] = [
-  '127.0.0.0/8',
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '169.254.0.0/16',
-  '100.64.0.0/10',
-  '::1/128',
-  'fc00::/7',
-  'fe80::/10',
-];
-
 /** @throws RangeError for what is neither address nor CIDR */
 export function blockListOf(networks: readonly string[]): BlockList {
   const list = new BlockList();

@@ -50,7 +50,7 @@ export class Connection extends Owned implements Flow {
       limits: defaultParseLimits,
       maxMessageBytes: limits.maxMessageBytes,
       onMessage: (message) => {
-        if (options.limiter.mayReceive(this.remoteAddress)) handler.onMessage(this, message, message.body.length);
+        if (options.limiter.mayReceive(this.remoteAddress)) handler.onMessage(this, message);
       },
       onFault: (fault, message) => handler.onFault(this, fault, message),
       onPing: () => this.send(pong),

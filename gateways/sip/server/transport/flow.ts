@@ -24,7 +24,8 @@ export interface Flow {
 
 /** Who is given what arrives. */
 export interface FlowHandler {
-  onMessage(flow: Flow, message: SipMessage, bytes: number): void;
+  /** @param bytes that it came in and nothing else did, to be kept as long as wanted; not for what comes in a stream */
+  onMessage(flow: Flow, message: SipMessage, bytes?: Buffer): void;
   /** `message` is a request that is to be refused with `fault.status`; undefined is to be dropped. */
   onFault(flow: Flow, fault: Fault, message: SipMessage | undefined): void;
 }

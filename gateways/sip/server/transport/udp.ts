@@ -87,7 +87,7 @@ export class UdpListener extends Owned {
     if (!limiter.mayReceive(address)) return;
     const flow = new UdpFlow(this, address, from.port);
     const read = parseMessage(bytes);
-    if (read.ok) handler.onMessage(flow, read.message, bytes.length);
+    if (read.ok) handler.onMessage(flow, read.message, bytes);
     else handler.onFault(flow, read.fault, read.message);
   }
 

@@ -141,7 +141,7 @@ class WebSocketFlow extends Owned implements Flow {
     }
     if (!limiter.mayReceive(this.remoteAddress)) return;
     const read = parseMessage(data);
-    if (read.ok) handler.onMessage(this, read.message, data.length);
+    if (read.ok) handler.onMessage(this, read.message);
     else handler.onFault(this, read.fault, read.message);
   }
 

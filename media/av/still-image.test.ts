@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { plainPng } from '#test/support/png.ts';
+import { decodeImage } from './still-image.ts';
+
+function sideOf(image: Uint8Array): number | undefined {
+  let side: number | undefined;
+  const isRead = decodeImage(image, ({ width }) => {
+    side = width;
+  });
+  return isRead ? side : undefined;
+}
+
+test('an image as large as any view is read, and one that a small file blows up to more is none', () => {
+  expect(sideOf(plainPng(4_096, [1, 2, 3]))).toBe(4_096);
+  const bomb = plainPng(5_000, [1, 2, 3]);
+  expect(bomb.length).toBeLessThan(131_072);
+  expect(sideOf(bomb)).toBeUndefined();
+});
+
+test('what is no image, or is cut off in its header, is none', () => {
+  expect(sideOf(Buffer.from('<svg/>'))).toBeUndefined();
+  expect(sideOf(plainPng(16, [1, 2, 3]).subarray(0, 20))).toBeUndefined();
+});
