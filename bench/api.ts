@@ -1,14 +1,21 @@
 // How many requests a second the API answers and how long the slowest hundredth takes: the list of rooms and the making of
-// a join token, against bare Hono on the same Node adapter that answers a body of the same size, in the same run.
+// a join token, against two servers of bare Hono on the same Node adapter in the same run: one that does the work of the
+// route as an application would that has only this one (it checks the key, validates what is asked, writes down who asked,
+// signs with the same code, and turns its objects into the same JSON with an ETag), and one that answers a text of the same
+// size and does nothing. What the first has not: rate limits, request ids, counters, a store, the address for players.
 // Run: node scripts/run.mjs node bench/api.ts [seconds] [connections] [rooms]
 //
 // The load generator and the server share the machine; both sides of a comparison pay for it alike. They take turns, a
 // second each, so that what else the machine does falls on both.
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, type ClientRequest, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { DatabaseSync } from 'node:sqlite';
 import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
+import { tokenInput } from '#api/contract.ts';
+import { SignedTokens } from '#api/signed-tokens.ts';
 import { adminKey, startGateway } from '#test/support/gateway.ts';
 import { median } from './process-usage.ts';
 
@@ -53,18 +60,63 @@ async function loadFor(target: Target, durationMs: number): Promise<void> {
   target.perSecond.push((answers * 1_000) / (performance.now() - startedAtMs));
 }
 
-/** Bare Hono: one route that reads the body, if there is one, and answers the text. */
-async function bareHono(text: string) {
+async function listening(app: Hono): Promise<{ url: string; close: () => Promise<unknown> }> {
+  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
+  if (!server.listening) await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/`, close: () => new Promise((closed) => server.close(closed)) };
+}
+
+/** One route that reads the body, if there is one, and answers the text. */
+function idleHono(text: string): Hono {
   const app = new Hono();
   app.get('/', (c) => c.body(text, 200, { 'content-type': 'application/json' }));
   app.post('/', async (c) => {
     await c.req.json();
     return c.body(text, 201, { 'content-type': 'application/json' });
   });
-  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' });
-  if (!server.listening) await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}/`, close: () => new Promise((closed) => server.close(closed)) };
+  return app;
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest();
+
+/** @param answer what the API answered: the list is kept as objects, the token is made anew */
+function workingHono(answer: { readonly items?: readonly unknown[]; readonly play?: unknown }): Hono {
+  const app = new Hono();
+  const expected = sha256(adminKey);
+  const tokens = new SignedTokens(new Uint8Array(32).fill(7));
+  const database = new DatabaseSync(':memory:');
+  database.exec('CREATE TABLE audit (at INTEGER, who TEXT, what TEXT, room TEXT)');
+  const write = database.prepare('INSERT INTO audit VALUES (?, ?, ?, ?)');
+  app.use(async (c, next) => {
+    const [, key = ''] = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '') ?? [];
+    if (!timingSafeEqual(sha256(key), expected)) return c.json({ code: 'unauthorized' }, 401);
+    return next();
+  });
+  app.get('/', (c) => {
+    const text = JSON.stringify(answer);
+    const etag = `"${sha256(text).toString('base64url').slice(0, 16)}"`;
+    return c.body(text, 200, { 'content-type': 'application/json', etag });
+  });
+  app.post('/', async (c) => {
+    const { user, name, role, attributes, ttlMs = 600_000 } = tokenInput.parse(await c.req.json());
+    const expiresAtMs = Date.now() + ttlMs;
+    const [id, room] = [randomUUID(), 'RM_4zVbNz0mGh2x'];
+    const grant = {
+      tokenId: id,
+      room,
+      user,
+      displayName: name ?? user,
+      role,
+      attributes: attributes ?? {},
+      expiresAtMs,
+    };
+    const token = await tokens.signJoin(grant);
+    write.run(Date.now(), 'admin', 'createToken', room);
+    const url = `${new URL(c.req.url).origin}/r/room-0#token=${token}`;
+    return c.json({ id, token, url, play: answer.play, expiresAt: new Date(expiresAtMs).toISOString() }, 201);
+  });
+  return app;
 }
 
 const quantile = (sorted: readonly number[], q: number) =>
@@ -79,17 +131,25 @@ function report({ name, perSecond, latenciesMs }: Target): void {
 async function compare(what: string, ours: Omit<Target, 'perSecond' | 'latenciesMs'>): Promise<void> {
   const mine: Target = { ...ours, perSecond: [], latenciesMs: [] };
   const { text } = await ask(mine);
-  const peer = await bareHono(text);
-  const theirs: Target = { ...mine, name: 'bare Hono', url: peer.url, perSecond: [], latenciesMs: [] };
+  const peers = [
+    { name: 'Hono doing the same', server: await listening(workingHono(JSON.parse(text))) },
+    { name: 'Hono doing nothing', server: await listening(idleHono(text)) },
+  ];
+  const theirs = peers.map(
+    ({ name, server }): Target => ({ ...mine, name, url: server.url, perSecond: [], latenciesMs: [] }),
+  );
+  const targets = [mine, ...theirs];
   try {
-    for (const target of [mine, theirs]) await loadFor(target, 500);
-    for (const target of [mine, theirs]) for (const list of [target.perSecond, target.latenciesMs]) list.length = 0;
-    for (let second = 0; second < seconds; second++) for (const target of [mine, theirs]) await loadFor(target, 1_000);
+    for (const target of targets) await loadFor(target, 500);
+    for (const target of targets) for (const list of [target.perSecond, target.latenciesMs]) list.length = 0;
+    for (let second = 0; second < seconds; second++) for (const target of targets) await loadFor(target, 1_000);
     console.log(`${what}, ${text.length} characters, ${connections} connections, ${seconds} s each:`);
-    for (const target of [mine, theirs]) report(target);
-    console.log(`  ratio: ${(median(mine.perSecond) / median(theirs.perSecond)).toFixed(3)}`);
+    for (const target of targets) report(target);
+    for (const { name, perSecond } of theirs) {
+      console.log(`  ratio to ${name}: ${(median(mine.perSecond) / median(perSecond)).toFixed(3)}`);
+    }
   } finally {
-    await peer.close();
+    await Promise.all(peers.map(({ server }) => server.close()));
   }
 }
 

@@ -26,7 +26,7 @@ static struct leg {
 static int leg_of_port[65536];
 static unsigned char frames[MAX_FRAMES][BYTES];
 static int lengths[MAX_FRAMES], frame_count, leg_count;
-static long bins[BINS], measured_packets;
+static long bins[BINS], measured_packets, sent_packets, unsent_packets;
 static int is_measuring;
 /* How long a loud frame was under way, each 0.1 ms. */
 static long delay_bins[BINS];
@@ -124,8 +124,11 @@ static void send_slice(int fd, int slice, int tick, int type, int step) {
       int sent = 0;
       while (sent < count) {
         int n = sendmmsg(fd, messages + sent, count - sent, 0);
-        if (n <= 0) { sent++; continue; }
-        sent += n;
+        if (n <= 0) {
+          unsent_packets += is_measuring, sent++;
+          continue;
+        }
+        sent_packets += is_measuring ? n : 0, sent += n;
       }
       count = 0;
       receive_all(fd);
@@ -185,7 +188,7 @@ int main(int argc, char **argv) {
     lost += legs[i].lost;
     if (legs[i].received < seconds * 45) deaf++;
   }
-  printf("{\"received\":%ld,\"lost\":%ld,\"deaf\":%ld,\"intervalP50Ms\":%.1f,\"intervalP99Ms\":%.1f,\"delayP50Ms\":%.1f,\"delayP99Ms\":%.1f}\n", measured_packets, lost, deaf,
+  printf("{\"received\":%ld,\"sent\":%ld,\"unsent\":%ld,\"lost\":%ld,\"deaf\":%ld,\"intervalP50Ms\":%.1f,\"intervalP99Ms\":%.1f,\"delayP50Ms\":%.1f,\"delayP99Ms\":%.1f}\n", measured_packets, sent_packets, unsent_packets, lost, deaf,
          share(bins, 0.5), share(bins, 0.99), share(delay_bins, 0.5), share(delay_bins, 0.99));
   return 0;
 }

@@ -1,5 +1,6 @@
 // Measures the audio mix: CPU of one media worker by the number of phones, beside Janus AudioBridge where it is installed
-// (Debian: janus), under the same load in the same run. Wants gcc for the load generator.
+// (Debian: janus), under the same load in the same run. What counts is CPU time at a load that was held whole: where it was not,
+// since the cores are somebody else's as well, half as many phones are tried. Wants gcc for the load generator.
 // Run: node scripts/run.mjs node bench/audio-mix.ts [--legs 400] [--seconds 10] [--janus-legs 60] [--saturate]
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +13,7 @@ import type { LegCodec } from '#core/leg-media.ts';
 import type { MixCommand } from '#core/mix-messages.ts';
 import { type FromWorkerMessage, protocolVersion, type ToWorkerMessage } from '#media/protocol.ts';
 import { cpuMsOf } from './process-usage.ts';
-import { type LoadResult, loadPayloadTypes, maxLoadLegs, VoiceLoad } from './voice-load.ts';
+import { type LoadLeg, type LoadResult, loadPayloadTypes, maxLoadLegs, VoiceLoad } from './voice-load.ts';
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +28,12 @@ const { values } = parseArgs({
   },
 });
 const seconds = Number(values.seconds);
-const warmSeconds = 3;
+/** Long enough for what is compiled while it runs. */
+const warmSeconds = 6;
+/** Fewer than this share of what was asked for say little of what one of many costs: encoders cost the same for few. */
+const fewestShare = 0.25;
+/** For anything to start, or to answer. */
+const patienceMs = 20_000;
 const folder = mkdtempSync(join(tmpdir(), 'audio-mix-'));
 const loadPort = 11_998;
 const firstPort = 12_000;
@@ -71,9 +77,11 @@ async function startOurs(count: number, codec: LegCodec, payloadType: number): P
     if (message.type === 'heartbeat') lateness = message.mixLateness;
   });
   const until = (isWanted: (message: FromWorkerMessage) => boolean) =>
-    new Promise<void>((resolve) => {
+    new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('the media worker did not answer')), patienceMs);
       const look = (message: FromWorkerMessage) => {
         if (!isWanted(message)) return;
+        clearTimeout(timer);
         child.off('message', look);
         resolve();
       };
@@ -122,17 +130,20 @@ async function startOurs(count: number, codec: LegCodec, payloadType: number): P
 }
 
 const janusPort = 45_088;
+/** Ended at our own end too, whatever that is. */
+let janus: ChildProcess | undefined;
 
 async function janusPost(path: string, body: object): Promise<Record<string, unknown>> {
   const transaction = Math.random().toString(36).slice(2);
   const response = await fetch(`http://127.0.0.1:${janusPort}/janus${path}`, {
     method: 'POST',
     body: JSON.stringify({ ...body, transaction }),
+    signal: AbortSignal.timeout(patienceMs),
   });
   return (await response.json()) as Record<string, unknown>;
 }
 
-async function startJanus(count: number, codec: Row['codec'], payloadType: number): Promise<Mixing> {
+async function startJanus(count: number, codec: LegCodec, payloadType: number): Promise<Mixing> {
   const configs = join(folder, 'janus');
   execFileSync('mkdir', ['-p', configs]);
   writeFileSync(
@@ -148,6 +159,7 @@ async function startJanus(count: number, codec: Row['codec'], payloadType: numbe
   );
   writeFileSync(join(configs, 'janus.plugin.audiobridge.jcfg'), 'general: { local_ip = "127.0.0.1" }\n');
   const child: ChildProcess = spawn('janus', ['-F', configs, '-C', join(configs, 'janus.jcfg')], { stdio: 'ignore' });
+  janus = child;
   for (let attempt = 0; attempt < 100; attempt++) {
     const isUp = await fetch(`http://127.0.0.1:${janusPort}/janus/info`).then(
       () => true,
@@ -173,7 +185,8 @@ async function startJanus(count: number, codec: Row['codec'], payloadType: numbe
     await janusPost(plugin, { janus: 'message', body });
     // Answers to messages come as events of the session.
     for (;;) {
-      const answer = (await (await fetch(`http://127.0.0.1:${janusPort}/janus/${session.data.id}?maxev=1`)).json()) as {
+      const events = `http://127.0.0.1:${janusPort}/janus/${session.data.id}?maxev=1`;
+      const answer = (await (await fetch(events, { signal: AbortSignal.timeout(patienceMs) })).json()) as {
         sender?: number;
         plugindata?: { data?: { rtp?: { port: number }; error?: string } };
       };
@@ -212,7 +225,12 @@ const otherPlugins = [
   .map((name) => `libjanus_${name}.so`)
   .join(',');
 
-type Measured = LoadResult & { readonly cpuMsPerS: number; readonly lateness: Lateness | undefined };
+interface Measured extends LoadResult {
+  readonly cpuMsPerS: number;
+  readonly lateness: Lateness | undefined;
+  /** Why it does not count. */
+  readonly flaws: readonly string[];
+}
 
 async function measure(mixing: Mixing, row: Row): Promise<Measured> {
   if (!values.import) execFileSync('taskset', ['-acp', '0', String(mixing.pid)], { stdio: 'ignore' });
@@ -228,10 +246,27 @@ async function measure(mixing: Mixing, row: Row): Promise<Measured> {
   const result = await load.run(legs, {
     ...{ codec: row.codec, port: loadPort, warmSeconds, seconds, core: 1, onMeasuring },
   });
-  return { ...result, cpuMsPerS: (cpuMsOf([mixing.pid]) - before) / seconds, lateness: mixing.lateness?.() };
+  const cpuMsPerS = (cpuMsOf([mixing.pid]) - before) / seconds;
+  return { ...result, cpuMsPerS, lateness: mixing.lateness?.(), flaws: flawsOf(legs, result) };
 }
 
-function show(name: string, legs: number, { cpuMsPerS, lateness, ...result }: Measured): number {
+/**
+ * Every talker sends 50 packets a second, the others one each 400 ms: what was not sent would make the mix look cheap. So would
+ * beats that were skipped because the core was somebody else's.
+ */
+function flawsOf(legs: readonly LoadLeg[], { sent, unsent, received }: LoadResult): string[] {
+  const flaws: string[] = [];
+  const heard = received / (legs.length * 50 * seconds);
+  if (heard < 0.98) flaws.push(`the mix is not whole: ${(heard * 100).toFixed(0)} % of its packets came`);
+  const talking = legs.filter(({ talks }) => talks).length;
+  const expected = seconds * (talking * 50 + (legs.length - talking) * 2.5);
+  if (unsent > 0 || Math.abs(sent - expected) > expected / 100 + legs.length) {
+    flaws.push(`the load is not whole: ${sent} packets of ${expected} were sent, ${unsent} were not taken`);
+  }
+  return flaws;
+}
+
+function show(name: string, legs: number, { cpuMsPerS, lateness, flaws, ...result }: Measured): number {
   const perCore = Math.round((legs * 1_000) / cpuMsPerS);
   console.log(
     `  ${name.padEnd(8)} ${legs} legs: ${cpuMsPerS.toFixed(0)} ms/s, ${((cpuMsPerS * 1_000) / legs / 50).toFixed(1)} us a frame, ` +
@@ -241,7 +276,20 @@ function show(name: string, legs: number, { cpuMsPerS, lateness, ...result }: Me
         lateness ? `; mixed after it was due p50 ${lateness.p50Ms.toFixed(1)} p99 ${lateness.p99Ms.toFixed(1)} ms` : ''
       }`,
   );
+  for (const flaw of flaws) console.log(`  ${flaw}, and what it costs is more than that`);
   return perCore;
+}
+
+/** @returns legs/core; undefined where not even the fewest could be held on this machine now */
+async function perCoreOf(name: string, row: Row, legs: number, start: typeof startOurs): Promise<number | undefined> {
+  for (let count = legs; count >= legs * fewestShare; count = Math.floor(count / 2)) {
+    const mixing = await start(count, row.codec, loadPayloadTypes[row.codec]);
+    const measured = await measure(mixing, row).finally(() => mixing.stop());
+    const perCore = show(name, count, measured);
+    if (measured.flaws.length === 0) return perCore;
+  }
+  process.exitCode = 1;
+  return undefined;
 }
 
 const load = new VoiceLoad(folder);
@@ -249,20 +297,14 @@ try {
   for (const row of rows) {
     if (values.only && !row.name.includes(values.only)) continue;
     console.log(row.name);
-    const legs = Number(values.legs);
-    const ours = await startOurs(legs, row.codec, loadPayloadTypes[row.codec]);
-    const own = show('ours', legs, await measure(ours, row).finally(() => ours.stop()));
-    if (values.saturate) {
-      const many = Math.min(maxLoadLegs, Math.floor(own * 0.8));
-      const full = await startOurs(many, row.codec, loadPayloadTypes[row.codec]);
-      show('held', many, await measure(full, row).finally(() => full.stop()));
-    }
+    const own = await perCoreOf('ours', row, Number(values.legs), startOurs);
+    if (values.saturate && own) await perCoreOf('held', row, Math.min(maxLoadLegs, Math.floor(own * 0.8)), startOurs);
     const peerLegs = Number(values['janus-legs']);
     if (!existsSync('/usr/bin/janus') || peerLegs === 0) continue;
-    const janus = await startJanus(peerLegs, row.codec, loadPayloadTypes[row.codec]);
-    const peer = show('janus', peerLegs, await measure(janus, row).finally(() => janus.stop()));
-    console.log(`  ratio    ${(own / peer).toFixed(1)}`);
+    const peer = await perCoreOf('janus', row, peerLegs, startJanus);
+    if (own && peer) console.log(`  ratio    ${(own / peer).toFixed(1)}`);
   }
 } finally {
+  janus?.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,7 +1,10 @@
 // Owns: what composing a room costs here, against Debian's ffmpeg doing the same with xstack in the same run. Prints CPU
 // milliseconds per second of video, their ratio, rooms for one core, and how long a picture takes. May import: media.
 //
-//   node scripts/run.mjs node bench/compose.ts [seconds of video, default 10] [rounds, default 3]
+//   node scripts/run.mjs node --external-memory-accounted-in-global-limit bench/compose.ts [seconds of video, default 10]
+//     [rounds, default 3]
+//
+// The flag is that of media workers.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,7 +103,7 @@ function compose({ inputs, still = 0, codec }: Case, units: readonly Buffer[]): 
     }
     const startMs = performance.now();
     compositor.paint(clockUs / 1_000);
-    encoders.encode(compositor.canvas.picture, clockUs, 1e6 / framerateHz);
+    encoders.encode(compositor.canvas.picture, clockUs, 1e6 / framerateHz, compositor.changed);
     ticksMs.push(performance.now() - startMs);
   }
   const { user, system } = process.cpuUsage(before);

@@ -36,7 +36,7 @@ export class GatewayProcess {
     const flags = ['--config', config, '--port-base', String(portBase), '--data', join(folder, 'data')];
     const profiling =
       process.env.CPU_PROF === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.CPU_PROF}`];
-    const child = spawn(process.execPath, [...profiling, main, ...flags], {
+    const child = spawn(process.execPath, ['--inspect-port=127.0.0.1:0', ...profiling, main, ...flags], {
       env: { ...process.env, SWITCHYARD_ADMIN_KEY: adminKey },
       stdio: ['ignore', log, log],
     });

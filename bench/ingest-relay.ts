@@ -1,10 +1,11 @@
-// What the way from an RTMP publisher to RTP out of the SFU adds, beside what others add that only pass it on.
+// What the way from an RTMP or RTSP publisher to RTP out of the SFU adds, beside what others add that only pass it on.
 //
-//   node scripts/run.mjs node bench/ingest-relay.ts [seconds, default 15]
+//   node scripts/run.mjs node bench/ingest-relay.ts [seconds, default 15] [ways, by number from 0, default all: 0,4,5]
 //
-// The same publisher, in a process of its own, pushes H264 640x360 at 30 Hz to each in turn: to a whole gateway (RTMP, media
-// worker, SFU, plain RTP out), to nginx-rtmp with a player of ours, and to `ffmpeg -c copy` from RTMP to RTP. Printed for each:
-// time from handing a frame to the sender's socket to its last byte at the receiver, and CPU of what lies between. CPU of the
+// The same publisher, in a process of its own, pushes H264 640x360 at 30 Hz and sound to each in turn: to a whole gateway (RTMP with
+// AAC, RTSP with Opus by TCP and UDP; media worker, SFU, plain RTP out), to nginx-rtmp with a player of ours, and to `ffmpeg -c copy`
+// from RTMP to RTP. Printed for each: time from handing a frame to the sender's socket to its last byte at the receiver; of sound,
+// from when the publisher had sent all that a packet holds; and CPU of what lies between. CPU of the
 // gateway is that of its media and SFU workers and its control process for each of five streams, beyond what they use when idle,
 // in a run without the decoding viewer. Needs
 // ffmpeg and nginx with the rtmp module.
@@ -17,6 +18,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NewStreamKeyResource } from '#api/contract.ts';
+import type { IngressLatency } from '#core/job.ts';
 import { NetPolicy } from '#core/net-policy.ts';
 import type { Publication } from '#core/track.ts';
 import { RtmpPull } from '#gateways/rtmp/index.ts';
@@ -24,31 +26,72 @@ import { clockNowUs } from '#media/rtp/sequence.ts';
 import { startGateway } from '#test/support/gateway.ts';
 import { PeerProcess } from '#test/support/peer-process.ts';
 import { freePort, whenListening } from '#test/support/ports.ts';
-import { RoomViewer } from '#test/support/room-viewer.ts';
-import { cpuMsOf } from './process-usage.ts';
+import { RoomViewer, type SeenPicture } from '#test/support/room-viewer.ts';
+import type { SentMedia } from './ingest-relay-sender.ts';
+import { cpuMsOf, median } from './process-usage.ts';
 
 const seconds = Number(process.argv[2] ?? 15);
+const wanted = process.argv[3]?.split(',').map(Number);
 /** Of the run; connections, key frames and compilers settle in it. */
 const warmUpFrames = 90;
 const gatewayStreams = 5;
+const framerateHz = 30;
+const soundPacketUs = 20_000;
 
 interface Result {
   readonly what: string;
   readonly addedMs: readonly number[];
   readonly cpuMsPerS: number | undefined;
+  readonly soundMs?: readonly number[];
 }
 
-/** @returns when each frame was handed over, by number from 0 */
-async function send(url: string): Promise<readonly number[]> {
-  const sender = fork(new URL('ingest-relay-sender.ts', import.meta.url), [url, String(seconds)]);
-  const [{ sentUs }] = (await once(sender, 'message')) as [{ sentUs: number[] }];
-  return sentUs;
+/** How it comes to the gateway, and whether pictures wait for sound there. */
+interface Way {
+  readonly protocol: 'rtmp' | 'rtsp';
+  readonly transport: 'tcp' | 'udp';
+  readonly latency: IngressLatency;
 }
 
-function added(sentUs: readonly number[], arrivals: ReadonlyMap<number, number>): number[] {
+async function send(url: string, transport = 'tcp'): Promise<SentMedia> {
+  const sender = fork(new URL('ingest-relay-sender.ts', import.meta.url), [url, String(seconds), transport]);
+  const [sent] = (await once(sender, 'message')) as [SentMedia];
+  return sent;
+}
+
+function added({ sentUs }: SentMedia, arrivals: ReadonlyMap<number, number>): number[] {
   return [...arrivals].flatMap(([frame, atUs]) => {
     const sent = frame < warmUpFrames ? undefined : sentUs[frame];
     return sent === undefined ? [] : [(atUs - sent) / 1_000];
+  });
+}
+
+/** The receiver's pictures by frame: the number in them goes around after 256. */
+function byFrame(viewer: RoomViewer): Map<number, SeenPicture> {
+  const pictures = new Map<number, SeenPicture>();
+  let frame = 0;
+  for (const picture of viewer.pictures) {
+    frame += (picture.number - frame) & 255;
+    pictures.set(frame, picture);
+  }
+  return pictures;
+}
+
+/**
+ * Of each packet of sound: since the publisher had sent all that it holds. Which sound that is tell the sender reports:
+ * pictures, whose numbers are known, lie on the same line.
+ */
+function addedToSound(sent: SentMedia, heard: RoomViewer['heard'], frames: ReadonlyMap<number, SeenPicture>): number[] {
+  const offsetsUs = [...frames].flatMap(([frame, { unixUs }]) =>
+    unixUs === undefined ? [] : [unixUs - (frame * 1e6) / framerateHz],
+  );
+  const offsetUs = median(offsetsUs);
+  return heard.slice(150).flatMap(({ unixUs, arrivalUs }) => {
+    const endUs = (unixUs ?? Number.NaN) - offsetUs + soundPacketUs;
+    // Reports of two streams agree to some milliseconds only: of two neighbours the nearer one that had been sent by then.
+    const far = ({ endUs: at }: { readonly endUs: number }) => Math.abs(at - endUs);
+    const near = sent.sounds.filter((one) => far(one) < soundPacketUs && one.sentUs <= arrivalUs);
+    const [sound] = near.toSorted((a, b) => far(a) - far(b));
+    return sound ? [(arrivalUs - sound.sentUs) / 1_000] : [];
   });
 }
 
@@ -62,26 +105,24 @@ async function cpuDuring(pids: () => readonly number[], work: Promise<unknown>):
   return perSecond;
 }
 
-async function throughGateway(): Promise<Result> {
+async function throughGateway({ protocol, transport, latency }: Way): Promise<Result> {
   const gateway = await startGateway({ media: { workers: 1 } });
   const makeKey = () =>
-    gateway.api<NewStreamKeyResource>('POST', '/api/stream-keys', { room: 'demo', name: 'Encoder' });
+    gateway.api<NewStreamKeyResource>('POST', '/api/stream-keys', {
+      ...{ room: 'demo', name: 'Encoder', protocol, latency },
+    });
   const { url } = await makeKey();
   const room = await gateway.app.rooms.open('demo');
-  const published = once(room.events, 'publicationAdded');
-  const sending = send(url);
-  const [publication] = (await published) as [Publication];
   const viewer = await RoomViewer.join(room.media);
-  await viewer.watch(publication.producer);
-  const sentUs = await sending;
+  const watching: Promise<unknown>[] = [];
+  const watch = ({ producer }: Publication) => watching.push(viewer.watch(producer));
+  room.events.on('publicationAdded', watch);
+  const sent = await send(url, transport);
+  await Promise.all(watching);
+  room.events.off('publicationAdded', watch);
   viewer.close();
-  // The picture's number goes around after 256.
-  const arrivals = new Map<number, number>();
-  let frame = 0;
-  for (const { number, arrivalUs } of viewer.pictures) {
-    frame += (number - frame) & 255;
-    arrivals.set(frame, arrivalUs);
-  }
+  const frames = byFrame(viewer);
+  const arrivals = new Map([...frames].map(([frame, { arrivalUs }]) => [frame, arrivalUs] as const));
   const pidsOf = (workers: readonly { pid: number }[]) => workers.map(({ pid }) => pid);
   const processes = {
     control: [process.pid],
@@ -95,7 +136,7 @@ async function throughGateway(): Promise<Result> {
   const urls = (await Promise.all(Array.from({ length: gatewayStreams }, makeKey))).map((key) => key.url);
   const loop = monitorEventLoopDelay({ resolution: 1 });
   loop.enable();
-  const busy = await cpuOfEach(send(urls.join(',')));
+  const busy = await cpuOfEach(send(urls.join(','), transport));
   const each = busy.map((ms, i) => (ms - (idle[i] ?? 0)) / gatewayStreams);
   const cpuMsPerS = each.reduce((sum, ms) => sum + ms, 0);
   const parts = Object.keys(processes).map((name, i) => `${name} ${each[i]?.toFixed(1)}`);
@@ -103,7 +144,8 @@ async function throughGateway(): Promise<Result> {
     `gateway, ms/s of a stream: ${parts.join(', ')}; event loop of control p99 ${(loop.percentile(99) / 1e6).toFixed(1)} ms`,
   );
   await gateway.close();
-  return { what: 'gateway', addedMs: added(sentUs, arrivals), cpuMsPerS };
+  const what = `gateway, ${protocol === 'rtmp' ? 'RTMP' : `RTSP ${transport.toUpperCase()}`}, latency ${latency}`;
+  return { what, addedMs: added(sent, arrivals), soundMs: addedToSound(sent, viewer.heard, frames), cpuMsPerS };
 }
 
 async function throughNginx(): Promise<Result> {
@@ -159,12 +201,20 @@ const share = (values: readonly number[], part: number) =>
   (values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN).toFixed(1);
 
 console.log(
-  `640x360 at 30 Hz, ${seconds} s each; added latency of video, and CPU of a stream in milliseconds per second`,
+  `640x360 at 30 Hz with sound, ${seconds} s each; added latency, and CPU of a stream in milliseconds per second`,
 );
-for (const way of [throughGateway, throughNginx, throughFfmpeg]) {
-  const { what, addedMs, cpuMsPerS } = await way();
-  console.log(
-    `${what}: p50 ${share(addedMs, 0.5)} ms, p99 ${share(addedMs, 0.99)} ms (${addedMs.length} frames), ${cpuMsPerS?.toFixed(1)} ms/s`,
-  );
+const ways: readonly (() => Promise<Result>)[] = [
+  () => throughGateway({ protocol: 'rtmp', transport: 'tcp', latency: 'low' }),
+  () => throughGateway({ protocol: 'rtsp', transport: 'tcp', latency: 'low' }),
+  () => throughGateway({ protocol: 'rtsp', transport: 'udp', latency: 'low' }),
+  () => throughGateway({ protocol: 'rtmp', transport: 'tcp', latency: 'smooth' }),
+  throughNginx,
+  throughFfmpeg,
+];
+for (const way of wanted?.flatMap((n) => ways[n] ?? []) ?? ways) {
+  const { what, addedMs, soundMs, cpuMsPerS } = await way();
+  const both = (values: readonly number[]) => `p50 ${share(values, 0.5)} ms, p99 ${share(values, 0.99)} ms`;
+  const sound = soundMs ? `; sound ${both(soundMs)}` : '';
+  console.log(`${what}: ${both(addedMs)} (${addedMs.length} frames)${sound}; ${cpuMsPerS?.toFixed(1)} ms/s`);
 }
 process.exit();

@@ -3,9 +3,12 @@
 //   node scripts/run.mjs node bench/ingress-soak.ts [cycles, default 200]
 //
 // A whole gateway in this process; ffmpeg pushes RTMP to three stream keys at once and leaves when all are live. Every
-// second round it is killed and comes back within its grace time first. Prints the slope of memory for each process.
+// second round it is killed and comes back within its grace time first. Prints the slope of memory for each process, and
+// of what this one still holds after a collection.
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { NewStreamKeyResource } from '#api/contract.ts';
 import { startGateway } from '#test/support/gateway.ts';
 import { PeerProcess } from '#test/support/peer-process.ts';
@@ -47,6 +50,17 @@ async function round(isLossy: boolean): Promise<void> {
   }
   await Promise.all(encoders.map((encoder) => encoder.stop('SIGINT')));
   await until('all gone', () => inRoom() === 0 && media.jobs.size === 0);
+  // The test's own log keeps every line.
+  gateway.log.lines.length = 0;
+}
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+function heldMb(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 1e6;
 }
 
 async function measure() {
@@ -65,8 +79,10 @@ const rounds = Math.ceil(cycles / perRound);
 // The first tenth warms up: pools, caches, compiled code.
 for (let n = 0; n < Math.max(2, rounds / 10); n++) await round(n % 2 === 1);
 const before = await measure();
+const heldBefore = heldMb();
 for (let n = 0; n < rounds; n++) await round(n % 2 === 1);
 const after = await measure();
+const heldAfter = heldMb();
 console.log(`${rounds * perRound} streams came and went, every second round lost and back`);
 for (const [i, { name, handles, mb }] of after.entries()) {
   const first = before[i];
@@ -75,4 +91,8 @@ for (const [i, { name, handles, mb }] of after.entries()) {
     `${name}: handles ${first?.handles} → ${handles}, ${first?.mb.toFixed(0)} → ${mb.toFixed(0)} MB, ${slope.toFixed(0)} kB per stream`,
   );
 }
+const heldSlope = ((heldAfter - heldBefore) / (rounds * perRound)) * 1_000;
+console.log(
+  `control holds ${heldBefore.toFixed(1)} → ${heldAfter.toFixed(1)} MB after a collection, ${heldSlope.toFixed(0)} kB per stream`,
+);
 await gateway.close();

@@ -52,7 +52,7 @@ const sdp = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0
 const sip = {
   ...{ isEnabled: true, hosts: ['127.0.0.1'], port: 0, hasTls: false, maxCalls: 50_000 },
   access: 'open' as const,
-  limits: { messagesPerSecond: 0 },
+  limits: { messagesPerSecond: 0, unacknowledgedPerAddress: 50_000 },
 };
 
 async function startSrf(): Promise<Application> {
@@ -125,6 +125,8 @@ async function startSignalling(): Promise<Application> {
   const gateway = await createSipGateway({
     ...{ rooms, meetings: new Meetings({ rooms, log }), phones, bridges: sfu, store, secrets, log },
     config: config.sip,
+    // None of them is told to.
+    recordCall: () => Promise.resolve(),
     language: config.mix.language,
   });
   await gateway.listen(undefined);

@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeHeapSnapshot } from 'node:v8';
-import { churn, settled } from '#test/support/call-churn.ts';
+import { churn, churnRtp, settled } from '#test/support/call-churn.ts';
 import { startGateway } from '#test/support/gateway.ts';
 import { usedBytes } from './heap-use.ts';
 import { cpuMsOf, residentBytesOf } from './process-usage.ts';
@@ -20,7 +20,7 @@ const steps = 5;
 const warmUpCalls = 600;
 const gateway = await startGateway({
   sip: { isEnabled: true, access: 'open', timers: { t1Ms: 100 }, limits: { messagesPerSecond: 0 } },
-  rtp: { listenAddress: '127.0.0.1', firstPort: 40_000, lastPort: 59_999 },
+  rtp: churnRtp,
 });
 /** A mix without legs ends after some seconds, which the settling between the steps takes. */
 const warmUp = async () => gateway.app.phones.mixOf(await gateway.app.rooms.open('demo'));

@@ -14,9 +14,15 @@ export type LoadCodec = 'opus' | 'pcmu';
 export const loadPayloadTypes: Readonly<Record<LoadCodec, number>> = { opus: 100, pcmu: 0 };
 /** Of the program. */
 export const maxLoadLegs = 8_192;
+/** A machine that is not done so long after it should be never will be. */
+const graceSeconds = 30;
 
 export interface LoadResult {
   readonly received: number;
+  /** By all legs, while it was measured. */
+  readonly sent: number;
+  /** That the system did not take: then the load was less than it should have been. */
+  readonly unsent: number;
   readonly lost: number;
   readonly deaf: number;
   readonly intervalP50Ms: number;
@@ -64,7 +70,8 @@ export class VoiceLoad {
     const times = [port, warmSeconds, seconds].map(String);
     const command = [join(this.#folder, 'load'), ...times, file, String(loadPayloadTypes[codec]), String(step)];
     const [program = '', ...args] = core === undefined ? command : ['taskset', '-c', String(core), ...command];
-    const load = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const timeout = (warmSeconds + seconds + graceSeconds) * 1_000;
+    const load = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], timeout });
     load.stdin.end(legs.map((leg) => `${leg.port} ${leg.pulses ? 'p' : leg.talks ? 't' : 's'}\n`).join(''));
     let result: LoadResult | undefined;
     for await (const line of createInterface({ input: load.stdout })) {
