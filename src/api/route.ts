@@ -47,10 +47,11 @@ export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(dec
   const route = {
     ...config,
     description: [description, describeAccess(access)].filter(Boolean).join('\n\n'),
-    request: withHeaders(config.request, habits.headers),
+    request: withHeaders(withStrictQuery(config.request), habits.headers),
     'x-access': access,
     middleware: [
       accessGate(access),
+      ...(isOpen || config.request?.query ? [] : [noQuery]),
       ...(config.request?.body?.required === false ? [emptyIsNone] : []),
       ...habits.middleware,
       ...(makes ? [countMade(makes)] : []),
@@ -116,6 +117,22 @@ function habitsOf(method: string, operationId: string): Habits {
   const middleware = [audited(operationId), conditionalWrite];
   return { headers: ifMatchHeaders, middleware, errors: ['precondition_failed'], responses: {} };
 }
+
+/** A filter that is misspelt is refused by its name: without it the list would be of everything. */
+function withStrictQuery(request: RouteConfig['request']): RouteConfig['request'] {
+  return request?.query instanceof ZodObject ? { ...request, query: request.query.strict() } : request;
+}
+
+/** The same for a route that takes none at all. */
+const noQuery: MiddlewareHandler<ApiEnv> = (c, next) => {
+  const { url } = c.req;
+  if (url.includes('?') && url.indexOf('?') < url.length - 1) {
+    throw invalidFields('query', [
+      { code: 'unrecognized_keys', path: [], message: '', keys: Object.keys(c.req.query()) },
+    ]);
+  }
+  return next();
+};
 
 /** Those of the route's own go before; it may have said more of one. */
 function withHeaders(request: RouteConfig['request'], headers: ZodObject | undefined): RouteConfig['request'] {

@@ -167,6 +167,17 @@ describe('every route', () => {
     }
   });
 
+  test('refuses a query that it does not know by its name, instead of answering something else', async () => {
+    const admin = { as: api.admin };
+    for (const { path, method, what, requestBody } of routes.filter(isClosed)) {
+      const url = `${path.replaceAll(/\{\w+\}/g, '1')}?colour=red`;
+      const input = requestBody ? { json: {} } : {};
+      const { status, json } = await api.call(method.toUpperCase(), url, { ...admin, ...input });
+      assert.equal(status, 400, what);
+      assert.deepEqual(json.errors, [{ path: 'colour', message: 'is not known here' }], what);
+    }
+  });
+
   test('has a name of its own and says what it does', () => {
     assert.equal(new Set(routes.map(({ operationId }) => operationId)).size, routes.length);
     assert.deepEqual(
