@@ -14,7 +14,7 @@ const phones = ['test/integration/sip*.test.ts'];
 
 /** What takes all there is of two cores: our own pages in several browsers, and what measures how evenly a view comes. */
 const alone = [
-  'test/integration/{console,client-,meeting-,ingress-minutes}*.test.ts',
+  'test/integration/{console,client-,meeting-,ingress-in-step}*.test.ts',
   'test/interop/views-chromium.test.ts',
 ];
 

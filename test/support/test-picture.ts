@@ -51,15 +51,16 @@ export async function openViewerPage(browser: Browser, gatewayUrl: string): Prom
   });
 }
 
-/** What Chromium shows and plays over a minute: how far sound and picture are apart, and what of the sound was made up. */
-export async function watchAMinute(
+/** What Chromium shows and plays for a while: how far sound and picture are apart, and what of the sound was made up. */
+export async function watchFor(
+  seconds: number,
   page: PeersPage,
   handle: string,
   name: string,
 ): Promise<{ numbers: readonly number[]; medianOffsetMs: number; concealedShare: number }> {
   const { numbers, offsetsMs } = await page.call<{ numbers: number[]; offsetsMs: number[] }>('observeFor', {
     handle,
-    seconds: 60,
+    seconds,
   });
   const concealedShare = await page.call<number>('concealedShare', { handle });
   console.log(
