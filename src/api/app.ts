@@ -59,8 +59,8 @@ export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
   declareCredentials(app);
   for (const routesOf of resources) app.route('/', routesOf(options));
   const describe = once(() => describeApi(app));
-  app.get('/openapi.json', (c) => {
-    return c.body(describe(), 200, { 'content-type': 'application/json', 'cache-control': 'no-cache' });
+  app.get('/openapi.json', async (c) => {
+    return c.body(await describe(), 200, { 'content-type': 'application/json', 'cache-control': 'no-cache' });
   });
   app.route('/', pageRoutes(options.webRoot));
   return app;

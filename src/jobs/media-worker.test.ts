@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { type FromWorkerMessage, silenceLimitMs } from '#media/protocol.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { MediaWorker } from './media-worker.ts';
 
@@ -84,6 +85,17 @@ test('a worker that hangs is killed', async () => {
   process.kill(worker.pid, 'SIGSTOP');
   expect(await died).toEqual(['fell silent']);
   expect(isAlive(worker.pid)).toBe(false);
+});
+
+test('a worker is not taken for silent by a gateway that did not listen', async () => {
+  const worker = start();
+  await worker.configure(0);
+  const died = vi.fn();
+  worker.events.on('died', died);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, silenceLimitMs + 500);
+  for (let beats = 0; beats < 2; )
+    beats += ((await once(worker.events, 'message')) as [FromWorkerMessage])[0].type === 'heartbeat' ? 1 : 0;
+  expect(died).not.toHaveBeenCalled();
 });
 
 test('a worker of another release is refused', async () => {

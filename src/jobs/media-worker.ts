@@ -25,6 +25,8 @@ const workerFile = fileURLToPath(import.meta.resolve('#media/main.ts'));
 const startTimeoutMs = 20_000;
 /** A worker that was asked to end and has not is killed. */
 const stopTimeoutMs = 2_000;
+/** For reading what has come, before a worker is taken for silent. */
+const readingMs = 100;
 /** Bytes waiting in the pipe to the worker, above which media is dropped instead of queued. */
 const maxQueuedBytes = 16 * 1024 * 1024;
 
@@ -73,6 +75,8 @@ export class MediaWorker extends Owned {
   #measuredMsPerS = 0;
   #rtpPort = 0;
   #queuedBytes = 0;
+  /** Messages. */
+  #received = 0;
   #hasDied = false;
 
   constructor(options: MediaWorkerOptions) {
@@ -99,7 +103,7 @@ export class MediaWorker extends Owned {
     this.#mediaPipe.on('error', () => undefined);
     this.#mediaPipe.on('data', (piece: Buffer) => this.#receiveLive(piece));
     this.#log = options.log.child({ mediaWorker: this.#child.pid });
-    this.#watchdog = setTimeout(() => this.#die('did not start in time'), startTimeoutMs);
+    this.#watchdog = setTimeout(() => this.#suspect('did not start in time'), startTimeoutMs);
     // Nobody may be waiting when it dies early.
     this.#hello.promise.catch(() => undefined);
     this.#ready.promise.catch(() => undefined);
@@ -206,11 +210,12 @@ export class MediaWorker extends Owned {
       return;
     }
     const message = parsed.data;
+    this.#received += 1;
     this.#watchdog.refresh();
     switch (message.type) {
       case 'hello':
         clearTimeout(this.#watchdog);
-        this.#watchdog = setTimeout(() => this.#die('fell silent'), silenceLimitMs);
+        this.#watchdog = setTimeout(() => this.#suspect('fell silent'), silenceLimitMs);
         this.#state = 'spare';
         this.#hello.resolve();
         return;
@@ -230,6 +235,15 @@ export class MediaWorker extends Owned {
         return;
     }
     this.events.emit('message', message);
+  }
+
+  /** Where this process was held up itself, what the worker said meanwhile is read after the timers. */
+  #suspect(cause: string): void {
+    const received = this.#received;
+    this.#watchdog = setTimeout(() => {
+      if (this.#received === received) this.#die(cause);
+      else this.#watchdog = setTimeout(() => this.#suspect('fell silent'), silenceLimitMs);
+    }, readingMs);
   }
 
   #die(cause: string): void {
