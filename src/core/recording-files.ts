@@ -18,6 +18,8 @@ export interface FinishOptions {
   readonly format: RecordFormat;
   /** Below the folder of recordings, without the ending; another is taken when it exists. */
   readonly target: string;
+  /** Where it goes when that cannot be: a file is in the way of a folder, the folder may not be written to. */
+  readonly otherwise: string;
   readonly hasVideo: boolean;
 }
 

@@ -26,6 +26,12 @@ describe('a template', () => {
     expect(fillTemplate('{room}/{date}/{time}-{name}-{part}', values)).toBe('daily/2026-11-28/210509-Board-Q3-Q4-007');
   });
 
+  test('no name in it is longer than file systems take', () => {
+    const name = `${'n'.repeat(60)}.`;
+    const filled = fillTemplate(`{name}/${'{name}'.repeat(5)}-{part}`, { ...values, name });
+    expect(filled.split('/').map(({ length }) => length)).toEqual([60, 200]);
+  });
+
   test('no value leads out of the folder', () => {
     expect(fillTemplate('{track}', values)).toBe('etc-passwd');
     expect(fillTemplate('{track}', { ...values, track: '..' })).toBe('x');

@@ -17,6 +17,8 @@ type TemplateWord = (typeof templateWords)[number];
 const allowedText = /^[A-Za-z0-9 ._~+=@,{}/-]*$/;
 const maxLength = 200;
 const maxValueLength = 64;
+/** File systems take 255 bytes; a number and an ending come behind it. */
+const maxNameLength = 200;
 
 /** @throws GatewayError `invalid_request` in words for whoever wrote it */
 export function checkTemplate(template: string): void {
@@ -47,8 +49,11 @@ export function fillTemplate(template: string, values: TemplateValues): string {
     date: at.slice(0, 10),
     time: at.slice(11, 19).replaceAll(':', ''),
   };
-  return template.replace(/\{([a-z]+)\}/g, (_, word: string) => (isWord(word) ? texts[word] : ''));
+  const path = template.replace(/\{([a-z]+)\}/g, (_, word: string) => (isWord(word) ? texts[word] : ''));
+  return path.split('/').map(shortened).join('/');
 }
+
+const shortened = (name: string): string => name.slice(0, maxNameLength).replace(/[. ]+$/, '');
 
 /** What people call things, as a part of a file name: no slash, no dot in front, nothing a shell would take amiss. */
 function safe(text: string): string {

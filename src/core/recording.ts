@@ -61,6 +61,10 @@ export class Recording extends Owned {
   #recordedMs = 0;
   #runsSinceMs: number | undefined;
   #emptySinceMs: number | undefined;
+  /** Why something that was written is no part of it. */
+  #loss: string | undefined;
+  /** When it ended, by its recorders. */
+  #writtenBytes = 0;
 
   constructor(options: RecordingOptions) {
     super();
@@ -197,6 +201,7 @@ export class Recording extends Owned {
   #end(reason: RecordingReason, message: string): void {
     if (this.#ending || !isRunning(this.#record.state)) return;
     this.#tellRoom(false);
+    this.#writtenBytes = this.bytes;
     this.#move('finalising', reason, message);
     this.#ending = this.#finalise();
   }
@@ -228,7 +233,9 @@ export class Recording extends Owned {
 
   #finish(): void {
     const { reason, message, parts } = this.#record;
-    if (parts.length === 0 && isGood(reason)) this.#move('failed', 'no_media', 'Nothing came that could be recorded.');
+    if (this.#loss !== undefined) this.#move('failed', 'not_writable', this.#loss);
+    else if (parts.length === 0 && isGood(reason))
+      this.#move('failed', 'no_media', 'Nothing came that could be recorded.');
     else this.#move(isGood(reason) ? 'finished' : 'failed', reason, message);
   }
 
@@ -241,13 +248,29 @@ export class Recording extends Owned {
         !raws.some((other) => other.track === track && other.number > number);
       for (const raw of raws) {
         if (this.isClosed) return;
-        if (includesLast || !isLast(raw)) await this.#finishPart(raw);
+        if (includesLast || !isLast(raw)) await this.#tryPart(raw, includesLast);
       }
-      if (includesLast && !this.isClosed) await files.removeWork(this.#record.id);
+      if (!includesLast || this.isClosed) return;
+      if (this.#loss === undefined) await files.removeWork(this.#record.id);
+      if (raws.length > 0 || this.#record.parts.length > 0 || this.#writtenBytes === 0) return;
+      this.#loss = 'What it had written is not on the disk any more: it was deleted while it grew.';
     });
     return this.#harvesting.catch((err) => {
       this.#log.error({ err }, 'files of a recording not finished');
     });
+  }
+
+  /** One that fails keeps no other from being finished; it stays where it grew, and is tried again at the end. */
+  async #tryPart(raw: RawPart, isAtEnd: boolean): Promise<void> {
+    try {
+      await this.#finishPart(raw);
+    } catch (err) {
+      if (this.isClosed) return;
+      this.#log.error({ err, file: raw.path }, 'file of a recording not finished');
+      const why = err instanceof Error && 'code' in err ? ` (${err.code})` : '';
+      if (isAtEnd)
+        this.#loss = `A file of it could not be put into its folder${why}; it is kept in .work/${this.#record.id}.`;
+    }
   }
 
   async #finishPart(raw: RawPart): Promise<void> {
@@ -259,7 +282,8 @@ export class Recording extends Owned {
       part: number,
       startedAtMs: raw.startedAtMs,
     });
-    const finished = await this.#options.files.finish({ raw, format, target, hasVideo: video !== 'off' });
+    const otherwise = `${id}-${number}`;
+    const finished = await this.#options.files.finish({ raw, format, target, otherwise, hasVideo: video !== 'off' });
     if (!finished) return;
     const part: RecordingPart = { number, track: raw.track, isLocal: true, ...finished };
     this.#change({ parts: [...this.#record.parts, part] });

@@ -72,7 +72,7 @@ export class RecordingFolder implements RecordingFiles {
     return parts.sort((one, other) => one.startedAtMs - other.startedAtMs || one.track - other.track);
   }
 
-  async finish({ raw, format, target, hasVideo }: FinishOptions): Promise<FinishedPart | undefined> {
+  async finish({ raw, format, target, otherwise, hasVideo }: FinishOptions): Promise<FinishedPart | undefined> {
     const outputPath = `${raw.path}.done`;
     const thumbnailPath = hasVideo ? `${raw.path}.jpg` : undefined;
     const order = { inputPath: raw.path, outputPath, format, thumbnailPath };
@@ -87,7 +87,11 @@ export class RecordingFolder implements RecordingFiles {
       this.#options.log.warn({ what: result.message, file: raw.path }, 'recorded file stays without its index');
       await rm(outputPath, { force: true });
     }
-    const file = await this.#place(isIndexed ? outputPath : raw.path, target, format);
+    const from = isIndexed ? outputPath : raw.path;
+    const file = await this.#place(from, target, format).catch((err) => {
+      this.#options.log.warn({ err, target, otherwise }, 'recorded file cannot have the name that it was to have');
+      return this.#place(from, otherwise, format);
+    });
     if (isIndexed) await rm(raw.path, { force: true });
     const thumbnail =
       thumbnailPath && isIndexed && result.hasThumbnail
