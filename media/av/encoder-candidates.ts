@@ -23,6 +23,8 @@ export interface EncoderCandidate {
   readonly options: Readonly<Record<string, string>>;
   /** It spares itself what is said to be unchanged. */
   readonly takesHints?: boolean;
+  /** What media/av/direct-x264.ts does comes to the same for less. */
+  readonly canBeDirect?: boolean;
 }
 
 const software: Readonly<Record<Exclude<EncodedCodec, 'h264'>, Omit<EncoderCandidate, 'takes'>>> = {
@@ -64,6 +66,7 @@ export function encoderCandidates({
     name: 'libx264',
     takes: 'i420',
     takesHints: true,
+    canBeDirect: preset === 'ultrafast',
     options: {
       mb_info: '1',
       preset: preset ?? 'superfast',

@@ -1,15 +1,13 @@
-// Owns: a video encoder context for real time: no look-ahead, no B-frames, key frames on demand.
-import { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE, AV_PIX_FMT_YUV420P, AV_PKT_FLAG_KEY } from 'node-av/constants';
-import {
-  type EncodedCodec,
-  type EncoderCandidate,
-  type EncoderChoice,
-  encoderCandidates,
-} from './encoder-candidates.ts';
-import { EncoderInput } from './encoder-input.ts';
-import { AvError, assertOk, av, findEncoder, isDrained, NativeOwner, openCodec } from './library.ts';
+// Owns: a video encoder for real time: no look-ahead, no B-frames, key frames on demand.
+import { AV_PIX_FMT_YUV420P } from 'node-av/constants';
+import { DirectX264 } from './direct-x264.ts';
+import { type EncodedCodec, type EncoderChoice, encoderCandidates } from './encoder-candidates.ts';
+import { AvError, findEncoder, NativeOwner } from './library.ts';
+import { type EncodedUnit, LibraryEncoder } from './library-encoder.ts';
 import { isPictureSide, type Picture } from './picture.ts';
-import { type Box, withVideoHint } from './video-hint.ts';
+import type { Box } from './video-hint.ts';
+
+export type { EncodedUnit } from './library-encoder.ts';
 
 export interface VideoEncoderOptions extends EncoderChoice {
   readonly width: number;
@@ -19,23 +17,12 @@ export interface VideoEncoderOptions extends EncoderChoice {
   readonly threads?: number | undefined;
 }
 
-export interface EncodedUnit {
-  /** A copy: the receiver's own. H264 as Annex B with parameter sets before each key frame. */
-  readonly data: Buffer;
-  readonly ptsUs: number;
-  readonly isKey: boolean;
-}
-
-/** Key frames come when asked for: an interval of its own would only cost bits. */
-const endlessGop = 100_000;
-
 export class VideoEncoder extends NativeOwner {
   readonly codec: EncodedCodec;
   readonly width: number;
   readonly height: number;
   readonly #options: VideoEncoderOptions;
   #opened: OpenedEncoder;
-  readonly #packet = new av.Packet();
   #lastPts = -1n;
   #bitrateBps: number;
   #mustKey = false;
@@ -51,8 +38,7 @@ export class VideoEncoder extends NativeOwner {
     this.width = options.width;
     this.height = options.height;
     this.#bitrateBps = options.bitrateBps;
-    this.#opened = openFirst(options, options.bitrateBps);
-    this.#packet.alloc();
+    this.#opened = openFirst(options);
   }
 
   /** FFmpeg's name of the encoder in use. */
@@ -73,13 +59,7 @@ export class VideoEncoder extends NativeOwner {
   setBitrate(bitrateBps: number): void {
     this.exclusively(() => {
       this.#bitrateBps = bitrateBps;
-      if (this.encoderName === 'libx264') {
-        applyBitrate(this.#opened.context, bitrateBps);
-        return;
-      }
-      const opened = openFirst(this.#options, bitrateBps);
-      closeEncoder(this.#opened);
-      this.#opened = opened;
+      if (!this.#opened.encoder.setBitrate(bitrateBps)) this.#reopen(this.#options);
     });
   }
 
@@ -105,108 +85,78 @@ export class VideoEncoder extends NativeOwner {
       const wanted = BigInt(Math.round(ptsUs));
       const pts = wanted > this.#lastPts ? wanted : this.#lastPts + 1n;
       this.#lastPts = pts;
-      const type = this.#mustKey ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+      const isKey = this.#mustKey;
       this.#mustKey = false;
-      const { input, context, takesHints } = this.#opened;
-      input.give(picture, (given) => {
-        const frame = given.prepareForEncoding(pts, type);
-        const send = () => context.sendFrameSync(frame);
-        assertOk(changed && takesHints ? withVideoHint(frame, changed, send) : send(), 'encoding');
-      });
-      this.#receive(onUnit);
+      this.#encode(picture, pts, isKey, changed, onUnit);
     });
   }
 
-  #receive(onUnit: (unit: EncodedUnit) => void): void {
-    for (;;) {
-      const code = this.#opened.context.receivePacketSync(this.#packet);
-      if (code < 0) {
-        if (!isDrained(code)) throw new AvError('encoding', code);
-        return;
-      }
-      const unit = {
-        data: Buffer.from(this.#packet.data ?? []),
-        ptsUs: Number(this.#packet.pts),
-        isKey: (this.#packet.flags & AV_PKT_FLAG_KEY) !== 0,
-      };
-      this.#packet.unref();
-      onUnit(unit);
+  #encode(
+    picture: Picture,
+    pts: bigint,
+    mustKey: boolean,
+    changed: readonly Box[] | undefined,
+    onUnit: (unit: EncodedUnit) => void,
+  ): void {
+    const { encoder } = this.#opened;
+    if (encoder instanceof LibraryEncoder) {
+      encoder.encode(picture, pts, mustKey, changed, onUnit);
+      return;
     }
+    const ptsUs = Number(pts);
+    const unit = encoder.encode(picture, ptsUs, mustKey, changed);
+    if (unit) {
+      onUnit({ ...unit, ptsUs });
+      return;
+    }
+    this.#reopen({ ...this.#options, isDirect: false });
+    this.#encode(picture, pts, true, undefined, onUnit);
+  }
+
+  #reopen(options: OpenOptions): void {
+    const opened = openFirst({ ...options, bitrateBps: this.#bitrateBps });
+    this.#opened.encoder[Symbol.dispose]();
+    this.#opened = opened;
   }
 
   protected override free(): void {
-    closeEncoder(this.#opened);
-    this.#packet.free();
+    this.#opened.encoder[Symbol.dispose]();
   }
 }
 
+interface OpenOptions extends VideoEncoderOptions {
+  /** Without FFmpeg between, where there is such a way; unless it has failed. */
+  readonly isDirect?: boolean;
+}
+
 interface OpenedEncoder {
-  readonly context: av.CodecContext;
-  readonly input: EncoderInput;
+  readonly encoder: LibraryEncoder | DirectX264;
   readonly name: string;
-  readonly takesHints: boolean;
   /** Of the candidate before, where it was not the first. */
   readonly problem: string | undefined;
 }
 
-function openFirst(options: VideoEncoderOptions, bitrateBps: number): OpenedEncoder {
+function openFirst(options: OpenOptions): OpenedEncoder {
   let lastError: unknown = new AvError('video encoder', 0, `there is none for ${options.codec}`);
-  const { hardware, codec: wanted } = options;
+  const { hardware, codec: wanted, isDirect = true } = options;
   let problem = hardware && wanted !== 'h264' ? `${hardware} is used for H264 alone` : undefined;
   for (const candidate of encoderCandidates(options)) {
-    const codec = findEncoder(candidate.name);
+    const { name } = candidate;
+    const isPossible = isDirect && candidate.canBeDirect && (options.threads ?? 1) === 1;
+    const direct = isPossible ? DirectX264.open(options) : undefined;
+    if (direct) return { encoder: direct, name, problem };
+    const codec = findEncoder(name);
     if (!codec) {
-      problem = `FFmpeg here has no ${candidate.name}`;
+      problem = `FFmpeg here has no ${name}`;
       continue;
     }
     try {
-      const { name, takesHints = false } = candidate;
-      return { ...openEncoder(codec, candidate, options, bitrateBps), name, takesHints, problem };
+      return { encoder: new LibraryEncoder(codec, candidate, options), name, problem };
     } catch (error) {
       lastError = error;
       const detail = error instanceof AvError ? ` (${error.message})` : '';
-      problem = `${candidate.name} cannot be opened on this machine${detail}`;
+      problem = `${name} cannot be opened on this machine${detail}`;
     }
   }
   throw lastError;
-}
-
-function openEncoder(
-  codec: av.Codec,
-  { takes, options: own }: EncoderCandidate,
-  options: VideoEncoderOptions,
-  bitrateBps: number,
-): Pick<OpenedEncoder, 'context' | 'input'> {
-  const input = new EncoderInput(takes, options.width, options.height);
-  const context = new av.CodecContext();
-  try {
-    context.allocContext3(codec);
-    context.width = options.width;
-    context.height = options.height;
-    context.timeBase = new av.Rational(1, 1_000_000);
-    context.framerate = new av.Rational(Math.max(1, Math.round(options.framerateHz)), 1);
-    context.gopSize = endlessGop;
-    context.maxBFrames = 0;
-    context.threadCount = options.threads ?? 1;
-    input.prepare(context);
-    applyBitrate(context, bitrateBps);
-    openCodec(context, codec, own);
-    return { context, input };
-  } catch (error) {
-    context.freeContext();
-    input[Symbol.dispose]();
-    throw error;
-  }
-}
-
-function closeEncoder({ context, input }: OpenedEncoder): void {
-  context.freeContext();
-  input[Symbol.dispose]();
-}
-
-/** Half a second of buffer: a key frame may be larger than its share, a scene change may not flood a viewer. */
-function applyBitrate(context: av.CodecContext, bitrateBps: number): void {
-  context.bitRate = BigInt(Math.round(bitrateBps));
-  context.rcMaxRate = BigInt(Math.round(bitrateBps));
-  context.rcBufferSize = Math.round(bitrateBps / 2);
 }

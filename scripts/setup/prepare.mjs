@@ -2,9 +2,9 @@
 import { constants } from 'node:os';
 import { ensureDependencies } from './dependencies.mjs';
 import { ensureMediasoupWorker } from './mediasoup-worker.mjs';
+import { ensureNativeAddons } from './native-addons.mjs';
 import { ensureRuntime, runtimeEnvironment } from './runtime.mjs';
 import { ensureSystemPackages, offerSystemPackages } from './system-packages.mjs';
-import { ensureUdpBatch } from './udp-batch.mjs';
 import { ensureWebBuild } from './web-build.mjs';
 
 /** @type {NodeJS.Signals[]} */
@@ -37,10 +37,11 @@ async function bring({ worker = false, web = false, testPackages = false, isQuie
   const node = await ensureRuntime();
   const plain = runtimeEnvironment({ node });
   await ensureDependencies(plain);
-  if (worker) ensureUdpBatch();
+  if (worker) ensureNativeAddons();
   const mediasoupWorker = worker ? await ensureMediasoupWorker({ isQuiet }) : undefined;
   if (testPackages) await ensureSystemPackages('test');
   if (worker || testPackages) await offerSystemPackages('font', 'views show no names in some scripts');
+  if (worker) await offerSystemPackages('encoder', 'views to H264 cost more CPU than they need');
   if (web) await ensureWebBuild(plain);
   return { node, env: runtimeEnvironment({ node, mediasoupWorker }) };
 }

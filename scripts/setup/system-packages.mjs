@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { runQuietly } from './child-process.mjs';
 import { SetupError, say, step } from './progress.mjs';
 
-/** @typedef {'worker' | 'libsrtp' | 'test' | 'font'} Role `worker` and `libsrtp`: only where a worker is built; `test`: npm test; `font`: names in
- * views, without which everything else works */
+/** @typedef {'worker' | 'libsrtp' | 'test' | 'font' | 'encoder'} Role `worker` and `libsrtp`: only where a worker is built; `test`: npm test; `font`:
+ * names in views, `encoder`: cheaper views, without which everything else works */
 
 /** @type {readonly { role: Role, name: string, why: string }[]} */
 const systemPackages = [
@@ -24,6 +24,7 @@ const systemPackages = [
   { role: 'libsrtp', name: 'libsrtp2-dev', why: 'stands in where the source of libsrtp cannot be had' },
 
   { role: 'test', name: 'chromium', why: 'browsers that really meet in a room' },
+  { role: 'encoder', name: 'libx264-164', why: 'views to H264 at a quantiser of our own for each picture' },
   { role: 'font', name: 'fonts-dejavu-core', why: 'text on screenshots, names in views' },
   { role: 'font', name: 'fonts-noto-cjk', why: 'Chinese, Japanese and Korean names in views' },
   { role: 'font', name: 'fonts-noto-core', why: 'names in views in Indian, Thai and other scripts' },
@@ -73,7 +74,7 @@ export async function offerSystemPackages(role, without) {
   if (process.env.SWITCHYARD_SYSTEM_PACKAGES === 'skip') return;
   const missing = missingOf(systemPackages.filter((p) => p.role === role).map((p) => p.name));
   if (missing.length === 0) return;
-  const advice = `${without}; ${missing.join(' ')} would bring them`;
+  const advice = `${without}; better with ${missing.join(' ')}`;
   if (!hasCommand('apt-get') || process.getuid?.() !== 0) {
     say(advice);
     return;

@@ -1,26 +1,32 @@
 /**
- * The media workers' cheap way to send and receive UDP, compiled from media/native/udp-batch.c where there is a C
- * compiler. Without it everything works the same at a higher price, so nothing here ever fails a start.
+ * What media workers do cheaper in C, compiled from media/native where there is a compiler: UDP in batches, and x264 called
+ * directly. Without them everything works the same at a higher price, so nothing here ever fails a start.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashFiles, projectDir, readIfThere } from './cache.mjs';
 
-const source = join('media', 'native', 'udp-batch.c');
+const names = ['udp-batch', 'x264-encode'];
 const folder = join(projectDir, '.cache');
-const target = join(folder, 'udp-batch.node');
-const stamp = join(folder, 'udp-batch.built-from');
 const compileTimeoutMs = 60_000;
 
-export function ensureUdpBatch() {
+export function ensureNativeAddons() {
   if (process.platform !== 'linux') return;
+  for (const name of names) ensureAddon(name);
+}
+
+/** @param {string} name */
+function ensureAddon(name) {
+  const source = join('media', 'native', `${name}.c`);
+  const target = join(folder, `${name}.node`);
+  const stamp = join(folder, `${name}.built-from`);
   const wanted = `${process.arch} ${hashFiles(projectDir, [source])}`;
   if (existsSync(target) && readIfThere(stamp) === wanted) return;
   mkdirSync(folder, { recursive: true });
   // Under another name first: a media worker that starts meanwhile sees all of it or none.
   const fresh = `${target}.${process.pid}`;
-  const options = ['-O2', '-shared', '-fPIC', '-o', fresh, join(projectDir, source)];
+  const options = ['-O2', '-shared', '-fPIC', '-o', fresh, join(projectDir, source), '-ldl'];
   const isCompiled = ['cc', 'gcc', 'clang'].some(
     (compiler) => spawnSync(compiler, options, { stdio: 'ignore', timeout: compileTimeoutMs }).status === 0,
   );
