@@ -259,6 +259,13 @@ describe('a pusher', () => {
     expect(ends[1]).toMatchObject({ reason: 'peer_left', mayReturn: true });
   });
 
+  test('whose key is not known is refused, and the log says so', async () => {
+    const encoder = peer();
+    expect((await encoder.ask('ANNOUNCE', 'locked', { 'Content-Type': 'application/sdp' }, sdp)).status).toBe(401);
+    const told = log.lines.filter(({ level }) => level === 'warn');
+    expect(told).toMatchObject([{ message: 'rtsp request refused', fields: { code: 'unauthorized' } }]);
+  });
+
   test('that the room closes is cut off', async () => {
     const encoder = peer();
     await encoder.announce('good');

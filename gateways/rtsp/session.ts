@@ -200,8 +200,12 @@ export class RtspSession extends Owned {
   #refusal(error: GatewayError, request: RtspRequest): RtspAnswer {
     const status = statusOf(error);
     const facts = { code: error.code, reason: error.message, cause: error.cause };
-    // Players ask without a login first, to be told how to sign in.
-    const isFirst = status === 401 && !headerOf(request, 'authorization') && !/[?&]token=/.test(request.uri);
+    // Players ask without a login first, to be told how to sign in; those that push have their key in the path.
+    const isFirst =
+      status === 401 &&
+      request.method !== 'ANNOUNCE' &&
+      !headerOf(request, 'authorization') &&
+      !/[?&]token=/.test(request.uri);
     if (isFirst) this.#log.debug(facts, 'rtsp login asked for');
     else this.#log.warn(facts, 'rtsp request refused');
     if (status !== 401) return { status };
