@@ -65,8 +65,12 @@ export function dialHttp({ protocol, hostname, port }: URL, options: DialOptions
 
 function dialError({ host, port }: NetTarget, cause: NodeJS.ErrnoException): GatewayError {
   const code = cause.code ?? '';
-  if (code.includes('CERT') || code.includes('SIGNED') || code.includes('SSL') || code.includes('TLS')) {
+  if (code.includes('CERT') || code.includes('SIGN') || code.includes('TLS')) {
     return new GatewayError('upstream_refused', `The TLS certificate of ${host} is not trusted (${code}).`, { cause });
+  }
+  if (code.includes('SSL') || code === 'EPROTO') {
+    const what = 'does not agree with us on TLS; is it the port for encrypted connections?';
+    return new GatewayError('upstream_refused', `${host}:${port} ${what} (${code})`, { cause });
   }
   return new GatewayError('upstream_failed', `${host}:${port} could not be reached (${code || cause.message}).`, {
     cause,
