@@ -40,7 +40,7 @@ test('bytes may arrive one by one', () => {
 });
 
 test.each([
-  ['GET / HTTP/1.1\r\n', 'not RTMP'],
+  ['GET / HTTP/1.1\r\n', 'does not speak RTMP'],
   ['\x06', 'RTMPE'],
 ])('a first byte of %j ends it at once', (text, reason) => {
   expect(() => new ServerHandshake().write(Buffer.from(text))).toThrow(reason);

@@ -63,8 +63,9 @@ export class ClientHandshake {
 
 function assertVersion(input: Buffer): void {
   if (input[0] === version) return;
-  const what = input[0] === 6 || input[0] === 8 ? 'encrypted RTMP (RTMPE); use rtmps instead' : 'not RTMP';
-  throw new GatewayError('invalid_request', `The peer speaks ${what}.`);
+  const isEncrypted = input[0] === 6 || input[0] === 8;
+  const what = isEncrypted ? 'speaks encrypted RTMP (RTMPE); use rtmps instead' : 'does not speak RTMP';
+  throw new GatewayError('invalid_request', `The peer ${what}.`);
 }
 
 /** S0 S1 S2 for a C1. */
