@@ -132,7 +132,7 @@ class Push extends Owned {
       spec,
       user: record.name,
       displayName: record.name,
-      log: log.child({ streamKey: record.id, room: room.name }),
+      log: log.child({ publisher: record.id, room: room.name }),
       openSource: () => slot.open(),
     });
     return new Push(ingress, slot, graceMs);

@@ -13,7 +13,7 @@ async function apiWithRoom() {
 
 describe('stream keys', () => {
   test('a key is shown once, with where to push, and is nowhere to be read again', async () => {
-    const { ask, store } = await apiWithRoom();
+    const { ask, store, log } = await apiWithRoom();
     const { status, json, headers } = await ask('POST', '/api/stream-keys', { room: 'demo', name: 'OBS' });
     assert.equal(status, 201);
     assert.match(json.key, /^[A-Za-z0-9]{28}$/);
@@ -24,6 +24,8 @@ describe('stream keys', () => {
     const kept = JSON.stringify([await store.list('stream-keys'), await store.list('stream-key-hashes')]);
     for (const text of [read.text, list.text, kept]) assert.ok(!text.includes(json.key));
     assert.equal(list.json.items[0].id, json.id);
+    // Under a name that ends in "key" the log would not have shown which one it was.
+    assert.equal(log.lines.find(({ message }) => message === 'stream key made')?.fields.publisher, json.id);
   });
 
   test('one of SRT may have a passphrase, which is shown with it and never again', async () => {

@@ -104,7 +104,7 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
       throw new GatewayError('unprocessable', `This gateway takes no ${input.protocol} publishers.`);
     }
     const { key, record } = await streamKeys.create(input);
-    c.get('log').info({ streamKey: record.id, protocol: record.protocol }, 'stream key made');
+    c.get('log').info({ publisher: record.id, protocol: record.protocol }, 'stream key made');
     c.header('location', `/api/stream-keys/${record.id}`);
     c.header('cache-control', 'no-store');
     const { serverUrl } = address;
@@ -127,7 +127,7 @@ export function streamKeyRoutes({ rooms, ingest, config }: ApiOptions): OpenAPIH
   app.openapi(deleteRoute, async (c) => {
     const { streamKey } = c.req.valid('param');
     await streamKeys.delete(streamKey);
-    c.get('log').info({ streamKey }, 'stream key deleted');
+    c.get('log').info({ publisher: streamKey }, 'stream key deleted');
     return c.body(null, 204);
   });
 
