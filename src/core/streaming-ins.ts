@@ -81,11 +81,12 @@ export class StreamingIns extends Owned implements OnDemandMedia {
   }
 
   /**
-   * @throws GatewayError `unprocessable` (scheme), `invalid_request` (URL), `forbidden` (network), `limit_reached`,
+   * @throws GatewayError `unprocessable` (scheme, nothing to take), `invalid_request` (URL), `forbidden` (network), `limit_reached`,
    * `overloaded` when no media worker has room for it; it is not kept then. `draining`
    */
   async create(roomId: RoomId, settings: StreamingInSettings): Promise<StreamingIn> {
     if (this.#isDraining) throw new GatewayError('draining', 'This gateway is being drained and takes no new work.');
+    assertTakesSomething(settings);
     this.#pullerOf(settings.url).check(settings.url);
     const { maxPerRoom, store } = this.#options;
     if (this.of(roomId).length >= maxPerRoom) {
@@ -103,6 +104,7 @@ export class StreamingIns extends Owned implements OnDemandMedia {
   async update(roomId: RoomId, id: string, patch: Partial<StreamingInSettings>): Promise<StreamingIn> {
     const before = this.get(roomId, id);
     const record: StreamingInRecord = { ...before.record, ...patch };
+    if (patch.audio !== undefined || patch.video !== undefined) assertTakesSomething(record);
     // One that was allowed once may be turned off or renamed whatever the rules are now.
     if (patch.url !== undefined) this.#pullerOf(patch.url).check(patch.url);
     await this.#options.store.put(collection, record.id, record);
@@ -134,7 +136,8 @@ export class StreamingIns extends Owned implements OnDemandMedia {
     const puller = this.#options.pullers.find(({ schemes }) => schemes.includes(scheme));
     if (puller) return puller;
     const known = this.schemes.map((one) => `${one}://`).join(', ');
-    throw new GatewayError('unprocessable', `Nothing here can pull "${scheme}:" URLs; these can be: ${known}.`);
+    const what = scheme ? `Nothing here can pull "${scheme}:" URLs` : 'The URL does not begin with a scheme';
+    throw new GatewayError('unprocessable', `${what}; these can be pulled: ${known}.`);
   }
 
   #begin(record: StreamingInRecord, delayMs?: number): StreamingIn {
@@ -198,4 +201,10 @@ export class StreamingIns extends Owned implements OnDemandMedia {
   protected override onClose(): void {
     for (const timer of this.#bootTimers) clearTimeout(timer);
   }
+}
+
+/** @throws GatewayError `unprocessable`: it would be connected to again and again, and never be live */
+function assertTakesSomething({ audio, video }: Pick<StreamingInSettings, 'audio' | 'video'>): void {
+  if (audio !== 'off' || video !== 'off') return;
+  throw new GatewayError('unprocessable', 'Nothing would be taken: one of media.audio and media.video has to be on.');
 }

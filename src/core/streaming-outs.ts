@@ -200,7 +200,8 @@ export class StreamingOuts extends Owned {
     const pusher = this.#options.pushers.find(({ schemes }) => schemes.includes(scheme));
     if (pusher) return pusher;
     const known = this.schemes.map((one) => `${one}://`).join(', ');
-    throw new GatewayError('unprocessable', `Nothing here can push to "${scheme}:" URLs; these can be: ${known}.`);
+    const what = scheme ? `Nothing here can push to "${scheme}:" URLs` : 'The URL does not begin with a scheme';
+    throw new GatewayError('unprocessable', `${what}; these can be pushed to: ${known}.`);
   }
 
   #begin(record: StreamingOutRecord, delayMs?: number): StreamingOut {

@@ -8,7 +8,7 @@ import { count, itemId, ingressLatency as latency, page, pageQuery, roomParams, 
 export const streamingInParams = z.object({ room: roomParams.shape.room, streamingIn: itemId });
 
 const wish = z
-  .union([z.literal('auto'), z.boolean()])
+  .union([z.literal('auto'), z.boolean()], { error: 'expected "auto", true or false' })
   .meta({ description: 'auto takes it if there is any; true fails without it; false leaves it out.' });
 
 const settings = {

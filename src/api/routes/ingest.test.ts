@@ -186,6 +186,25 @@ describe('streaming-ins', () => {
     if (status === 422) assert.match(answer.json.detail, /rtsp:\/\//);
   });
 
+  test('one that would take neither sound nor picture is refused, also when it becomes so', async () => {
+    const { ask } = await apiWithRoom();
+    const neither = await ask('POST', path, { url: secret, media: { audio: false, video: false } });
+    assert.deepEqual([neither.status, neither.json.detail.includes('media.video')], [422, true]);
+    const { json: silent } = await ask('POST', path, { url: secret, media: { audio: false }, isEnabled: false });
+    const patch = { media: { video: false } };
+    assert.equal((await ask('PATCH', `${path}/${silent.id}`, patch)).status, 422);
+    assert.deepEqual((await ask('GET', `${path}/${silent.id}`)).json.media, { audio: false, video: 'auto' });
+    const other = await ask('PATCH', `${path}/${silent.id}`, { media: { audio: true, video: false } });
+    assert.deepEqual([other.status, other.json.media], [200, { audio: true, video: false }]);
+  });
+
+  test('what is no URL at all, and a wish that is none, are refused in words', async () => {
+    const { ask } = await apiWithRoom();
+    const detailOf = async (json: object) => (await ask('POST', path, json)).json.detail;
+    assert.match(await detailOf({ url: 'rtsp//camera/main' }), /does not begin with a scheme/);
+    assert.match(await detailOf({ url: secret, media: { audio: 'yes' } }), /media\.audio: .*"auto", true or false/);
+  });
+
   test('one that is not to be started is made when it is answered, and a wait has its end', async () => {
     const { ask } = await apiWithRoom();
     const off = await ask('POST', path, { url: secret, isEnabled: false });
