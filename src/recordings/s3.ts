@@ -55,7 +55,7 @@ export class S3Uploader implements RecordingUploader {
   }
 
   async #put(key: string, body: Buffer, signal: AbortSignal): Promise<void> {
-    await this.#ask('PUT', this.#urlOf(key), signal, body, { 'content-type': contentTypeOf(key) });
+    await tagOf(await this.#ask('PUT', this.#urlOf(key), signal, body, { 'content-type': contentTypeOf(key) }));
   }
 
   async #putPieces(
@@ -75,8 +75,8 @@ export class S3Uploader implements RecordingUploader {
   ): Promise<void> {
     const url = this.#urlOf(key);
     const headers = { 'content-type': contentTypeOf(key) };
-    const begun = await (await this.#ask('POST', `${url}?uploads=`, signal, undefined, headers)).text();
-    const uploadId = /<UploadId>([^<]+)<\/UploadId>/.exec(begun.slice(0, maxAnswerBytes))?.[1];
+    const begun = await textOf(await this.#ask('POST', `${url}?uploads=`, signal, undefined, headers));
+    const uploadId = /<UploadId>([^<]+)<\/UploadId>/.exec(begun)?.[1];
     if (uploadId === undefined) throw new GatewayError('upstream_failed', 'The storage began no upload.');
     const upload = `uploadId=${encodeURIComponent(unescapeXml(uploadId))}`;
     try {
@@ -84,7 +84,7 @@ export class S3Uploader implements RecordingUploader {
       for (let start = 0; start < size; start += pieceBytes) {
         const number = tags.length + 1;
         const sent = await this.#ask('PUT', `${url}?partNumber=${number}&${upload}`, signal, await read(start));
-        tags.push(sent.headers.get('etag') ?? '');
+        tags.push(await tagOf(sent));
         onSent(Math.min(start + pieceBytes, size));
       }
       const parts = tags.map(
@@ -93,8 +93,9 @@ export class S3Uploader implements RecordingUploader {
       const list = `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`;
       const done = await this.#ask('POST', `${url}?${upload}`, signal, Buffer.from(list));
       // A failure of this one may come with 200.
-      const text = (await done.text()).slice(0, maxAnswerBytes);
+      const text = await textOf(done);
       if (/<Error>/.test(text)) throw new GatewayError('upstream_failed', `The storage says: ${codeIn(text)}.`);
+      if (!text.includes('CompleteMultipartUploadResult')) throw noStorage();
     } catch (error) {
       // Pieces that stay would be paid for.
       await this.#ask('DELETE', `${url}?${upload}`, AbortSignal.timeout(leastTimeMs)).catch(() => undefined);
@@ -113,14 +114,15 @@ export class S3Uploader implements RecordingUploader {
     const timeout = AbortSignal.timeout(leastTimeMs + Math.ceil((body?.length ?? 0) / slowestBytesPerMs));
     let answer: Response;
     try {
-      const init = { method, headers, signal: AbortSignal.any([signal, timeout]) };
+      // A signature is good for one host: what follows a redirect is refused there.
+      const init = { method, headers, signal: AbortSignal.any([signal, timeout]), redirect: 'manual' } as const;
       answer = await this.#client.fetch(url, body ? { ...init, body: new Uint8Array(body) } : init);
     } catch (cause) {
       const why = cause instanceof Error ? (cause.cause instanceof Error ? cause.cause.message : cause.message) : '';
       throw new GatewayError('upstream_failed', `The storage cannot be reached: ${why}.`, { cause });
     }
     if (answer.ok) return answer;
-    const text = (await answer.text().catch(() => '')).slice(0, maxAnswerBytes);
+    const text = await textOf(answer).catch(() => '');
     const code = answer.status >= 500 || answer.status === 429 ? 'upstream_failed' : 'upstream_refused';
     throw new GatewayError(code, `The storage answered ${answer.status}: ${codeIn(text)}.`);
   }
@@ -137,6 +139,33 @@ export class S3Uploader implements RecordingUploader {
 
 const contentTypeOf = (key: string): string =>
   contentTypes[basename(key).split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+
+/** What it says, as far as that is of interest: an answer need not have an end. */
+async function textOf(answer: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // Leaving the loop cancels the rest.
+  for await (const chunk of answer.body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= maxAnswerBytes) break;
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, maxAnswerBytes);
+}
+
+/**
+ * Only what was stored has a tag. Anything may answer 200 (a login page in between, a wrong endpoint), and the file here
+ * may be deleted for it.
+ */
+async function tagOf(answer: Response): Promise<string> {
+  await answer.body?.cancel();
+  const tag = answer.headers.get('etag');
+  if (!tag) throw noStorage();
+  return tag;
+}
+
+const noStorage = (): GatewayError =>
+  new GatewayError('upstream_failed', 'What answers is no S3: it does not say that it has stored anything.');
 
 /** `<Code>NoSuchBucket</Code>`: says more to people than a status. */
 const codeIn = (xml: string): string => /<Code>([A-Za-z0-9.]{1,64})<\/Code>/.exec(xml)?.[1] ?? 'no reason given';

@@ -8,6 +8,7 @@ import S3rver from 's3rver';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { S3Config } from '#config/recordings.ts';
 import { S3Uploader } from '#recordings/s3.ts';
+import { type Serve, WebServer } from '#test/support/web-server.ts';
 
 const mebibyte = 1024 * 1024;
 // What s3rver knows of by itself.
@@ -82,5 +83,39 @@ describe('an upload', () => {
     await expect(uploader.upload(path, 'x.mp4', () => undefined, signal)).rejects.toMatchObject({
       code: 'upstream_failed',
     });
+  });
+
+  // Each answers every request for this object.
+  test.each<[string, number, RegExp, Serve]>([
+    ['a page of 200 that stores nothing', 10, /no S3/, (_, response) => response.end('<html>Please sign in</html>')],
+    [
+      'a page of 200 for pieces',
+      6 * mebibyte,
+      /no S3/,
+      ({ method }, response) => response.end(method === 'POST' ? '<UploadId>1</UploadId>' : ''),
+    ],
+    ['a redirect', 10, /answered 307/, (_, response) => response.writeHead(307, { location: '/elsewhere' }).end()],
+    [
+      'an answer without an end',
+      10,
+      /answered 500: Slow/,
+      (_, response) => {
+        response.writeHead(500).write('<Code>Slow</Code>');
+        const fill = () => {
+          while (response.write(Buffer.alloc(64 * 1024)));
+        };
+        response.on('drain', fill);
+        fill();
+      },
+    ],
+  ])('that gets %s has failed', async (_, bytes, message, answer) => {
+    const { path } = await someFile(bytes);
+    await using server = await WebServer.start();
+    server.handlers.set('/kept/rec/x.mp4', (request, response) => {
+      request.resume().on('end', () => answer(request, response));
+    });
+    const uploader = new S3Uploader({ ...config, endpoint: server.urlOf('') });
+    await expect(uploader.upload(path, 'x.mp4', () => undefined, signal)).rejects.toThrow(message);
+    expect(server.requests).not.toContain('/elsewhere');
   });
 });
