@@ -1,8 +1,9 @@
-// Owns: errors as RFC 9457 problems. May import: core.
+// Owns: errors as RFC 9457 problems. May import: core, ./field-issues.
 
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type ErrorCode, errorTable, GatewayError, toGatewayError } from '#core/errors.ts';
+import { type FieldIssue, unfolded } from './field-issues.ts';
 
 export const problemMediaType = 'application/problem+json';
 
@@ -87,20 +88,11 @@ export function titleOf(code: ErrorCode): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** What zod says of one field, and what code that checks by itself says in the same way. */
-export interface FieldIssue {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  readonly code?: string | undefined;
-  /** With `unrecognized_keys`: which. */
-  readonly keys?: readonly string[];
-}
-
 const maxFields = 20;
 
 /** A failed validation, with the path of each field that did not fit. */
 export function invalidFields(where: string, issues: readonly FieldIssue[]): GatewayError {
-  const fields = issues
+  const fields = unfolded(issues)
     .flatMap(({ path, message, code, keys = [] }) =>
       code === 'unrecognized_keys'
         ? keys.map((key) => ({ path: pathText([...path, key]), message: 'is not known here' }))
