@@ -110,14 +110,15 @@ export const streamingInPatch = z
     onDemand: settings.onDemand.optional(),
     isEnabled: settings.isEnabled.optional(),
     loop: settings.loop.optional(),
-    maxHeight: settings.maxHeight.optional(),
-    maxBitrateBps: settings.maxBitrateBps.optional(),
-    hardware: settings.hardware.optional(),
-    latency: latency.optional(),
+    maxHeight: settings.maxHeight.nullish(),
+    maxBitrateBps: settings.maxBitrateBps.nullish(),
+    hardware: settings.hardware.nullish(),
+    latency: latency.nullish(),
   })
   .meta({
     id: 'StreamingInPatch',
-    description: 'What is left out stays. A stream that runs is ended and begun again.',
+    description:
+      'JSON merge patch (RFC 7396): null is as if it had never been said. A stream that runs is ended and begun again.',
   });
 
 export const waitQuery = z.object({

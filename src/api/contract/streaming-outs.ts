@@ -155,11 +155,11 @@ export const streamingOutPatch = z
     video: z
       .strictObject({
         codec: videoCodec.optional(),
-        width: video.width.optional(),
-        height: video.height.optional(),
-        framerateHz: video.framerateHz.optional(),
-        bitrateBps: video.bitrateBps.optional(),
-        profile: video.profile.optional(),
+        width: video.width.nullish(),
+        height: video.height.nullish(),
+        framerateHz: video.framerateHz.nullish(),
+        bitrateBps: video.bitrateBps.nullish(),
+        profile: video.profile.nullish(),
         keyFrameIntervalS: keyFrameIntervalS.optional(),
       })
       .optional(),
@@ -178,7 +178,10 @@ export const streamingOutPatch = z
     pauseTargets: targetIds.optional(),
     resumeTargets: targetIds.optional(),
   })
-  .meta({ id: 'StreamingOutPatch', description: 'What is left out stays; targets that stay go on.' });
+  .meta({
+    id: 'StreamingOutPatch',
+    description: 'JSON merge patch (RFC 7396): null is as if it had never been said. Targets that stay go on.',
+  });
 
 export type StreamingOutResource = z.output<typeof streamingOutSchema>;
 export type StreamingOutInput = z.input<typeof streamingOutInput>;

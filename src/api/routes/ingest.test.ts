@@ -147,6 +147,19 @@ describe('streaming-ins', () => {
     assert.deepEqual([media.jobs.size, (await ask('GET', one)).status], [0, 404]);
   });
 
+  test('what was said of its quality is taken back by null, as it is read', async () => {
+    const { ask, media } = await apiWithRoom();
+    const wished = { maxHeight: 720, maxBitrateBps: 1e6, hardware: 'vaapi', latency: 'low' };
+    const { json } = await ask('POST', path, { url: secret, ...wished });
+    const one = `${path}/${json.id}`;
+    const nothing = Object.fromEntries(Object.keys(wished).map((key) => [key, null]));
+    const { status, json: off } = await ask('PATCH', one, nothing);
+    assert.deepEqual([status, off.name], [200, json.name]);
+    for (const key of Object.keys(wished)) assert.equal(off[key], null, key);
+    assert.deepEqual((await ask('GET', one)).json.maxHeight, null);
+    assert.equal(media.started.length, 2);
+  });
+
   test('on demand it waits for somebody in the room, and stops when nobody is there any more', async () => {
     const { ask, rooms, media } = await apiWithRoom();
     const { json } = await ask('POST', path, { url: secret, onDemand: true });

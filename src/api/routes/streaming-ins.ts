@@ -146,7 +146,9 @@ function changeOf(patch: z.output<typeof streamingInPatch>): Partial<StreamingIn
     audio: media?.audio === undefined ? undefined : wishOf(media.audio),
     video: media?.video === undefined ? undefined : wishOf(media.video),
   };
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  const named = Object.entries(change).filter(([, value]) => value !== undefined);
+  // RFC 7396 §2: null takes it away.
+  return Object.fromEntries(named.map(([key, value]) => [key, value ?? undefined]));
 }
 
 /** The host, which is what an operator knows a camera by; of a file its own name. */

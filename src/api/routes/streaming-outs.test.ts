@@ -64,6 +64,16 @@ describe('streaming-outs', () => {
     assert.deepEqual([off.json.state, off.json.reason, off.json.jobId], ['stopped', 'disabled', null]);
   });
 
+  test('what was said of its picture is taken back by null, as it is read', async () => {
+    const { ask } = await apiWithRoom();
+    const video = { width: 640, height: 360, framerateHz: 25, bitrateBps: 1e6, profile: 'main' };
+    const { json } = await ask('POST', path, { url: 'rtmp://a.example/live/1', video });
+    const nothing = Object.fromEntries(Object.keys(video).map((key) => [key, null]));
+    const { status, json: off } = await ask('PATCH', `${path}/${json.id}`, { video: { ...nothing, width: 320 } });
+    assert.equal(status, 200);
+    assert.deepEqual(off.video, { ...nothing, width: 320, codec: 'h264', keyFrameIntervalS: 2 });
+  });
+
   test.each([
     [{}, 400],
     [{ url: 'rtmp://a.example/live/1', urls: ['rtmp://b.example/live/1'] }, 400],

@@ -22,6 +22,7 @@ import {
 } from '../contract.ts';
 import { creationStatus, longCreation } from '../long-creation.ts';
 import { sourceOf } from '../media-source-view.ts';
+import { mergePatch } from '../merge-patch.ts';
 import { apiRoute, jsonBody, jsonInput, mergePatchInput, newRouter } from '../route.ts';
 import { streamingOutView } from '../streaming-out-view.ts';
 import { inState, pageOf } from '../views.ts';
@@ -156,7 +157,7 @@ function changeOf(patch: z.output<typeof streamingOutPatch>, { record }: Streami
     source: source && sourceOf(source),
     hasAudio: media?.audio,
     hasVideo: media?.video,
-    video: video && ({ ...record.video, ...video } as StreamingOutVideo),
+    video: video && (mergePatch(record.video, video) as StreamingOutVideo),
     segments: segments && ({ ...(record.segments ?? usualSegments), ...segments } as StreamingOutSegments),
   };
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
