@@ -33,19 +33,24 @@ export function createApi(options: ApiOptions): OpenAPIHono<ApiEnv> {
   if (tracer) for (const path of ['/api/*', '/whip/*', '/whep/*']) app.use(path, traced(tracer));
   app.use(securityHeaders);
   app.use(cors(config.http.corsOrigins));
+  const tooLarge = () =>
+    new GatewayError('too_large', `The request body has more than ${config.http.maxBodyBytes} bytes.`);
   const limitBody = bodyLimit({
     maxSize: config.http.maxBodyBytes,
     onError: () => {
-      throw new GatewayError('too_large', `The request body has more than ${config.http.maxBodyBytes} bytes.`);
+      throw tooLarge();
     },
   });
   // A read has no body, and to ask for it makes a whole request object of what the adapter reads lazily.
-  // Nor has a body of a length that was said another: who sends more has begun the next request (RFC 9112 §6).
-  app.use((c, next) => {
+  // Nor has a body of a length that was said another: who sends more has begun the next request (RFC 9112 §6). One that is
+  // refused by that length stays unopened, so that the adapter can take in the rest and the connection goes on.
+  app.use(async (c, next) => {
     const { method } = c.req;
     if (method === 'GET' || method === 'HEAD') return next();
     const length = c.req.header('transfer-encoding') === undefined ? c.req.header('content-length') : undefined;
-    return length !== undefined && Number(length) <= config.http.maxBodyBytes ? next() : limitBody(c, next);
+    if (length === undefined) return limitBody(c, next);
+    if (Number(length) > config.http.maxBodyBytes) throw tooLarge();
+    return next();
   });
   for (const path of ['/api/*', '/metrics']) {
     app.use(path, async (c, next) => {

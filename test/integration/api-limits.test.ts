@@ -1,6 +1,6 @@
 // What one client may take, and what browsers are told, over real connections to a whole gateway.
 import { strict as assert } from 'node:assert';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { adminKey, startGateway, type TestGateway } from '#test/support/gateway.ts';
@@ -43,6 +43,22 @@ function ask(path: string, { from, key = adminKey, method = 'GET', body, headers
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
+}
+
+/** Each answer as it comes, whole: its length is said. */
+async function* answersOf(socket: Socket): AsyncGenerator<string> {
+  let text = '';
+  for await (const chunk of socket.setEncoding('utf8')) {
+    text += chunk;
+    for (;;) {
+      const end = text.indexOf('\r\n\r\n');
+      const [, length = '0'] = /content-length: (\d+)/i.exec(text) ?? [];
+      const whole = end + 4 + Number(length);
+      if (end < 0 || text.length < whole) break;
+      yield text.slice(0, whole);
+      text = text.slice(whole);
+    }
+  }
 }
 
 /** Asks again and again. @param usual status of the others @returns how many passed, and the refusal */
@@ -153,6 +169,21 @@ describe('a request that is too much', () => {
     const chunk = `400\r\n${'x'.repeat(1_024)}\r\n`.repeat(3);
     const chunked = `POST /api/rooms HTTP/1.1\r\n${headers}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}0\r\n\r\n`;
     assert.match(await talk(chunked), /^HTTP\/1\.1 413/);
+  });
+
+  test('and was refused for its length leaves the connection to the requests after it', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const answers = answersOf(socket);
+    const body = 'x'.repeat(1_000_000);
+    socket.write(`POST /api/rooms HTTP/1.1\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`);
+    assert.match((await answers.next()).value ?? 'closed', /^HTTP\/1\.1 413/);
+    // Longer than the adapter waits for the rest of a body before it cuts the connection.
+    const endsAtMs = performance.now() + 800;
+    while (performance.now() < endsAtMs) {
+      socket.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+      assert.match((await answers.next()).value ?? 'closed', /^HTTP\/1\.1 200/);
+    }
+    socket.destroy();
   });
 
   test('by its headers is refused 431', async () => {
