@@ -113,6 +113,16 @@ describe('a token signed with an API key', () => {
       await assert.rejects(auth.authenticate(await sign(claims)), fails('unauthorized', words));
     }
     await assert.rejects(auth.authenticate(await sign({ room: 'demo' }, '31d')), fails('unauthorized', /30 days/));
+    const later = Math.floor(Date.now() / 1_000) + 60;
+    await assert.rejects(auth.authenticate(await sign({ nbf: later })), fails('unauthorized', /not good yet/));
+    await assert.rejects(
+      auth.authenticate(await sign({ sub: undefined })),
+      fails('unauthorized', /lacks the claim "sub"/),
+    );
+    await assert.rejects(auth.authenticate(await sign({ nbf: 'soon' })), fails('unauthorized', /claim "nbf"/));
+    // Of a signature that is none nothing is told.
+    const forged = await sign({ nbf: later }, '5m', 'another secret of somebody, long enough');
+    await assert.rejects(auth.authenticate(forged), fails('unauthorized', /nobody who is known/));
   });
 });
 
@@ -144,6 +154,8 @@ test('tokens of an issuer are taken by the keys of its JWKS file, within the sco
   ]) {
     await assert.rejects(auth.authenticate(token), fails('unauthorized', /./));
   }
+  const elsewhere = await sign({ room: 'demo' }, { aud: 'another' });
+  await assert.rejects(auth.authenticate(elsewhere), fails('unauthorized', /claim "aud"/));
 });
 
 describe('a join token', () => {

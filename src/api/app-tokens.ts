@@ -15,9 +15,10 @@ import { z } from 'zod';
 import type { AuthConfig } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { hasScope, mediaKinds, type Principal, type Scope, scopes } from '#core/grants.ts';
+import type { Logger } from '#core/ports.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { sha256 } from './api-keys.ts';
-import { publishedKeys } from './published-keys.ts';
+import { KeysAway, publishedKeys } from './published-keys.ts';
 import { maxTokenTtlMs } from './revocations.ts';
 
 type IssuerConfig = AuthConfig['issuers'][number];
@@ -62,10 +63,10 @@ export class AppTokens {
   readonly #issuers: ReadonlyMap<string, { config: IssuerConfig; scopes: readonly Scope[]; keys: JWTVerifyGetKey }>;
 
   /** @throws GatewayError `invalid_request` for a JWKS file that is none */
-  constructor(keys: ApiKeys, issuers: readonly IssuerConfig[]) {
+  constructor(keys: ApiKeys, issuers: readonly IssuerConfig[], log: Logger) {
     this.#keys = keys;
     this.#issuers = new Map(
-      issuers.map((config) => [config.issuer, { config, scopes: scopesOf(config), keys: jwksOf(config) }]),
+      issuers.map((config) => [config.issuer, { config, scopes: scopesOf(config), keys: jwksOf(config, log) }]),
     );
   }
 
@@ -144,8 +145,10 @@ function scopesOf({ issuer, scopes: given }: IssuerConfig): readonly Scope[] {
   throw new GatewayError('invalid_request', `auth.issuers: the scopes of ${issuer} are some of ${scopes.join(', ')}.`);
 }
 
-function jwksOf({ issuer, jwksUrl, jwksFile }: IssuerConfig): JWTVerifyGetKey {
-  if (jwksUrl !== undefined) return publishedKeys(jwksUrl);
+function jwksOf({ issuer, jwksUrl, jwksFile }: IssuerConfig, log: Logger): JWTVerifyGetKey {
+  if (jwksUrl !== undefined) {
+    return publishedKeys(jwksUrl, (err) => log.warn({ err, issuer, jwksUrl }, 'keys of an issuer could not be had'));
+  }
   try {
     return createLocalJWKSet(JSON.parse(readFileSync(jwksFile ?? '', 'utf8')) as JSONWebKeySet);
   } catch (cause) {
@@ -160,8 +163,23 @@ async function checked<T>(verify: () => Promise<T>): Promise<T> {
     if (cause instanceof errors.JWTExpired) {
       throw new GatewayError('unauthorized', 'This token has expired; ask for a new one.', { cause });
     }
+    // Claims are looked at after the signature: who signed it may be told what is wrong with it.
+    if (cause instanceof errors.JWTClaimValidationFailed) {
+      throw new GatewayError('unauthorized', wordsOfClaim(cause), { cause });
+    }
+    if (cause instanceof KeysAway) {
+      const words =
+        'The keys of the issuer of this token cannot be had just now, so nobody can tell whether it is good.';
+      throw new GatewayError('unauthorized', words, { cause });
+    }
     throw foreign(cause);
   }
+}
+
+function wordsOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): string {
+  if (reason === 'missing') return `This token lacks the claim "${claim}".`;
+  if (claim === 'nbf' && reason === 'check_failed') return 'This token is not good yet, says its claim "nbf".';
+  return `The claim "${claim}" of this token is not what it has to be here.`;
 }
 
 function foreign(cause: unknown): GatewayError {

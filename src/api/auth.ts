@@ -12,6 +12,7 @@ import { ApiKeys, isExpired, sha256 } from './api-keys.ts';
 import { AppTokens } from './app-tokens.ts';
 import { Logins, type SessionInfo } from './logins.ts';
 import { PlayLogins } from './play-logins.ts';
+import { KeysAway } from './published-keys.ts';
 import type { MemoryRateLimiter } from './rate-limiter.ts';
 import { Revocations } from './revocations.ts';
 import { looksLikeToken, SignedTokens } from './signed-tokens.ts';
@@ -60,7 +61,7 @@ export class Auth implements AuthPort {
     this.playLogins = parts.playLogins;
     this.firstAdminKey = parts.firstAdminKey;
     this.#tokens = parts.tokens;
-    this.#appTokens = new AppTokens(parts.keys, options.config.issuers);
+    this.#appTokens = new AppTokens(parts.keys, options.config.issuers, options.log);
     this.#logins = new Logins(options.store);
     this.#configuredHash = options.config.adminKey === undefined ? undefined : sha256(options.config.adminKey);
   }
@@ -184,9 +185,7 @@ export class Auth implements AuthPort {
       return await attempt();
     } catch (thrown) {
       const isRefusal = thrown instanceof GatewayError && thrown.code === 'unauthorized';
-      // Who comes with yesterday's token is not guessing.
-      const isOld = isRefusal && thrown.cause instanceof errors.JWTExpired;
-      if (isRefusal && !isOld) {
+      if (isRefusal && !isBlameless(thrown.cause)) {
         // In this order: past the limit, refusals are no longer worth a line each.
         this.#options.failures.consume(address);
         this.#options.log.warn({ address, reason: thrown.message }, 'credential refused');
@@ -195,6 +194,9 @@ export class Auth implements AuthPort {
     }
   }
 }
+
+/** Who comes with yesterday's token is not guessing, nor is who comes while the issuer is away. */
+const isBlameless = (cause: unknown): boolean => cause instanceof errors.JWTExpired || cause instanceof KeysAway;
 
 async function hasAdminKey(keys: ApiKeys): Promise<boolean> {
   for (let after: string | undefined; ; ) {

@@ -54,9 +54,10 @@ afterEach(async () => {
   await new Promise((closed) => server.close(closed));
 });
 
-async function someIssuer() {
+async function someIssuer(limits: { readonly failedLoginsPerMinute?: number } = {}) {
   const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
-  const { auth, rooms } = await someApi({ config: { auth: { issuers: [{ issuer: 'https://id.example', jwksUrl }] } } });
+  const config = { limits, auth: { issuers: [{ issuer: 'https://id.example', jwksUrl }] } };
+  const { auth, rooms, log, admin } = await someApi({ config });
   await rooms.create({ name: 'demo' });
   const joins = async (kid: string) => {
     try {
@@ -66,7 +67,7 @@ async function someIssuer() {
       return thrown.code;
     }
   };
-  return { joins };
+  return { joins, auth, log, admin };
 }
 
 const wait = (ms: number) => vi.setSystemTime(Date.now() + ms);
@@ -128,7 +129,26 @@ test('a server that was never there, sends elsewhere or sends without end lets n
   for (const how of ['failure', 'redirect', 'flood'] as const) {
     answer = how;
     assert.equal(await joins('ec'), 'unauthorized', how);
+    wait(1_001);
   }
   answer = 'keys';
+  assert.equal(await joins('ec'), 'alice');
+});
+
+test('a server that has never answered is no fault of who comes, is told to the log, and is not asked in a loop', async () => {
+  await publish('ec', 'ES256');
+  const { joins, auth, log, admin } = await someIssuer({ failedLoginsPerMinute: 2 });
+  const token = await sign('ec');
+  answer = 'failure';
+  const address = '192.0.2.7';
+  for (let n = 0; n < 20; n++) {
+    await assert.rejects(auth.authenticate(token, address), /keys of the issuer of this token cannot be had/);
+  }
+  assert.equal(asked, 1);
+  const told = log.lines.filter(({ message }) => message === 'keys of an issuer could not be had');
+  assert.deepEqual([told.length, told[0]?.level, told[0]?.fields.issuer], [1, 'warn', 'https://id.example']);
+  assert.equal((await auth.authenticate(admin, address)).kind, 'key');
+  answer = 'keys';
+  wait(1_001);
   assert.equal(await joins('ec'), 'alice');
 });
