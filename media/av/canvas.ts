@@ -1,6 +1,7 @@
 // Owns: the picture that a view is painted on: fills, scaled pictures, tiles. swscale and the planes check nothing: every
 // rectangle is checked here.
 import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
+import { canHalve, halve, type Planes } from './halving.ts';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
 import type { Box } from './video-hint.ts';
@@ -113,6 +114,8 @@ export class CellScaler extends NativeOwner {
   #context: av.SoftwareScaleContext | undefined;
   #for = '';
   #turned: Picture | undefined;
+  /** Half of what is painted, a quarter of it, and so on. */
+  readonly #halves: Picture[] = [];
 
   paint(picture: Picture, source: Box, rotation: Rotation, canvas: Canvas, target: Box): void {
     this.exclusively(() => {
@@ -154,13 +157,39 @@ export class CellScaler extends NativeOwner {
     to: Buffer[],
     strides: readonly number[],
     size: { readonly width: number; readonly height: number },
+    depth = 0,
   ): void {
-    const isPlain = picture.format === AV_PIX_FMT_YUV420P || picture.format === AV_PIX_FMT_YUVJ420P;
+    const isPlain = isI420(picture);
     // In other formats chroma lies elsewhere: the whole picture then, a little out of shape.
     const part = isPlain ? inside(source, picture) : { x: 0, y: 0, width: picture.width, height: picture.height };
-    const context = this.#contextFor(picture, part, size);
     const from = isPlain ? planesAt(picture, part) : [...picture.planes];
+    const lent = { planes: from, strides: picture.strides };
+    if (isPlain && this.#scaleByHalves(lent, part, { planes: to, strides }, size, depth)) return;
+    const context = this.#contextFor(picture, part, size);
     assertOk(context.scaleSync(from, [...picture.strides], 0, part.height, to, [...strides]), 'painting');
+  }
+
+  /** What is more than twice as large is halved first: cheaper, and nothing between is left out. @returns whether it was done */
+  #scaleByHalves(
+    from: Planes,
+    part: Box,
+    to: { readonly planes: Buffer[]; readonly strides: readonly number[] },
+    size: { readonly width: number; readonly height: number },
+    depth: number,
+  ): boolean {
+    if (!canHalve || part.width < 2 * size.width || part.height < 2 * size.height) return false;
+    if (part.width === 2 * size.width && part.height === 2 * size.height) {
+      return halve(from, to, size.width, size.height);
+    }
+    const [width, height] = [(part.width >> 2) * 2, (part.height >> 2) * 2];
+    const known = this.#halves[depth];
+    const isFit = known?.width === width && known.height === height;
+    if (!isFit) known?.[Symbol.dispose]();
+    const half = isFit ? known : Picture.blank(width, height);
+    this.#halves[depth] = half;
+    if (!halve(from, half, width, height)) return false;
+    this.#scale(half, { x: 0, y: 0, width, height }, to.planes, to.strides, size, depth + 1);
+    return true;
   }
 
   #contextFor(picture: Picture, part: Box, to: { width: number; height: number }): av.SoftwareScaleContext {
@@ -182,7 +211,13 @@ export class CellScaler extends NativeOwner {
   protected override free(): void {
     this.#context?.freeContext();
     this.#turned?.[Symbol.dispose]();
+    for (const half of this.#halves) half[Symbol.dispose]();
   }
+}
+
+/** The J formats are the same bytes in full range. */
+function isI420({ format }: Picture): boolean {
+  return format === AV_PIX_FMT_YUV420P || format === AV_PIX_FMT_YUVJ420P;
 }
 
 /** What a damaged or lying size asks for is cut to the picture. */

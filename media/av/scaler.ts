@@ -1,5 +1,6 @@
 // Owns: a scaling context: any picture into one of one size and format.
 import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
+import { halve } from './halving.ts';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
 
@@ -32,6 +33,10 @@ export class Scaler extends NativeOwner {
         return;
       }
       const output = this.#writableOutput();
+      if (this.#isTwice(picture) && halve(picture, output, this.width, this.height)) {
+        use(output);
+        return;
+      }
       const context = this.#contextFor(picture);
       assertOk(
         context.scaleSync(
@@ -46,6 +51,13 @@ export class Scaler extends NativeOwner {
       );
       use(output);
     });
+  }
+
+  #isTwice({ width, height, format }: Picture): boolean {
+    const isI420 = format === AV_PIX_FMT_YUV420P || format === AV_PIX_FMT_YUVJ420P;
+    const isEven = this.width % 2 === 0 && this.height % 2 === 0;
+    const isTwice = width === 2 * this.width && height === 2 * this.height;
+    return isI420 && this.#format === AV_PIX_FMT_YUV420P && isEven && isTwice;
   }
 
   /** An encoder may hold the last one; then this gets other memory. */
