@@ -18,6 +18,7 @@ import type { SipCallOptions } from './call-options.ts';
 import { recordOnceIn } from './call-recorder.ts';
 import type { CallPictures } from './call-video.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
+import { PastCall } from './past-call.ts';
 
 const maxPastCalls = 500;
 
@@ -42,7 +43,7 @@ export class CallTable extends Owned {
   readonly events = new EventEmitter<CallEvents>();
   readonly #options: CallTableOptions;
   readonly #live = new Set<SipCall>();
-  readonly #past: SipCall[] = [];
+  readonly #past: PastCall[] = [];
   #isDraining = false;
 
   constructor(options: CallTableOptions) {
@@ -55,7 +56,7 @@ export class CallTable extends Owned {
   }
 
   /** Those that are on and the last that were, oldest first. */
-  of(room: RoomId): readonly SipCall[] {
+  of(room: RoomId): readonly (SipCall | PastCall)[] {
     const known = [...this.#past, ...this.#live].filter(({ info }) => info.roomId === room);
     return known.sort((a, b) => a.info.startedAtMs - b.info.startedAtMs);
   }
@@ -130,8 +131,9 @@ export class CallTable extends Owned {
     call.events.on('changed', () => this.events.emit('updated', call.info));
     void call.done.then(() => {
       this.#live.delete(call);
-      this.record(call.info);
-      this.#past.push(call);
+      const { info } = call;
+      this.record(info);
+      this.#past.push(new PastCall(info));
       if (this.#past.length > maxPastCalls) this.#past.shift();
     });
     return call;

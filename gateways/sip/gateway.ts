@@ -40,6 +40,7 @@ import { MenuDials } from './menu-dials.ts';
 import { OutsideRequests } from './outside-requests.ts';
 import { Parking } from './parking.ts';
 import { PasswordCheck } from './password-check.ts';
+import type { PastCall } from './past-call.ts';
 import { Registrar } from './registrar/registrar.ts';
 import type { Certificate } from './server/index.ts';
 import { SipSignalling } from './signalling.ts';
@@ -212,7 +213,7 @@ export class SipGateway extends Owned implements Gateway, CallsPort {
     }
   }
 
-  callsOf(room: RoomId): readonly SipCall[] {
+  callsOf(room: RoomId): readonly (SipCall | PastCall)[] {
     return this.#calls.of(room);
   }
 
