@@ -4,6 +4,7 @@ import { copied } from '../message/grammar.ts';
 import type { SipMessage } from '../message/message.ts';
 import { parseMessage } from '../message/parse.ts';
 import type { Flow, Protocol } from '../transport/flow.ts';
+import { CallRing, type Noted } from './call-ring.ts';
 
 export interface LadderOptions {
   /** Calls remembered, the last ones. 0 turns it off. */
@@ -24,20 +25,6 @@ export interface LadderMessage {
   readonly text: string;
 }
 
-interface Noted {
-  readonly atMs: number;
-  readonly direction: 'in' | 'out';
-  readonly flow: Flow;
-  /** As it is on the wire, where that is at hand. */
-  readonly message: SipMessage | Buffer;
-}
-
-interface Ring {
-  readonly noted: (Noted | LadderMessage)[];
-  /** Of messages that made room for later ones. */
-  droppedCount: number;
-}
-
 export interface CallLadder {
   readonly callId: string;
   readonly droppedCount: number;
@@ -50,58 +37,58 @@ const secretHeaders = new Set(['authorization', 'proxy-authorization']);
 const secretLines = /^(a=(?:crypto:\S+ \S+ inline|ice-pwd)[:=]?).*$/gm;
 
 /**
- * The last messages of the last calls, by Call-ID. Messages are kept as they are and put into words when asked for; those that
- * are longer than is shown at once, since whoever sends many of them would fill the memory with what nobody is to see.
- * Bytes are one thing to the collector of garbage, a message that was taken apart is thirty, which live too long to cost it nothing.
+ * The last messages of the last calls, by Call-ID. Their bytes are kept, and put into words when asked for; messages that are
+ * longer than is shown are put into words at once, since whoever sends many of them would fill the memory with what nobody is to see.
  */
 export class Ladder {
   readonly #options: LadderOptions;
-  readonly #rings = new Map<string, Ring>();
-  /** Call-IDs in the order of their coming, over and over: the first of a Map is slow to find once many have gone. */
-  readonly #order: string[] = [];
+  readonly #rings = new Map<string, CallRing>();
+  /** In the order of their coming, over and over: the first of a Map is slow to find once many have gone. */
+  readonly #order: CallRing[] = [];
   #next = 0;
 
   constructor(options: LadderOptions) {
     this.#options = options;
   }
 
-  /** @param bytes the message on the wire, of a buffer that is not much longer */
+  /** @param bytes the message on the wire; they are copied */
   note(direction: 'in' | 'out', flow: Flow, message: SipMessage, bytes?: Buffer): void {
     const { calls, messagesPerCall } = this.#options;
     if (calls === 0) return;
     const { callId } = message;
     if (callId === '') return;
-    let ring = this.#rings.get(callId);
-    if (!ring) {
-      const kept = copied(callId);
-      const oldest = this.#order[this.#next];
-      if (oldest !== undefined) this.#rings.delete(oldest);
-      this.#order[this.#next] = kept;
-      this.#next = (this.#next + 1) % calls;
-      ring = { noted: [], droppedCount: 0 };
-      this.#rings.set(kept, ring);
-    }
-    if (ring.noted.length >= messagesPerCall) {
-      // The beginning of a call says most about it; what goes is from the middle.
-      ring.noted.splice(Math.ceil(messagesPerCall / 2), 1);
-      ring.droppedCount++;
-    }
-    const atMs = Date.now();
-    if (bytes && bytes.length <= maxTextLength) ring.noted.push({ atMs, direction, flow, message: bytes });
-    else if (isLong(message)) ring.noted.push(worded({ atMs, direction, flow }, message));
-    else ring.noted.push({ atMs, direction, flow, message });
+    const ring = this.#rings.get(callId) ?? this.#begin(callId);
+    // The beginning of a call says most about it; what goes is from the middle.
+    if (ring.size >= messagesPerCall) ring.drop(Math.ceil(messagesPerCall / 2));
+    const noted = { atMs: Date.now(), direction, flow };
+    if (bytes ? bytes.length > maxTextLength : isLong(message)) ring.add(noted, worded(noted, message));
+    else ring.add(noted, bytes ?? message);
+  }
+
+  #begin(callId: string): CallRing {
+    const kept = copied(callId);
+    let ring = this.#order[this.#next];
+    if (ring) {
+      this.#rings.delete(ring.callId);
+      ring.clear();
+    } else ring = new CallRing();
+    ring.callId = kept;
+    this.#order[this.#next] = ring;
+    this.#next = (this.#next + 1) % this.#options.calls;
+    this.#rings.set(kept, ring);
+    return ring;
   }
 
   /** @returns undefined for a call that never was or is forgotten */
   forCall(callId: string): CallLadder | undefined {
     const ring = this.#rings.get(callId);
-    return (
-      ring && {
-        callId,
-        droppedCount: ring.droppedCount,
-        messages: ring.noted.flatMap((one) => ('message' in one ? told(one) : one)),
-      }
-    );
+    if (!ring) return undefined;
+    const messages = ring.notes().flatMap(({ kept, ...noted }) => {
+      if (!Buffer.isBuffer(kept)) return kept;
+      const read = parseMessage(kept);
+      return read.ok ? worded(noted, read.message) : [];
+    });
+    return { callId, droppedCount: ring.droppedCount, messages };
   }
 
   /** Call-IDs that there is something of, oldest first. */
@@ -110,14 +97,7 @@ export class Ladder {
   }
 }
 
-function told(noted: Noted): LadderMessage | [] {
-  const { message } = noted;
-  if (!Buffer.isBuffer(message)) return worded(noted, message);
-  const read = parseMessage(message);
-  return read.ok ? worded(noted, read.message) : [];
-}
-
-function worded({ atMs, direction, flow }: Omit<Noted, 'message'>, message: SipMessage): LadderMessage {
+function worded({ atMs, direction, flow }: Noted, message: SipMessage): LadderMessage {
   return {
     atMs,
     direction,
