@@ -4,13 +4,13 @@ import type { SipMessage } from '../message/message.ts';
 import type { Fault } from '../message/parse.ts';
 import { formatHostPort } from '../message/uri.ts';
 import { faultOfRequest, isUsableResponse } from '../message/validate.ts';
-import { branchCookie, formatVia, splitTopVia, type Via } from '../message/via.ts';
+import { branchCookie, type Via } from '../message/via.ts';
 import type { RequestScreen } from '../options.ts';
 import type { Flow, FlowHandler } from '../transport/flow.ts';
-import { defaultPort, protocolOfVia } from '../transport/flow.ts';
 import type { TransportLayer } from '../transport/transport-layer.ts';
 import { ClientTransaction, type ClientTransactionOwner, type ClientTransactionUser } from './client-transaction.ts';
 import { DueQueue } from './due-queue.ts';
+import { responsePortOf, serverKey, stampVia } from './request-origin.ts';
 import { reasonOf, responseTo } from './responses.ts';
 import { ServerTransaction, type ServerTransactionOwner } from './server-transaction.ts';
 import type { TimerSettings } from './timers.ts';
@@ -38,7 +38,7 @@ export interface TransactionUser {
 
 /** Sees every message that comes and goes. */
 export interface MessageTap {
-  /** @param bytes where they are at hand, and to be kept */
+  /** @param bytes where they are at hand */
   onMessage(direction: 'in' | 'out', flow: Flow, message: SipMessage, bytes?: Buffer): void;
 }
 
@@ -138,9 +138,17 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   // ── from the transports ─────────────────────────────────────────────────────────────────────────────────────────
 
   onMessage(flow: Flow, message: SipMessage, bytes?: Buffer): void {
+    this.#receive(flow, message, bytes, false);
+  }
+
+  onLate(flow: Flow, message: SipMessage, bytes: Buffer): void {
+    this.#receive(flow, message, bytes, true);
+  }
+
+  #receive(flow: Flow, message: SipMessage, bytes: Buffer | undefined, isLate: boolean): void {
     if (this.isClosed) return;
     try {
-      if (message.isRequest) this.#receiveRequest(flow, message, bytes);
+      if (message.isRequest) this.#receiveRequest(flow, message, bytes, isLate);
       else this.#receiveResponse(flow, message, bytes);
     } catch (cause) {
       // A bug of ours in one message must not end every call; it still has to be seen.
@@ -158,7 +166,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
     this.refuse(message, flow, fault);
   }
 
-  #receiveRequest(flow: Flow, request: SipMessage, bytes: Buffer | undefined): void {
+  #receiveRequest(flow: Flow, request: SipMessage, bytes: Buffer | undefined, isLate: boolean): void {
     const via = request.topVia;
     if (via) stampVia(request, via, flow);
     const key = via && serverKey(request, via, request.method === 'ACK' ? 'INVITE' : request.method);
@@ -174,7 +182,14 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
         return;
       }
     }
-    if (this.#isScreened(flow, request)) return;
+    // A call that is on goes on, and a call whose INVITE was in time may be cancelled.
+    if (isLate && request.method === 'INVITE' && request.toTag === '') {
+      this.#refuseUnseen(flow, request, tooMany, lateRetryMs);
+    } else if (!this.#isScreened(flow, request)) this.#receiveNew(flow, request, bytes, key);
+  }
+
+  #receiveNew(flow: Flow, request: SipMessage, bytes: Buffer | undefined, key: string | undefined): void {
+    const via = request.topVia;
     this.#tap.onMessage('in', flow, request, bytes);
     const fault = faultOfRequest(request) ?? this.#faultOfLoop(request);
     if (fault || !via || key === undefined) {
@@ -191,9 +206,8 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   #isScreened(flow: Flow, request: SipMessage): boolean {
     const { screen } = this.#options;
     const { method } = request;
-    if (!screen) return false;
     if (method === 'ACK') return request.toTag.startsWith(screenedTag);
-    if (!screened.has(method)) return false;
+    if (!screen || !screened.has(method)) return false;
     if (request.toTag !== '' || !request.has('via') || !request.has('cseq')) return false;
     const { remoteAddress: address, remotePort: port, protocol } = flow;
     const refusal = screen({
@@ -203,12 +217,17 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
       header: (name) => request.get(name),
     });
     if (!refusal) return false;
+    this.#refuseUnseen(flow, request, refusal.reason, refusal.retryAfterMs);
+    return true;
+  }
+
+  #refuseUnseen(flow: Flow, request: SipMessage, reason: string, retryAfterMs: number): void {
+    if (!request.has('via') || !request.has('cseq')) return;
     this.counters.shed++;
     const response = responseTo(request, 503, reasonOf(503), screenedTag + statelessTag(request))
-      .add('warning', `399 switchyard "${refusal.reason.replaceAll(/["\\]/g, ' ')}"`)
-      .add('retry-after', String(Math.ceil(refusal.retryAfterMs / 1_000)));
+      .add('warning', `399 switchyard "${reason.replaceAll(/["\\]/g, ' ')}"`)
+      .add('retry-after', String(Math.ceil(retryAfterMs / 1_000)));
     this.#flowForResponse(request, flow).send(response.toBuffer());
-    return true;
   }
 
   onRefused(request: SipMessage, flow: Flow, fault: Fault & { headers?: Readonly<Record<string, string>> }): void {
@@ -335,34 +354,6 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   }
 }
 
-/** @see RFC 3261 §17.2.3 */
-function serverKey(request: SipMessage, via: Via, method: string): string {
-  const branch = via.params.get('branch') ?? '';
-  const sentBy = `${via.host}:${via.port ?? ''}`;
-  // RFC 4475 §3.2.1: the cookie alone is unique to nobody.
-  if (branch.length > branchCookie.length && branch.startsWith(branchCookie)) return `${branch} ${sentBy} ${method}`;
-  // RFC 2543: what the request is, without what an ACK or CANCEL to it has otherwise (To tag, method).
-  return `${request.uri} ${request.fromTag} ${request.callId} ${request.cseq?.number ?? ''} ${sentBy} ${branch} ${method}`;
-}
-
-/** RFC 3581 §4 for datagrams that ask for it, else RFC 3261 §18.2.2; of a connection: where another one would go. */
-function responsePortOf(via: Via, flow: Flow): number {
-  if (!flow.isReliable && via.params.has('rport')) return flow.remotePort;
-  return via.port ?? defaultPort(flow.protocol);
-}
-
-/** Notes in the top Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4). */
-function stampVia(request: SipMessage, via: Via, flow: Flow): void {
-  const asked = via.params.has('rport');
-  if (!asked && via.host === flow.remoteAddress && protocolOfVia(via.transport) === flow.protocol) return;
-  if (asked) via.params.set('rport', String(flow.remotePort));
-  if (asked || via.host !== flow.remoteAddress) via.params.set('received', flow.remoteAddress);
-  const index = request.names.findIndex(({ name }) => name === 'via');
-  if (index < 0) return;
-  const { rest } = splitTopVia(request.values[index] ?? '');
-  request.values[index] = rest === '' ? formatVia(via) : `${formatVia(via)}, ${rest}`;
-}
-
 const randomPool = Buffer.alloc(4096);
 let randomUsed = randomPool.length;
 
@@ -384,7 +375,9 @@ export function newTag(): string {
 const screened = new Set([
   ...['INVITE', 'REGISTER', 'OPTIONS', 'MESSAGE', 'SUBSCRIBE', 'PUBLISH', 'NOTIFY', 'REFER', 'INFO'],
 ]);
-/** Begins the To tag of refusals by the screen. */
+const tooMany = 'There are too many new calls; try again later.';
+const lateRetryMs = 5_000;
+/** Begins the To tag of refusals of which nothing is kept. */
 const screenedTag = 'scr-';
 
 /** The same for each copy of a request (RFC 3261 §8.2.6.2 wants that of a stateless server). */

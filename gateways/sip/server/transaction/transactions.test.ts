@@ -222,6 +222,29 @@ describe('INVITE from the network', () => {
   });
 });
 
+describe('an INVITE that waited too long', () => {
+  const late = (flow: Flow, message: SipMessage) => layer.onLate(flow, message, message.toBuffer());
+
+  test('is refused, and nothing is kept of it nor made of its ACK', () => {
+    const flow = fakeFlow('udp');
+    late(flow, incoming('INVITE', '1'));
+    assert.deepEqual(flow.sent, ['SIP/2.0 503 Service Unavailable']);
+    assert.deepEqual([requests.length, layer.serverCount, layer.counters.shed], [0, 0, 1]);
+    layer.onMessage(flow, incoming('ACK', '1').set('to', '<sip:a@b>;tag=scr-sl1'));
+    assert.equal(acks, 0);
+  });
+
+  test('of a call that is on, or one that was begun already, goes on; so does a CANCEL', () => {
+    const flow = fakeFlow('udp');
+    late(flow, incoming('INVITE', '1').set('to', '<sip:a@b>;tag=t'));
+    assert.equal(requests.length, 1);
+    layer.onMessage(flow, incoming('INVITE', '2', '', 2));
+    late(flow, incoming('INVITE', '2', '', 2));
+    late(flow, incoming('CANCEL', '2', '', 2));
+    assert.deepEqual([requests.length, cancels, layer.counters.shed], [2, 1, 0]);
+  });
+});
+
 describe('other requests from the network', () => {
   test('over UDP the answer is kept for timer J, over TCP not at all', () => {
     const udp = fakeFlow('udp');

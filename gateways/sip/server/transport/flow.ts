@@ -24,8 +24,10 @@ export interface Flow {
 
 /** Who is given what arrives. */
 export interface FlowHandler {
-  /** @param bytes that it came in and nothing else did, to be kept as long as wanted; not for what comes in a stream */
+  /** @param bytes that it came in and nothing else did; not for what comes in a stream */
   onMessage(flow: Flow, message: SipMessage, bytes?: Buffer): void;
+  /** The same for what has waited too long: no call is to be begun by it. */
+  onLate(flow: Flow, message: SipMessage, bytes: Buffer): void;
   /** `message` is a request that is to be refused with `fault.status`; undefined is to be dropped. */
   onFault(flow: Flow, fault: Fault, message: SipMessage | undefined): void;
 }

@@ -4,6 +4,7 @@ import { isIPv6 } from 'node:net';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { parseMessage } from '../message/parse.ts';
 import { type Advertiser, plainAddress } from './addresses.ts';
+import { CallBacklog } from './call-backlog.ts';
 import type { Flow, FlowHandler } from './flow.ts';
 import type { AddressLimiter } from './limiter.ts';
 
@@ -24,6 +25,9 @@ export class UdpListener extends Owned {
   readonly port: number;
   readonly #socket: Socket;
   readonly #options: UdpOptions;
+  readonly #backlog = new CallBacklog<{ readonly port: number; readonly address: string }>({
+    onDue: ({ address, port }, bytes, isLate) => this.#hand(new UdpFlow(this, address, port), bytes, isLate),
+  });
 
   private constructor(options: UdpOptions, socket: Socket) {
     super();
@@ -76,7 +80,6 @@ export class UdpListener extends Owned {
   }
 
   #receive(bytes: Buffer, from: RemoteInfo): void {
-    const { handler, limiter } = this.#options;
     // Keep-alives: CRLF, STUN-less probes of four NULs, the single byte of some phones.
     if (bytes.length < 12) {
       if (bytes.length === 4 && bytes.readUInt32BE(0) === 0x0d0a0d0a)
@@ -84,16 +87,30 @@ export class UdpListener extends Owned {
       return;
     }
     const address = plainAddress(from.address);
-    if (!limiter.mayReceive(address)) return;
-    const flow = new UdpFlow(this, address, from.port);
+    if (!this.#options.limiter.mayReceive(address)) return;
+    const method = methodOfCall(bytes);
+    if (method) this.#backlog.take({ address, port: from.port }, bytes, method);
+    else this.#hand(new UdpFlow(this, address, from.port), bytes, false);
+  }
+
+  #hand(flow: UdpFlow, bytes: Buffer, isLate: boolean): void {
+    const { handler } = this.#options;
     const read = parseMessage(bytes);
-    if (read.ok) handler.onMessage(flow, read.message, bytes);
-    else handler.onFault(flow, read.fault, read.message);
+    if (!read.ok) handler.onFault(flow, read.fault, read.message);
+    else if (isLate) handler.onLate(flow, read.message, bytes);
+    else handler.onMessage(flow, read.message, bytes);
   }
 
   protected override onClose(_reason: CloseReason): Promise<void> {
+    this.#backlog.clear();
     return new Promise((resolve) => this.#socket.close(() => resolve()));
   }
+}
+
+/** By its first letters, before anything is read of it. */
+function methodOfCall(bytes: Buffer): 'INVITE' | 'CANCEL' | undefined {
+  const start = bytes.readUInt32BE(0);
+  return start === 0x494e5649 /* INVI */ ? 'INVITE' : start === 0x43414e43 /* CANC */ ? 'CANCEL' : undefined;
 }
 
 const pong = Buffer.from('\r\n');

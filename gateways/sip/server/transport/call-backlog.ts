@@ -1,0 +1,99 @@
+// Owns: requests that begin calls, where more of them come than can be begun: what belongs to calls that are on goes before
+// them. May import: nothing of ours.
+
+export interface CallBacklogOptions<Source> {
+  /** `isLate`: it has waited for so long, or there are so many, that it is to be refused. */
+  readonly onDue: (source: Source, bytes: Buffer, isLate: boolean) => void;
+  readonly nowMs?: () => number;
+}
+
+interface Waiting<Source> {
+  readonly source: Source;
+  readonly bytes: Buffer;
+  readonly key: string;
+  readonly sinceMs: number;
+}
+
+/** Of a turn of the loop, which reads 32 datagrams: there is room for the ACK and the BYE of as many, and for others to come. */
+const begunPerTurn = 8;
+/** A caller that is answered later than this has mostly given up. */
+const maxWaitMs = 4_000;
+const maxWaitingBytes = 16 * 1024 * 1024;
+/** Of what waits, beside its bytes. */
+const bytesForEach = 512;
+
+/**
+ * An ACK that waits behind new calls has its answer sent again, a BYE that is lost leaves a call behind, and the datagrams of a
+ * full socket are anybody's: where the calls of a second do not fit into a second, those are what makes of a delay a failure.
+ */
+export class CallBacklog<Source extends { readonly port: number; readonly address: string }> {
+  readonly #options: CallBacklogOptions<Source>;
+  readonly #nowMs: () => number;
+  #waiting: Waiting<Source>[] = [];
+  /** Those before it are begun. */
+  #next = 0;
+  #waitingBytes = 0;
+  /** Callers repeat what is not answered, byte for byte: one of each waits. */
+  readonly #keys = new Set<string>();
+  #begun = 0;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(options: CallBacklogOptions<Source>) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+  }
+
+  get size(): number {
+    return this.#waiting.length - this.#next;
+  }
+
+  /** An INVITE is begun in this turn of the loop, or waits; a CANCEL comes after its INVITE. */
+  take(source: Source, bytes: Buffer, method: 'INVITE' | 'CANCEL'): void {
+    if (this.size === 0 && (method === 'CANCEL' || this.#begun < begunPerTurn)) {
+      if (method === 'INVITE') this.#begun++;
+      this.#turn ??= setImmediate(this.#onTurn);
+      this.#options.onDue(source, bytes, false);
+      return;
+    }
+    if (this.#waitingBytes >= maxWaitingBytes) {
+      this.#options.onDue(source, bytes, true);
+      return;
+    }
+    const key = `${source.port} ${source.address} ${bytes.toString('latin1')}`;
+    if (this.#keys.has(key)) return;
+    this.#keys.add(key);
+    this.#waiting.push({ source, bytes, key, sinceMs: this.#nowMs() });
+    this.#waitingBytes += bytesForEach + 2 * bytes.length;
+    this.#turn ??= setImmediate(this.#onTurn);
+  }
+
+  readonly #onTurn = (): void => {
+    this.#turn = undefined;
+    this.#begun = 0;
+    if (this.size === 0) return;
+    // Before whatever may be thrown: the rest still has its turn.
+    this.#turn = setImmediate(this.#onTurn);
+    const dueSinceMs = this.#nowMs() - maxWaitMs;
+    while (this.#begun < begunPerTurn) {
+      const first = this.#waiting[this.#next];
+      if (!first) break;
+      const { source, bytes, key, sinceMs } = first;
+      this.#next++;
+      this.#begun++;
+      this.#keys.delete(key);
+      this.#waitingBytes -= bytesForEach + 2 * bytes.length;
+      this.#options.onDue(source, bytes, sinceMs < dueSinceMs);
+    }
+    if (this.#next * 2 < this.#waiting.length) return;
+    this.#waiting = this.#waiting.slice(this.#next);
+    this.#next = 0;
+  };
+
+  clear(): void {
+    if (this.#turn) clearImmediate(this.#turn);
+    this.#turn = undefined;
+    this.#keys.clear();
+    this.#waiting = [];
+    this.#next = this.#waitingBytes = this.#begun = 0;
+  }
+}
