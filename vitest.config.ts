@@ -12,11 +12,15 @@ const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60
 /** In the lane of the peers, so that both take about as long. */
 const phones = ['test/integration/sip*.test.ts'];
 
-/** What takes all there is of two cores: our own pages in several browsers, and what measures how evenly a view comes. */
+/** What takes all there is of two cores: who talks in several browsers, and what measures how evenly or in step it comes. */
 const alone = [
-  'test/integration/{console,client-,meeting-,ingress-in-step}*.test.ts',
+  'test/integration/meeting-{media,reconnect,server-restart,talk,view}.test.ts',
+  'test/integration/{client-library,ingress-in-step}.test.ts',
   'test/interop/views-chromium.test.ts',
 ];
+
+/** Our own pages, where a browser is more than one can do beside the gateway's lane and the peers', but two are not. */
+const pages = ['test/integration/{console,client-,meeting-}*.test.ts'];
 
 /** What counts the timers of its process: those that files before it have left would be counted as well. */
 const timers = ['gateways/sip/{parking,webrtc-path}.test.ts', 'gateways/sip/server/transaction/due-queue.test.ts'];
@@ -57,8 +61,12 @@ export default defineConfig({
         extends: true,
         test: {
           ...{ ...withPeers, name: 'integration' },
-          ...{ include: ['test/integration/**/*.test.ts'], exclude: [...alone, ...phones] },
+          ...{ include: ['test/integration/**/*.test.ts'], exclude: [...alone, ...pages, ...phones] },
         },
+      },
+      {
+        extends: true,
+        test: { ...{ ...withPeers, fileParallelism: true, name: 'pages' }, ...{ include: pages, exclude: alone } },
       },
       { extends: true, test: { ...withPeers, name: 'alone', include: alone } },
       {

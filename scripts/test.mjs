@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
  * `npm test`: sets up what is missing, runs Vitest (what follows `--` is handed to it) and ends with one plain line,
- * "N passed, N failed". Without arguments it runs everything: tests with real peers in two lanes side by side, those that
- * take the whole machine alone, and then the files in which a test failed once more, alone, since a browser and a phone in
- * real time are at the mercy of the machine, and whatever waits for a process or a disk is on a busy one. What passed only
- * then is named.
+ * "N passed, N failed". Without arguments it runs everything: tests with real peers in two lanes side by side, pages two at
+ * a time, those that take the whole machine alone, and then the files in which a test failed once more, alone, since a
+ * browser and a phone in real time are at the mercy of the machine, and whatever waits for a process or a disk is on a busy
+ * one. What passed only then is named.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,6 +58,7 @@ async function runAll(vitest) {
   const unit = await vitest('--project=unit', '--project=native');
   if (isStopped) return [unit];
   const peers = await Promise.all(['integration', 'interop'].map((project) => vitest(`--project=${project}`)));
+  if (!isStopped) peers.push(await vitest('--project=pages', '--maxWorkers=2'));
   if (!isStopped) peers.push(await vitest('--project=alone'));
   const first = [unit, ...peers];
   const files = first.flatMap(failedFiles);
