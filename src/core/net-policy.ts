@@ -112,7 +112,8 @@ export class NetPolicy {
     if (forms.some((form) => this.#deny.some((range) => contains(range, form)))) return 'its network is denied here';
     if (forms.every((form) => this.#allow.some((range) => contains(range, form)))) return undefined;
     for (const [range, what] of this.#special) {
-      if (forms.some((form) => contains(range, form))) return `${what} addresses need an explicit allow`;
+      if (forms.some((form) => contains(range, form)))
+        return `${what} addresses need an explicit allow (netPolicy.allow)`;
     }
     return this.#otherwise === 'deny' ? 'its network is not among those allowed' : undefined;
   }

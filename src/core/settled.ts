@@ -7,21 +7,22 @@ export interface Changing {
   readonly signal: AbortSignal;
 }
 
-/** Asks after every `changed` of it whether it is so; ends too when the time is over, or when it closes. */
+/** Asks after every `changed` of it, or what else is named, whether it is so; ends too when the time is over, or when it closes. */
 export async function changedUntil(
   { events, signal }: Changing,
   isSo: () => boolean,
   timeoutMs: number,
+  names: readonly string[] = ['changed'],
 ): Promise<void> {
   if (isSo() || signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, timeoutMs);
   const look = () => isSo() && resolve();
   const onAbort = () => resolve();
-  events.on('changed', look);
+  for (const name of names) events.on(name, look);
   signal.addEventListener('abort', onAbort, { once: true });
   await promise;
   clearTimeout(timer);
-  events.off('changed', look);
+  for (const name of names) events.off(name, look);
   signal.removeEventListener('abort', onAbort);
 }

@@ -209,12 +209,19 @@ export class StreamingOut extends Owned {
 
   /** It runs, is paused or has failed: there is nothing to wait for. */
   get isSettled(): boolean {
-    return this.isClosed || !['starting', 'reconnecting'].includes(this.#status.state);
+    return this.isClosed || (!['starting', 'reconnecting'].includes(this.#status.state) && this.#isAsPaused);
   }
 
-  /** Waits until it is live or has failed, or the time is over. */
+  /** Waits until it is live or has failed and its pauses are as they were asked for, or the time is over. */
   settled(timeoutMs: number): Promise<void> {
-    return changedUntil(this, () => this.isSettled, timeoutMs);
+    return changedUntil(this, () => this.isSettled, timeoutMs, ['changed', 'targetChanged']);
+  }
+
+  /** The worker says a moment later that it has left a target, or come back. */
+  get #isAsPaused(): boolean {
+    return [...this.#sinks.values()].every(
+      ({ isClosed, isPaused, info }) => isClosed || isPaused === (info.state === 'paused'),
+    );
   }
 
   get #isWanted(): boolean {

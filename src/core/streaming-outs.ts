@@ -1,9 +1,11 @@
 // Owns: which streams leave which rooms: kept in the store, running while they are wanted. May import: core only.
 import { EventEmitter } from 'node:events';
+import type { EgressSource } from './egress-source.ts';
 import { GatewayError } from './errors.ts';
 import { newEgressId, type RoomId, randomText } from './ids.ts';
 import { Owned } from './lifecycle.ts';
 import type { Logger, MediaPort } from './ports.ts';
+import { streamIn } from './recording-source.ts';
 import { assertGivesAudio } from './room-media.ts';
 import type { Rooms } from './rooms.ts';
 import type { StorePort } from './store-port.ts';
@@ -91,8 +93,8 @@ export class StreamingOuts extends Owned {
 
   /**
    * @param urls of its targets
-   * @throws GatewayError `unprocessable` (scheme), `invalid_request` (URL), `forbidden` (network), `limit_reached`,
-   *   `not_found` (view), `no_common_codec` (sound), `draining`
+   * @throws GatewayError `unprocessable` (scheme, or a view or stream that is not there), `invalid_request` (URL), `forbidden` (network), `limit_reached`,
+   *   `not_found` (room), `no_common_codec` (sound), `draining`
    */
   async create(
     roomId: RoomId,
@@ -102,7 +104,8 @@ export class StreamingOuts extends Owned {
     if (this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
     const { maxPerRoom, store } = this.#options;
     const targets = this.#targetsOf(urls, []);
-    await this.#assertSource(roomId, settings);
+    await this.#assertMedia(roomId, settings);
+    this.#assertStream(roomId, settings.source);
     if (this.of(roomId).length >= maxPerRoom) {
       throw new GatewayError('limit_reached', `At most ${maxPerRoom} streams leave one room.`);
     }
@@ -123,7 +126,9 @@ export class StreamingOuts extends Owned {
       ...settings,
       targets: [...kept, ...this.#targetsOf(addUrls, kept)],
     };
-    await this.#assertSource(roomId, record);
+    await this.#assertMedia(roomId, record);
+    // One that has ended since keeps what is changed beside it from nothing.
+    if (change.source) this.#assertStream(roomId, change.source);
     await this.#options.store.put(collection, record.id, record);
     this.get(roomId, id); // deleted meanwhile
     one.apply(record);
@@ -177,7 +182,7 @@ export class StreamingOuts extends Owned {
   }
 
   /** A view that the room does not have never begins to stream; whoever asks for it is told now. */
-  async #assertSource(
+  async #assertMedia(
     roomId: RoomId,
     { source, hasAudio, hasVideo, audioCodec }: Omit<StreamingOutSettings, 'targets'>,
   ): Promise<void> {
@@ -193,6 +198,14 @@ export class StreamingOuts extends Owned {
       'unprocessable',
       `The room has no view "${source.view.slice(0, 64)}"; it has: ${names.join(', ')}.`,
     );
+  }
+
+  /** Participants may come later, under the name of their user; the id of a stream is never given again. */
+  #assertStream(roomId: RoomId, source: EgressSource): void {
+    if (source.kind !== 'stream') return;
+    const room = this.#options.rooms.live(roomId);
+    if (room && streamIn(room, source.stream)) return;
+    throw new GatewayError('unprocessable', `Nobody sends a stream "${source.stream.slice(0, 64)}".`);
   }
 
   #pusherOf(url: string): Pusher {

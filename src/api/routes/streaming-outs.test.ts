@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { once } from 'node:events';
 import { describe, test, vi } from 'vitest';
 import { someApi } from '#test/support/some-api.ts';
+import { joinAndPublish } from '#test/support/some-room.ts';
 
 const path = '/api/rooms/demo/streaming-outs';
 const secret = 'rtmp://user:hunter2@live.example/app/not-for-lists?token=nor-this';
@@ -74,6 +75,43 @@ describe('streaming-outs', () => {
     assert.deepEqual(off.video, { ...nothing, width: 320, codec: 'h264', keyFrameIntervalS: 2 });
   });
 
+  test('a pause is waited for, and going on too', async () => {
+    const { ask, media } = await apiWithRoom();
+    const { json } = await ask('POST', path, { urls: ['rtmp://a.example/live/1', 'rtmp://b.example/live/2'] });
+    await vi.waitUntil(() => media.started.some(({ spec }) => spec.kind === 'egress'));
+    const host = media.started.find(({ spec }) => spec.kind === 'egress')?.host;
+    const says = (sinkId: number, state: 'live' | 'paused') =>
+      host?.received?.({ type: 'egressSinkChanged', sinkId, state, reason: 'media_flowing', message: 'So.' } as never);
+    says(1, 'live');
+    says(2, 'live');
+    const [first] = json.targets;
+    const at = `${path}/${json.id}?wait=10`;
+    const paused = ask('PATCH', at, { pauseTargets: [first.id] });
+    // Only then is it asked to.
+    await vi.waitUntil(async () => (await ask('GET', `${path}/${json.id}`)).json.targets[0].isPaused);
+    says(1, 'paused');
+    assert.deepEqual(statesIn((await paused).json), ['paused', 'live']);
+    const resumed = ask('PATCH', at, { isPaused: false });
+    await vi.waitUntil(async () => !(await ask('GET', `${path}/${json.id}`)).json.targets[0].isPaused);
+    says(1, 'live');
+    assert.deepEqual(statesIn((await resumed).json), ['live', 'live']);
+  });
+
+  test('a stream that nobody sends is refused, and one that has ended keeps nothing else from being changed', async () => {
+    const { ask, rooms } = await apiWithRoom();
+    const room = await rooms.open('demo');
+    const { participant, video } = await joinAndPublish(room, 'alice');
+    const source = { stream: video.id };
+    const made = await ask('POST', path, { url: 'rtmp://a.example/live/1', isEnabled: false, source });
+    assert.equal(made.status, 201);
+    const at = `${path}/${made.json.id}`;
+    const wrong = await ask('PATCH', at, { source: { stream: 'TR_nobody' } });
+    assert.deepEqual([wrong.status, wrong.json.detail], [422, 'Nobody sends a stream "TR_nobody".']);
+    await participant.close();
+    assert.equal((await ask('PATCH', at, { name: 'Later' })).status, 200);
+    assert.equal((await ask('PATCH', at, { source })).status, 422);
+  });
+
   test.each([
     [{}, 400],
     [{ url: 'rtmp://a.example/live/1', urls: ['rtmp://b.example/live/1'] }, 400],
@@ -81,6 +119,7 @@ describe('streaming-outs', () => {
     [{ url: 'rtmp://127.0.0.1/live/1' }, 403],
     [{ url: 'rtmp://169.254.169.254/live/1' }, 403],
     [{ url: 'rtmp://a.example/live/1', source: { view: 'nothing' } }, 422],
+    [{ url: 'rtmp://a.example/live/1', source: { stream: 'TR_nobody' } }, 422],
     [{ url: 'rtmp://a.example/live/1', media: { audio: false, video: false } }, 422],
     [{ url: 'rtmp://a.example/live/1', source: { mix: true }, media: { audio: false } }, 422],
     [{ url: 'rtmp://a.example/live/1', video: { width: 641 } }, 400],
@@ -108,3 +147,5 @@ describe('streaming-outs', () => {
     assert.equal((await make()).json.code, 'limit_reached');
   });
 });
+
+const statesIn = ({ targets }: { targets: { state: string }[] }): string[] => targets.map(({ state }) => state);
