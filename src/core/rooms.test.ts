@@ -73,3 +73,20 @@ test('what was asked for before a change and answered after it is not kept', asy
   expect((await early)?.record.displayName).not.toBe('New');
   expect((await rooms.get('demo')).record.displayName).toBe('New');
 });
+
+test('all rooms are read a page at a time, with what else there is to do in between', async () => {
+  const { rooms, store } = someRooms();
+  const { record } = await rooms.create({ name: 'first' });
+  const more = Array.from({ length: 350 }, (_, n) => ({ id: `RM_${n}`, value: { ...record, id: `RM_${n}` } }));
+  await store.putAll('rooms', more);
+  let turns = 0;
+  const turn = () => {
+    turns += 1;
+    timer = setImmediate(turn);
+  };
+  let timer = setImmediate(turn);
+  let count = 0;
+  for await (const _ of rooms.all()) count += 1;
+  clearImmediate(timer);
+  expect([count, turns]).toEqual([351, 3]);
+});

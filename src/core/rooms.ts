@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { GatewayError } from './errors.ts';
 import { defaultRoles } from './grants.ts';
 import { newRoomId, type RoomId, roomIdStart, roomNamePattern } from './ids.ts';
+import { nextTurn } from './in-parts.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import type { Logger, SfuPort } from './ports.ts';
 import { Room, type RoomRecord, type RoomSettings } from './room.ts';
@@ -144,7 +145,7 @@ export class Rooms extends Owned {
     return (await this.#options.store.list<RoomRecord>(recordsCollection, page)).map(entry);
   }
 
-  /** From the one after this id on, read as they are asked for. */
+  /** From the one after this id on, read as they are asked for, each page in a turn of the event loop: they may be many. */
   async *all(after = ''): AsyncIterable<RoomEntry> {
     for (let from = after; ; ) {
       const page = await this.list({ after: from, limit: listPageSize });
@@ -152,6 +153,7 @@ export class Rooms extends Owned {
       const last = page.at(-1);
       if (!last || page.length < listPageSize) return;
       from = last.record.id;
+      await nextTurn();
     }
   }
 
