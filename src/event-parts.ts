@@ -10,6 +10,7 @@ import { version } from '#api/version.ts';
 import type { Config } from '#config/schema.ts';
 import type { CallEvents } from '#core/call.ts';
 import { EventLog } from '#core/event-log.ts';
+import { inParts } from '#core/in-parts.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { NetPolicy } from '#core/net-policy.ts';
 import type { Logger } from '#core/ports.ts';
@@ -36,12 +37,11 @@ export interface EventPartsOptions {
 const auditPruneMs = 3_600_000;
 
 function pruneAudit(journal: Journal, { auditRetentionMs, auditMaxCount }: Config['events'], log: Logger): void {
-  try {
-    const count = journal.audit.prune(Date.now() - auditRetentionMs, auditMaxCount);
-    if (count > 0) log.debug({ count }, 'old audit entries deleted');
-  } catch (err) {
-    log.error({ err }, 'old audit entries not deleted');
-  }
+  const olderThanMs = Date.now() - auditRetentionMs;
+  inParts(
+    () => (journal.isOpen && journal.audit.prune(olderThanMs, auditMaxCount) > 0 ? 0 : undefined),
+    (err) => log.error({ err }, 'old audit entries not deleted'),
+  );
 }
 
 async function tracerOf({ telemetry }: Config, log: Logger): Promise<Tracer | undefined> {

@@ -37,18 +37,17 @@ export class EventCursor {
 
   /** The next ones; none when nothing came within the time or the signal fired. */
   async next(signal: AbortSignal, timeoutMs: number): Promise<readonly GatewayEvent[]> {
-    const at = this.#read();
+    const at = await this.#read();
     if (at.length > 0 || signal.aborted || this.#log.isClosed) return at;
     await this.#more(signal, timeoutMs);
     return this.#read();
   }
 
-  #read(): readonly GatewayEvent[] {
-    const { lastSeq } = this.#log;
-    if (lastSeq <= this.#after || this.#log.isClosed) return [];
-    const events = this.#log.read({ ...this.#filter, after: this.#after, limit: pageSize });
+  async #read(): Promise<readonly GatewayEvent[]> {
+    if (this.#log.lastSeq <= this.#after || this.#log.isClosed) return [];
+    const { events, through } = await this.#log.search({ ...this.#filter, after: this.#after, limit: pageSize });
     // What the filter leaves out is behind us too, and is not looked through again.
-    this.#after = events.length === pageSize ? (events.at(-1)?.seq ?? lastSeq) : lastSeq;
+    this.#after = events.length === pageSize ? (events.at(-1)?.seq ?? through) : through;
     return events;
   }
 

@@ -29,6 +29,6 @@ export interface AuditStorePort {
   /** @returns once it is in the store; those of one moment are written together */
   append(entry: AuditEntry): Promise<void>;
   read(query: AuditQuery): readonly (AuditEntry & { readonly id: number })[];
-  /** @returns how many */
+  /** A part of them, the oldest first. @returns how many; none when there is nothing left to do */
   prune(olderThanMs: number, keep: number): number;
 }

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { GatewayEvent } from './gateway-events.ts';
 import { type EventQuery, type EventRoom, type EventSink, type EventType, eventId } from './gateway-events.ts';
+import { inParts, nextTurn } from './in-parts.ts';
 import { Owned } from './lifecycle.ts';
 import type { Logger } from './ports.ts';
 
@@ -21,8 +22,13 @@ export interface EventStorePort {
   /** All or nothing, on the disk when it returns (a killed process loses nothing; a power cut may lose the last moments). */
   append(events: readonly GatewayEvent[], deliveries: readonly NewDelivery[]): void;
   read(query: EventQuery): readonly GatewayEvent[];
-  /** Deletes what is older, and of the rest all but the newest `keep`. @returns how many */
-  prune(olderThanMs: number, keep: number): number;
+  /**
+   * Deletes a part of what is older, and of the rest all but the newest `keep`.
+   *
+   * @param after where the part before ended, 0 for the first
+   * @returns where this one has; undefined when that was all
+   */
+  prune(olderThanMs: number, keep: number, after: number): number | undefined;
 }
 
 export interface EventLogOptions {
@@ -38,6 +44,8 @@ export type EventLogEvents = {
 };
 
 const pruneIntervalMs = 60_000;
+/** Some milliseconds' worth of looking. */
+const searchedAtOnce = 10_000;
 const gatherMs = 10;
 /** After a write of many: they come in a storm, and each write costs as much as twenty of them. */
 const stormGatherMs = 40;
@@ -99,6 +107,27 @@ export class EventLog extends Owned implements EventSink {
     return this.#options.store.read(query);
   }
 
+  /**
+   * The same, of a log of which the filter may leave out nearly everything: a part of it in each turn of the event loop.
+   *
+   * @returns them, and up to where the log was looked through if they are fewer than the limit
+   */
+  async search(query: EventQuery): Promise<{ readonly events: readonly GatewayEvent[]; readonly through: number }> {
+    if (!this.#isTelling) this.flush();
+    const { store } = this.#options;
+    const isBackwards = query.order === 'newest';
+    // What comes meanwhile is for the next one who asks.
+    const through = isBackwards ? store.firstSeq : store.lastSeq;
+    const events: GatewayEvent[] = [];
+    for (let { after } = query; ; await nextTurn()) {
+      if (this.isClosed) return { events, through };
+      const until = isBackwards ? Math.max(after - searchedAtOnce, through) : Math.min(after + searchedAtOnce, through);
+      events.push(...store.read({ ...query, after, until, limit: query.limit - events.length }));
+      if (events.length >= query.limit || until === through) return { events, through };
+      after = until;
+    }
+  }
+
   #flushSoon(): void {
     const waitMs = this.#nextWriteMs - performance.now();
     if (waitMs <= 0) setImmediate(() => this.flush());
@@ -130,12 +159,11 @@ export class EventLog extends Owned implements EventSink {
 
   #prune(): void {
     const { store, retentionMs, maxCount, log } = this.#options;
-    try {
-      const count = store.prune(Date.now() - retentionMs, maxCount);
-      if (count > 0) log.debug({ count }, 'old events deleted');
-    } catch (cause) {
-      log.error({ err: cause }, 'old events not deleted');
-    }
+    const olderThanMs = Date.now() - retentionMs;
+    inParts(
+      (after) => (this.isClosed ? undefined : store.prune(olderThanMs, maxCount, after)),
+      (err) => log.error({ err }, 'old events not deleted'),
+    );
   }
 
   protected override onClose(): void {

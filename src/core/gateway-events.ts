@@ -64,6 +64,8 @@ export interface EventFilter {
 export interface EventQuery extends EventFilter {
   /** Of the event before the first: below all in the order of the log, above all the other way round. */
   readonly after: number;
+  /** Of the last one that is looked at; to the end of the log unless said. */
+  readonly until?: number | undefined;
   readonly limit: number;
   /** The order of the log unless said. */
   readonly order?: 'oldest' | 'newest' | undefined;

@@ -62,10 +62,15 @@ export interface DeliveryStorePort {
   list(webhookId: string, query: DeliveryQuery): readonly Delivery[];
   /** The event once more, at the end of its lane. @returns undefined when the event is no longer kept */
   replay(webhookId: string, seq: number, lane: string): Delivery | undefined;
-  /** With the webhook everything of it goes. */
-  forget(webhookId: string): void;
-  /** Deletes what is over and older; never what still waits. @returns how many */
-  prune(olderThanMs: number): number;
+  /** With the webhook everything of it goes: a part of that. @returns whether there may be more */
+  forget(webhookId: string): boolean;
+  /**
+   * Deletes a part of what is over and older; never what still waits.
+   *
+   * @param after where the part before ended, 0 for the first
+   * @returns where this one has; undefined when that was all
+   */
+  prune(olderThanMs: number, after: number): number | undefined;
 }
 
 export interface WebhookEntry {

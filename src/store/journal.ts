@@ -9,6 +9,7 @@ export interface Journal {
   readonly events: SqliteEvents;
   readonly deliveries: SqliteDeliveries;
   readonly audit: SqliteAudit;
+  readonly isOpen: boolean;
   close(): void;
 }
 
@@ -25,6 +26,9 @@ export function openJournal(file: string, log: Logger): Journal {
     events,
     audit,
     deliveries: new SqliteDeliveries(database, events.epoch),
+    get isOpen() {
+      return database.isOpen;
+    },
     close: () => {
       if (!database.isOpen) return;
       audit.flush();

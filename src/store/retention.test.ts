@@ -59,10 +59,10 @@ test('what a webhook still has to be told stays, however old, and its delivery g
   vi.advanceTimersByTime(48 * hourMs);
   assert.deepEqual(told(), ['waits']);
   journal.deliveries.note(delivery.id, { state: 'delivered', attempts: 1, status: 200, error: undefined });
-  journal.deliveries.prune(Date.now() - hourMs);
+  journal.deliveries.prune(Date.now() - hourMs, 0);
   assert.equal(journal.deliveries.list('WH_1', all).length, 1, 'it is not old yet');
   vi.advanceTimersByTime(2 * hourMs);
-  journal.deliveries.prune(Date.now() - hourMs);
+  journal.deliveries.prune(Date.now() - hourMs, 0);
   assert.deepEqual([told(), journal.deliveries.list('WH_1', all)], [[], []]);
   await eventLog.close();
 });
@@ -81,4 +81,44 @@ test('entries of the audit log go by age and by number', () => {
   assert.deepEqual(written(), ['two', 'three', 'four']);
   assert.equal(journal.audit.prune(Date.now() - hourMs, 2), 1);
   assert.deepEqual(written(), ['three', 'four']);
+});
+
+test('much that goes at once goes in parts, around what a webhook still waits for', async () => {
+  const all = Array.from({ length: 2_000 }, (_, index) => {
+    return { seq: index + 1, id: '', type: 'webhook.tested' as const, atMs: 1, room: undefined, data: {} };
+  });
+  journal.events.append(all, [{ webhookId: 'WH_1', seq: 700, lane: '' }]);
+  const { eventLog } = someLog({});
+  const kept = () => journal.events.read({ after: 0, limit: 5_000 }).length;
+  vi.advanceTimersByTime(60_000);
+  assert.ok(kept() > 1_000 && kept() < 2_000, 'a part at once');
+  for (let left = kept(); left > 1; left = kept()) {
+    await new Promise(setImmediate);
+    assert.ok(kept() > left - 1_000, 'no more in one turn');
+  }
+  assert.equal(journal.events.read({ after: 0, limit: 1 })[0]?.seq, 700);
+  await eventLog.close();
+});
+
+test('deliveries of events that are gone go in parts, and so do those of a webhook', () => {
+  const events = Array.from({ length: 3_000 }, (_, index) => {
+    return { seq: index + 1, id: '', type: 'webhook.tested' as const, atMs: 1, room: undefined, data: {} };
+  });
+  journal.events.append(
+    events,
+    events.map(({ seq }) => ({ webhookId: seq % 2 === 0 ? 'WH_1' : 'WH_2', seq, lane: '' })),
+  );
+  const count = (id: string) => journal.deliveries.list(id, { after: 0, limit: 5_000 }).length;
+  for (let id = 1; id <= 3_000; id += 2) {
+    journal.deliveries.note(id, { state: 'delivered', attempts: 1, status: 200, error: undefined });
+  }
+  const olderThanMs = Date.now() + 1;
+  const parts: number[] = [];
+  for (let from: number | undefined = 0; from !== undefined; from = journal.deliveries.prune(olderThanMs, from)) {
+    parts.push(count('WH_2'));
+  }
+  assert.deepEqual(parts, [1_500, 1_000, 500, 0]);
+  assert.equal(count('WH_1'), 1_500);
+  assert.deepEqual([journal.deliveries.forget('WH_1'), count('WH_1')], [true, 500]);
+  assert.deepEqual([journal.deliveries.forget('WH_1'), count('WH_1')], [false, 0]);
 });

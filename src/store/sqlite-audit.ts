@@ -2,6 +2,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { AuditEntry, AuditQuery, AuditStorePort } from '#core/audit.ts';
 
+/** Some milliseconds' worth of deleting. */
+const prunedAtOnce = 1_000;
+
 export class SqliteAudit implements AuditStorePort {
   readonly #database: DatabaseSync;
   readonly #append: StatementSync;
@@ -83,8 +86,11 @@ export class SqliteAudit implements AuditStorePort {
   prune(olderThanMs: number, keep: number): number {
     this.flush();
     const { changes } = this.#database
-      .prepare('DELETE FROM audit WHERE at < ? OR id <= (SELECT max(id) FROM audit) - ?')
-      .run(olderThanMs, keep);
+      .prepare(
+        `DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?)
+         AND (at < ? OR id <= (SELECT max(id) FROM audit) - ?)`,
+      )
+      .run(prunedAtOnce, olderThanMs, keep);
     return Number(changes);
   }
 }

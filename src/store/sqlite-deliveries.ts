@@ -7,6 +7,9 @@ const columns = `d.id, d.webhook, d.lane, d.state, d.attempts, d.created_at, d.u
   e.seq, e.type, e.at, e.content`;
 const joined = `SELECT ${columns} FROM deliveries d JOIN events e ON e.seq = d.seq`;
 
+/** Some milliseconds' worth of deleting. */
+const deletedAtOnce = 1_000;
+
 export class SqliteDeliveries implements DeliveryStorePort {
   readonly #database: DatabaseSync;
   readonly #epoch: string;
@@ -73,17 +76,25 @@ export class SqliteDeliveries implements DeliveryStorePort {
     return changes ? this.find(webhookId, Number(lastInsertRowid)) : undefined;
   }
 
-  forget(webhookId: string): void {
-    this.#database.prepare('DELETE FROM deliveries WHERE webhook = ?').run(webhookId);
+  forget(webhookId: string): boolean {
+    const { changes } = this.#database
+      .prepare('DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE webhook = ? ORDER BY id LIMIT ?)')
+      .run(webhookId, deletedAtOnce);
+    return Number(changes) === deletedAtOnce;
   }
 
-  prune(olderThanMs: number): number {
-    const { changes } = this.#database
+  prune(olderThanMs: number, after: number): number | undefined {
+    const part = this.#database
+      .prepare('SELECT id FROM deliveries WHERE id > ? ORDER BY id LIMIT ?')
+      .all(after, deletedAtOnce);
+    const last = Number(part.at(-1)?.id ?? after);
+    this.#database
       .prepare(
-        `DELETE FROM deliveries WHERE state <> 'pending' AND (updated_at < ? OR seq NOT IN (SELECT seq FROM events))`,
+        `DELETE FROM deliveries WHERE id > ? AND id <= ? AND state <> 'pending'
+         AND (updated_at < ? OR NOT EXISTS (SELECT 1 FROM events WHERE events.seq = deliveries.seq))`,
       )
-      .run(olderThanMs);
-    return Number(changes);
+      .run(after, last, olderThanMs);
+    return part.length < deletedAtOnce ? undefined : last;
   }
 
   #delivery(row: Record<string, SQLOutputValue>): Delivery {

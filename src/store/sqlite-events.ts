@@ -5,6 +5,8 @@ import { type EventQuery, type EventType, eventId, type GatewayEvent, typesOf } 
 import { randomText } from '#core/ids.ts';
 
 const epochLength = 6;
+/** Some milliseconds' worth of deleting. */
+const prunedAtOnce = 500;
 
 /** Shares its connection with the deliveries, so that an event and who is to be told of it are one transaction. */
 export class SqliteEvents implements EventStorePort {
@@ -54,11 +56,15 @@ export class SqliteEvents implements EventStorePort {
     this.#lastSeq = events.at(-1)?.seq ?? this.#lastSeq;
   }
 
-  read({ after, limit, types, roomId, order }: EventQuery): readonly GatewayEvent[] {
+  read({ after, until, limit, types, roomId, order }: EventQuery): readonly GatewayEvent[] {
     const isBackwards = order === 'newest';
     const wanted = typesOf(types);
     const conditions = [isBackwards ? 'seq < ?' : 'seq > ?'];
     const values: SQLInputValue[] = [after];
+    if (until !== undefined) {
+      conditions.push(isBackwards ? 'seq >= ?' : 'seq <= ?');
+      values.push(until);
+    }
     if (roomId !== undefined) {
       conditions.push('room = ?');
       values.push(roomId);
@@ -76,14 +82,21 @@ export class SqliteEvents implements EventStorePort {
       .map((row) => eventOfRow(row, this.epoch));
   }
 
-  prune(olderThanMs: number, keep: number): number {
-    const { changes } = this.#database
+  prune(olderThanMs: number, keep: number, after: number): number | undefined {
+    const lastToGo = this.#lastSeq - keep;
+    const part = this.#database
+      .prepare('SELECT seq, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?')
+      .all(after, prunedAtOnce);
+    const last = Number(part.at(-1)?.seq ?? after);
+    // They are in the order of time, but for a clock that was put right.
+    if (!part.some(({ seq, at }) => Number(at) < olderThanMs || Number(seq) <= lastToGo)) return undefined;
+    this.#database
       .prepare(
-        `DELETE FROM events WHERE (at < ? OR seq <= ?)
-         AND seq NOT IN (SELECT seq FROM deliveries WHERE state = 'pending')`,
+        `DELETE FROM events WHERE seq > ? AND seq <= ? AND (at < ? OR seq <= ?)
+         AND seq NOT IN (SELECT seq FROM deliveries WHERE state = 'pending' AND seq > ? AND seq <= ?)`,
       )
-      .run(olderThanMs, this.#lastSeq - keep);
-    return Number(changes);
+      .run(after, last, olderThanMs, lastToGo, after, last);
+    return part.length < prunedAtOnce ? undefined : last;
   }
 }
 

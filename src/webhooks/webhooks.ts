@@ -2,6 +2,7 @@
 import { GatewayError } from '#core/errors.ts';
 import type { EventLog, NewDelivery } from '#core/event-log.ts';
 import { type GatewayEvent, matchesFilter } from '#core/gateway-events.ts';
+import { inParts, nextTurn } from '#core/in-parts.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import { assertMayPull, type NetPolicy } from '#core/net-policy.ts';
 import type { Logger } from '#core/ports.ts';
@@ -118,10 +119,11 @@ export class Webhooks extends Owned implements WebhooksPort {
   async delete(id: string): Promise<void> {
     this.get(id);
     this.#entries.delete(id);
-    await this.#options.store.delete(collection, id);
     await this.#couriers.get(id)?.close('requested');
     this.#couriers.delete(id);
-    this.#options.deliveries.forget(id);
+    // Before the record: of one that is still there after a crash no delivery is left behind that nobody would make.
+    while (this.#options.deliveries.forget(id)) await nextTurn();
+    await this.#options.store.delete(collection, id);
   }
 
   pendingCount(id: string): number {
@@ -251,11 +253,12 @@ export class Webhooks extends Owned implements WebhooksPort {
   }
 
   #prune(): void {
-    try {
-      this.#options.deliveries.prune(Date.now() - deliveriesKeptMs);
-    } catch (err) {
-      this.#options.log.error({ err }, 'old deliveries not deleted');
-    }
+    const { deliveries, log } = this.#options;
+    const olderThanMs = Date.now() - deliveriesKeptMs;
+    inParts(
+      (after) => (this.isClosed ? undefined : deliveries.prune(olderThanMs, after)),
+      (err) => log.error({ err }, 'old deliveries not deleted'),
+    );
   }
 
   protected override onClose(_reason: CloseReason): void {

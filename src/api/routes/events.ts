@@ -72,18 +72,18 @@ export function eventRoutes({ rooms, eventLog, streams, auth }: ApiOptions): Ope
 
   return app;
 
-  function answer(
+  async function answer(
     c: Context<ApiEnv>,
     { limit, after, type, order }: EventsQuery,
     roomId: string | undefined,
-  ): Response {
+  ): Promise<Response> {
     const filter = { types: type, roomId };
     const from = c.req.header('last-event-id') ?? after;
     if (/\btext\/event-stream\b/.test(c.req.header('accept') ?? '')) return follow(c, filter, from);
     const isFromTheEnd = order === 'newest' && from === undefined;
     const { seq } = new EventCursor(eventLog, filter, from ?? (isFromTheEnd ? undefined : EventCursor.beginning));
     const place = isFromTheEnd ? seq + 1 : seq;
-    const events = eventLog.read({ ...filter, after: place, limit: limit + 1, order });
+    const { events } = await eventLog.search({ ...filter, after: place, limit: limit + 1, order });
     const items = events.slice(0, limit);
     return c.json(
       { items: items.map(eventView), next: events.length > limit ? (items.at(-1)?.id ?? null) : null },

@@ -239,12 +239,12 @@ export function webhookRoutes({ rooms, webhooks, eventLog }: ApiOptions): OpenAP
     return c.body(null, 202);
   });
 
-  app.openapi(replayRoute, (c) => {
+  app.openapi(replayRoute, async (c) => {
     const { after, limit } = c.req.valid('json');
     const known = parseEventId(after);
     if (!known || known.epoch !== eventLog.epoch) throw new GatewayError('not_found', 'There is no such event.');
     const { id, types, roomId } = webhooks.get(c.req.valid('param').webhook).record;
-    const events = eventLog.read({ types, roomId, after: known.seq, limit: limit + 1 });
+    const { events } = await eventLog.search({ types, roomId, after: known.seq, limit: limit + 1 });
     const queued = events.slice(0, limit);
     for (const { seq, room } of queued) webhooks.replay(id, { seq, lane: room?.id ?? '' });
     return c.json({ count: queued.length, next: events.length > limit ? (queued.at(-1)?.id ?? null) : null }, 200);
