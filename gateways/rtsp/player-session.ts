@@ -55,7 +55,8 @@ export class PlayerSession extends Owned implements RtspRole {
     const { name, tracks } = await this.#authorize(request);
     const ipVersion = this.#context.options.localAddress.includes(':') ? 6 : 4;
     const body = buildDescription({ name, tracks, ipVersion, sessionId: Date.now() });
-    const base = request.uri.replace(/\/?$/, '/');
+    // Without its query: what is resolved against it by RFC 3986, as GStreamer does, would lose the path with it.
+    const base = request.uri.replace(/\?.*$/, '').replace(/\/?$/, '/');
     return { status: 200, fields: { 'Content-Type': 'application/sdp', 'Content-Base': base }, body };
   }
 

@@ -278,7 +278,7 @@ describe('a pusher', () => {
 describe('a player', () => {
   test('in the connection: describes, sets up, plays, pauses, reports', async () => {
     const player = peer();
-    const described = await player.ask('DESCRIBE', 'good');
+    const described = await player.ask('DESCRIBE', 'good?token=x');
     expect(headerOf(described, 'content-base')).toBe('rtsp://127.0.0.1/good/');
     expect(described.body.toString()).toContain('a=rtpmap:96 VP8/90000');
     const setup = await player.ask('SETUP', 'good/trackID=0', { Transport: 'RTP/AVP/TCP;interleaved=4-5' });

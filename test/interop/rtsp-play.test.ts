@@ -123,9 +123,9 @@ test('ffmpeg plays the view by UDP and TCP, with the token in the address', asyn
   for (const file of files) await assertContent(file);
 }, 120_000);
 
-test('GStreamer plays it by UDP and TCP, with a login by Digest', async () => {
-  const views = { udp: 'demo/views/common', tcp: 'demo' };
-  const files = await Promise.all(Object.entries(views).map(([how, path]) => byGStreamer(withLogin(path), how)));
+test('GStreamer plays it by UDP and TCP, with a login by Digest and with the token in the address', async () => {
+  const views = { udp: withLogin('demo/views/common'), tcp: withToken('demo') };
+  const files = await Promise.all(Object.entries(views).map(([how, url]) => byGStreamer(url, how)));
   for (const file of files) await assertContent(file);
 }, 120_000);
 
