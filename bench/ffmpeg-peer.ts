@@ -21,8 +21,22 @@ function childCpuMs(): number {
   return (Number(fields[13]) + Number(fields[14])) * 10;
 }
 
-/** IVF, and Annex B cut where a slice begins a picture. */
-export function unitsOf(data: Buffer, format: 'h264' | 'hevc' | 'ivf'): Buffer[] {
+export type PictureFormat = 'h264' | 'hevc' | 'ivf' | 'm4v' | 'mjpeg';
+
+/** IVF, Annex B cut where a slice begins a picture, MPEG-4 where a picture's headers begin, JPEG where one begins. */
+export function unitsOf(data: Buffer, format: PictureFormat): Buffer[] {
+  if (format === 'mjpeg') return cutBefore(data, Buffer.from([0xff, 0xd8, 0xff]));
+  if (format === 'm4v') {
+    // Sequence and group headers stand before a picture, and belong to it.
+    const pieces = cutBefore(data, Buffer.from([0, 0, 1]));
+    const isPicture = (piece: Buffer) => piece[3] === 0xb6;
+    const units: Buffer[][] = [[]];
+    for (const piece of pieces) {
+      if (units.at(-1)?.some(isPicture)) units.push([]);
+      units.at(-1)?.push(piece);
+    }
+    return units.map((parts) => Buffer.concat(parts));
+  }
   if (format === 'ivf') {
     const units: Buffer[] = [];
     for (let offset = 32; offset + 12 <= data.length; ) {
@@ -47,6 +61,16 @@ export function unitsOf(data: Buffer, format: 'h264' | 'hevc' | 'ivf'): Buffer[]
     units.at(-1)?.push(startCode, Buffer.from(nal));
   }
   return units.map((parts) => Buffer.concat(parts));
+}
+
+function cutBefore(data: Buffer, mark: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = data.indexOf(mark); at >= 0; ) {
+    const next = data.indexOf(mark, at + mark.length);
+    pieces.push(data.subarray(at, next < 0 ? data.length : next));
+    at = next;
+  }
+  return pieces;
 }
 
 /** splitAnnexB is bounded for one unit; a file has more. */
