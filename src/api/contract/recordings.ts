@@ -66,8 +66,8 @@ const settings = {
       examples: ['{room}/{date}/{time}-{part}'],
     }),
   name: shortText.meta({ description: 'For people, and {name} in file names.' }),
-  width: z.int().min(16).max(4_096).meta({ description: 'Of encoded pictures.' }),
-  height: z.int().min(16).max(2_160),
+  width: z.int().min(16).max(4_096).multipleOf(2).meta({ description: 'Of encoded pictures.' }),
+  height: z.int().min(16).max(2_160).multipleOf(2),
   segmentMs: z
     .int()
     .min(2_000)
