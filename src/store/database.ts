@@ -10,6 +10,12 @@ import { migrations } from './migrations.ts';
 const lockTimeoutMs = 5_000;
 
 /**
+ * Of a new database; one that is there stays as it is. Events and records of calls are of a thousand bytes: three to a page of
+ * the usual 4 KiB, and half of the work is in pages.
+ */
+const pageBytes = 8_192;
+
+/**
  * What survives: `power_cut` writes through to the disk before it answers (measured 0.2 ms median, 0.4 ms p99 a write);
  * `kill` survives any end of this process but may lose its last moments with the machine (0.03 ms).
  */
@@ -28,7 +34,7 @@ export function openDatabase(file: string, durability: Durability, log: Logger):
     database = new DatabaseSync(file, { timeout: lockTimeoutMs });
     if (file !== ':memory:') chmodSync(file, 0o600);
     const synchronous = durability === 'power_cut' ? 'FULL' : 'NORMAL';
-    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};`);
+    database.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous};`);
     migrate(database, file, log);
     return database;
   } catch (cause) {
