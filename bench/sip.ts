@@ -10,7 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { collectByOneThread } from '../src/garbage.ts';
+import { collectShortLives } from '../src/garbage.ts';
 import { cpuMsOf } from './process-usage.ts';
 import { type ApplicationName, applicationNames, applications } from './sip-applications.ts';
 
@@ -48,7 +48,7 @@ function nameOf(text = ''): ApplicationName | undefined {
 
 /** Server and application in one process, as in the product. Answers `report` on stdin with one line of JSON. */
 async function serve(name: ApplicationName): Promise<void> {
-  collectByOneThread();
+  collectShortLives();
   const application = await applications[name].start();
   let last = { ...application.count(), cpuMs: cpuMsOf([process.pid]), othersCpuMs: cpuMsOf(application.pids()) };
   process.stdin.on('data', async () => {

@@ -8,7 +8,7 @@ import { databaseName, keyFileName } from '#store/open-store.ts';
 import { createLogger } from '#telemetry/logger.ts';
 import type { App } from './app.ts';
 import { commandList, isCliCommand, runCli } from './cli/index.ts';
-import { collectByOneThread } from './garbage.ts';
+import { collectShortLives } from './garbage.ts';
 
 const usage = `Usage:
   switchyard [start] [flags]      runs the gateway
@@ -41,7 +41,7 @@ async function load(args: readonly string[]): Promise<LoadedConfig> {
 
 async function start({ config, file }: LoadedConfig, log: Logger): Promise<void> {
   const startedAtMs = performance.now();
-  collectByOneThread();
+  collectShortLives();
   let app: App;
   try {
     const { App } = await import('./app.ts');
