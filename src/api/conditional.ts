@@ -56,17 +56,24 @@ export const conditionalRead: MiddlewareHandler<ApiEnv> = async (c, next) => {
 /**
  * Reads what is to be changed as its reader would, and refuses when that is not what `If-Match` names. What has revisions
  * is compared once more where it is written, so that nobody slips in between.
+ *
+ * @param isComparedThere by the handler: then it holds for those as well who may change but not read
  */
-export const conditionalWrite: MiddlewareHandler<ApiEnv> = async (c, next) => {
-  const wanted = c.req.header('if-match');
-  if (wanted === undefined || wanted.trim() === '*') return next();
-  const { pathname, origin } = new URL(c.req.url);
-  const headers = { authorization: `Bearer ${c.get('credential')}` };
-  const now = await c.get('inside')(new Request(`${origin}${pathname}`, { headers }));
-  const etag = now.headers.get('etag');
-  // What cannot be read here by itself is the handler's to refuse.
-  if (now.status === 200 && etag !== null && !hasTag(wanted, etag)) {
-    throw new GatewayError('precondition_failed', 'It has changed since you read it; read it again.');
-  }
-  return next();
-};
+export function conditionalWrite(isComparedThere: boolean): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    const wanted = c.req.header('if-match');
+    if (wanted === undefined || wanted.trim() === '*') return next();
+    const { pathname, origin } = new URL(c.req.url);
+    const headers = { authorization: `Bearer ${c.get('credential')}` };
+    const now = await c.get('inside')(new Request(`${origin}${pathname}`, { headers }));
+    const etag = now.headers.get('etag');
+    if (now.status === 403 && !isComparedThere) {
+      throw new GatewayError('forbidden', 'If-Match is compared with what is read, which this credential may not do.');
+    }
+    // What cannot be read here by itself is the handler's to refuse.
+    if (now.status === 200 && etag !== null && !hasTag(wanted, etag)) {
+      throw new GatewayError('precondition_failed', 'It has changed since you read it; read it again.');
+    }
+    return next();
+  };
+}

@@ -66,6 +66,21 @@ test('every read has an ETag that holds while nothing changes', async () => {
   }
 });
 
+test('If-Match of who may change but not read refuses the change, where it would have been made whatever it says', async () => {
+  const { call, auth, rooms, admin } = await someApi();
+  await rooms.create({ name: 'demo' });
+  const { key } = await auth.keys.create({ name: 'writer', scopes: ['rooms:write'] });
+  const made = await call('POST', '/api/stream-keys', { as: admin, json: { room: 'demo', name: 'OBS' } });
+  const path = `/api/stream-keys/${made.json.id}`;
+  const headers = { 'if-match': '"another"' };
+  const blind = await call('PATCH', path, { as: key, json: { name: 'Other' }, headers });
+  assert.deepEqual([blind.status, /If-Match/.test(blind.json.detail)], [403, true]);
+  assert.equal((await call('GET', path, { as: admin })).json.name, 'OBS');
+  assert.equal((await call('PATCH', path, { as: key, json: { name: 'Other' } })).status, 200);
+  // Its handler knows the revision.
+  assert.equal((await call('PATCH', '/api/rooms/demo', { as: key, json: { lastN: 3 }, headers })).status, 412);
+});
+
 test('If-Match refuses a change of what has changed, also where nothing counts revisions', async () => {
   const { call, admin, rooms } = await someApi();
   await rooms.create({ name: 'demo' });

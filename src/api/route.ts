@@ -37,7 +37,7 @@ const withBody: readonly ErrorCode[] = ['invalid_request', 'unsupported_media_ty
 export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(declared: R) {
   const { access, errors = [], description, makes, ...config } = declared;
   const isOpen = 'to' in access && access.to === 'everybody';
-  const habits = isOpen ? noHabits : habitsOf(config.method, config.operationId);
+  const habits = isOpen ? noHabits : habitsOf(config.method, config.operationId, looksAtRevision(config.request));
   const codes: ErrorCode[] = [...everywhere, ...errors, ...habits.errors];
   if (!isOpen) codes.push(...withCredential);
   // A body is refused by its size before anybody asks whether the route wants one.
@@ -105,7 +105,7 @@ interface Habits {
 const noHabits: Habits = { headers: undefined, middleware: [], errors: [], responses: {} };
 
 /** What every route of a method does alike: a new one has it by being declared. */
-function habitsOf(method: string, operationId: string): Habits {
+function habitsOf(method: string, operationId: string, isComparedThere: boolean): Habits {
   if (method === 'get') {
     const responses = { 304: { description: 'It is as If-None-Match says.' } };
     return { headers: ifNoneMatchHeaders, middleware: [conditionalRead], errors: [], responses };
@@ -114,8 +114,13 @@ function habitsOf(method: string, operationId: string): Habits {
     const middleware = [audited(operationId), idempotent];
     return { headers: idempotencyHeaders, middleware, errors: ['conflict', 'unprocessable'], responses: {} };
   }
-  const middleware = [audited(operationId), conditionalWrite];
+  const middleware = [audited(operationId), conditionalWrite(isComparedThere)];
   return { headers: ifMatchHeaders, middleware, errors: ['precondition_failed'], responses: {} };
+}
+
+/** A route that asks for If-Match itself compares it with a revision, whoever may read. */
+function looksAtRevision(request: RouteConfig['request']): boolean {
+  return request?.headers instanceof ZodObject && 'if-match' in request.headers.shape;
 }
 
 /** A filter that is misspelt is refused by its name: without it the list would be of everything. */
