@@ -255,5 +255,6 @@ test('who changed what is written down, done or refused', async () => {
   const last = await backwards('');
   assert.deepEqual([last.items[0].id, last.next], [items[1].id, items[1].id]);
   assert.deepEqual((await backwards(`&after=${last.next}`)).items[0].id, items[0].id);
-  assert.deepEqual((await backwards('&after=none')).items, []);
+  assert.deepEqual((await backwards('&after=AU_none')).items, []);
+  assert.equal((await call('GET', '/api/audit?after=none', { as: key })).status, 400);
 });

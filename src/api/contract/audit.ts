@@ -1,7 +1,7 @@
 // Owns: the audit log. May import: zod, ./pieces.
 
 import { z } from 'zod';
-import { page, pageQuery, time } from './pieces.ts';
+import { page, pageQueryOf, time } from './pieces.ts';
 
 const auditSchema = z
   .object({
@@ -18,7 +18,7 @@ const auditSchema = z
   .meta({ id: 'AuditEntry' });
 
 export const auditList = page(auditSchema).meta({ id: 'AuditList' });
-export const auditQuery = pageQuery.extend({
+export const auditQuery = pageQueryOf('AU_').extend({
   actor: z.string().max(256).optional(),
   action: z.string().max(64).optional(),
   order: z.enum(['oldest', 'newest']).default('oldest').meta({ description: 'Which comes first.' }),

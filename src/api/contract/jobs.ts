@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { jobKinds, jobReasons } from '#core/job.ts';
-import { count, itemId, page, pageQuery, time } from './pieces.ts';
+import { count, itemId, page, pageQueryOf, time } from './pieces.ts';
 
 export const jobParams = z.object({ job: itemId });
 
@@ -48,7 +48,7 @@ export const jobSchema = z
   })
   .meta({ id: 'Job' });
 
-export const jobQuery = pageQuery.extend({
+export const jobQuery = pageQueryOf('JB_').extend({
   kind: jobSchema.shape.kind.optional(),
   state: jobSchema.shape.state.optional(),
 });

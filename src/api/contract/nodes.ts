@@ -1,7 +1,7 @@
 // Owns: nodes: the gateways that work together. May import: zod, ./pieces, ./server.
 
 import { z } from 'zod';
-import { count, itemId, page, pageQuery, time } from './pieces.ts';
+import { count, itemId, page, pageQueryOf, time } from './pieces.ts';
 import { loadState, problems, sfuWorker } from './server.ts';
 
 export const nodeParams = z.object({
@@ -60,7 +60,7 @@ export const nodeSchema = z
   })
   .meta({ id: 'Node' });
 
-export const nodeQuery = pageQuery.extend({ state: states.optional() });
+export const nodeQuery = pageQueryOf('ND_').extend({ state: states.optional() });
 export const nodeList = page(nodeSchema).meta({ id: 'NodeList' });
 
 export const nodeDrainInput = z

@@ -5,7 +5,7 @@ import {
   avatarUrl,
   itemId,
   page,
-  pageQuery,
+  pageQueryOf,
   permissionShape,
   permissionsSchema,
   role,
@@ -43,7 +43,7 @@ export const participantSchema = z
 
 export const participantList = page(participantSchema).meta({ id: 'ParticipantList' });
 
-export const participantQuery = pageQuery.extend({
+export const participantQuery = pageQueryOf('PA_').extend({
   kind: participantSchema.shape.kind.optional(),
   role: role.optional(),
   user: shortText.optional(),

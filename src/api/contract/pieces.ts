@@ -48,6 +48,17 @@ export const pageQuery = z.object({
   after: z.string().max(128).optional().meta({ description: '`next` of the page before.' }),
 });
 
+/** @param start of the ids in this list: a cursor of another one would begin anywhere */
+export const pageQueryOf = (start: string) =>
+  pageQuery.extend({
+    after: z
+      .string()
+      .max(128)
+      .regex(new RegExp(`^(${start}|$)`), 'is no `next` of a page of this list')
+      .optional()
+      .meta({ description: '`next` of the page before.' }),
+  });
+
 export const roomParams = z.object({
   room: z
     .string()

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { roomNamePattern } from '#core/ids.ts';
 import { maxViews } from '#core/view-settings.ts';
 import { meetingInput, meetingPatch, meetingSettingsSchema } from './meetings.ts';
-import { bag, count, limit, page, pageQuery, permissionShape, role, time } from './pieces.ts';
+import { bag, count, limit, page, pageQueryOf, permissionShape, role, time } from './pieces.ts';
 import { roomMediaShape } from './room-media.ts';
 import { roomViewInput, viewSettingsSchema } from './room-views.ts';
 import { roomSipInput, roomSipPatch, roomSipSchema } from './sip.ts';
@@ -76,7 +76,7 @@ export const roomSchema = z
   })
   .meta({ id: 'Room' });
 
-export const roomQuery = pageQuery.extend({
+export const roomQuery = pageQueryOf('RM_').extend({
   name: z.string().min(1).max(64).optional().meta({ description: 'Part of the name or title, without case.' }),
   isActive: z.enum(['true', 'false']).optional(),
   owner: z.string().min(1).max(128).optional().meta({ description: 'Personal rooms of this user.' }),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { promptLanguages } from '#core/leg-media.ts';
 import { mediaServers } from '#core/trunk.ts';
 import { videoLegCodecs } from '#core/video-leg-media.ts';
-import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, page, pageQueryOf, roomParams, shortText, time } from './pieces.ts';
 import { recordOption } from './recordings.ts';
 
 export const sipCallParams = z.object({ room: roomParams.shape.room, sipCall: itemId });
@@ -155,7 +155,7 @@ export const sipCallSchema = z
   })
   .meta({ id: 'SipCall' });
 
-export const sipCallQuery = pageQuery.extend({ state: sipCallSchema.shape.state.optional() });
+export const sipCallQuery = pageQueryOf('CL_').extend({ state: sipCallSchema.shape.state.optional() });
 export const sipCallList = page(sipCallSchema).meta({ id: 'SipCallList' });
 
 const digits = z

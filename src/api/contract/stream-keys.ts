@@ -2,10 +2,10 @@
 
 import { z } from 'zod';
 import { busyPolicies, pushProtocols } from '#core/stream-keys.ts';
-import { itemId, ingressLatency as latency, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
+import { itemId, ingressLatency as latency, page, pageQueryOf, roomParams, shortText, time } from './pieces.ts';
 
 export const streamKeyParams = z.object({ streamKey: itemId });
-export const streamKeyQuery = pageQuery.extend({ room: roomParams.shape.room.optional() });
+export const streamKeyQuery = pageQueryOf('SK_').extend({ room: roomParams.shape.room.optional() });
 
 const settings = {
   protocol: z.enum(pushProtocols),

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { pullTransports } from '#core/streaming-in.ts';
 import { progressSchema, verdictSchema } from './jobs.ts';
-import { count, itemId, ingressLatency as latency, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, ingressLatency as latency, page, pageQueryOf, roomParams, shortText, time } from './pieces.ts';
 
 export const streamingInParams = z.object({ room: roomParams.shape.room, streamingIn: itemId });
 
@@ -76,7 +76,7 @@ export const streamingInSchema = z
   })
   .meta({ id: 'StreamingIn' });
 
-export const streamingInQuery = pageQuery.extend({ state: streamingInSchema.shape.state.optional() });
+export const streamingInQuery = pageQueryOf('IN_').extend({ state: streamingInSchema.shape.state.optional() });
 export const streamingInList = page(streamingInSchema).meta({ id: 'StreamingInList' });
 
 export const streamingInInput = z

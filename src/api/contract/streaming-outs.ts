@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { recodedCodecs } from '#core/egress-messages.ts';
 import { progressSchema } from './jobs.ts';
 import { mediaSource } from './media-source.ts';
-import { count, itemId, page, pageQuery, roomParams, shortText, time } from './pieces.ts';
+import { count, itemId, page, pageQueryOf, roomParams, shortText, time } from './pieces.ts';
 
 export const streamingOutParams = z.object({ room: roomParams.shape.room, streamingOut: itemId });
 
@@ -110,7 +110,7 @@ export const streamingOutSchema = z
   })
   .meta({ id: 'StreamingOut' });
 
-export const streamingOutQuery = pageQuery.extend({ state: streamingOutSchema.shape.state.optional() });
+export const streamingOutQuery = pageQueryOf('EG_').extend({ state: streamingOutSchema.shape.state.optional() });
 export const streamingOutList = page(streamingOutSchema).meta({ id: 'StreamingOutList' });
 
 export const streamingOutInput = z

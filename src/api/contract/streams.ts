@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { trackSources } from '#core/track.ts';
-import { count, itemId, page, pageQuery, roomParams, time } from './pieces.ts';
+import { count, itemId, page, pageQueryOf, roomParams, time } from './pieces.ts';
 
 export const streamParams = z.object({ room: roomParams.shape.room, stream: itemId });
 
@@ -29,7 +29,7 @@ export const streamSchema = z
 
 export const streamList = page(streamSchema).meta({ id: 'StreamList' });
 
-export const streamQuery = pageQuery.extend({
+export const streamQuery = pageQueryOf('TR_').extend({
   kind: streamSchema.shape.kind.optional(),
   source: streamSchema.shape.source.optional(),
   participant: itemId.optional().meta({ description: 'Id of who publishes them.' }),

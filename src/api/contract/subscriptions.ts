@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { formatCodecs } from '#core/stream-format.ts';
-import { count, itemId, page, pageQuery, roomParams } from './pieces.ts';
+import { count, itemId, page, pageQueryOf, roomParams } from './pieces.ts';
 
 export const subscriptionParams = z.object({ room: roomParams.shape.room, subscription: itemId });
 
@@ -57,7 +57,7 @@ export const subscriptionSchema = z
 
 export const subscriptionList = page(subscriptionSchema).meta({ id: 'SubscriptionList' });
 
-export const subscriptionQuery = pageQuery.extend({
+export const subscriptionQuery = pageQueryOf('SU_').extend({
   participant: itemId.optional().meta({ description: 'Id of who receives.' }),
   stream: itemId.optional().meta({ description: 'Id of what is received.' }),
   kind: subscriptionSchema.shape.kind.optional(),

@@ -94,7 +94,9 @@ describe('GET /api/rooms', () => {
     for (let i = 0; i < 5; i++) await rooms.create({ name: `room-${i}` });
     const { json } = await call('GET', '/api/rooms?limit=5', { as: admin });
     assert.deepEqual([json.items.length, json.next], [5, null]);
-    assert.deepEqual((await call('GET', '/api/rooms?after=zzzz', { as: admin })).json, { items: [], next: null });
+    assert.deepEqual((await call('GET', '/api/rooms?after=RM_zzzz', { as: admin })).json, { items: [], next: null });
+    const foreign = await call('GET', '/api/rooms?after=EV_000000000042_k3Jx9a', { as: admin });
+    assert.deepEqual([foreign.status, foreign.json.errors[0].path], [400, 'after']);
   });
 
   test.each(['limit=0', 'limit=501', 'limit=x', 'limit=1e9', 'limit=-1', 'limit=1.5', `after=${'x'.repeat(129)}`])(

@@ -3,7 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { AccountContact, AccountRecord } from '#core/sip-account.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
-  pageQuery,
+  pageQueryOf,
   type SipAccount,
   sipAccountInput,
   sipAccountList,
@@ -25,7 +25,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'List the accounts of phones',
   access: { scope: 'rooms:read' },
-  request: { query: pageQuery },
+  request: { query: pageQueryOf('SA_') },
   responses: { 200: jsonBody(sipAccountList, 'A page of accounts; passwords are not told.') },
 });
 

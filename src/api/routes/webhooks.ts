@@ -10,7 +10,7 @@ import {
   deliveryQuery,
   deliverySchema,
   newWebhookSchema,
-  pageQuery,
+  pageQueryOf,
   replayInput,
   replaySchema,
   secretRotation,
@@ -36,7 +36,7 @@ const listRoute = apiRoute({
   tags,
   summary: 'List webhooks',
   access: reading,
-  request: { query: pageQuery },
+  request: { query: pageQueryOf('WH_') },
   responses: { 200: jsonBody(webhookList, 'A page of webhooks, without their secrets.') },
 });
 
