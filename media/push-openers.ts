@@ -69,7 +69,7 @@ export const pushOpeners: Readonly<Record<string, PushOpener>> = {
   segments_folder: async ({ options, onNotice }) => {
     const { path, folders, ...rest } = parse(folderPush, options);
     const store = await FolderStore.create(path, folders);
-    return new SegmentConnection({ store, playlist: path, onNotice, ...rest });
+    return new SegmentConnection({ store, playlist: path, left: await store.names(), onNotice, ...rest });
   },
 };
 

@@ -13,7 +13,7 @@ const stream: EgressStream = {
 const frameUs = 20_000;
 
 /** Ten seconds of sound to an origin that takes segments of one second and keeps two of them, and what came of it. */
-async function stream10s(refusal: GatewayError | undefined) {
+async function stream10s(refusal: GatewayError | undefined, left: readonly string[] = []) {
   const asked: string[] = [];
   const notices: string[] = [];
   const store = new OriginStore(new URL('http://origin/live/index.m3u8?key=secret'), async (what, url) => {
@@ -21,7 +21,7 @@ async function stream10s(refusal: GatewayError | undefined) {
     if (what === 'delete' && refusal) throw refusal;
   });
   const connection = new SegmentConnection({
-    ...{ store, playlist: '/live/index.m3u8', segmentMs: 1_000, segmentCount: 2 },
+    ...{ store, playlist: '/live/index.m3u8', segmentMs: 1_000, segmentCount: 2, left },
     onNotice: (what) => notices.push(what),
   });
   connection.describe([stream]);
@@ -40,6 +40,22 @@ test('segments that have left the playlist are taken away from the origin', asyn
   expect(deleted.length).toBeGreaterThanOrEqual(2);
   expect(deleted[0]).toMatch(/^delete \/live\/audio-\d+\.m4s$/);
   expect([notices, end.code]).toEqual([[], 'closed']);
+});
+
+test('what a connection before this one left in a folder goes as segments age, and nothing else does', async () => {
+  const own = ['audio-1000.mp4', 'audio-999.m4s', 'audio-1001.m4s'];
+  const others = [
+    'audio.m3u8',
+    'audio-x.m4s',
+    'audio-99999999999.m4s',
+    'video-7.m4s',
+    'my-audio-5.m4s',
+    '../audio-5.m4s',
+  ];
+  const { deleted } = await stream10s(undefined, [...own, ...others]);
+  const names = deleted.map((line) => line.replace('delete /live/', ''));
+  expect(names.slice(0, 3)).toEqual(['audio-999.m4s', 'audio-1000.mp4', 'audio-1001.m4s']);
+  expect(names.filter((name) => others.includes(name))).toEqual([]);
 });
 
 test('an origin that takes nothing away is asked once, told of once, and streamed to', async () => {

@@ -18,6 +18,8 @@ export interface SegmentConnectionOptions {
   readonly segmentMs: number;
   /** In the playlist; as many again are kept for those who have read an older one. */
   readonly segmentCount: number;
+  /** Names of files that a connection before this one has left where these go; its segments are taken away as ours age. */
+  readonly left?: readonly string[] | undefined;
   /** Told once, to whoever keeps the origin. */
   readonly onNotice: (what: string) => void;
   readonly limits?: SegmentLimits | undefined;
@@ -137,19 +139,29 @@ export class SegmentConnection implements PushConnection {
     const { kind, segments } = rendition;
     const from = this.#published.get(rendition) ?? 0;
     const fresh = segments.filter(({ number, isComplete }) => isComplete && number >= from);
+    const [first] = fresh;
     const last = fresh.at(-1);
-    if (last) this.#published.set(rendition, last.number + 1);
-    const names = this.#names.get(rendition) ?? [];
+    if (!first || !last) return [];
+    this.#published.set(rendition, last.number + 1);
+    const names = this.#names.get(rendition) ?? this.#leftOf(kind, Math.min(first.number, first.epoch));
     this.#names.set(rendition, names);
     return fresh.flatMap((segment) => {
       const name = `${kind}-${segment.number}.m4s`;
       names.push(name);
-      const [first] = segment.parts;
+      const [whole] = segment.parts;
       const data =
-        segment.parts.length === 1 && first ? first.data : Buffer.concat(segment.parts.map((part) => part.data));
+        segment.parts.length === 1 && whole ? whole.data : Buffer.concat(segment.parts.map((part) => part.data));
       rendition.unload(segment.number);
       return [...this.#initOf(rendition, segment.epoch), { name, data, contentType: `${kind}/mp4` }];
     });
+  }
+
+  /** Of our own naming alone, and older than what we begin with; the oldest first. */
+  #leftOf(kind: string, firstNumber: number): string[] {
+    const pattern = new RegExp(`^${kind}-(\\d{1,15})\\.(?:m4s|mp4)$`);
+    const numberOf = (name: string) => Number(pattern.exec(name)?.[1] ?? Number.NaN);
+    const { left = [] } = this.#options;
+    return left.filter((name) => numberOf(name) < firstNumber).sort((one, other) => numberOf(one) - numberOf(other));
   }
 
   #initOf({ kind }: Rendition, epoch: number): File[] {

@@ -1,5 +1,5 @@
 // Owns: where segments and playlists are put that others serve: a folder, or an HTTP origin. May import: core's words.
-import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { GatewayError } from '#core/errors.ts';
 
@@ -82,6 +82,11 @@ export class FolderStore implements SegmentStore {
 
   private constructor(folder: string) {
     this.#folder = folder;
+  }
+
+  /** What is there already. */
+  async names(): Promise<readonly string[]> {
+    return readdir(this.#folder).catch(() => []);
   }
 
   async put(name: string, data: Uint8Array): Promise<void> {
