@@ -26,6 +26,17 @@ describe('a refusal', () => {
     for (const method of ['BREW', 'TRACY', 'PROPFIND']) assert.equal((await call(method, '/health')).status, 405);
   });
 
+  test('of a body from who has not said who it is: too long 413, whatever others may send', async () => {
+    const { call } = await someApi();
+    const body = `{"code":"${'x'.repeat(9_000)}"}`;
+    const said = { headers: { 'content-type': 'application/json', 'content-length': String(body.length) }, body };
+    const unsaid = { headers: { 'content-type': 'application/json' }, body };
+    for (const path of ['/api/login', '/api/rooms/demo/guest-tokens']) {
+      for (const how of [said, unsaid]) assert.equal((await call('POST', path, how)).status, 413);
+      assert.equal((await call('POST', path, { json: { code: 'x', pin: 1 } })).status, 400);
+    }
+  });
+
   test('of a body: not JSON 400, other type 415, too long 413', async () => {
     const { call, admin } = await someApi({ config: { http: { maxBodyBytes: 1_000 } } });
     const post = (body: string, type?: string) =>

@@ -25,6 +25,19 @@ describe('a problem', () => {
     assert.equal(response.headers.get('retry-after'), seconds);
   });
 
+  test('of very many unknown keys costs no more than that of twenty', () => {
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
+    let asked = 0;
+    const watched = new Proxy(keys, {
+      get(target, name, self) {
+        if (typeof name === 'string' && /^\d+$/.test(name)) asked += 1;
+        return Reflect.get(target, name, self);
+      },
+    });
+    const error = invalidFields('body', [{ path: [], message: '', code: 'unrecognized_keys', keys: watched }]);
+    assert.deepEqual([error.fields.length, asked], [20, 20]);
+  });
+
   test('lists fields, twenty at the most, and is not endless', async () => {
     const issues = Array.from({ length: 100 }, (_, i) => ({
       path: ['x'.repeat(1_000), i],

@@ -92,10 +92,10 @@ const maxFields = 20;
 
 /** A failed validation, with the path of each field that did not fit. */
 export function invalidFields(where: string, issues: readonly FieldIssue[]): GatewayError {
-  const fields = unfolded(issues)
+  const fields = unfolded(issues.slice(0, maxFields))
     .flatMap(({ path, message, code, keys = [] }) =>
       code === 'unrecognized_keys'
-        ? keys.map((key) => ({ path: pathText([...path, key]), message: 'is not known here' }))
+        ? keys.slice(0, maxFields).map((key) => ({ path: pathText([...path, key]), message: 'is not known here' }))
         : [{ path: pathText(path), message }],
     )
     .slice(0, maxFields);

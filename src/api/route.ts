@@ -2,7 +2,7 @@
 import { createRoute, OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { ZodObject, type ZodType } from 'zod';
-import type { ErrorCode } from '#core/errors.ts';
+import { type ErrorCode, GatewayError } from '#core/errors.ts';
 import { type Access, accessGate, describeAccess } from './access.ts';
 import type { ApiEnv } from './api-env.ts';
 import type { Made } from './api-limits.ts';
@@ -51,6 +51,7 @@ export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(dec
     'x-access': access,
     middleware: [
       accessGate(access),
+      ...(isOpen && config.request?.body ? [shortBody] : []),
       ...(isOpen || config.request?.query ? [] : [noQuery]),
       ...(config.request?.body?.required === false ? [emptyIsNone] : []),
       ...habits.middleware,
@@ -78,6 +79,16 @@ const textHeader = (name: string, description: string) => ({
 const etagHeader = textHeader('ETag', 'For If-None-Match, and for If-Match of a change.');
 const locationHeader = textHeader('Location', 'Where what was made is found.');
 const retryAfterHeader = textHeader('Retry-After', 'Seconds after which it may go better.');
+
+/** Whoever has not said who it is gets no more read than a name and a code need: to look through a megabyte takes time. */
+const maxOpenBodyBytes = 8_192;
+const shortBody: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const length = Number(c.req.header('content-length') ?? 0);
+  if (length > maxOpenBodyBytes || (length === 0 && (await c.req.text()).length > maxOpenBodyBytes)) {
+    throw new GatewayError('too_large', `The request body has more than ${maxOpenBodyBytes} bytes.`);
+  }
+  await next();
+};
 
 /** Many clients say of all that they post that it is JSON: nothing is no body where none is needed, and not a broken one. */
 const emptyIsNone: MiddlewareHandler<ApiEnv> = async (c, next) => {
