@@ -9,10 +9,11 @@ export function maskedUrl(url: string): string {
   if (scheme === undefined) return '***';
   const at = rest.lastIndexOf('@');
   const shown = at < 0 ? rest : `***:***@${rest.slice(at + 1)}`;
-  return `${scheme}://${shown}${query.replace(/=[^&]*/g, '=***')}`;
+  // A word without a value may be the secret itself.
+  return `${scheme}://${shown}${query.replace(/=[^&]*/g, '=***').replace(/([?&])[^=&]+(?=&|$)/g, '$1***')}`;
 }
 
-/** The same; of RTMP the last step of the path is the stream key. */
+/** The same; of RTMP, and of RTSP to a gateway as this one, the last step of the path is the stream key. */
 export function maskedPushUrl(url: string): string {
-  return maskedUrl(url).replace(/^(rtmps?:\/\/.*\/)[^/?]+/i, '$1***');
+  return maskedUrl(url).replace(/^(rt[ms]ps?:\/\/[^/?]*\/(?:[^?]*\/)?)[^/?]+/i, '$1***');
 }
