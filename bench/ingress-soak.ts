@@ -35,12 +35,18 @@ async function until(what: string, isSo: () => boolean): Promise<void> {
     if (isSo()) return;
     await sleep(20);
   }
-  throw new Error(`never: ${what}; jobs are ${states().join()}`);
+  const warned = gateway.log.lines.flatMap(({ level, fields, message }) =>
+    level === 'warn' || level === 'error' ? [`${message}: ${String(fields.reason ?? fields.err ?? '')}`] : [],
+  );
+  const said = encoders.map(({ output }) => output.trim()).filter((output) => output !== '');
+  throw new Error([`never: ${what}; jobs are ${states().join()}`, ...warned.slice(-10), ...said].join('\n'));
 }
 const allLive = () => states().length === perRound && states().every((state) => state === 'live');
 
+let encoders: readonly PeerProcess[] = [];
+
 async function round(isLossy: boolean): Promise<void> {
-  let encoders = keys.map(push);
+  encoders = keys.map(push);
   await until('all live', allLive);
   if (isLossy) {
     await Promise.all(encoders.map((encoder) => encoder.stop('SIGKILL')));
