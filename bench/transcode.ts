@@ -104,7 +104,7 @@ const cases: readonly (VideoCase | AudioCase)[] = [
 /** The same encoder settings as media/av/video-encoder.ts and audio-encoder.ts. */
 const rate = `-b:v ${bitrateBps} -maxrate ${bitrateBps} -bufsize ${bitrateBps / 2}`;
 const cliOutputs = {
-  h264: `-c:v libx264 -preset superfast -tune zerolatency -profile:v baseline -g 100000 ${rate}`,
+  h264: `-pix_fmt yuv420p -c:v libx264 -preset superfast -tune zerolatency -profile:v baseline -g 100000 ${rate}`,
   vp8: `-c:v libvpx -deadline realtime -cpu-used -12 -lag-in-frames 0 -error-resilient 1 -g 100000 ${rate}`,
   opus: '-c:a libopus -application audio -compression_level 5 -frame_duration 20 -b:a 96k -ar 48000',
 };

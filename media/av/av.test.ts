@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { AV_PIX_FMT_YUVJ420P } from 'node-av/constants';
 import { expect, test } from 'vitest';
 import { type AudioCodec, audioCodecs, type VideoCodec } from '#core/media-source.ts';
 import { AudioDecoder } from './audio-decoder.ts';
@@ -321,3 +322,22 @@ test('codecs made and dropped by the hundred survive garbage collection and leav
   const before = await churn(60, () => true);
   expect((await churn(120, () => true)) - before).toBeLessThan(48 * 1024 * 1024);
 });
+
+test.each([64, 32])(
+  'pictures of full range, as of JPEG, get the usual one: white and black stay what they are (%i lines)',
+  (side) => {
+    using scaler = new Scaler(side, side);
+    for (const [full, usual] of [
+      [0, 16],
+      [255, 235],
+    ] as const) {
+      using picture = Picture.blank(64, 64, AV_PIX_FMT_YUVJ420P);
+      picture.planes[0]?.fill(full);
+      for (const plane of picture.planes.slice(1)) plane.fill(128);
+      scaler.scale(picture, ({ planes, strides }) => {
+        const centre = planes[0]?.[(strides[0] ?? 0) * (side / 2) + side / 2] ?? -100;
+        expect(Math.abs(centre - usual)).toBeLessThanOrEqual(1);
+      });
+    }
+  },
+);

@@ -1,5 +1,5 @@
 // Owns: a scaling context: any picture into one of one size and format.
-import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
+import { AV_PIX_FMT_YUV420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { halve } from './halving.ts';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
@@ -54,10 +54,9 @@ export class Scaler extends NativeOwner {
   }
 
   #isTwice({ width, height, format }: Picture): boolean {
-    const isI420 = format === AV_PIX_FMT_YUV420P || format === AV_PIX_FMT_YUVJ420P;
     const isEven = this.width % 2 === 0 && this.height % 2 === 0;
     const isTwice = width === 2 * this.width && height === 2 * this.height;
-    return isI420 && this.#format === AV_PIX_FMT_YUV420P && isEven && isTwice;
+    return format === AV_PIX_FMT_YUV420P && this.#format === AV_PIX_FMT_YUV420P && isEven && isTwice;
   }
 
   /** An encoder may hold the last one; then this gets other memory. */
@@ -76,9 +75,8 @@ export class Scaler extends NativeOwner {
     this.#context?.freeContext();
     this.#context = new av.SoftwareScaleContext();
     this.#source = source;
-    // The J formats are the same bytes in full range; swscale warns about them on every open.
-    const format: AVPixelFormat = picture.format === AV_PIX_FMT_YUVJ420P ? AV_PIX_FMT_YUV420P : picture.format;
-    const { width, height } = picture;
+    // The J formats have full range, as many cameras do; what we encode does not say so, and gets the usual one.
+    const { width, height, format } = picture;
     this.#context.getContext(width, height, format, this.width, this.height, this.#format, SWS_FAST_BILINEAR);
     return this.#context;
   }
