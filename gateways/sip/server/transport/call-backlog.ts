@@ -14,10 +14,10 @@ interface Waiting<Source> {
   readonly sinceMs: number;
 }
 
-/** Of a turn of the loop, which reads 32 datagrams: there is room for the ACK and the BYE of as many, and for others to come. */
-const begunPerTurn = 8;
+/** Of a turn of the loop, which reads 32 datagrams: with an ACK and a BYE for each there is room for six times as many to come. */
+const begunPerTurn = 4;
 /** A caller that is answered later than this has mostly given up. */
-const maxWaitMs = 4_000;
+const maxWaitMs = 8_000;
 const maxWaitingBytes = 16 * 1024 * 1024;
 /** Of what waits, beside its bytes. */
 const bytesForEach = 512;
