@@ -55,6 +55,9 @@ export interface SignallingOptions {
 }
 
 const firstMessageTimeoutMs = 10_000;
+const maxFirstMessageLength = 65_536;
+/** RFC 6455 §7.4.1. */
+const messageTooBig = 1009;
 /** That may come before the answer to the first. */
 const maxEarlyMessages = 100;
 const heartbeatMs = 10_000;
@@ -128,7 +131,9 @@ export class SignallingServer extends Owned {
     webSocket.once('message', (data, isBinary) => {
       clearTimeout(timer);
       const text = isBinary ? '' : String(data);
-      if (isPlain(text)) this.#options.plain.handle(plainSocket(webSocket), text, { address });
+      // Until it is known who it is, no more is looked through than a join takes.
+      if (text.length > maxFirstMessageLength) webSocket.close(messageTooBig, 'the first message is too long');
+      else if (isPlain(text)) this.#options.plain.handle(plainSocket(webSocket), text, { address });
       else void this.#open(webSocket, address, text, log);
     });
   }

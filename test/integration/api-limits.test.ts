@@ -196,6 +196,18 @@ describe('a request that is too much', () => {
     assert.match(await talk(body), /^HTTP\/1\.1 408/);
   });
 
+  test('over WebSocket, before it is known who it is, ends it without a look at it', async () => {
+    for (const text of ['['.repeat(70_000), `{"type":"join","x":"${'x'.repeat(70_000)}"}`]) {
+      const socket = new WebSocket(gateway.webSocketUrl);
+      const heard: string[] = [];
+      const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+      socket.on('error', () => undefined);
+      socket.on('message', (data) => heard.push(String(data)));
+      socket.once('open', () => socket.send(text));
+      assert.deepEqual([await closed, heard], [1009, []]);
+    }
+  });
+
   test('over WebSocket, in one message, ends it', async () => {
     const socket = new WebSocket(gateway.webSocketUrl);
     const closed = new Promise<number>((resolve) => socket.once('close', resolve));
