@@ -1,6 +1,6 @@
 // Owns: the picture that a view is painted on: fills, scaled pictures, tiles. swscale and the planes check nothing: every
 // rectangle is checked here.
-import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
+import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { canHalve, halve, type Planes } from './halving.ts';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
@@ -164,13 +164,14 @@ export class CellScaler extends NativeOwner {
     const part = isPlain ? inside(source, picture) : { x: 0, y: 0, width: picture.width, height: picture.height };
     const from = isPlain ? planesAt(picture, part) : [...picture.planes];
     const lent = { planes: from, strides: picture.strides };
-    if (isPlain && this.#scaleByHalves(lent, part, { planes: to, strides }, size, depth)) return;
+    if (isPlain && this.#scaleByHalves(picture.format, lent, part, { planes: to, strides }, size, depth)) return;
     const context = this.#contextFor(picture, part, size);
     assertOk(context.scaleSync(from, [...picture.strides], 0, part.height, to, [...strides]), 'painting');
   }
 
   /** What is more than twice as large is halved first: cheaper, and nothing between is left out. @returns whether it was done */
   #scaleByHalves(
+    format: Picture['format'],
     from: Planes,
     part: Box,
     to: { readonly planes: Buffer[]; readonly strides: readonly number[] },
@@ -179,13 +180,13 @@ export class CellScaler extends NativeOwner {
   ): boolean {
     if (!canHalve || part.width < 2 * size.width || part.height < 2 * size.height) return false;
     if (part.width === 2 * size.width && part.height === 2 * size.height) {
-      return halve(from, to, size.width, size.height);
+      return format === AV_PIX_FMT_YUV420P && halve(from, to, size.width, size.height);
     }
     const [width, height] = [(part.width >> 2) * 2, (part.height >> 2) * 2];
     const known = this.#halves[depth];
-    const isFit = known?.width === width && known.height === height;
+    const isFit = known?.width === width && known.height === height && known.format === format;
     if (!isFit) known?.[Symbol.dispose]();
-    const half = isFit ? known : Picture.blank(width, height);
+    const half = isFit ? known : Picture.blank(width, height, format);
     this.#halves[depth] = half;
     if (!halve(from, half, width, height)) return false;
     this.#scale(half, { x: 0, y: 0, width, height }, to.planes, to.strides, size, depth + 1);
@@ -202,8 +203,8 @@ export class CellScaler extends NativeOwner {
     const context = new av.SoftwareScaleContext();
     this.#context = context;
     this.#for = key;
-    // The J formats are the same bytes in full range; swscale warns about them on every open.
-    const format: AVPixelFormat = picture.format === AV_PIX_FMT_YUVJ420P ? AV_PIX_FMT_YUV420P : picture.format;
+    // The J formats have full range, as many cameras do; a view has the usual one.
+    const { format } = picture;
     context.getContext(part.width, part.height, format, to.width, to.height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR);
     return context;
   }

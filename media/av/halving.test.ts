@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { AV_PIX_FMT_YUVJ420P } from 'node-av/constants';
 import { expect, test } from 'vitest';
 import { Canvas, CellScaler } from './canvas.ts';
 import { canHalve, halve } from './halving.ts';
@@ -84,3 +85,29 @@ test.each([
   const blue = canvas.picture.planes[1]?.[90 * (canvas.picture.strides[1] ?? 0) + 240];
   near(blue ?? -1, 90);
 });
+
+test.each([
+  [160, 90],
+  [320, 180],
+  [640, 360],
+  [1_300, 730],
+])(
+  'white and black of full range, as cameras and JPEG have it, are white and black in a cell: %d x %d',
+  (width, height) => {
+    using scaler = new CellScaler();
+    using canvas = new Canvas(320, 180);
+    canvas.open();
+    for (const [full, usual] of [
+      [0, 16],
+      [255, 235],
+    ] as const) {
+      using picture = Picture.blank(width, height, AV_PIX_FMT_YUVJ420P);
+      picture.planes[0]?.fill(full);
+      for (const plane of picture.planes.slice(1)) plane.fill(128);
+      const all = { x: 0, y: 0, width, height };
+      scaler.paint(picture, all, 0, canvas, { x: 0, y: 0, width: 320, height: 180 });
+      const centre = canvas.picture.planes[0]?.[(canvas.picture.strides[0] ?? 0) * 90 + 160] ?? -100;
+      expect(Math.abs(centre - usual)).toBeLessThanOrEqual(1);
+    }
+  },
+);
