@@ -300,7 +300,11 @@ describe('whose turn it is', () => {
     anna.send({ type: 'answer', sdp: answerTo(next.sdp), offerId: next.offerId });
     const carla = await Client.join('turn-reject', { user: 'carla' });
     await carla.offer('chromium-simulcast');
-    const last = await anna.next('offer');
+    let last = await anna.next('offer');
+    // Her second stream may be told of by itself.
+    for (; last.streams.length < 3; last = await anna.next('offer')) {
+      anna.send({ type: 'answer', sdp: answerTo(last.sdp), offerId: last.offerId });
+    }
     expect(last.streams).toMatchObject([
       { mid: 's0', displayName: 'ben', kind: 'audio' },
       { displayName: 'carla', kind: 'video' },
