@@ -238,8 +238,16 @@ describe('whose turn it is', () => {
     await anna.offer('chromium-sendrecv-data');
     const ben = await Client.join(name, { user: 'ben' });
     await ben.offer('chromium-send');
-    const offer = await anna.next('offer');
-    return { anna, ben, offer };
+    return { anna, ben, offer: await offerOf(anna, 2) };
+  }
+
+  /** What takes longer than offers are gathered for, as on a busy machine, is told of in two. */
+  async function offerOf(client: Client, streams: number) {
+    for (;;) {
+      const offer = await client.next('offer');
+      if ((offer.streams as unknown[]).length >= streams) return offer;
+      client.send({ type: 'answer', sdp: answerTo(offer.sdp), offerId: offer.offerId });
+    }
   }
 
   test('what others publish comes in one offer, with what it is', async () => {
@@ -300,11 +308,7 @@ describe('whose turn it is', () => {
     anna.send({ type: 'answer', sdp: answerTo(next.sdp), offerId: next.offerId });
     const carla = await Client.join('turn-reject', { user: 'carla' });
     await carla.offer('chromium-simulcast');
-    let last = await anna.next('offer');
-    // Her second stream may be told of by itself.
-    for (; last.streams.length < 3; last = await anna.next('offer')) {
-      anna.send({ type: 'answer', sdp: answerTo(last.sdp), offerId: last.offerId });
-    }
+    const last = await offerOf(anna, 3);
     expect(last.streams).toMatchObject([
       { mid: 's0', displayName: 'ben', kind: 'audio' },
       { displayName: 'carla', kind: 'video' },
