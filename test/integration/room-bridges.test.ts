@@ -139,7 +139,7 @@ test('each room is shown the other’s view without its own picture in it, and b
   const isEnd = ({ type }: EventResource) => type === 'bridge.ended';
   await expect
     .poll(async () => {
-      const { items } = await gateway.api<{ items: EventResource[] }>('GET', '/api/events?types=bridge.*&limit=500');
+      const { items } = await gateway.api<{ items: EventResource[] }>('GET', '/api/events?type=bridge.*&limit=500');
       return items
         .filter((event) => isEnd(event) && event.data.id === made.id)
         .map(({ room, data }) => [room?.name, data.reason]);

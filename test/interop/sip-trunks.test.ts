@@ -190,7 +190,7 @@ test('a trunk is down when its host does not answer, and up when it does', async
   });
   opened.push({ close: () => peer.stop() });
   await up;
-  const { items } = await gateway.api<{ items: { type: string }[] }>('GET', '/api/events?types=trunk.*&limit=100');
+  const { items } = await gateway.api<{ items: { type: string }[] }>('GET', '/api/events?type=trunk.*&limit=100');
   assert.deepEqual(items.map(({ type }) => type).slice(-2), ['trunk.down', 'trunk.up']);
 }, 60_000);
 
