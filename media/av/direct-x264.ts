@@ -1,7 +1,6 @@
 // Owns: x264 called without FFmpeg between (media/native/x264-encode.c), which sets the quantiser of each picture itself and so
 // spares x264 its look ahead, a third of what its fastest preset costs. Where it cannot be had, FFmpeg's libx264 does the same.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { nativeAddon } from '../native/addons.ts';
 import type { H264Profile } from './encoder-candidates.ts';
 import type { Picture } from './picture.ts';
 import { RateControl } from './rate-control.ts';
@@ -41,9 +40,8 @@ export interface DirectX264Options {
   readonly sliceMaxBytes?: number | undefined;
 }
 
-/** Set-up compiles it where there is a compiler; it opens nothing where there is no libx264. */
-const addonFile = fileURLToPath(new URL('../../.cache/x264-encode.node', import.meta.url));
-const addon = load();
+/** It opens nothing where there is no libx264. */
+const addon = nativeAddon<X264Addon>('x264-encode');
 /** With more of them, all is taken as changed. */
 const maxBoxes = 256;
 const boxFields = 4;
@@ -119,13 +117,5 @@ export class DirectX264 implements Disposable {
   [Symbol.dispose](): void {
     forgotten.unregister(this);
     this.#addon.close(this.#encoder);
-  }
-}
-
-function load(): X264Addon | undefined {
-  try {
-    return createRequire(import.meta.url)(addonFile) as X264Addon;
-  } catch {
-    return undefined;
   }
 }

@@ -1,12 +1,11 @@
 // Owns: halving pictures by media/native/halve.c, where it is compiled; swscale does it otherwise, at ten times the price.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { nativeAddon } from '../native/addons.ts';
 
 interface HalveAddon {
   halve(from: Uint8Array, fromStride: number, to: Uint8Array, toStride: number, width: number, height: number): number;
 }
 
-const addon = load(fileURLToPath(new URL('../../.cache/halve.node', import.meta.url)));
+const addon = nativeAddon<HalveAddon>('halve');
 
 export interface Planes {
   readonly planes: readonly Uint8Array[];
@@ -31,12 +30,4 @@ export function halve(from: Planes, to: Planes, width: number, height: number): 
     if (addon.halve(source, sourceStride, target, targetStride, width >> shift, height >> shift) < 0) return false;
   }
   return true;
-}
-
-function load(file: string): HalveAddon | undefined {
-  try {
-    return createRequire(import.meta.url)(file) as HalveAddon;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,7 @@
 // Owns: the UDP sockets of all legs of this process at once, by media/native/udp-batch.c: everything that came is taken in
 // one call every few milliseconds, everything to be sent goes in one call at the end of each beat. A third of the cost.
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
+import { nativeAddon } from '../native/addons.ts';
 import type { Address, OnDatagram, UdpSocket } from './udp.ts';
 
 interface UdpBatchAddon {
@@ -13,8 +12,6 @@ interface UdpBatchAddon {
   send(bytes: Uint8Array, fields: Int32Array, rows: number): number;
 }
 
-/** Set-up compiles it where there is a compiler. */
-export const addonFile = fileURLToPath(new URL('../../.cache/udp-batch.node', import.meta.url));
 const receivedFields = 6;
 const sentFields = 9;
 const rows = 1_024;
@@ -245,13 +242,7 @@ function toNumber(address: string): number {
   return address.split('.').reduce((sum, part) => (sum << 8) | (Number(part) & 0xff), 0);
 }
 
-function load(): BatchUdp | undefined {
-  try {
-    return new BatchUdp(createRequire(import.meta.url)(addonFile) as UdpBatchAddon);
-  } catch {
-    // Not compiled here, or for another system: Node's own sockets do the same at a higher price.
-    return undefined;
-  }
-}
+const addon = nativeAddon<UdpBatchAddon>('udp-batch');
 
-export const batchUdp = load();
+/** Undefined where it is not compiled: Node's own sockets do the same at a higher price. */
+export const batchUdp = addon && new BatchUdp(addon);

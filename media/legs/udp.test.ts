@@ -1,9 +1,9 @@
-import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
-import { addonFile, batchUdp } from './batch-udp.ts';
+import { nativeAddon } from '../native/addons.ts';
+import { batchUdp } from './batch-udp.ts';
 import { type Address, openUdp, type UdpSocket } from './udp.ts';
 
-const addon = batchUdp && (createRequire(import.meta.url)(addonFile) as { useRing(isWanted: number): number });
+const addon = batchUdp && nativeAddon<{ useRing(isWanted: number): number }>('udp-batch');
 /** 127.0.0.1 by the batch where it was compiled, in both its ways; ::1 always by Node's own sockets. */
 const ways = [
   { name: 'by a ring where there is one', host: '127.0.0.1', ring: 1 },
