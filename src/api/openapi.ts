@@ -1,6 +1,6 @@
-// Owns: the OpenAPI document around the routes. May import: ./version.
-import { setImmediate as nextTurn } from 'node:timers/promises';
+// Owns: the OpenAPI document around the routes. May import: core, ./version.
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { nextTurn } from '#core/in-parts.ts';
 import type { ApiEnv } from './api-env.ts';
 import { version } from './version.ts';
 
@@ -31,20 +31,19 @@ export async function describeApi(app: OpenAPIHono<ApiEnv>): Promise<string> {
     components.openAPIRegistry.registerComponent(definition.componentType, definition.name, definition.component);
   }
   const document = components.getOpenAPI31Document(about);
+  const paths = { ...document.paths };
+  const schemas = { ...document.components?.schemas };
   for (const definition of definitions) {
     if (definition.type !== 'route') continue;
     await nextTurn();
     const one = new OpenAPIHono();
     one.openAPIRegistry.registerPath(definition.route);
-    const { paths = {}, components: used } = one.getOpenAPI31Document(about);
-    for (const [path, operations] of Object.entries(paths)) {
-      document.paths = { ...document.paths, [path]: { ...document.paths?.[path], ...operations } };
-    }
-    const schemas = { ...document.components?.schemas, ...used?.schemas };
-    document.components = { ...document.components, schemas };
+    const own = one.getOpenAPI31Document(about);
+    for (const [path, operations] of Object.entries(own.paths ?? {})) paths[path] = { ...paths[path], ...operations };
+    Object.assign(schemas, own.components?.schemas);
   }
   await nextTurn();
-  return JSON.stringify(document);
+  return JSON.stringify({ ...document, paths, components: { ...document.components, schemas } });
 }
 
 const about: Parameters<OpenAPIHono['getOpenAPI31Document']>[0] = {

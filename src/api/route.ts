@@ -141,12 +141,8 @@ function withStrictQuery(request: RouteConfig['request']): RouteConfig['request'
 
 /** The same for a route that takes none at all. */
 const noQuery: MiddlewareHandler<ApiEnv> = (c, next) => {
-  const { url } = c.req;
-  if (url.includes('?') && url.indexOf('?') < url.length - 1) {
-    throw invalidFields('query', [
-      { code: 'unrecognized_keys', path: [], message: '', keys: Object.keys(c.req.query()) },
-    ]);
-  }
+  const keys = c.req.url.includes('?') ? Object.keys(c.req.query()) : [];
+  if (keys.length > 0) throw invalidFields('query', [{ code: 'unrecognized_keys', path: [], message: '', keys }]);
   return next();
 };
 
