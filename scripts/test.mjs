@@ -2,7 +2,7 @@
 /**
  * `npm test`: sets up what is missing, runs Vitest (what follows `--` is handed to it) and ends with one plain line,
  * "N passed, N failed". Without arguments it runs everything: tests with real peers in two lanes side by side, pages two at
- * a time, those that take the whole machine alone, and then the files in which a test failed once more, alone, since a
+ * a time, those that take the whole machine alone, and then each file in which a test failed by itself, up to twice, since a
  * browser and a phone in real time are at the mercy of the machine, and whatever waits for a process or a disk is on a busy
  * one. What passed only then is named.
  */
@@ -13,7 +13,7 @@ import { projectDir, readIfThere } from './setup/cache.mjs';
 import { runInstead } from './setup/child-process.mjs';
 import { prepare } from './setup/prepare.mjs';
 import { reportFailure } from './setup/progress.mjs';
-import { closingLine, countRuns, failedFiles, readResults } from './setup/test-count.mjs';
+import { closingLine, countRuns, readResults, stillFailing } from './setup/test-count.mjs';
 
 /** @typedef {import('./setup/test-count.mjs').RunResult} RunResult */
 
@@ -60,13 +60,19 @@ async function runAll(vitest) {
   const peers = await Promise.all(['integration', 'interop'].map((project) => vitest(`--project=${project}`)));
   if (!isStopped) peers.push(await vitest('--project=pages', '--maxWorkers=2'));
   if (!isStopped) peers.push(await vitest('--project=alone'));
-  const first = [unit, ...peers];
-  const files = first.flatMap(failedFiles);
-  if (files.length === 0 || isStopped) return first;
-  console.log(`\nOnce more, alone: ${files.length} files with a test that failed\n`);
-  const again = await vitest(...files);
-  const stillFailed = new Set(again.failedTests);
-  const onlyThen = first.flatMap(({ failedTests }) => failedTests).filter((name) => !stillFailed.has(name));
-  for (const name of onlyThen) console.log(`Passed only at the second try: ${name}`);
-  return [...first, again];
+  const all = [unit, ...peers];
+  for (const ordinal of ['second', 'third']) {
+    // So many are the code's fault.
+    if (stillFailing(all).size > 20) break;
+    for (const [file, failed] of stillFailing(all)) {
+      if (isStopped) return all;
+      console.log(`\nBy itself, for the ${ordinal} time: ${file}\n`);
+      all.push(await vitest(file));
+      const again = stillFailing(all).get(file) ?? [];
+      for (const name of failed.filter((one) => !again.includes(one))) {
+        console.log(`Passed only at the ${ordinal} try: ${name}`);
+      }
+    }
+  }
+  return all;
 }

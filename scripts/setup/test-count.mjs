@@ -7,10 +7,11 @@
  * @property {number} skipped
  */
 
+/** @typedef {TestCount & { failedTests: string[] }} FileResult with the full names of those that failed */
+
 /**
  * @typedef {object} RunResult
- * @property {ReadonlyMap<string, TestCount>} files by path
- * @property {string[]} failedTests full names
+ * @property {ReadonlyMap<string, FileResult>} files by path
  * @property {number} strayFailures a run that ended badly without a test that failed: errors outside of tests, no report
  */
 
@@ -27,42 +28,46 @@ export function readResults(report, exitCode) {
   /** @type {FileReport[]} */
   const reports = report ? JSON.parse(report).testResults : [];
   const files = new Map(reports.map((file) => [file.name, countFile(file)]));
-  const failedTests = reports.flatMap(({ assertionResults }) =>
-    assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
-  );
   const hasFailed = [...files.values()].some(({ failed }) => failed > 0);
-  return { files, failedTests, strayFailures: !report || (exitCode !== 0 && !hasFailed) ? 1 : 0 };
+  return { files, strayFailures: !report || (exitCode !== 0 && !hasFailed) ? 1 : 0 };
 }
 
 /**
  * @param {FileReport} file
- * @returns {TestCount}
+ * @returns {FileResult}
  */
 function countFile({ status, assertionResults }) {
-  const count = (/** @type {(status: string) => boolean} */ isOne) =>
-    assertionResults.filter((test) => isOne(test.status)).length;
-  const passed = count((of) => of === 'passed');
-  const failed = count((of) => of === 'failed');
-  const isBroken = status === 'failed' && failed === 0;
-  return { passed, failed: isBroken ? 1 : failed, skipped: assertionResults.length - passed - failed };
+  const passed = assertionResults.filter((test) => test.status === 'passed').length;
+  const failedTests = assertionResults.filter((test) => test.status === 'failed').map(({ fullName }) => fullName);
+  const skipped = assertionResults.length - passed - failedTests.length;
+  const isBroken = status === 'failed' && failedTests.length === 0;
+  return { passed, failed: isBroken ? 1 : failedTests.length, skipped, failedTests };
 }
 
 /**
- * @param {RunResult} result
- * @returns {string[]}
+ * @param {RunResult[]} runs in their order
+ * @returns {Map<string, FileResult>} by path: of a file that ran more than once the last run counts
  */
-export function failedFiles({ files }) {
-  return [...files].filter(([, { failed }]) => failed > 0).map(([name]) => name);
+function lastResults(runs) {
+  return new Map(runs.flatMap(({ files }) => [...files]));
 }
 
 /**
- * @param {RunResult[]} runs in their order: of a file that ran twice the later one counts
+ * @param {RunResult[]} runs in their order
+ * @returns {Map<string, string[]>} the files in which something failed when they ran last, with the tests that did
+ */
+export function stillFailing(runs) {
+  const failing = [...lastResults(runs)].filter(([, { failed }]) => failed > 0);
+  return new Map(failing.map(([name, { failedTests }]) => [name, failedTests]));
+}
+
+/**
+ * @param {RunResult[]} runs in their order
  * @returns {TestCount}
  */
 export function countRuns(runs) {
-  const last = new Map(runs.flatMap(({ files }) => [...files]));
   const total = { passed: 0, failed: 0, skipped: 0 };
-  for (const { passed, failed, skipped } of last.values()) {
+  for (const { passed, failed, skipped } of lastResults(runs).values()) {
     total.passed += passed;
     total.failed += failed;
     total.skipped += skipped;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { closingLine, countRuns, failedFiles, readResults } from './test-count.mjs';
+import { closingLine, countRuns, readResults, stillFailing } from './test-count.mjs';
 
 /** @param {string} statuses a letter for each test @param {string} [name] */
 const file = (statuses, name = 'a.test.ts') => ({
@@ -28,9 +28,14 @@ test.each([
 
 test('of a file that ran twice the second run counts, and every run that ended badly', () => {
   const first = readResults(report(file('pf'), file('ff', 'b.test.ts'), file('pp', 'c.test.ts')), 1);
-  expect(failedFiles(first)).toEqual(['a.test.ts', 'b.test.ts']);
-  expect(first.failedTests).toEqual(['a.test.ts 1', 'b.test.ts 0', 'b.test.ts 1']);
+  expect(stillFailing([first])).toEqual(
+    new Map([
+      ['a.test.ts', ['a.test.ts 1']],
+      ['b.test.ts', ['b.test.ts 0', 'b.test.ts 1']],
+    ]),
+  );
   const again = readResults(report(file('pp'), file('pf', 'b.test.ts')), 1);
+  expect(stillFailing([first, again])).toEqual(new Map([['b.test.ts', ['b.test.ts 1']]]));
   expect(countRuns([first, again])).toEqual({ passed: 5, failed: 1, skipped: 0 });
   expect(countRuns([first, again, readResults(undefined, 1)]).failed).toBe(2);
 });
