@@ -1,5 +1,6 @@
 // Owns: events and webhooks as the API shows them. Pure. May import: core, ./contract.
 import type { GatewayEvent } from '#core/gateway-events.ts';
+import { maskedUrl } from '#core/masked-url.ts';
 import type { Delivery, WebhookRecord } from '#core/webhook.ts';
 import type { DeliveryResource, EventResource, WebhookResource } from './contract.ts';
 import { timeText } from './views.ts';
@@ -14,7 +15,7 @@ export function webhookView(
 ): WebhookResource {
   const { id, url, description, types, roomId, isEnabled, disabledReason, createdAtMs } = record;
   return {
-    ...{ id, url, description, types: [...types], roomId: roomId ?? null, isEnabled },
+    ...{ id, url: maskedUrl(url), description, types: [...types], roomId: roomId ?? null, isEnabled },
     disabledReason: disabledReason ?? null,
     createdAt: timeText(createdAtMs),
     ...counts,

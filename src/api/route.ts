@@ -7,6 +7,7 @@ import { type Access, accessGate, describeAccess } from './access.ts';
 import type { ApiEnv } from './api-env.ts';
 import type { Made } from './api-limits.ts';
 import { audited } from './audited.ts';
+import { shallowBody } from './body-depth.ts';
 import { conditionalRead, conditionalWrite } from './conditional.ts';
 import { problemSchema } from './contract.ts';
 import { idempotencyHeaders, idempotent } from './idempotency.ts';
@@ -52,6 +53,7 @@ export function apiRoute<P extends string, R extends ApiRoute & { path: P }>(dec
     middleware: [
       accessGate(access),
       ...(isOpen && config.request?.body ? [shortBody] : []),
+      ...(config.request?.body ? [shallowBody] : []),
       ...(isOpen || config.request?.query ? [] : [noQuery]),
       ...(config.request?.body?.required === false ? [emptyIsNone] : []),
       ...habits.middleware,

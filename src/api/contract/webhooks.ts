@@ -22,6 +22,10 @@ export const webhookSchema = z
   .object({
     id: z.string(),
     ...settings,
+    url: z.string().meta({
+      description: 'User, password and the values of its query are `***`; who sends it back so leaves it as it is.',
+      examples: ['https://***:***@app.example/switchyard'],
+    }),
     // A pattern that this version does not know any more is shown all the same.
     types: z.array(z.string()),
     roomId: z.string().nullable(),

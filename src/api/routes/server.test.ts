@@ -108,3 +108,25 @@ describe('the server', () => {
     assert.match(text, /switchyard_errors_total\{code="not_found",blame="client"\} 2/);
   });
 });
+
+describe('webhooks', () => {
+  test('are shown without the password of their receiver, and keep it when what was shown is sent back', async () => {
+    const { call, admin, webhooks } = await someApi();
+    const url = 'https://user:secret@app.example/hook?key=hidden';
+    const made = await call('POST', '/api/webhooks', { as: admin, json: { url } });
+    assert.equal(made.json.url, 'https://***:***@app.example/hook?key=***');
+    const path = `/api/webhooks/${made.json.id}`;
+    for (const answer of [
+      made,
+      await call('GET', path, { as: admin }),
+      await call('GET', '/api/webhooks', { as: admin }),
+    ]) {
+      assert.ok(!/secret@|hidden/.test(answer.text), answer.text);
+    }
+    const patched = await call('PATCH', path, { as: admin, json: { url: made.json.url, description: 'Billing' } });
+    assert.deepEqual([patched.status, patched.json.description], [200, 'Billing']);
+    assert.equal(webhooks.get(made.json.id).record.url, url);
+    await call('PATCH', path, { as: admin, json: { url: 'https://other.example/' } });
+    assert.equal(webhooks.get(made.json.id).record.url, 'https://other.example/');
+  });
+});

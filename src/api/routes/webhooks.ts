@@ -2,6 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { GatewayError } from '#core/errors.ts';
 import { parseEventId } from '#core/gateway-events.ts';
+import { maskedUrl } from '#core/masked-url.ts';
 import type { WebhookEntry } from '#core/webhook.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
@@ -203,12 +204,16 @@ export function webhookRoutes({ rooms, webhooks, eventLog }: ApiOptions): OpenAP
 
   app.openapi(patchRoute, async (c) => {
     const { webhook } = c.req.valid('param');
-    const expected = matchedRevision(c, webhooks.get(webhook).revision);
-    const { room, description, types, ...rest } = c.req.valid('json');
+    const { record, revision } = webhooks.get(webhook);
+    const expected = matchedRevision(c, revision);
+    const { room, description, types, url, ...rest } = c.req.valid('json');
+    // Who sends back what was shown does not want another address.
+    const isOther = url !== undefined && url !== maskedUrl(record.url);
     const entry = await webhooks.update(
       webhook,
       {
         ...rest,
+        ...(isOther && { url }),
         ...(description !== undefined && { description: description ?? '' }),
         ...(types !== undefined && { types: types ?? [] }),
         ...(room !== undefined && { roomId: room === null ? undefined : await roomIdOf(room) }),
