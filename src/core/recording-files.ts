@@ -10,6 +10,8 @@ export interface RawPart {
   /** From 1, within its track. */
   readonly number: number;
   readonly startedAtMs: number;
+  /** When the last of it came. */
+  readonly writtenAtMs: number;
   readonly bytes: number;
 }
 

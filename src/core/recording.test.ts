@@ -7,7 +7,9 @@ import { Recording } from './recording.ts';
 import type { FinishedPart, RawPart, RecordingFiles } from './recording-files.ts';
 import type { RecordingRecord } from './recording-record.ts';
 
-const raw = (number: number): RawPart => ({ path: `/w/${number}`, track: 1, number, startedAtMs: number, bytes: 9 });
+const raw = (number: number): RawPart => ({
+  ...{ path: `/w/${number}`, track: 1, number, startedAtMs: number, writtenAtMs: 5_000 + number, bytes: 9 },
+});
 const placed = (file: string): FinishedPart => ({
   ...{ file, bytes: 9, durationMs: 1_000, streams: [], isIndexed: true, startedAtMs: 0 },
 });
@@ -23,7 +25,15 @@ function leftBehind(raws: readonly RawPart[], finish: (raw: RawPart) => Promise<
   } as Partial<RecordingFiles> as RecordingFiles;
   const record = {
     ...{ id: 'RC_x', roomName: 'demo', template: '{room}-{part}', format: 'mp4', video: 'auto' },
-    ...{ state: 'recording', reason: 'media_flowing', message: '', tracks: [], parts: [], startedAtMs: 0 },
+    ...{
+      state: 'recording',
+      reason: 'media_flowing',
+      message: '',
+      tracks: [],
+      parts: [],
+      startedAtMs: 0,
+      changedAtMs: 1_000,
+    },
   } as unknown as RecordingRecord;
   const parts = { media: new FakeMedia(), views: someViews({ ...someRooms(), media: new FakeMedia() }) };
   return { recording: new Recording({ record, ...parts, files, save: () => undefined, log }), removed };
@@ -49,7 +59,8 @@ describe('a recording that is finished', () => {
     const { recording, removed } = leftBehind([raw(1)], async () => placed('demo-001.mp4'));
     await recording.recover();
     await setImmediate();
-    expect(recording.record).toMatchObject({ state: 'finished', reason: 'gateway_ended' });
+    // It ended when the last of it came, however long nobody started the gateway again.
+    expect(recording.record).toMatchObject({ state: 'finished', reason: 'gateway_ended', endedAtMs: 5_001 });
     expect(removed).toEqual(['RC_x']);
   });
 });

@@ -152,6 +152,10 @@ export class Recording extends Owned {
   /** Of one that the gateway was ended in: makes what there is into files. */
   async recover(): Promise<void> {
     if (isRunning(this.#record.state)) {
+      const raws = await this.#options.files.rawParts(this.#record.id).catch(() => []);
+      // Not now, which may be days later.
+      const endedAtMs = Math.max(this.#record.changedAtMs, ...raws.map(({ writtenAtMs }) => writtenAtMs));
+      this.#change({ endedAtMs });
       this.#move('finalising', 'gateway_ended', 'The gateway was ended; this is what had been recorded until then.');
     }
     await this.#finalise();

@@ -64,9 +64,10 @@ export class RecordingFolder implements RecordingFiles {
       for (const name of await namesIn(join(folder, track))) {
         const [, number, startedAtMs] = rawPattern.exec(name) ?? [];
         const path = join(folder, track, name);
-        const { size: bytes = 0 } = (await stat(path).catch(() => undefined)) ?? {};
+        const { size: bytes = 0, mtimeMs: writtenAtMs = 0 } = (await stat(path).catch(() => undefined)) ?? {};
         if (number === undefined) continue;
-        parts.push({ path, track: Number(track), number: Number(number), startedAtMs: Number(startedAtMs), bytes });
+        const order = { track: Number(track), number: Number(number), startedAtMs: Number(startedAtMs) };
+        parts.push({ path, ...order, writtenAtMs: Math.round(writtenAtMs), bytes });
       }
     }
     return parts.sort((one, other) => one.startedAtMs - other.startedAtMs || one.track - other.track);
