@@ -35,7 +35,14 @@ test.each([
   await encodeFiles(...['-f', 'lavfi', '-i', 'sine=duration=1', '-c:a', 'aac', path]);
   await mkdir(join(data, 'recordings'), { recursive: true });
   await writeFile(join(data, 'recordings', 'taken.m4a'), 'of somebody');
-  const raw = { path, track: 1, number: 1, startedAtMs: 1_796_014_415_743, bytes: (await stat(path)).size };
+  const raw = {
+    path,
+    track: 1,
+    number: 1,
+    writtenAtMs: 0,
+    startedAtMs: 1_796_014_415_743,
+    bytes: (await stat(path)).size,
+  };
   const finished = await folder.finish({ raw, format: 'm4a', target, otherwise: `${id}-1`, hasVideo: false });
   expect(finished).toMatchObject({ file: `${id}-1.m4a`, isIndexed: true });
   expect((await readdir(join(data, 'recordings'))).sort()).toEqual(['.work', `${id}-1.m4a`, 'taken.m4a'].sort());
