@@ -41,7 +41,10 @@ const read = (name: string) => gateway.api<SipAccount>('GET', `/api/sip/accounts
 
 const register = (cseq: number, { contact = 'sip:sipp@[local_ip]:[local_port]', more = [] as string[] } = {}) =>
   request({ method: 'REGISTER', uri: 'sip:[remote_ip]:[remote_port]', cseq, headers: more, retransMs: 500 })
-    .replace(/Contact: [^\n]*/, contact === '' ? 'Subject: none' : `Contact: ${contact === '*' ? '*' : `<${contact}>`}`)
+    .replace(
+      /Contact: [^\n]*/,
+      contact === '' ? 'Subject: none' : `Contact: ${/^[*<]/.test(contact) ? contact : `<${contact}>`}`,
+    )
     .replace(/From: [^\n]*/, 'From: <sip:[service]@[remote_ip]>;tag=[pid]SIPpTag00[call_number]')
     .replace(/To: [^\n]*/, 'To: <sip:[service]@[remote_ip]>');
 const challenge = '<recv response="401" auth="true"></recv>';
@@ -125,6 +128,19 @@ test('times that are too short are told, long ones cut, phones counted, and all 
     /422.*No phone of the account/s,
   );
 }, 90_000);
+
+test('a phone that has another address after a restart is the same phone, and is told its instance', async () => {
+  await accountOf({ username: 'again', maxContacts: 1 });
+  for (const port of [5_098, 5_099]) {
+    const contact = `<sip:again@127.0.0.9:${port}>;+sip.instance="<urn:uuid:0-0-9>"`;
+    const told = recv(200, { expect: { Contact: `:${port}>;expires=[0-9]+;.sip.instance="<urn:uuid:0-0-9>"` } });
+    await byPhone('again', registering(told, { contact }));
+  }
+  assert.deepEqual(
+    (await read('again')).contacts.map(({ uri }) => uri),
+    ['sip:again@127.0.0.9:5099'],
+  );
+}, 60_000);
 
 test('a phone behind two proxies is called by way of both, as its Path says', async () => {
   await accountOf({ username: 'far' });

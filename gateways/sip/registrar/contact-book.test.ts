@@ -70,3 +70,35 @@ test('one phone too many changes nothing; taking one out is always possible', ()
   book.clear(account);
   assert.deepEqual(book.of(account.id), []);
 });
+
+test('a phone that comes back at another address takes its own place, by its instance and its way', () => {
+  const { book, phone } = someBook();
+  const here = { id: '<urn:uuid:1>', regId: '' };
+  for (const uri of ['sip:x1@one.invalid', 'sip:x2@two.invalid', 'sip:x3@three.invalid', 'sip:x4@four.invalid']) {
+    assert.equal(book.update(account, [phone(uri, { instance: here })]), undefined);
+    assert.deepEqual(
+      book.of(account.id).map(({ uri }) => uri),
+      [uri],
+    );
+  }
+  assert.equal(book.update(account, [phone('sip:y@h2', { instance: { ...here, regId: '2' } })]), undefined);
+  assert.equal(book.of(account.id).length, 2, 'its second way is one more');
+  assert.equal(book.update(account, [phone('sip:z@h3', { instance: { id: '<urn:uuid:2>', regId: '' } })]), 'too_many');
+});
+
+test('a restarted phone without an instance is not kept out by what it was, and takes the place of no other', () => {
+  const { book, phone } = someBook();
+  const snom = { userAgent: 'snom' };
+  book.update(account, [phone('sip:a@h1:1001', snom)]);
+  book.update(account, [phone('sip:a@h1:1002', { ...snom, source: 'udp/192.0.2.1:6000' })]);
+  assert.equal(book.update(account, [phone('sip:a@h1:1003', { ...snom, source: 'udp/192.0.2.1:7000' })]), undefined);
+  assert.deepEqual(
+    book.of(account.id).map(({ uri }) => uri),
+    ['sip:a@h1:1003', 'sip:a@h1:1002'],
+  );
+  assert.equal(book.update(account, [phone('sip:b@h2', { ...snom, source: 'udp/192.0.2.2:6000' })]), 'too_many');
+  assert.equal(book.update(account, [phone('sip:b@h2', { userAgent: 'yealink' })]), 'too_many');
+  const three = ['sip:c@h1', 'sip:d@h1', 'sip:e@h1'].map((uri) => phone(uri, snom));
+  assert.equal(book.update(account, three), 'too_many');
+  assert.equal(book.of(account.id).length, 2);
+});

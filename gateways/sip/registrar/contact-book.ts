@@ -5,8 +5,17 @@ import type { AccountContact, AccountEvents, AccountRecord } from '#core/sip-acc
 export interface Binding extends AccountContact {
   /** Where requests to it go first (RFC 3327). */
   readonly path: string | undefined;
+  /** What the phone calls itself, whatever address it has at the time (RFC 5626 §4.1). */
+  readonly instance?: PhoneInstance | undefined;
   readonly callId: string;
   readonly cseq: number;
+}
+
+export interface PhoneInstance {
+  /** `<urn:uuid:…>` */
+  readonly id: string;
+  /** Which of its ways to us, `1`; '' where it says none. */
+  readonly regId: string;
 }
 
 /** What keeps a REGISTER from being done (RFC 3261 §10.3 steps 6 and 7). */
@@ -40,7 +49,11 @@ export class ContactBook {
     return [...this.#accounts.keys()].filter((id) => this.of(id).length > 0).length;
   }
 
-  /** All or nothing. @param given those with no time left are taken out */
+  /**
+   * All or nothing. A phone that comes back at another address takes the place of what it was: it is known by its
+   * instance, or, where there are too many, by its name from the address that it comes from.
+   * @param given those with no time left are taken out
+   */
   update(account: AccountRecord, given: readonly Binding[]): BookRefusal | undefined {
     const nowMs = this.#nowMs();
     const known = this.of(account.id);
@@ -48,9 +61,10 @@ export class ContactBook {
       const before = known.find((one) => sameContact(one.uri, uri));
       if (before && before.callId === callId && before.cseq >= cseq) return 'out_of_order';
     }
-    const kept = known.filter(({ uri }) => !given.some((one) => sameContact(one.uri, uri)));
+    const others = known.filter((one) => !given.some((now) => sameContact(now.uri, one.uri) || sameInstance(now, one)));
     const added = given.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
-    if (added.length > 0 && added.length + kept.length > account.maxContacts) return 'too_many';
+    const kept = added.length === 0 ? others : withRoomFor(added, others, account.maxContacts);
+    if (!kept) return 'too_many';
     this.#set(account, [...added, ...kept]);
     return undefined;
   }
@@ -87,6 +101,32 @@ export class ContactBook {
     const isOnline = bindings.length > 0;
     if (isOnline !== wasOnline) this.events.emit(isOnline ? 'online' : 'offline', account);
   }
+}
+
+/** @param others the newest first @returns undefined where more are there than may be */
+function withRoomFor(added: readonly Binding[], others: readonly Binding[], most: number): Binding[] | undefined {
+  const kept = [...others];
+  while (added.length + kept.length > most) {
+    const oldest = kept.findLastIndex((one) => added.some((now) => isPerhapsSame(now, one)));
+    if (oldest < 0) return undefined;
+    kept.splice(oldest, 1);
+  }
+  return kept;
+}
+
+/** RFC 5626 §6: the binding of the same instance by the same way is the same one. */
+function sameInstance({ instance: one }: Binding, { instance: other }: Binding): boolean {
+  return one !== undefined && other !== undefined && one.id === other.id && one.regId === other.regId;
+}
+
+/** A phone that was restarted, and tells of no instance: what it was before would keep it out until its time is over. */
+function isPerhapsSame(one: Binding, other: Binding): boolean {
+  if (one.instance !== undefined || other.instance !== undefined || one.userAgent === '') return false;
+  return one.userAgent === other.userAgent && hostOf(one.source) === hostOf(other.source);
+}
+
+function hostOf(source: string): string {
+  return source.replace(/:\d+$/, '');
 }
 
 /** As much of RFC 3261 §19.1.4 as tells two phones apart: user and host with port, without parameters. */

@@ -9,8 +9,8 @@ import type { StorePort } from '#core/store-port.ts';
 import type { InboundRequest } from '../inbound-call.ts';
 import type { PasswordCheck } from '../password-check.ts';
 import { refuse } from '../status.ts';
-import { contactsIn, routeOf, secondsIn } from '../trunks/register-words.ts';
-import { type Binding, ContactBook } from './contact-book.ts';
+import { type ContactWords, contactsIn, routeOf, secondsIn } from '../trunks/register-words.ts';
+import { type Binding, ContactBook, type PhoneInstance } from './contact-book.ts';
 import { ContactStore } from './contact-store.ts';
 
 export interface RegistrarOptions {
@@ -26,6 +26,8 @@ const sweepMs = 5_000;
 const defaultExpiresSec = 3_600;
 /** Goes into control frames and back out as a Request-URI. */
 const contactPattern = /^sips?:[^\s<>"|,]{1,480}$/i;
+/** Goes back out in the Contact of our answer. */
+const instancePattern = /^<[\w:.%-]{1,120}>$/;
 
 export class Registrar extends Owned {
   readonly book = new ContactBook();
@@ -113,8 +115,9 @@ export class Registrar extends Owned {
       ...{ cseq: Number.parseInt(request.header('cseq') ?? '0', 10), registeredAtMs: nowMs },
       userAgent: (request.header('user-agent') ?? '').replaceAll(/\p{C}/gu, '').slice(0, 128),
     };
-    const given = found.map(({ uri }, place): Binding => {
-      return { ...shared, uri, expiresAtMs: nowMs + Math.min(times[place] ?? 0, maxExpiresSec) * 1_000 };
+    const given = found.map(({ uri, params }, place): Binding => {
+      const expiresAtMs = nowMs + Math.min(times[place] ?? 0, maxExpiresSec) * 1_000;
+      return { ...shared, uri, instance: instanceOf(params), expiresAtMs };
     });
     const refusal = this.book.update(account, given);
     if (refusal === 'too_many') {
@@ -142,8 +145,17 @@ export class Registrar extends Owned {
 function contactHeader(bindings: readonly Binding[]): string {
   const nowMs = Date.now();
   return bindings
-    .map(({ uri, expiresAtMs }) => `<${uri}>;expires=${Math.max(1, Math.round((expiresAtMs - nowMs) / 1_000))}`)
+    .map(({ uri, instance, expiresAtMs }) => {
+      const shown = instance ? `;+sip.instance="${instance.id}"${instance.regId && `;reg-id=${instance.regId}`}` : '';
+      return `<${uri}>;expires=${Math.max(1, Math.round((expiresAtMs - nowMs) / 1_000))}${shown}`;
+    })
     .join(', ');
+}
+
+function instanceOf(params: ContactWords['params']): PhoneInstance | undefined {
+  const [id] = instancePattern.exec(params.get('+sip.instance') ?? '') ?? [];
+  const [regId = ''] = /^\d{1,10}$/.exec(params.get('reg-id') ?? '') ?? [];
+  return id === undefined ? undefined : { id, regId };
 }
 
 function addressIn(header: string | undefined): string {
