@@ -47,7 +47,7 @@ test('what cannot is followed by the next, each is told of, and the first that c
   expect([whoOf(outcome), called]).toEqual(['c', ['a', 'b', 'c']]);
   expect(results).toEqual([
     ['a', '503 R503'],
-    ['b', '503 no way'],
+    ['b', 'cannot be reached: no way'],
     ['c', undefined],
   ]);
 });

@@ -1,9 +1,9 @@
 // Owns: one call of ours to several places: in turn, until one takes it, or at the same time, for the first that does.
-import type { SipAnswer, SipDialog } from './dialog.ts';
+import type { SipDialog } from './dialog.ts';
 import type { SipLink } from './link.ts';
 import type { CallOptions, CallOutcome, OutboundCall } from './outbound-call.ts';
 import type { Headers } from './srf-shapes.ts';
-import { isOfNobody, wordsOf } from './status.ts';
+import { answerOfNobody, isOfNobody, wordsOf } from './status.ts';
 
 export interface HuntTarget {
   readonly uri: string;
@@ -166,6 +166,5 @@ const rankOf = (status: number): number =>
           : 2;
 
 function refusal(status: number, reason: string): CallOutcome {
-  const answer: SipAnswer = { status, reason, body: '', header: () => undefined };
-  return { kind: 'refused', answer };
+  return { kind: 'refused', answer: answerOfNobody(status, reason) };
 }

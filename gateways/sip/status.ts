@@ -23,16 +23,25 @@ export function statusOf(error: GatewayError): number {
   return error instanceof CallRejected ? error.sipStatus : error.spec.sip;
 }
 
+/** Warn-agent (RFC 3261 §20.43) of what stands for the answer of a place that gave none. */
+const madeHere = '399 switchyard-local';
+
+/** What stands for the answer that nobody gave. */
+export function answerOfNobody(status: number, reason: string): SipAnswer {
+  const warning = `${madeHere} "${reason}"`;
+  return { status, reason, body: '', header: (name) => (name.toLowerCase() === 'warning' ? warning : undefined) };
+}
+
 /** What the SIP server has made itself, for nobody has answered: it could not send, or heard nothing. */
 export function isOfNobody(answer: Pick<SipAnswer, 'header'>): boolean {
-  return answer.header('warning')?.startsWith('399 switchyard-local ') ?? false;
+  return answer.header('warning')?.startsWith(`${madeHere} `) ?? false;
 }
 
 /** In words, for whoever looks why a call failed. */
 export function wordsOf(answer: Pick<SipAnswer, 'status' | 'reason' | 'header'>): string {
   const { status, reason } = answer;
   if (!isOfNobody(answer)) return `answered ${status} ${reason}`;
-  if (status === 408) return 'did not answer';
+  if (status === 408) return `did not answer${/ within \d+ ms$/.exec(reason)?.[0] ?? ''}`;
   return `cannot be reached: ${reason.toLowerCase()}`;
 }
 

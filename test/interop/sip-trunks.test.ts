@@ -181,6 +181,16 @@ test('a trunk is down when its host does not answer, and up when it does', async
   const outbound = { hosts: [`127.0.0.1:${port}`], keepAliveSec: 1, noAnswerMs: 500 };
   const trunk = await turning('down', () => trunkOf({ name: 'asked', outbound }));
   assert.match(trunk.status.lastError ?? '', /No answer within 500 ms/);
+  const { end } = await gateway.api<SipCallResource>(
+    'POST',
+    '/api/rooms/demo/sipcalls?wait=20',
+    { to: '+4930123', trunk: 'asked' },
+    30_000,
+  );
+  assert.deepEqual(
+    [end?.by, end?.reason, end?.sipStatus, end?.message],
+    ['server', 'no_answer', null, 'The other side did not answer within 500 ms.'],
+  );
   const up = once(gateway.app.sip.lines.events, 'up', { signal: AbortSignal.timeout(20_000) });
   const peer = startSipp({
     scenario: [recvRequest('OPTIONS'), response('200 OK')].join('\n'),
