@@ -1,7 +1,7 @@
 /* Halves a plane in both directions: each byte becomes the mean of four. swscale takes ten times as long for it, and pictures that
  * are twice as large as their cell are what a room without simulcast has most of. See media/av/halving.ts.
  *
- * Written against the stable ABI of Node-API, declared here so that no headers are needed to compile it:
+ * Needs no headers but those of the C library (see node-api.h):
  *   cc -O2 -shared -fPIC -o halve.node halve.c */
 #include <stddef.h>
 #include <stdint.h>
@@ -9,30 +9,13 @@
 #include <emmintrin.h>
 #endif
 
-typedef struct napi_env__ *napi_env;
-typedef struct napi_value__ *napi_value;
-typedef struct napi_callback_info__ *napi_callback_info;
-typedef napi_value (*napi_callback)(napi_env, napi_callback_info);
-extern int napi_create_function(napi_env, const char *, size_t, napi_callback, void *, napi_value *);
-extern int napi_set_named_property(napi_env, napi_value, const char *, napi_value);
-extern int napi_get_cb_info(napi_env, napi_callback_info, size_t *, napi_value *, napi_value *, void **);
-extern int napi_get_value_int32(napi_env, napi_value, int32_t *);
-extern int napi_create_int32(napi_env, int32_t, napi_value *);
-extern int napi_get_typedarray_info(napi_env, napi_value, int *, size_t *, void **, napi_value *, size_t *);
-
-static int32_t int_of(napi_env env, napi_value value) {
-  int32_t number = 0;
-  napi_get_value_int32(env, value, &number);
-  return number;
-}
+#include "node-api.h"
 
 /* Memory of a typed array, if it holds so many rows; NULL if not. */
 static uint8_t *plane_of(napi_env env, napi_value value, int32_t stride, int32_t width, int32_t height) {
-  int type;
-  size_t length = 0;
   void *data = NULL;
+  const size_t length = array_of(env, value, &data);
   if (stride < width || width <= 0 || height <= 0) return NULL;
-  if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL)) return NULL;
   return length >= (size_t)stride * (size_t)(height - 1) + (size_t)width ? data : NULL;
 }
 
@@ -58,7 +41,7 @@ static void halve_row(const uint8_t *upper, const uint8_t *lower, uint8_t *to, i
 
 /* (from, its stride, to, its stride, width and height of what is made) -> 0, or -1 where it does not fit */
 static napi_value halve(napi_env env, napi_callback_info info) {
-  napi_value args[6], result = NULL;
+  napi_value args[6];
   size_t count = 6;
   napi_get_cb_info(env, info, &count, args, NULL, NULL);
   int32_t from_stride = int_of(env, args[1]), to_stride = int_of(env, args[3]);
@@ -72,13 +55,7 @@ static napi_value halve(napi_env env, napi_callback_info info) {
       halve_row(upper, upper + from_stride, to + y * to_stride, width);
     }
   }
-  napi_create_int32(env, from && to ? 0 : -1, &result);
-  return result;
+  return answer(env, from && to ? 0 : -1);
 }
 
-__attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
-  napi_value function;
-  napi_create_function(env, "halve", (size_t)-1, halve, NULL, &function);
-  napi_set_named_property(env, exports, "halve", function);
-  return exports;
-}
+EXPORT({"halve", halve})

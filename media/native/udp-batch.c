@@ -3,7 +3,7 @@
  * calls at 50 packets a second that is most of what a mix costs. Where the system lets us have an io_uring, 64 datagrams cost
  * one system call; elsewhere (seccomp of containers, old kernels) one each. Linux, IPv4. See media/legs/batch-udp.ts.
  *
- * Written against the stable ABI of Node-API, declared here so that no headers are needed to compile it:
+ * Needs no headers but those of the C library (see node-api.h):
  *   cc -O2 -shared -fPIC -o udp-batch.node udp-batch.c */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,40 +29,11 @@
 #endif
 #endif
 
-typedef struct napi_env__ *napi_env;
-typedef struct napi_value__ *napi_value;
-typedef struct napi_callback_info__ *napi_callback_info;
-typedef napi_value (*napi_callback)(napi_env, napi_callback_info);
-extern int napi_create_function(napi_env, const char *, size_t, napi_callback, void *, napi_value *);
-extern int napi_set_named_property(napi_env, napi_value, const char *, napi_value);
-extern int napi_get_cb_info(napi_env, napi_callback_info, size_t *, napi_value *, napi_value *, void **);
-extern int napi_get_value_int32(napi_env, napi_value, int32_t *);
-extern int napi_create_int32(napi_env, int32_t, napi_value *);
-extern int napi_get_typedarray_info(napi_env, napi_value, int *, size_t *, void **, napi_value *, size_t *);
+#include "node-api.h"
 
 enum { READY = 512, MAX_DATAGRAM = 2048, RECEIVED_FIELDS = 6, SENT_FIELDS = 9, RTP_HEADER = 12, CHUNK = 64 };
 
 static int epoll_fd = -1;
-
-static int32_t int_of(napi_env env, napi_value value) {
-  int32_t number = 0;
-  napi_get_value_int32(env, value, &number);
-  return number;
-}
-
-static napi_value answer(napi_env env, int32_t number) {
-  napi_value value = NULL;
-  napi_create_int32(env, number, &value);
-  return value;
-}
-
-/* Memory of a typed array; 0 elements for anything else. Lengths are in elements. */
-static size_t array_of(napi_env env, napi_value value, void **data) {
-  int type;
-  size_t length = 0;
-  *data = NULL;
-  return napi_get_typedarray_info(env, value, &type, &length, data, NULL, NULL) == 0 ? length : 0;
-}
 
 static struct sockaddr_in address_of(int32_t address, int32_t port) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -364,15 +335,5 @@ static napi_value send_batch(napi_env env, napi_callback_info info) {
   return answer(env, taken + send_chunk(waiting));
 }
 
-__attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
-  static const struct { const char *name; napi_callback call; } functions[] = {
-    {"open", open_socket}, {"close", close_socket}, {"connect", connect_socket}, {"receive", receive}, {"send", send_batch},
-    {"useRing", use_ring},
-  };
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    napi_value function;
-    napi_create_function(env, functions[i].name, (size_t)-1, functions[i].call, NULL, &function);
-    napi_set_named_property(env, exports, functions[i].name, function);
-  }
-  return exports;
-}
+EXPORT({"open", open_socket}, {"close", close_socket}, {"connect", connect_socket}, {"receive", receive}, {"send", send_batch},
+       {"useRing", use_ring})

@@ -5,7 +5,7 @@
  * It compares each macroblock with what it was in the picture before: x264 passes over those that are the same (mb_info), which
  * are most of them where cameras look at people, and the difference of the others tells the rate control what is to come.
  *
- * Written against the stable ABI of Node-API and build 164 of x264, both declared here so that no headers are needed:
+ * Written against build 164 of x264, declared here so that no headers of it are needed (nor of Node, see node-api.h):
  *   cc -O3 -shared -fPIC -o x264-encode.node x264-encode.c -ldl */
 #include <dlfcn.h>
 #include <stddef.h>
@@ -17,17 +17,7 @@
 #include <emmintrin.h>
 #endif
 
-typedef struct napi_env__ *napi_env;
-typedef struct napi_value__ *napi_value;
-typedef struct napi_callback_info__ *napi_callback_info;
-typedef napi_value (*napi_callback)(napi_env, napi_callback_info);
-extern int napi_create_function(napi_env, const char *, size_t, napi_callback, void *, napi_value *);
-extern int napi_set_named_property(napi_env, napi_value, const char *, napi_value);
-extern int napi_get_cb_info(napi_env, napi_callback_info, size_t *, napi_value *, napi_value *, void **);
-extern int napi_get_value_int32(napi_env, napi_value, int32_t *);
-extern int napi_create_int32(napi_env, int32_t, napi_value *);
-extern int napi_get_typedarray_info(napi_env, napi_value, int *, size_t *, void **, napi_value *, size_t *);
-extern int napi_get_value_string_utf8(napi_env, napi_value, char *, size_t, size_t *);
+#include "node-api.h"
 
 enum { TYPE_IDR = 1, TYPE_P = 3, CSP_I420 = 2, CONSTANT = 1, SIDE = 16, HALF = 8, BLOCK = SIDE * SIDE, MAX_QP = 51 };
 enum { MAX_ENCODERS = 256, MAX_SIDE = 8192, PARAM_WORDS = 4096, BOX_FIELDS = 4 };
@@ -92,26 +82,6 @@ static int load(void) {
   }
   is_loaded = 1;
   return 1;
-}
-
-static int32_t int_of(napi_env env, napi_value value) {
-  int32_t number = 0;
-  napi_get_value_int32(env, value, &number);
-  return number;
-}
-
-static napi_value answer(napi_env env, int32_t number) {
-  napi_value value = NULL;
-  napi_create_int32(env, number, &value);
-  return value;
-}
-
-/* Memory of a typed array; 0 elements for anything else. Lengths are in elements. */
-static size_t array_of(napi_env env, napi_value value, void **data) {
-  int type;
-  size_t length = 0;
-  *data = NULL;
-  return napi_get_typedarray_info(env, value, &type, &length, data, NULL, NULL) == 0 ? length : 0;
 }
 
 static void free_encoder(struct encoder *one) {
@@ -374,14 +344,4 @@ static napi_value close_encoder(napi_env env, napi_callback_info info) {
   return answer(env, one ? 0 : -1);
 }
 
-__attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
-  static const struct { const char *name; napi_callback call; } functions[] = {
-    {"open", open_encoder}, {"look", look}, {"encode", encode}, {"close", close_encoder},
-  };
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    napi_value function;
-    napi_create_function(env, functions[i].name, (size_t)-1, functions[i].call, NULL, &function);
-    napi_set_named_property(env, exports, functions[i].name, function);
-  }
-  return exports;
-}
+EXPORT({"open", open_encoder}, {"look", look}, {"encode", encode}, {"close", close_encoder})

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { hashFiles, projectDir, readIfThere } from './cache.mjs';
 
 const names = ['udp-batch', 'x264-encode', 'halve'];
+const sources = join('media', 'native');
 const folder = join(projectDir, '.cache');
 const compileTimeoutMs = 60_000;
 
@@ -18,10 +19,10 @@ export function ensureNativeAddons() {
 
 /** @param {string} name */
 function ensureAddon(name) {
-  const source = join('media', 'native', `${name}.c`);
+  const source = join(sources, `${name}.c`);
   const target = join(folder, `${name}.node`);
   const stamp = join(folder, `${name}.built-from`);
-  const wanted = `${process.arch} ${hashFiles(projectDir, [source])}`;
+  const wanted = `${process.arch} ${hashFiles(projectDir, [source, join(sources, 'node-api.h')])}`;
   if (existsSync(target) && readIfThere(stamp) === wanted) return;
   mkdirSync(folder, { recursive: true });
   // Under another name first: a media worker that starts meanwhile sees all of it or none.
