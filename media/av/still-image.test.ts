@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { plainPng } from '#test/support/png.ts';
+import { palettePng, plainPng } from '#test/support/png.ts';
 import { decodeImage } from './still-image.ts';
 
 function sideOf(image: Uint8Array): number | undefined {
@@ -20,4 +20,18 @@ test('an image as large as any view is read, and one that a small file blows up 
 test('what is no image, or is cut off in its header, is none', () => {
   expect(sideOf(Buffer.from('<svg/>'))).toBeUndefined();
   expect(sideOf(plainPng(16, [1, 2, 3]).subarray(0, 20))).toBeUndefined();
+});
+
+test('an image with a palette has its colours', () => {
+  const seen: number[][] = [];
+  const isRead = decodeImage(palettePng(64, [200, 30, 30]), ({ planes: [y, u, v], strides: [, stride = 0] }) => {
+    for (const x of [8, 56]) seen.push([y?.[x] ?? -1, u?.[stride + x / 2] ?? -1, v?.[stride + x / 2] ?? -1]);
+  });
+  expect(isRead).toBe(true);
+  const expected = [
+    [86, 103, 209],
+    [16, 128, 128],
+  ];
+  const distances = seen.flatMap((color, at) => color.map((value, index) => value - (expected[at]?.[index] ?? 0)));
+  expect(Math.max(...distances.map(Math.abs))).toBeLessThan(10);
 });

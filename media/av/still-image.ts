@@ -1,4 +1,5 @@
 // Owns: a PNG or JPEG file as a picture.
+import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { av, findDecoder, openCodec } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
 
@@ -15,7 +16,7 @@ function imageKind(data: Uint8Array): 'png' | 'mjpeg' | undefined {
 }
 
 /**
- * @param use gets the picture in whatever format it has, lent for the length of the call
+ * @param use gets the picture, I420 (JPEG's in full range), lent for the length of the call
  * @returns false when it is no image that can be read, or a huge one
  */
 export function decodeImage(data: Uint8Array, use: (picture: Picture) => void): boolean {
@@ -39,6 +40,22 @@ export function decodeImage(data: Uint8Array, use: (picture: Picture) => void): 
     code = context.receiveFrameSync(frame);
   }
   if (code < 0 || !isPictureSide(frame.width) || !isPictureSide(frame.height)) return false;
+  const isPlain = frame.format === AV_PIX_FMT_YUV420P || frame.format === AV_PIX_FMT_YUVJ420P;
+  if (!isPlain) return convert(frame, use);
   Picture.lend(frame, use);
+  return true;
+}
+
+/**
+ * As a frame and not by its planes: the palette of a PNG with few colours lies behind a plane that no Buffer shows, and swscale
+ * reads it from wherever.
+ */
+function convert(frame: av.Frame, use: (picture: Picture) => void): boolean {
+  const { width, height } = frame;
+  using plain = Picture.blank(width, height);
+  using context = new av.SoftwareScaleContext();
+  context.getContext(width, height, frame.format, width, height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR);
+  if (context.scaleFrameSync(plain.native, frame) < 0) return false;
+  use(plain);
   return true;
 }

@@ -1,5 +1,5 @@
 // Owns: a video decoder context.
-import { AV_CODEC_FLAG_LOW_DELAY, AVERROR_EAGAIN } from 'node-av/constants';
+import { AV_CODEC_FLAG_LOW_DELAY, AV_PIX_FMT_PAL8, AVERROR_EAGAIN } from 'node-av/constants';
 import type { VideoCodec } from '#core/media-source.ts';
 import { av, findDecoder, isDrained, NativeOwner, openCodec } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
@@ -107,8 +107,10 @@ export class VideoDecoder extends NativeOwner {
         if (!isDrained(code)) this.#corruptUnits += 1;
         return;
       }
-      // Damaged headers say any size; what no picture has is not shown to anybody.
-      if (!isPictureSide(this.#frame.width) || !isPictureSide(this.#frame.height)) {
+      // Damaged headers say any size; what no picture has is not shown to anybody. Nor are palettes (JPEG-LS has them), which
+      // swscale reads from behind the planes.
+      const { width, height, format } = this.#frame;
+      if (!isPictureSide(width) || !isPictureSide(height) || format === AV_PIX_FMT_PAL8) {
         this.#frame.unref();
         this.#corruptUnits += 1;
         continue;
