@@ -77,10 +77,20 @@ export class CallChanges {
     try {
       const answer = await dialog.reinvite(speech.offer(direction));
       if (answer.status >= 300) throw refusedBy(answer);
-      this.#owner.speak(speech.accept(answer.body));
+      this.#owner.speak(readBy(speech, answer.body));
     } catch (error) {
       speech.withdraw();
       throw error;
     }
+  }
+}
+
+/** @throws GatewayError `upstream_refused` for an answer that is none: whoever asked for the change has done nothing wrong */
+function readBy(speech: CallMedia['speech'], sdp: string): LegParameters {
+  try {
+    return speech.accept(sdp);
+  } catch (cause) {
+    const { message } = toGatewayError(cause);
+    throw new GatewayError('upstream_refused', `The answer of the other side: ${message}`, { cause });
   }
 }

@@ -52,6 +52,8 @@ export async function dialOut(options: DialOutOptions): Promise<void> {
       guarded(() => {
         call.attach(dialog);
         hear(dialog.remoteSdp);
+        // RFC 3261 §13.2.2.4: it takes the call, and nobody knows where its sound is to go.
+        if (!isAnswered) throw new GatewayError('upstream_refused', 'The other side answered without SDP.');
       });
     },
   });

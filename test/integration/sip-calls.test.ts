@@ -270,6 +270,34 @@ test('a phone that is busy is said to be, with its SIP status', async () => {
   await run.done;
 });
 
+test('a phone that takes the call without saying where its sound is to go is hung up at once, and that is said', async () => {
+  const localPort = await freePort();
+  const scenario = [
+    ...[recvRequest('INVITE'), response('200 OK'), recvRequest('ACK')],
+    ...[recvRequest('BYE', { expect: { Reason: 'without SDP' } }), response('200 OK', { tag: false })],
+  ];
+  const run = startSipp({ scenario: scenario.join('\n'), localPort });
+  const made = await gateway.api<SipCallResource>('POST', `${calls}?wait=8`, { to: `sip:bob@127.0.0.1:${localPort}` });
+  assert.deepEqual([made.state, made.end?.by, made.end?.code], ['ended', 'us', 'upstream_refused']);
+  await run.done;
+});
+
+test('a phone whose answer to our hold cannot be read is what failed, not the one who asked for it', async () => {
+  const localPort = await freePort();
+  const { sdp } = await phoneOf(0);
+  const scenario = [
+    ...[recvRequest('INVITE', { rrs: true }), response('200 OK', { body: sdp }), recvRequest('ACK')],
+    ...[recvRequest('INVITE'), response('200 OK', { body: 'v=0\nnothing', tag: false }), recvRequest('ACK')],
+    ...[recvRequest('BYE'), response('200 OK', { tag: false })],
+  ];
+  const run = startSipp({ scenario: scenario.join('\n'), localPort, timeoutSec: 15 });
+  const made = await gateway.api<SipCallResource>('POST', `${calls}?wait=8`, { to: `sip:bob@127.0.0.1:${localPort}` });
+  await assert.rejects(gateway.api('PATCH', `${calls}/${made.id}`, { isHeld: true }), /502 .*upstream_refused/);
+  assert.deepEqual([(await state(made.id)).state, (await state(made.id)).isHeld], ['connected', false]);
+  await gateway.api('DELETE', `${calls}/${made.id}`);
+  await run.done;
+});
+
 test('what would write lines of its own into the INVITE is refused before anybody is called', async () => {
   for (const body of [
     { to: 'sip:a@127.0.0.1\r\nX: y' },
