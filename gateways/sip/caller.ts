@@ -51,6 +51,7 @@ function nameAddress(text: string): { name: string; uri: string } {
   return { name: quoted?.replaceAll(/\\(.)/g, '$1') ?? token ?? '', uri };
 }
 
-function printable(text: string): string {
+/** For lists and pages: what is no character of a name is left out. */
+export function printable(text: string): string {
   return text.replaceAll(/\p{C}/gu, '').trim();
 }

@@ -9,6 +9,7 @@ import { effectiveSip, type SipDefaults } from '#core/room-sip.ts';
 import type { Rooms } from '#core/rooms.ts';
 import type { SipCall } from './call.ts';
 import type { CallTable } from './call-table.ts';
+import { printable } from './caller.ts';
 import { dialOut } from './dial-out.ts';
 import { type PhoneBook, planOf } from './dial-plan.ts';
 import type { HuntOptions, HuntTarget } from './hunt.ts';
@@ -55,7 +56,7 @@ export class Departures {
           ...{ direction: 'outbound', room, to: plan.to, hasPrompts: sip.hasPrompts },
           user: plan.account?.username ?? number,
           from: plan.from,
-          displayName: (plan.displayName ?? (number === '' ? plan.to : number)).slice(0, 128),
+          displayName: printable(plan.displayName ?? (number === '' ? plan.to : number)).slice(0, 128),
           language: options.language ?? sip.language,
           hasEarlyMedia: options.hasEarlyMedia,
           hasVideo: options.video,

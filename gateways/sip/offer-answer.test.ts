@@ -103,11 +103,13 @@ describe('an offer', () => {
     ['a name for an address', sdp('m=audio 4000 RTP/AVP 0', 'c=IN IP4 phone.example'), 'invalid_sdp'],
     ['no address', sdp('m=audio 4000 RTP/AVP 0').replace(/c=.*\r\n/, ''), 'invalid_sdp'],
     ['DTLS, which has no key here', sdp('m=audio 4000 UDP/TLS/RTP/SAVP 0'), 'unprocessable'],
+    ['RTP over TCP', sdp('m=audio 4000 TCP/RTP/AVP 0'), 'unprocessable', 'TCP/RTP/AVP; we take RTP over UDP'],
     ['no SDP at all', 'hello', 'invalid_sdp'],
     ['thousands of lines', `v=0\r\n${'a=x\r\n'.repeat(3_000)}`, 'invalid_sdp'],
     ['an m-line that is none', sdp('m=audio high RTP/AVP 0'), 'invalid_sdp'],
-  ])('with %s is refused', (_what, offer, code) => {
+  ])('with %s is refused', (_what, offer, code, words = '') => {
     expect(codeOf(() => make().answer(offer))).toBe(code);
+    expect(() => make().answer(offer)).toThrow(words);
   });
 });
 

@@ -282,6 +282,8 @@ export class OfferAnswer implements CallSpeech {
       const ours = (this.#options.codecs ?? legCodecs).join(', ');
       return new GatewayError('no_common_codec', `The call offers no codec of ours; we take ${ours}.`);
     }
+    const other = audio.find(({ protocol }) => !/^(UDP\/TLS\/)?RTP\/S?AVPF?$/.test(protocol));
+    if (other) return new GatewayError('unprocessable', `The call offers ${other.protocol}; we take RTP over UDP.`);
     return new GatewayError(
       'unprocessable',
       'The call offers no encryption that we take, or one that we must not drop.',

@@ -101,6 +101,16 @@ test('an INVITE without Contact is refused: drachtio-srf would answer it twice',
   assert.equal(faultOfRequest(read.message)?.status, 400);
 });
 
+test('an extension that nobody here knows is refused by its name, also one that others of its kind are known beside', () => {
+  const text =
+    'INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nContact: <sip:a@b>\r\nRequire: replaces, join\r\nJoin: x;from-tag=1;to-tag=2\r\n\r\n';
+  const read = parseMessage(Buffer.from(text));
+  assert.ok(read.ok);
+  assert.deepEqual(faultOfRequest(read.message), {
+    ...{ status: 420, reason: 'Bad Extension', headers: { unsupported: 'join' } },
+  });
+});
+
 test('Content-Length counts bytes, not characters', () => {
   const read = parseMessage(Buffer.from('MESSAGE sip:a@b SIP/2.0\r\nContent-Length: 5\r\n\r\n\u00e9\u00e9x'));
   assert.ok(read.ok);

@@ -20,12 +20,7 @@ const supportedExtensions: ReadonlySet<string> = new Set([
   'norefersub',
   'path',
   'outbound',
-  'gruu',
-  'tdialog',
-  'join',
-  'eventlist',
   'histinfo',
-  'from-change',
 ]);
 
 export interface RequestFault extends Fault {
