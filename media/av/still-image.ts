@@ -1,5 +1,5 @@
 // Owns: a PNG or JPEG file as a picture.
-import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, SWS_FAST_BILINEAR } from 'node-av/constants';
+import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
 import { av, findDecoder, openCodec } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
 
@@ -52,9 +52,10 @@ export function decodeImage(data: Uint8Array, use: (picture: Picture) => void): 
  */
 function convert(frame: av.Frame, use: (picture: Picture) => void): boolean {
   const { width, height } = frame;
+  const format = frame.format as AVPixelFormat;
   using plain = Picture.blank(width, height);
   using context = new av.SoftwareScaleContext();
-  context.getContext(width, height, frame.format, width, height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR);
+  context.getContext(width, height, format, width, height, AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR);
   if (context.scaleFrameSync(plain.native, frame) < 0) return false;
   use(plain);
   return true;

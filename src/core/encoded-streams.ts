@@ -1,6 +1,6 @@
 // Owns: what one job encodes for those who asked: a publication of the room for each, and the encoder behind it.
 // May import: core only.
-
+import { setTimeout as delay } from 'node:timers/promises';
 import { BitrateFollower } from './bitrate-follower.ts';
 import { GatewayError } from './errors.ts';
 import type { JobTrack } from './job.ts';
@@ -15,6 +15,9 @@ const openTimeoutMs = 10_000;
 /** How often encoders are fitted to what their receivers can take. */
 const bitrateReviewMs = 1_000;
 
+/** What they are made of may change with every picture: they are opened anew this far apart. */
+const followIntervalMs = 300;
+
 /** A picture in one encoding, for one who asked. */
 export interface EncodedStream {
   readonly request: EncoderRequest;
@@ -28,6 +31,9 @@ interface OpenStream {
   readonly isShared: boolean;
   key: string;
   request: EncoderRequest;
+  /** What it is to come to by what it is made of; its request is on the way there, or was refused that. */
+  wanted: EncoderRequest;
+  isFollowing: boolean;
   readonly ready: PromiseWithResolvers<Publication>;
   publication: Publication | undefined;
   users: number;
@@ -35,6 +41,10 @@ interface OpenStream {
   bitrate: BitrateFollower;
   /** Asked of the worker and not answered yet. */
   change: (PromiseWithResolvers<void> & { readonly request: EncoderRequest }) | undefined;
+  /** One change after the other. */
+  turn: Promise<void>;
+  /** By who has it. */
+  isBeingChanged: boolean;
 }
 
 export interface EncodedStreamsOptions {
@@ -95,20 +105,32 @@ export class EncodedStreams {
    * @throws GatewayError `not_found`, `unprocessable` (another codec), `conflict`, `overloaded`, `media_lost`, `timeout`
    */
   async change(publication: Publication, request: EncoderRequest): Promise<void> {
-    const stream = [...this.#streams.values()].find((one) => one.publication?.id === publication.id);
+    const stream = this.#streamOf(publication);
     if (!stream) throw new GatewayError('not_found', 'That stream has ended.');
-    await this.#change(stream, request);
+    if (stream.isBeingChanged) throw new GatewayError('conflict', 'Another change of this stream is under way.');
+    stream.isBeingChanged = true;
+    try {
+      await this.#change(stream, request);
+      stream.wanted = request;
+    } finally {
+      stream.isBeingChanged = false;
+    }
   }
 
-  /** What they are made for has changed. @param resolve what each request of those that are shared comes to now */
+  /** What it is made of has changed: whatever it is told meanwhile, it comes to the last of it. */
+  follow(publication: Publication, request: EncoderRequest): void {
+    const stream = this.#streamOf(publication);
+    if (!stream) return;
+    stream.wanted = request;
+    void this.#follow(stream);
+  }
+
+  /** As `follow()`, for those that are shared. @param resolve what each request comes to now */
   review(resolve: (request: EncoderRequest) => EncoderRequest): void {
     for (const stream of this.#streams.values()) {
       if (!stream.isShared) continue;
-      const request = resolve(stream.request);
-      if (JSON.stringify(request) === stream.key) continue;
-      this.#change(stream, request).catch((error: unknown) => {
-        this.#options.log.warn({ err: error, request }, 'encoder not changed, goes on as it was');
-      });
+      stream.wanted = resolve(stream.wanted);
+      void this.#follow(stream);
     }
   }
 
@@ -122,6 +144,7 @@ export class EncodedStreams {
       if (stream.publication?.isSent === false) {
         this.#options.send({ type: 'pauseViewEncoder', trackId, isPaused: true });
       }
+      void this.#follow(stream);
     }
   }
 
@@ -190,7 +213,8 @@ export class EncodedStreams {
     ready.promise.catch(() => undefined);
     const stream: OpenStream = {
       ...{ trackId: ++this.#lastTrackId, isShared, key, request, ready },
-      ...{ publication: undefined, users: 0, change: undefined },
+      ...{ publication: undefined, users: 0, change: undefined, turn: Promise.resolve() },
+      ...{ wanted: request, isFollowing: false, isBeingChanged: false },
       bitrate: new BitrateFollower(request.bitrateBps),
     };
     this.#streams.set(stream.trackId, stream);
@@ -199,13 +223,39 @@ export class EncodedStreams {
     return stream;
   }
 
-  async #change(stream: OpenStream, request: EncoderRequest): Promise<void> {
+  #streamOf({ id }: Publication): OpenStream | undefined {
+    return [...this.#streams.values()].find(({ publication }) => publication?.id === id);
+  }
+
+  async #follow(stream: OpenStream): Promise<void> {
+    if (stream.isFollowing) return;
+    stream.isFollowing = true;
+    let followed: EncoderRequest | undefined;
+    while (followed !== stream.wanted && this.#streams.get(stream.trackId) === stream) {
+      const request = stream.wanted;
+      if (JSON.stringify(request) === stream.key) break;
+      if (followed) await delay(followIntervalMs, undefined, { ref: false });
+      followed = stream.wanted;
+      await this.#change(stream, followed).catch((err: unknown) => {
+        this.#options.log.warn({ err, request: followed }, 'encoder not changed, goes on as it was');
+      });
+    }
+    stream.isFollowing = false;
+  }
+
+  #change(stream: OpenStream, request: EncoderRequest): Promise<void> {
+    const changed = stream.turn.then(() => this.#changeNow(stream, request));
+    stream.turn = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #changeNow(stream: OpenStream, request: EncoderRequest): Promise<void> {
     const key = JSON.stringify(request);
     if (key === stream.key) return;
     if (request.codec !== stream.request.codec) {
       throw new GatewayError('unprocessable', 'Another codec needs another subscription; this one goes on as it was.');
     }
-    if (stream.change) throw new GatewayError('conflict', 'Another change of this stream is under way.');
+    if (this.#streams.get(stream.trackId) !== stream) throw new GatewayError('closed', 'That stream has ended.');
     const change = { ...Promise.withResolvers<void>(), request };
     change.promise.catch(() => undefined);
     stream.change = change;

@@ -60,10 +60,7 @@ export class FormattedStreams {
   #follow(publication: Publication, format: StreamFormat): void {
     const { streams, requestFor, log } = this.#options;
     try {
-      const request = requestFor(format);
-      streams.change(publication, request).catch((err: unknown) => {
-        log.warn({ err, request }, 'stream not brought to the new size of its source');
-      });
+      streams.follow(publication, requestFor(format));
     } catch (err) {
       // A fixed size that is more than the source has now: it is scaled up until the source is back.
       log.debug({ err }, 'format kept');

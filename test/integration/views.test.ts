@@ -102,6 +102,26 @@ test('equal wishes share an encoder and a third of another size costs a second, 
   await view.done;
 }, 30_000);
 
+test('sizes that follow each other faster than encoders do end in the last, and what is part of the view with it', async () => {
+  await join({ name: 'red', color: colors.red });
+  const watcher = await watch();
+  const half = await watcher.view.openFormat({ resolution: 'x1/2' });
+  opened.push(half);
+  for (const [width, height] of [
+    [640, 360],
+    [320, 180],
+    [848, 480],
+    [640, 480],
+    [320, 240],
+  ] as const) {
+    await change({ video: { width, height, framerateHz: 25 } });
+  }
+  const sizes = () => [watcher.stream.request, half.request].map(({ width, height }) => `${width}x${height}`);
+  await until(() => sizes().join() === '320x240,160x120');
+  await watcher.viewer.until(({ pictures }) => pictures.at(-1)?.height === 240);
+  expect(watcher.stream.request.framerateHz).toBe(25);
+}, 30_000);
+
 test('a view is back with the same layout within 2 s after its media worker was killed', async () => {
   const [red, green] = [
     await join({ name: 'red', color: colors.red }),
