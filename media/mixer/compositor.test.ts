@@ -311,6 +311,18 @@ test('a background image fills what no input covers, and comes back when they go
   expectColor(compositor.canvas, 320, 100, '#ff0000');
 });
 
+test('an image that was read is not read again when something else changes', () => {
+  const image = Buffer.from(tinyPng);
+  const compositor = compositorOf({ backgroundImage: image });
+  image.fill(0);
+  compositor.setLook({ ...look, backgroundImage: image, hasLabels: false, maxInputs: 3 });
+  compositor.paint(0);
+  expectColor(compositor.canvas, 20, 20, '#ff0000');
+  compositor.setLook({ ...look, backgroundImage: Buffer.from('none') });
+  compositor.paint(33);
+  expectColor(compositor.canvas, 20, 20, look.backgroundColor);
+});
+
 /** One red pixel. */
 const tinyPng = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5ErkJggg==',

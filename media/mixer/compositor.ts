@@ -57,14 +57,16 @@ export class Compositor implements Disposable {
     this.#canvas[Symbol.dispose]();
     this.#canvas = new Canvas(width, height);
     this.#isNewCanvas = true;
+    this.#replaceBackdrop();
     this.setLook(this.#look);
   }
 
   setLook(look: ViewLook): void {
+    const past = this.#look;
     this.#look = look;
     this.stage.setOptions(stageOptions(look));
-    this.#backdrop[Symbol.dispose]();
-    this.#backdrop = this.#makeBackdrop();
+    // A large image takes longer to read than there is from one picture to the next.
+    if (!hasSameGround(past, look)) this.#replaceBackdrop();
     this.#isWiped = true;
     this.arrangeSoon();
   }
@@ -135,6 +137,11 @@ export class Compositor implements Disposable {
 
   get #places(): number {
     return capacityOf(this.#look.layout, Math.min(this.stage.count, this.#look.maxInputs));
+  }
+
+  #replaceBackdrop(): void {
+    this.#backdrop[Symbol.dispose]();
+    this.#backdrop = this.#makeBackdrop();
   }
 
   #makeBackdrop(): Backdrop {
@@ -216,6 +223,11 @@ export class Compositor implements Disposable {
 
 function stageOptions({ maxInputs, isVoicePrimary, layout }: ViewLook) {
   return { maxInputs, isVoicePrimary, isShareFirst: layout.base === 'share-first' };
+}
+
+function hasSameGround(a: ViewLook, b: ViewLook): boolean {
+  const [was, is] = [a.backgroundImage, b.backgroundImage];
+  return a.backgroundColor === b.backgroundColor && (was && is ? Buffer.compare(was, is) === 0 : was === is);
 }
 
 function isOver(a: Cell, b: Cell): boolean {

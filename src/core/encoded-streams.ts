@@ -1,6 +1,5 @@
 // Owns: what one job encodes for those who asked: a publication of the room for each, and the encoder behind it.
 // May import: core only.
-import { setTimeout as delay } from 'node:timers/promises';
 import { BitrateFollower } from './bitrate-follower.ts';
 import { GatewayError } from './errors.ts';
 import type { JobTrack } from './job.ts';
@@ -234,7 +233,7 @@ export class EncodedStreams {
     while (followed !== stream.wanted && this.#streams.get(stream.trackId) === stream) {
       const request = stream.wanted;
       if (JSON.stringify(request) === stream.key) break;
-      if (followed) await delay(followIntervalMs, undefined, { ref: false });
+      if (followed) await new Promise<void>((resolve) => setTimeout(resolve, followIntervalMs).unref());
       followed = stream.wanted;
       await this.#change(stream, followed).catch((err: unknown) => {
         this.#options.log.warn({ err, request: followed }, 'encoder not changed, goes on as it was');

@@ -53,6 +53,8 @@ export interface Rational {
 const largestDenominator = 10_000;
 const rationalPattern = /^(\d{1,5})(?:\/(\d{1,5})|\.(\d{1,4}))?$/;
 export const maxRegions = 256;
+/** Of all templates of a view together: they are part of the room's record, which is read and sent with every change. */
+const maxRegionsOfAll = 512;
 
 /** @returns undefined for what is no rational number from 0 to 1 */
 export function parseRational(text: string): Rational | undefined {
@@ -74,33 +76,37 @@ export function addRationals(a: Rational, b: Rational): Rational {
 
 /** @throws GatewayError `invalid_request` that says which region is wrong, and what in it */
 export function assertLayout({ base, gridSize, custom }: ViewLayout): void {
-  const refuse = (message: string) => {
-    throw new GatewayError('invalid_request', message);
-  };
-  if (base === 'void' && custom.length === 0) refuse('A layout of base "void" needs custom templates.');
+  if (base === 'void' && custom.length === 0) refuse('custom', 'of base "void" needs templates');
   if (!Number.isInteger(gridSize) || gridSize < 1 || gridSize > maxRegions) {
-    refuse(`gridSize is a whole number from 1 to ${maxRegions}.`);
+    refuse('gridSize', `is a whole number from 1 to ${maxRegions}`);
   }
-  for (const { region } of custom) {
-    if (region.length === 0 || region.length > maxRegions) refuse(`A template has 1 to ${maxRegions} regions.`);
-    if (new Set(region.map(({ id }) => id)).size < region.length) refuse('Two regions of a template have the same id.');
-    for (const { id, area } of region) {
-      const wrong = areaProblem(area);
-      if (wrong) refuse(`Region "${id.slice(0, 32)}": ${wrong}`);
+  const count = custom.reduce((sum, { region }) => sum + region.length, 0);
+  if (count > maxRegionsOfAll) refuse('custom', `has at most ${maxRegionsOfAll} regions in all`);
+  for (const [index, { region }] of custom.entries()) {
+    const path = `custom.${index}.region`;
+    if (region.length === 0 || region.length > maxRegions) refuse(path, `has 1 to ${maxRegions} regions`);
+    if (new Set(region.map(({ id }) => id)).size < region.length) refuse(path, 'has the same id twice');
+    for (const [at, { area }] of region.entries()) assertArea(area, `${path}.${at}.area`);
+  }
+}
+
+function assertArea(area: RegionArea, path: string): void {
+  const parsed = (side: keyof RegionArea): Rational => {
+    const number = parseRational(area[side]);
+    const said = area[side].slice(0, 16);
+    return number ?? refuse(`${path}.${side}`, `is a part from 0 to 1, as 1/3 or 0.3333 (to 10000ths), not "${said}"`);
+  };
+  for (const [start, size] of [['left', 'width'] as const, ['top', 'height'] as const]) {
+    const [from, length] = [parsed(start), parsed(size)];
+    if (length.numerator === 0) refuse(`${path}.${size}`, 'is more than nothing');
+    const end = addRationals(from, length);
+    if (end.numerator > end.denominator) {
+      refuse(`${path}.${size}`, `reaches beyond the canvas: ${start} + ${size} is more than 1`);
     }
   }
 }
 
-function areaProblem(area: RegionArea): string | undefined {
-  for (const side of ['left', 'top', 'width', 'height'] as const) {
-    if (!parseRational(area[side])) return `${side} "${area[side].slice(0, 16)}" is no rational number from 0 to 1.`;
-  }
-  for (const [start, size] of [['left', 'width'] as const, ['top', 'height'] as const]) {
-    const [from, length] = [parseRational(area[start]), parseRational(area[size])];
-    if (!from || !length) continue;
-    if (length.numerator === 0) return `${size} is nothing.`;
-    const end = addRationals(from, length);
-    if (end.numerator > end.denominator) return `it reaches beyond the canvas: ${start} + ${size} is more than 1.`;
-  }
-  return undefined;
+function refuse(field: string, message: string): never {
+  const path = `layout.${field}`;
+  throw new GatewayError('invalid_request', `${path} ${message}.`, { fields: [{ path, message }] });
 }

@@ -1,6 +1,7 @@
 // Owns: what can be said of a view while nobody watches it, and what it is when nothing is said. May import: core only.
 import { defaultBitrateBps } from './default-bitrate.ts';
 import { GatewayError } from './errors.ts';
+import { imageFacts } from './image-facts.ts';
 import { type RoomMedia, usualMedia } from './room-media.ts';
 import { assertLayout, maxRegions, type ViewLayout } from './view-layout.ts';
 import type { EncoderRequest, ViewCodec, ViewLook } from './view-messages.ts';
@@ -40,6 +41,9 @@ export interface ViewSettings {
 export const maxViews = 16;
 export const viewNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 const maxImageBytes = 2 * 1024 * 1024;
+const largestImageSide = 8_192;
+const maxImagePixels = 4_096 * 4_096;
+const backgroundRule = `is a PNG or a JPEG with sides of 2 to ${largestImageSide} and at most ${maxImagePixels} pixels`;
 const smallestSide = 16;
 const largestWidth = 4_096;
 const largestHeight = 2_160;
@@ -136,7 +140,7 @@ function assertView(settings: ViewSettings): void {
       [isIn(transitionMs, 0, 1_000), 'transitionMs', 'is 0 to 1000 milliseconds'],
       [/^#[0-9a-f]{6}$/i.test(backgroundColor), 'backgroundColor', 'is #rrggbb'],
       [(backgroundImage?.length ?? 0) <= maxImageBytes, 'backgroundImage', 'has at most 2 MiB'],
-      [!backgroundImage || isImage(backgroundImage), 'backgroundImage', 'is a PNG or a JPEG'],
+      [!backgroundImage || isBackground(backgroundImage), 'backgroundImage', backgroundRule],
       [settings.hasAudio || settings.hasVideo !== false, 'hasVideo', 'is true where hasAudio is false'],
     ] as const
   ).filter(([isRight]) => !isRight);
@@ -156,9 +160,10 @@ function isSide(value: number, largest: number): boolean {
   return isIn(value, smallestSide, largest) && value % 2 === 0;
 }
 
-function isImage(data: Uint8Array): boolean {
-  const starts = (...bytes: number[]) => bytes.every((byte, index) => data[index] === byte);
-  return starts(0x89, 0x50, 0x4e, 0x47) || starts(0xff, 0xd8, 0xff);
+/** By its header, which is all that is looked at here: a media worker decodes it. */
+function isBackground(data: Uint8Array): boolean {
+  const { width, height } = imageFacts(data) ?? { width: 0, height: 0 };
+  return [width, height].every((side) => isIn(side, 2, largestImageSide)) && width * height <= maxImagePixels;
 }
 
 /** What somebody asks of a view's encoder; the view's own where nothing is said. */

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { test } from 'vitest';
 import { viewsOf } from '#core/room-views.ts';
 import { Rooms } from '#core/rooms.ts';
+import { plainPng } from '#test/support/png.ts';
 import { someApi } from '#test/support/some-api.ts';
 import { joinAndPublish } from '#test/support/some-room.ts';
 
@@ -69,7 +70,7 @@ test('views are made, listed, changed and taken away, and another process finds 
   const made = await call('POST', '/api/rooms/demo/views', { as: admin, json: wide });
   assert.equal(made.status, 201);
   assert.match(made.headers.get('location') ?? '', /\/views\/wide$/);
-  const png = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0]).toString('base64');
+  const png = plainPng(16, [1, 2, 3]).toString('base64');
   const patch = { video: { bitrateBps: 300_000 }, layout: { base: 'lecture' }, backgroundImage: png };
   assert.equal((await call('PATCH', '/api/rooms/demo/views/wide', { as: admin, json: patch })).status, 200);
   // What a new process would have: the store and nothing else.
