@@ -2,6 +2,7 @@
 import type { SipConfig } from '#config/schema.ts';
 import { newCallId } from '#core/call.ts';
 import { type CallDiversion, diversionsOf } from '#core/call-diversion.ts';
+import { CallRejected } from '#core/call-rejected.ts';
 import { dialledOf, withoutPin } from '#core/dispatch.ts';
 import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { Meetings } from '#core/meetings.ts';
@@ -9,7 +10,7 @@ import type { Logger } from '#core/ports.ts';
 import { recordingOrder } from '#core/recorded-call.ts';
 import type { Room } from '#core/room.ts';
 import type { Rooms } from '#core/rooms.ts';
-import { type Admission, CallRejected, type MenuAdmission, type SipDoor } from '#core/sip-door.ts';
+import type { Admission, MenuAdmission, SipDoor } from '#core/sip-door.ts';
 import { Admittances, type Arrival } from './admittances.ts';
 import type { SipCall } from './call.ts';
 import { callEnds } from './call-ends.ts';

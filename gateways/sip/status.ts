@@ -1,6 +1,7 @@
 // Owns: our refusals in the words of SIP. Pure.
+
+import { CallRejected } from '#core/call-rejected.ts';
 import { GatewayError } from '#core/errors.ts';
-import { CallRejected } from '#core/sip-door.ts';
 import type { SipAnswer, SipQuestion } from './dialog.ts';
 import type { Headers } from './srf-shapes.ts';
 
@@ -11,7 +12,8 @@ export const supported = '100rel, timer, path, replaces, norefersub';
 /** Refuses it; the reason goes along as Warning (RFC 3261 §20.43), for whoever reads the trace of the caller. */
 export function refuse(question: Pick<SipQuestion, 'respond'>, error: GatewayError): void {
   const isOurs = error.code !== 'internal';
-  const text = (isOurs ? error.message : 'internal error').replaceAll(/[\p{C}"\\]/gu, ' ').slice(0, 200);
+  const reason = error instanceof CallRejected ? error.told : error.message;
+  const text = (isOurs ? reason : 'internal error').replaceAll(/[\p{C}"\\]/gu, ' ').slice(0, 200);
   const headers: Headers = { warning: `399 switchyard "${text}"` };
   if (error.retryAfterMs !== undefined || statusOf(error) === 503) {
     headers['retry-after'] = String(Math.ceil((error.retryAfterMs ?? 5_000) / 1_000));

@@ -38,7 +38,14 @@ export type Decision<R extends DispatchRule = DispatchRule> =
   | { readonly kind: 'room'; readonly room: string; readonly rule: R | undefined; readonly isPersonal?: true }
   | { readonly kind: 'ask'; readonly hook: DispatchHook; readonly rule: R }
   | { readonly kind: 'menu'; readonly menu: PhoneMenu; readonly rule: R }
-  | { readonly kind: 'reject'; readonly reason: string; readonly status: number; readonly rule: R | undefined };
+  | {
+      readonly kind: 'reject';
+      readonly reason: string;
+      /** To the caller, where that is not the reason. */
+      readonly told?: string;
+      readonly status: number;
+      readonly rule: R | undefined;
+    };
 
 export interface Dialled {
   /** Name or number. */

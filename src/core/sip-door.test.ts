@@ -3,6 +3,7 @@ import { test } from 'vitest';
 import { someRooms } from '#test/support/some-room.ts';
 import { someSecrets } from '#test/support/some-secrets.ts';
 import { type DispatchRuleInput, DispatchRules } from './dispatch-rules.ts';
+import { GatewayError } from './errors.ts';
 import { RoomPins } from './room-pins.ts';
 import { type AskHook, SipDoor } from './sip-door.ts';
 
@@ -66,6 +67,12 @@ test('a webhook decides; when it does not, the fallback does, or the call is ref
   const failing: AskHook = () => Promise.reject(new Error('down'));
   const alone = await someDoor([{ number: '8', webhook: hook }], failing);
   await assert.rejects(alone.door.admit('sip:8@host', address), { sipStatus: 480, message: /does not decide/ });
+  const inside = new GatewayError('upstream_failed', '10.1.2.3:8080 could not be reached (ECONNREFUSED).');
+  const telling = await someDoor([{ number: '8', webhook: hook }], () => Promise.reject(inside));
+  await assert.rejects(telling.door.admit('sip:8@host', address), {
+    message: /10\.1\.2\.3:8080/,
+    told: 'The webhook of the rule does not decide.',
+  });
   const backed = await someDoor([{ number: '8', webhook: { ...hook, fallbackRoom: 'demo' } }], failing);
   assert.equal((await backed.door.admit('sip:8@host', address)).room.name, 'demo');
 });

@@ -1,5 +1,6 @@
 // Owns: who may come into which room by phone: what was dialled, the rules, the room's own door, PINs. May import: core.
 import { diversionsOf, divertedFrom } from './call-diversion.ts';
+import { CallRejected } from './call-rejected.ts';
 import { type Decision, type DispatchHook, dispatch, readDialled } from './dispatch.ts';
 import type { CallFacts, DispatchMatch } from './dispatch-match.ts';
 import type { DispatchRules, KnownRule } from './dispatch-rules.ts';
@@ -29,7 +30,9 @@ export interface DoorVerdict {
   readonly language: PromptLanguage;
   readonly hasPrompts: boolean;
   /** For a rejected one: what SIP answers, and why. */
-  readonly rejection: { readonly code: ErrorCode; readonly status: number; readonly reason: string } | undefined;
+  readonly rejection:
+    | { readonly code: ErrorCode; readonly status: number; readonly reason: string; readonly told?: string | undefined }
+    | undefined;
   /** One sentence for each step, for people. */
   readonly steps: readonly string[];
 }
@@ -56,15 +59,6 @@ export interface MenuChoice {
   readonly access?: 'pin' | 'open' | undefined;
 }
 
-/** A call that a rule rejects, with a status of its own. */
-export class CallRejected extends GatewayError {
-  readonly sipStatus: number;
-  constructor(sipStatus: number, code: ErrorCode, reason: string) {
-    super(code, reason);
-    this.sipStatus = sipStatus;
-  }
-}
-
 /** Of a call besides what it dialled; what is absent is not known of it. */
 export type CallerFacts = Partial<Omit<CallFacts, 'dialled'>> & {
   /** Whose guesses are counted together: the caller of a trunk, whose address is everybody's. The address unless said. */
@@ -81,7 +75,7 @@ export type AskHook = (hook: DispatchHook, question: HookQuestion) => Promise<Ho
 export interface HookAnswer {
   readonly room?: string | undefined;
   readonly access?: 'pin' | 'open' | undefined;
-  readonly reject?: { readonly status: number; readonly reason: string } | undefined;
+  readonly reject?: { readonly status: number; readonly reason: string; readonly told?: string } | undefined;
 }
 
 export interface SipDoorOptions {
@@ -154,7 +148,7 @@ export class SipDoor {
     const { verdict, entrance, given } = await this.#judge(uri, facts, ask, choice);
     const { room, rejection, rule } = verdict;
     if (verdict.outcome === 'menu' && rule?.menu) return { ...verdict, menu: rule.menu, rule };
-    if (rejection) throw new CallRejected(rejection.status, rejection.code, rejection.reason);
+    if (rejection) throw new CallRejected(rejection.status, rejection.code, rejection.reason, rejection.told);
     if (!room || entrance?.kind !== 'pin') {
       return { ...verdict, room: assertRoom(room), pin: undefined, hadWrongPin: false };
     }
@@ -174,7 +168,9 @@ export class SipDoor {
       const { fallbackRoom } = hook;
       if (fallbackRoom !== undefined) return { room: fallbackRoom };
       const why = error instanceof GatewayError ? error.message : 'It failed.';
-      return { reject: { status: 480, reason: `The webhook of the rule does not decide: ${why}` } };
+      // Where it is asked, and why it cannot be, is nothing that callers are to know.
+      const told = 'The webhook of the rule does not decide.';
+      return { reject: { status: 480, reason: `The webhook of the rule does not decide: ${why}`, told } };
     }
   }
 
@@ -256,9 +252,14 @@ export class SipDoor {
       ...{ dialled, rule: taken, rejectedRules, steps },
       ...{ language: rule?.language ?? defaults.language, hasPrompts: true },
     };
-    const rejected = (code: ErrorCode, status: number, reason: string, room?: RoomRecord): DoorVerdict => {
+    const rejected = (
+      code: ErrorCode,
+      status: number,
+      reason: string,
+      { room, told }: { room?: RoomRecord; told?: string | undefined } = {},
+    ): DoorVerdict => {
       steps.push(`Rejected with ${status}: ${reason}`);
-      const rejection = { code, status, reason };
+      const rejection = { code, status, reason, told };
       return { ...base, room: room && { id: room.id, name: room.name }, outcome: 'reject', rejection };
     };
     const unsettled = (outcome: DoorVerdict['outcome']) => ({
@@ -281,7 +282,7 @@ export class SipDoor {
     }
     if (decision.kind === 'reject') {
       const code = decision.rule ? 'forbidden' : 'not_found';
-      return { verdict: rejected(code, decision.status, decision.reason) };
+      return { verdict: rejected(code, decision.status, decision.reason, { told: decision.told }) };
     }
     if (decision.isPersonal && !(await rooms.findRecord(decision.room))) {
       steps.push(`The room "${decision.room}" is made for this caller.`);
@@ -294,7 +295,7 @@ export class SipDoor {
     const sip = effectiveSip(found.sip, defaults);
     const entrance = this.#entranceOf(decision.isPersonal && rule ? { ...rule, access: 'open' } : rule, found);
     if (entrance.kind === 'refused') {
-      return { verdict: rejected(entrance.code, 403, entrance.reason, found) };
+      return { verdict: rejected(entrance.code, 403, entrance.reason, { room: found }) };
     }
     steps.push(entrance.step);
     const verdict: DoorVerdict = {

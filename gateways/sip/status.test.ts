@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { CallRejected } from '#core/call-rejected.ts';
+import { GatewayError } from '#core/errors.ts';
+import type { SipQuestion } from './dialog.ts';
+import { refuse } from './status.ts';
+
+function told(error: GatewayError): readonly unknown[] {
+  const answers: unknown[] = [];
+  const respond: SipQuestion['respond'] = (status, { headers = {} } = {}) =>
+    answers.push(status, headers.warning, headers['retry-after']);
+  refuse({ respond }, error);
+  return answers;
+}
+
+test.each([
+  ['the reason', new GatewayError('not_found', 'There is none.'), [404, '399 switchyard "There is none."', undefined]],
+  ['when to call again', new GatewayError('overloaded', 'Full.'), [503, '399 switchyard "Full."', '5']],
+  ['nothing of our faults', new GatewayError('internal', 'x'), [500, '399 switchyard "internal error"', undefined]],
+  [
+    'no line of its own by quotes or line breaks',
+    new CallRejected(486, 'forbidden', 'No"\r\nX: y'),
+    [486, '399 switchyard "No   X: y"', undefined],
+  ],
+  [
+    'no address of ours that a webhook was asked at',
+    new CallRejected(480, 'forbidden', '10.1.2.3:80 could not be reached.', 'It does not decide.'),
+    [480, '399 switchyard "It does not decide."', undefined],
+  ],
+])('who is refused is told %s', (_what, error, answer) => {
+  expect(told(error)).toEqual(answer);
+});
