@@ -124,21 +124,20 @@ async function concealedShare({ handle }) {
   return audio.concealedSamples / audio.totalSamplesReceived;
 }
 
-/** Waits until the picture has these colours at these places, given as shares of its width and height. */
-const showsColors = ({ handle, places }) => {
+/** @returns how it looks at these places, given as shares of its width and height, and whether each has its colour */
+function colorsAt({ handle, places }) {
   const { video } = get(handle).view;
-  const canvas = document.createElement('canvas');
-  canvas.width = 100;
-  canvas.height = 100;
+  if (video.videoWidth === 0) return { ok: false, value: 'no picture' };
+  const canvas = new OffscreenCanvas(100, 100);
   const context = canvas.getContext('2d', { willReadFrequently: true });
-  return until('colours', () => {
-    if (video.videoWidth === 0) return { ok: false, value: 'no picture' };
-    context.drawImage(video, 0, 0, 100, 100);
-    const value = places.map(({ x, y }) => [...context.getImageData(x * 100, y * 100, 1, 1).data].slice(0, 3));
-    const ok = places.every(({ rgb }, i) => Math.hypot(...rgb.map((part, n) => part - value[i][n])) < 70);
-    return { ok, value };
-  });
-};
+  context.drawImage(video, 0, 0, 100, 100);
+  const value = places.map(({ x, y }) => [...context.getImageData(x * 100, y * 100, 1, 1).data].slice(0, 3));
+  const ok = places.every(({ rgb }, i) => Math.hypot(...rgb.map((part, n) => part - value[i][n])) < 70);
+  return { ok, value };
+}
+
+/** Waits until the picture has these colours at these places. */
+const showsColors = (options) => until('colours', () => colorsAt(options));
 
 /** How long frames of each kind have waited in the jitter buffer on average, milliseconds. */
 async function keptMs({ handle }) {
@@ -148,4 +147,4 @@ async function keptMs({ handle }) {
   );
 }
 
-Object.assign(globalThis.peers, { observe, observeFor, concealedShare, keptMs, showsColors });
+Object.assign(globalThis.peers, { observe, observeFor, concealedShare, keptMs, colorsAt, showsColors });

@@ -16,8 +16,11 @@ const watchFrames = ({ handle }) => {
 
 const framesShown = ({ handle }) => watches.get(handle);
 
-/** Waits until the number in each cell (eight boxes in its upper quarter) has gone on, and tells them. */
-const countsOn = ({ handle, cells, by = 5 }) => {
+/**
+ * Waits until the number in each cell (eight boxes in its upper quarter) has gone on by so much, and in so many looks at
+ * least. Each begins anew when it jumps: the first look may have caught the cell on its way.
+ */
+const countsOn = ({ handle, cells, by = 5, looks = 5 }) => {
   const { video } = get(handle).view;
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
@@ -33,11 +36,15 @@ const countsOn = ({ handle, cells, by = 5 }) => {
       return number;
     });
   };
-  const first = read();
+  const seen = read().map((number) => ({ number, gone: 0, looks: 0 }));
   return until('numbers that go on', () => {
-    const value = read();
-    const ok = value.every((number, i) => ((number - first[i]) & 255) >= by && ((number - first[i]) & 255) < 128);
-    return { ok, value };
+    read().forEach((number, i) => {
+      const step = (number - seen[i].number) & 255;
+      if (step === 0) return;
+      const isJump = step > 64;
+      seen[i] = { number, gone: isJump ? 0 : seen[i].gone + step, looks: isJump ? 0 : seen[i].looks + 1 };
+    });
+    return { ok: seen.every((one) => one.gone >= by && one.looks >= looks), value: seen };
   });
 };
 
