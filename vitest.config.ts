@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
  * file at a time, so that a slow machine measures the code and not the crowd; `npm test` runs the gateway's and the
  * peers' side by side, as they wait for most of their time.
  */
-const withPeers = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } };
+const withPeers = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000, sequence: { groupOrder: 1 } };
 
 /** In the lane of the peers, so that both take about as long. */
 const phones = ['test/integration/sip*.test.ts'];

@@ -66,8 +66,9 @@ test('a transport that the server has closed is made anew, and what was on it co
   const before = await publications(ada);
   const live = [...gateway.app.rooms.liveRooms()].flatMap((room) => [...room.participants.values()]);
   const participant = live.find(({ displayName, isClosed }) => displayName === 'Ada' && !isClosed);
+  await ada.notesTracks();
   for (const transport of [...(participant?.transports.values() ?? [])]) transport.close();
-  await ada.until(`switchyard.state.value.subscriptions.size === 0`);
+  await ada.receivesAnew();
   await Promise.all([ada.seesFrames('Grace'), grace.seesFrames('Ada'), ada.hears('Grace'), grace.hears('Ada')]);
   expect(await publications(ada)).toEqual(before);
 });

@@ -44,7 +44,7 @@ test('the console tells the PIN, and makes another', async () => {
   expect(await admin.at('dial-address').first().textContent()).toContain(addresses[0]);
   await admin.at('new-pin').click();
   await admin.at('confirm-deed').click();
-  await expect.poll(async () => digitsOf(await admin.at('pin').textContent()), { timeout: 15_000 }).not.toBe(pin);
+  await expect.poll(async () => digitsOf(await admin.at('pin').textContent()), { timeout: 40_000 }).not.toBe(pin);
   expect(digitsOf(await admin.at('pin').textContent())).toBe((await dialIn()).pin);
   await admin.at('sip-access').selectOption('open');
   await admin.at('pin').waitFor({ state: 'detached' });

@@ -60,7 +60,7 @@ test('an operator looks into a room and arranges its picture: first, taken out, 
     const found = await gateway.api<{ transitionMs: number; layout: object }>('GET', '/api/rooms/demo/views/common');
     return found.transitionMs > 0 && JSON.stringify(found.layout).includes('crop');
   };
-  await vi.waitUntil(looks, { timeout: 10_000, interval: 100 });
+  await vi.waitUntil(looks, { timeout: 40_000, interval: 100 });
   // What was done is told: four who were moved, three looks.
   const { items } = await gateway.api<{ items: { type: string; data: { inputs?: object[] } }[] }>(
     'GET',

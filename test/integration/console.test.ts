@@ -49,7 +49,7 @@ test('rooms come in pages, and any of them is found by a part of its title, whic
   }
   await signIn();
   const shown = () => admin.page.getByTestId('room-row').evaluateAll((rows) => rows.map((row) => row.dataset.room));
-  const soon = { timeout: 20_000 };
+  const soon = { timeout: 40_000 };
   await expect.poll(async () => (await shown()).length, soon).toBe(50);
   const first = await shown();
   const { items } = await gateway.api<{ items: { name: string }[] }>('GET', '/api/rooms?limit=500');
@@ -150,10 +150,10 @@ test('a room shows who is in it with live figures; mute, message and removal rea
   const joan = await MeetingPeer.join(browser, gateway, { room, name: 'Joan' });
   peers.push(grace, joan);
   await signIn();
-  await expect.poll(() => rowOf(room).getByTestId('room-count').textContent(), { timeout: 15_000 }).toBe('2');
+  await expect.poll(() => rowOf(room).getByTestId('room-count').textContent(), { timeout: 40_000 }).toBe('2');
   await rowOf(room).getByRole('link', { name: room }).click();
   await expect
-    .poll(() => participantRow('Grace').getByTestId('sends').textContent(), { timeout: 15_000 })
+    .poll(() => participantRow('Grace').getByTestId('sends').textContent(), { timeout: 40_000 })
     .toMatch(/[1-9].*bit\/s/);
   await admin.page.locator('[data-testid=stream-row][data-source=camera]').first().waitFor();
   await participantRow('Grace').getByTestId('mute').click();
@@ -196,7 +196,7 @@ test('the server page counts its media workers and sees one that was replaced', 
   await admin.at('ready').waitFor();
   const pid = Number(await admin.at('worker-row').locator('td').first().textContent());
   process.kill(pid, 'SIGKILL');
-  await expect.poll(() => admin.at('worker-row').locator('td').last().textContent(), { timeout: 15_000 }).toBe('1');
+  await expect.poll(() => admin.at('worker-row').locator('td').last().textContent(), { timeout: 40_000 }).toBe('1');
   await admin.at('ready').waitFor();
 });
 

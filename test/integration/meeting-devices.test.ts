@@ -72,7 +72,7 @@ const codes = (peer: MeetingPeer) =>
 test('without any camera or microphone the door says so, and one joins to see and hear', async () => {
   const ada = await arriveWith('--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required');
   await ada.at('input-errors').waitFor();
-  await expect.poll(() => codes(ada), { timeout: 15_000 }).toEqual(['no_device', 'no_device']);
+  await expect.poll(() => codes(ada), { timeout: 40_000 }).toEqual(['no_device', 'no_device']);
   await ada.at('join').click();
   const grace = await joinGrace();
   await ada.seesFrames('Grace');
@@ -82,7 +82,7 @@ test('without any camera or microphone the door says so, and one joins to see an
 
 test('a permission that was denied is told with what to do, and one joins all the same', async () => {
   const ada = await arriveWith('--use-fake-device-for-media-stream', '--deny-permission-prompts');
-  await expect.poll(() => codes(ada), { timeout: 15_000 }).toEqual(['permission_denied', 'permission_denied']);
+  await expect.poll(() => codes(ada), { timeout: 40_000 }).toEqual(['permission_denied', 'permission_denied']);
   expect(await ada.at('input-errors').textContent()).toContain('address bar');
   await ada.at('join').click();
   await ada.at('room').waitFor();

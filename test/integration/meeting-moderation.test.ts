@@ -73,8 +73,9 @@ test('a forced mute outlives the media worker', async () => {
   await choose('mute-audio');
   await grace.at('forced-mute').waitFor();
   const { sfuWorkers } = await gateway.api<{ sfuWorkers: { pid: number }[] }>('GET', '/api/server');
+  await moderator.notesTracks();
   for (const { pid } of sfuWorkers) process.kill(pid, 'SIGKILL');
-  await moderator.until('switchyard.state.value.subscriptions.size === 0');
+  await moderator.receivesAnew();
   await moderator.seesFrames('Grace');
   await moderator.hearsNothingOf('Grace');
   expect(await grace.at('mic').getAttribute('data-forced')).toBe('true');

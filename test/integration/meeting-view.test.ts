@@ -106,7 +106,7 @@ test('an avatar is seen in the tile and in the view, whoever gave it, and initia
     return red > 150 && blue < 80 ? 'red' : blue > 150 && red < 80 ? 'blue' : 'else';
   })()`;
   const hasColor = (tile: string, color: string) =>
-    vi.waitUntil(async () => (await bob.page.evaluate(colorOf(tile))) === color, { timeout: 20_000, interval: 100 });
+    vi.waitUntil(async () => (await bob.page.evaluate(colorOf(tile))) === color, { timeout: 40_000, interval: 100 });
   await hasColor(bob.tile('mute'), 'blue');
   await hasColor(bob.tile('Bob'), 'red');
   await gateway.api('DELETE', `${path}/avatar`);

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
 
-const waitMs = 20_000;
+const waitMs = 40_000;
 
 export class ClientPage {
   readonly page: Page;

@@ -3,9 +3,16 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
+import { givePageBack, takePage, usualViewport } from './page-pool.ts';
 
 const probeFile = fileURLToPath(new URL('./pages/meeting-probe.js', import.meta.url));
-const waitMs = 20_000;
+/** Enough where a machine has less than half the time that a page wants. */
+const waitMs = 40_000;
+const tracks = '[...switchyard.state.value.subscriptions.values()].map(({ track }) => track)';
+
+const addProbe = async (page: Page) => {
+  await page.addInitScript({ path: probeFile });
+};
 
 export interface MeetingPeerOptions {
   readonly name: string;
@@ -67,6 +74,7 @@ export class MeetingPeer {
   readonly name: string;
   /** Uncaught errors and refusals by the content security policy: a good page has none. */
   readonly errors: string[] = [];
+  #closed: Promise<void> | undefined;
 
   private constructor(page: Page, name: string) {
     this.page = page;
@@ -80,16 +88,21 @@ export class MeetingPeer {
 
   /** Opens any page of the gateway, with the probe in it. */
   static async open(browser: Browser, url: string, options: OpenOptions): Promise<MeetingPeer> {
-    return MeetingPeer.openIn(
-      await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options.context }),
-      url,
-      options,
-    );
+    if (options.context || options.script) {
+      return MeetingPeer.openIn(
+        await browser.newContext({ viewport: usualViewport, ...options.context }),
+        url,
+        options,
+      );
+    }
+    const peer = new MeetingPeer(await takePage(browser, addProbe), options.name);
+    await peer.page.goto(url);
+    return peer;
   }
 
   static async openIn(context: BrowserContext, url: string, options: OpenOptions): Promise<MeetingPeer> {
     const peer = new MeetingPeer(await context.newPage(), options.name);
-    await peer.page.addInitScript({ path: probeFile });
+    await addProbe(peer.page);
     if (options.script) await peer.page.addInitScript({ content: options.script });
     await peer.page.goto(url);
     return peer;
@@ -128,11 +141,24 @@ export class MeetingPeer {
     return id;
   }
 
-  /** Until so many frames more have been painted than there are now. */
-  async seesFrames(name: string, kind: 'camera' | 'screen' = 'camera', count = 10): Promise<void> {
+  /** Until so many frames more have been painted than there are now; the fake camera gives ten a second. */
+  async seesFrames(name: string, kind: 'camera' | 'screen' = 'camera', count = 5): Promise<void> {
     const selector = this.tile(name, kind);
     await this.page.evaluate(`probe.forgetFrames(${JSON.stringify(selector)})`);
     await this.until(`probe.hasMoreFrames(${JSON.stringify(selector)}, ${count})`);
+  }
+
+  /** What is received now, so that `receivesAnew` knows it. */
+  async notesTracks(): Promise<void> {
+    await this.page.evaluate(`globalThis.tracksBefore = new Set(${tracks}); undefined`);
+  }
+
+  /**
+   * Until all that was received is received by other tracks. That there are none in between may last for less than a page of a
+   * busy machine takes to answer.
+   */
+  async receivesAnew(): Promise<void> {
+    await this.until(`${tracks}.length === tracksBefore.size && !${tracks}.some((track) => tracksBefore.has(track))`);
   }
 
   /** Until the beeps of the fake microphone are heard. */
@@ -163,7 +189,9 @@ export class MeetingPeer {
     return this.page.evaluate<T>(expression);
   }
 
-  async close(): Promise<void> {
-    await this.page.context().close();
+  /** Of no more use afterwards: its page may be somebody else's. */
+  close(): Promise<void> {
+    this.#closed ??= givePageBack(this.page);
+    return this.#closed;
   }
 }

@@ -196,7 +196,7 @@ function makeView() {
 }
 
 /** Waits for a frame that satisfies; polls, since pixels and spectra tell nobody when they change. */
-async function until(what, probe, timeoutMs = 20_000) {
+async function until(what, probe, timeoutMs = 40_000) {
   const deadline = performance.now() + timeoutMs;
   let last;
   while (performance.now() < deadline) {
