@@ -28,6 +28,8 @@ export interface VideoDecoderOptions {
   /** Frames come out as they go in. Off for streams with B-frames, which would come out of order or not at all. */
   readonly hasLowDelay?: boolean | undefined;
   readonly threads?: number | undefined;
+  /** Units of larger pictures are broken ones: a decoder keeps up to sixteen. */
+  readonly maxPixels?: number | undefined;
 }
 
 export class VideoDecoder extends NativeOwner {
@@ -51,7 +53,8 @@ export class VideoDecoder extends NativeOwner {
       this.#context.threadCount = options.threads ?? 1;
       if (options.hasLowDelay ?? true) this.#context.setFlags(AV_CODEC_FLAG_LOW_DELAY);
       if (options.config && options.config.length > 0) this.#context.extraData = Buffer.from(options.config);
-      openCodec(this.#context, codec, {});
+      const { maxPixels } = options;
+      openCodec(this.#context, codec, maxPixels === undefined ? {} : { max_pixels: String(maxPixels) });
     } catch (error) {
       this.free();
       throw error;

@@ -40,8 +40,12 @@ function compositorOf(change: Partial<ViewLook> = {}): Compositor {
 class Sender {
   readonly info: ViewInputInfo;
   readonly keyFrameWanted = vi.fn();
+  readonly overspent = vi.fn();
   readonly #compositor: Compositor;
   readonly #codec: 'h264' | 'vp8' | 'vp9';
+  /** From one picture to the next. */
+  stepUs = 33_333;
+  #nowUs = 0;
   #sequence = 65_530;
   #frames = 0;
   #encoder: VideoEncoder | undefined;
@@ -51,7 +55,8 @@ class Sender {
     this.#codec = codec;
     const stream = { ssrc: inputId, payloadType: 96, codec, orientationExtensionId: undefined };
     this.info = { inputId, name: `input ${inputId}`, isShared: false, isMuted: false, stream };
-    compositor.put(this.info, { keyFrameWanted: this.keyFrameWanted, sized: () => undefined });
+    const { keyFrameWanted, overspent } = this;
+    compositor.put(this.info, { keyFrameWanted, sized: () => undefined, overspent });
   }
 
   show(color: string, width = 320, height = 180): void {
@@ -67,12 +72,13 @@ class Sender {
 
   send(payloads: readonly Uint8Array[]): void {
     this.#frames += 1;
+    this.#nowUs += this.stepUs;
     const timestamp = this.#frames * 3_000;
     for (const [index, payload] of payloads.entries()) {
       const marker = index === payloads.length - 1;
       this.#sequence = (this.#sequence + 1) & 0xffff;
       const header = { payloadType: 96, marker, sequenceNumber: this.#sequence, timestamp, ssrc: this.info.inputId };
-      this.#compositor.inputs.get(this.info.inputId)?.receive(buildRtp(header, payload), this.#frames * 33_333);
+      this.#compositor.inputs.get(this.info.inputId)?.receive(buildRtp(header, payload), this.#nowUs);
     }
   }
 
@@ -172,6 +178,30 @@ test.each([
   expectColor(canvas, x, y, color);
   expectColor(canvas, 640 - x, 360 - y, '#2020c0');
 });
+
+test('who sends the largest pictures at a rate beyond measure is not decoded for a while, then seen again', () => {
+  const compositor = compositorOf();
+  const sender = new Sender(compositor, 1);
+  const input = compositor.inputs.get(1);
+  sender.stepUs = 1_000;
+  for (let sent = 0; sent < 80; sent++) sender.show('#c02020', 4_096, 2_160);
+  expect(sender.overspent).toHaveBeenCalledExactlyOnceWith(4_096, 2_160);
+  expect(input?.latest).toBeUndefined();
+  sender.show('#c02020', 320, 180);
+  expect(input?.latest).toBeUndefined();
+  sender.stepUs = 6_000_000;
+  sender.show('#2020c0', 640, 360);
+  expect(input?.latest?.height).toBe(360);
+});
+
+test('pictures larger than any screen are broken ones', () => {
+  const compositor = compositorOf();
+  const sender = new Sender(compositor, 1);
+  sender.show('#c02020', 8_192, 2_176);
+  expect(compositor.inputs.get(1)?.latest).toBeUndefined();
+  sender.show('#2020c0', 4_096, 4_096);
+  expect(compositor.inputs.get(1)?.latest?.height).toBe(4_096);
+}, 30_000);
 
 test('garbage is answered with a request for a key frame, and the last picture stays', () => {
   const compositor = compositorOf({ hasLabels: false });

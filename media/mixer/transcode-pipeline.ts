@@ -7,7 +7,7 @@ import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import { EncoderRegistry } from './encoder-registry.ts';
 import { EncoderTracks } from './encoder-tracks.ts';
-import { ViewInput } from './view-input.ts';
+import { overspentWords, ViewInput } from './view-input.ts';
 
 const reviewIntervalMs = 1_000;
 /** A source that stands still is shown again so often to who has just come. */
@@ -102,6 +102,9 @@ export class TranscodePipeline implements Pipeline {
       this.#input = new ViewInput(info, {
         keyFrameWanted: () => this.#tell({ type: 'viewKeyFrameWanted', inputId }),
         sized: () => undefined,
+        overspent: (width, height) => {
+          this.#context.send({ type: 'log', level: 'warn', fields: { width, height }, message: overspentWords });
+        },
       });
     }
     this.#listen(info);

@@ -18,6 +18,7 @@ import { parseRtp } from '../rtp/packet.ts';
 import { ReorderBuffer } from '../rtp/reorder.ts';
 import { type Face, faceOf } from './face.ts';
 import { HeldFrames } from './held-frames.ts';
+import { PixelBudget } from './pixel-budget.ts';
 
 /** What is sent again on request takes about a round trip; a picture later than this is worth less than the next. */
 const maxWaitUs = 120_000;
@@ -26,10 +27,17 @@ const maxHeldPackets = 512;
 const keyFrameIntervalMs = 500;
 const firstPatienceMs = 150;
 const clockRateHz = 90_000;
+/** Of a picture: more than any camera or screen that a browser sends. */
+const maxPixels = 4_096 * 4_096;
+
+/** For logs. */
+export const overspentWords = 'larger or more pictures than are decoded of one stream: not seen for some seconds';
 
 export interface ViewInputEvents {
   keyFrameWanted(): void;
   sized(width: number, height: number): void;
+  /** It sends more than is decoded of one stream: nothing is seen of it for a while. */
+  overspent?(width: number, height: number): void;
 }
 
 type Stream = NonNullable<ViewInputInfo['stream']>;
@@ -43,6 +51,7 @@ export class ViewInput implements Disposable {
   #order = newOrder();
   #clock = new InputClock(clockRateHz);
   readonly #held = new HeldFrames();
+  readonly #budget = new PixelBudget();
   #latest: Picture | undefined;
   #serial = 0;
   #rotation: Rotation = 0;
@@ -114,12 +123,12 @@ export class ViewInput implements Disposable {
       this.#depacketiser?.push(ordered, (frame) => this.#held.push(frame, this.#clock.place(frame.timestamp, nowUs)));
     });
     this.advance(nowUs);
-    this.#reviewKeyFrame();
+    if (!this.#budget.isResting(nowUs)) this.#reviewKeyFrame();
   }
 
   /** Decodes what is to be seen by then. */
   advance(nowUs: number): void {
-    for (const frame of this.#held.take(nowUs)) this.#decode(frame);
+    for (const frame of this.#held.take(nowUs)) this.#decode(frame, nowUs);
   }
 
   /** @param image PNG or JPEG, shown where there is no video; one that cannot be read is none */
@@ -142,7 +151,7 @@ export class ViewInput implements Disposable {
   #open(): void {
     const { stream } = this.#info;
     if (!stream) return;
-    this.#decoder = new VideoDecoder({ codec: stream.codec, hasLowDelay: true });
+    this.#decoder = new VideoDecoder({ codec: stream.codec, hasLowDelay: true, maxPixels });
     this.#depacketiser = depacketiserFor(stream.codec);
     this.#order = newOrder();
     this.#clock = new InputClock(clockRateHz, stream.timeline);
@@ -165,24 +174,36 @@ export class ViewInput implements Disposable {
     this.#serial += 1;
   }
 
-  #decode({ data, isKey, isDamaged, timestamp }: RtpFrame): void {
-    if (isDamaged) this.#isBroken = true;
+  #decode({ data, isKey, isDamaged, timestamp }: RtpFrame, nowUs: number): void {
+    if (isDamaged || this.#budget.isResting(nowUs)) this.#isBroken = true;
     else if (isKey) this.#isBroken = false;
-    if (this.#isBroken || !this.#decoder) {
+    const { stream } = this.#info;
+    if (this.#isBroken || !this.#decoder || !stream) {
       this.#framesBroken += 1;
       return;
     }
     // Spatial layers are one picture after the other: the last is the one to be seen.
     let last: Picture | undefined;
+    let pixels = 0;
     const isFine = this.#decoder.decode(data, timestamp, (picture) => {
       last?.[Symbol.dispose]();
       last = picture.keep();
+      pixels += picture.width * picture.height;
     });
+    const isTooMuch = this.#budget.spend(pixels, stream.codec, nowUs);
     if (last) this.#keep(last);
     if (!isFine) {
       this.#framesBroken += 1;
       this.#isBroken = true;
     }
+    if (isTooMuch) this.#rest();
+  }
+
+  #rest(): void {
+    const { width = 0, height = 0 } = this.#latest ?? {};
+    this.#isBroken = true;
+    this.#forgetPicture();
+    this.#events.overspent?.(width, height);
   }
 
   /** @param picture ours from now on */

@@ -15,6 +15,7 @@ import { EncoderTracks } from './encoder-tracks.ts';
 import { fontMissingFor } from './fonts.ts';
 import { initialTempo, nextTempo, type TempoState, tempoSteps } from './tempo.ts';
 import { ViewClock } from './view-clock.ts';
+import { overspentWords } from './view-input.ts';
 
 const reviewIntervalMs = 1_000;
 /** With nothing new to see, viewers get so many pictures a second, so that players do not take it for dead. */
@@ -171,6 +172,10 @@ export class ViewPipeline implements Pipeline {
     this.#compositor.put(info, {
       keyFrameWanted: () => this.#tell({ type: 'viewKeyFrameWanted', inputId }),
       sized: (width, height) => this.#tell({ type: 'viewInputSized', inputId, width, height }),
+      overspent: (width, height) => {
+        const fields = { width, height, name: info.name };
+        this.#context.send({ type: 'log', level: 'warn', fields, message: overspentWords });
+      },
     });
     this.#listen(info);
   }
