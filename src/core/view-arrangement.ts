@@ -21,7 +21,8 @@ export interface StageChange {
 
 /**
  * As a whole or not at all. How it looks is kept; places are about who is there now.
- * @throws GatewayError `conflict` when places are to change and it does not run, `not_found` for who is not there, `invalid_request`
+ * @throws GatewayError `conflict` when places are to change and it does not run, `not_found` for who is not there,
+ *   `unprocessable` for sound, `invalid_request`
  */
 export async function arrangeView(
   views: ViewPort,
@@ -47,9 +48,14 @@ function checkStage(view: View | undefined, { primary, pinned, swap, order, add,
       throw new GatewayError('not_found', `"${name}" is not in this view.`);
     }
   }
-  const published = new Set<string>([...view.room.publications()].map(({ id }) => id));
+  // What is made here of others, as this view itself, is nobody's stream.
+  const published = [...view.room.visibleParticipants].flatMap(({ publications }) => [...publications.values()]);
+  const kinds = new Map<string, string>(published.map(({ id, kind }) => [id, kind]));
   for (const id of [...(add ?? []), ...(remove ?? [])]) {
-    if (!published.has(id)) throw new GatewayError('not_found', `The stream "${id}" is not in this room.`);
+    const kind = kinds.get(id);
+    if (!kind) throw new GatewayError('not_found', `The stream "${id}" is not in this room.`);
+    if (kind !== 'video')
+      throw new GatewayError('unprocessable', `The stream "${id}" is sound; only pictures are in views.`);
   }
 }
 

@@ -1,7 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { test } from 'vitest';
+import { joinHidden } from '#core/hidden-participant.ts';
 import { viewsOf } from '#core/room-views.ts';
 import { Rooms } from '#core/rooms.ts';
+import { someRtpParameters } from '#test/support/fake-sfu.ts';
 import { plainPng } from '#test/support/png.ts';
 import { someApi } from '#test/support/some-api.ts';
 import { joinAndPublish } from '#test/support/some-room.ts';
@@ -165,4 +167,22 @@ test('a viewer may read it and not change it', async () => {
   const viewer = await tokenFor('demo', 'viewer');
   assert.equal((await call('GET', path, { as: viewer })).status, 200);
   assert.equal((await call('PATCH', path, { as: viewer, json: { hasLabels: false } })).status, 403);
+});
+
+test('only pictures that somebody sends go into a view, whatever else is published', async () => {
+  const { call, rooms, views, admin } = await someViews();
+  const room = await rooms.open('demo');
+  const { audio, video } = await joinAndPublish(room, 'ada');
+  const maker = joinHidden(room, 'view', 'View');
+  const made = await maker.publish(await maker.createTransport(), {
+    ...{ kind: 'video', source: 'other', rtpParameters: someRtpParameters('video') },
+  });
+  await views.viewOf(room, 'common');
+  const statuses = async (id: string) => {
+    const answers = [{ add: [id] }, { remove: [id] }].map((json) => call('PATCH', path, { as: admin, json }));
+    return (await Promise.all(answers)).map(({ status }) => status);
+  };
+  assert.deepEqual(await statuses(video.id), [200, 200]);
+  assert.deepEqual(await statuses(audio.id), [422, 422]);
+  assert.deepEqual(await statuses(made.id), [404, 404]);
 });

@@ -69,7 +69,7 @@ const patchRoute = apiRoute({
   access: { scope: 'rooms:write', participants: 'moderate' },
   request: { params: viewParams, body: mergePatchInput(viewPatch) },
   responses: { 200: jsonBody(viewSchema, 'The view as it is now; places follow within a picture or two.') },
-  errors: ['not_found', 'conflict'],
+  errors: ['not_found', 'conflict', 'unprocessable'],
 });
 
 const deleteRoute = apiRoute({
