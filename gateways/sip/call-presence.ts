@@ -9,6 +9,7 @@ import type { CloseReason } from '#core/lifecycle.ts';
 import type { Participant } from '#core/participant.ts';
 import type { Logger } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
+import { TokenBucket } from '#core/token-bucket.ts';
 import { Announcer } from './announcer.ts';
 import { CallChat, sayInRoom } from './call-chat.ts';
 import { callEnds } from './call-ends.ts';
@@ -19,6 +20,11 @@ import type { SipDialog, SipQuestion } from './dialog.ts';
 
 /** Of what is said before we hang up. */
 const maxFarewellMs = 6_000;
+
+/** More than anybody presses or writes: each is told to all in the room, and kept as an event. */
+const keysPerSecond = 20;
+const textsPerSecond = 10;
+const burstSeconds = 3;
 
 export interface CallPresenceOptions {
   readonly call: SipCallOptions;
@@ -44,6 +50,8 @@ export class CallPresence {
   #announcer: Announcer | undefined;
   #parked: ParkedInfo | undefined;
   #keys: ConferenceKeys | undefined;
+  readonly #keyBucket = bucketOf(keysPerSecond);
+  readonly #textBucket = bucketOf(textsPerSecond);
   #isMoving = false;
   #hasPrompts: boolean;
   /** false: called by a menu, or connected by it; the two talk at once. */
@@ -115,13 +123,16 @@ export class CallPresence {
     this.#announcer?.say(prompt);
   }
 
-  /** @throws GatewayError as `sayInRoom()` */
+  /** @throws GatewayError as `sayInRoom()`; `rate_limited` */
   hear(message: SipQuestion): void {
+    const waitMs = this.#textBucket.tryTake(performance.now());
+    if (waitMs > 0) throw new GatewayError('rate_limited', 'Too many messages.', { retryAfterMs: waitMs });
     sayInRoom(this.#participant, message);
   }
 
-  /** Told to the room, and done. Not in the log: it may be a PIN. */
+  /** Told to the room, and done; passed over where they come faster than anybody presses. Not in the log: it may be a PIN. */
   tellKey(digit: string): void {
+    if (this.#keyBucket.tryTake(performance.now()) > 0) return;
     const participant = this.#participant;
     if (participant && !participant.isClosed) participant.room.events.emit('dtmfReceived', participant, digit);
     this.#keys?.press(digit);
@@ -187,4 +198,8 @@ export class CallPresence {
     });
     return participant;
   }
+}
+
+function bucketOf(perSecond: number): TokenBucket {
+  return new TokenBucket(perSecond, perSecond * burstSeconds, performance.now());
 }

@@ -78,7 +78,8 @@ export class Defence {
     const nowMs = performance.now();
     const { address } = request.source;
     // What one address may not, it does not take from all.
-    const waitMs = this.#calls.wouldWait(address, nowMs) || taken(this.#all, nowMs) || this.#calls.wait(address, nowMs);
+    const waitMs =
+      this.#calls.wouldWait(address, nowMs) || this.#all.tryTake(nowMs) || this.#calls.wait(address, nowMs);
     if (waitMs > 0) throw this.#flooded(request, 'There are too many new calls; try again later.', waitMs);
   }
 
@@ -131,7 +132,7 @@ class Buckets {
 
   /** @returns how long it has to wait, milliseconds; 0 when one was taken */
   wait(address: string, nowMs: number): number {
-    return taken(this.#of(address, nowMs), nowMs);
+    return this.#of(address, nowMs).tryTake(nowMs);
   }
 
   /** The same, and nothing is taken. */
@@ -154,12 +155,5 @@ class Buckets {
 function wouldWait(bucket: TokenBucket, nowMs: number): number {
   const waitMs = bucket.take(nowMs);
   bucket.take(nowMs, -1);
-  return waitMs;
-}
-
-/** What is refused is not owed. */
-function taken(bucket: TokenBucket, nowMs: number): number {
-  const waitMs = bucket.take(nowMs);
-  if (waitMs > 0) bucket.take(nowMs, -1);
   return waitMs;
 }

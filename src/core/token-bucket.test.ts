@@ -20,3 +20,9 @@ test('a clock that steps back gives nothing and takes nothing away', () => {
   expect(bucket.take(500)).toBe(0);
   expect(bucket.take(400)).toBe(100);
 });
+
+test('what is refused is not owed', () => {
+  const bucket = new TokenBucket(10, 1, 0);
+  expect([bucket.tryTake(0), bucket.tryTake(0), bucket.tryTake(0)]).toEqual([0, 100, 100]);
+  expect([bucket.tryTake(100), bucket.tryTake(100)]).toEqual([0, 100]);
+});

@@ -21,4 +21,11 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs * this.#perSecond) / 1_000) - tokens;
     return this.#tokens >= 0 ? 0 : (-this.#tokens * 1_000) / this.#perSecond;
   }
+
+  /** The same for what is refused where there is not enough: that is not owed. */
+  tryTake(nowMs: number): number {
+    const waitMs = this.take(nowMs);
+    if (waitMs > 0) this.#tokens += 1;
+    return waitMs;
+  }
 }
