@@ -2,12 +2,14 @@
 import type { Browser, Page } from 'playwright-core';
 import { vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
+import { givePageBack, takePage } from './page-pool.ts';
 
 const waitMs = 40_000;
 
 export class ClientPage {
   readonly page: Page;
   readonly errors: string[] = [];
+  #closed: Promise<void> | undefined;
 
   private constructor(page: Page) {
     this.page = page;
@@ -20,11 +22,10 @@ export class ClientPage {
     gateway: TestGateway,
     options: { room: string; user: string; role?: string; connection?: string },
   ): Promise<ClientPage> {
-    const context = await browser.newContext();
-    const client = new ClientPage(await context.newPage());
+    const client = new ClientPage(await takePage(browser));
     const token = await gateway.token(options);
-    // Any page of the server will do: what counts is its origin.
-    await client.page.goto(`${gateway.url}/r/${options.room}`);
+    // Any page of the server will do, as what counts is its origin: this one loads nothing.
+    await client.page.goto(`${gateway.url}/health`);
     await client.run(`(async () => {
       globalThis.client = await import('/assets/switchyard-client.js');
       globalThis.room = new client.RoomConnection({
@@ -49,7 +50,9 @@ export class ClientPage {
     });
   }
 
+  /** Of no more use afterwards: its page may be somebody else's. */
   close(): Promise<void> {
-    return this.page.context().close();
+    this.#closed ??= givePageBack(this.page);
+    return this.#closed;
   }
 }

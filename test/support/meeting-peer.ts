@@ -1,18 +1,12 @@
 // Owns: somebody in the meeting page, with a fake camera and microphone, and what they see and hear.
-import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { vi } from 'vitest';
 import type { TestGateway } from './gateway.ts';
-import { givePageBack, takePage, usualViewport } from './page-pool.ts';
+import { addProbe, givePageBack, takePage, usualViewport } from './page-pool.ts';
 
-const probeFile = fileURLToPath(new URL('./pages/meeting-probe.js', import.meta.url));
 /** Enough where a machine has less than half the time that a page wants. */
 const waitMs = 40_000;
 const tracks = '[...switchyard.state.value.subscriptions.values()].map(({ track }) => track)';
-
-const addProbe = async (page: Page) => {
-  await page.addInitScript({ path: probeFile });
-};
 
 export interface MeetingPeerOptions {
   readonly name: string;
@@ -95,7 +89,7 @@ export class MeetingPeer {
         options,
       );
     }
-    const peer = new MeetingPeer(await takePage(browser, addProbe), options.name);
+    const peer = new MeetingPeer(await takePage(browser), options.name);
     await peer.page.goto(url);
     return peer;
   }
