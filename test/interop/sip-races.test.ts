@@ -61,7 +61,13 @@ class UdpPeer {
     method: string,
     user: string,
     sip: string,
-    { cseq = 1, to = '', branch = `b${Math.random()}`.replace('.', '') } = {},
+    {
+      cseq = 1,
+      to = '',
+      branch = `b${Math.random()}`.replace('.', ''),
+      callId = `races-${this.port}`,
+      contact = `sip:peer@127.0.0.1:${this.port}`,
+    } = {},
   ): void {
     const lines = [
       `${method} sip:${user}@${sip} SIP/2.0`,
@@ -69,9 +75,9 @@ class UdpPeer {
       'Max-Forwards: 70',
       'From: <sip:peer@127.0.0.1>;tag=peer',
       to === '' ? `To: <sip:${user}@${sip}>` : to,
-      `Call-ID: races-${this.port}`,
+      `Call-ID: ${callId}`,
       `CSeq: ${cseq} ${method}`,
-      `Contact: <sip:peer@127.0.0.1:${this.port}>`,
+      `Contact: <${contact}>`,
       'Content-Length: 0',
     ];
     this.send([...lines, '', ''].join('\r\n'), sip);
@@ -175,6 +181,22 @@ test('when the application is lost, calls are hung up and new ones refused', asy
   peer.answer(bye, '200 OK', app.sip);
   peer.request('OPTIONS', 'x', app.sip, { cseq: 7 });
   assert.match(await peer.next(/^SIP\/2\.0 5/), /^SIP\/2\.0 503[\s\S]*Retry-After: 5/);
+});
+
+test('a phone behind NAT that comes from another port in its call is hung up there', async () => {
+  const { app, peer } = await pair();
+  const moved = await UdpPeer.create();
+  open.push(moved);
+  const call = { callId: 'moves', contact: 'sip:peer@10.99.99.99:5060' };
+  peer.request('INVITE', 'answer', app.sip, call);
+  const ok = await peer.next(/^SIP\/2\.0 200/);
+  peer.request('ACK', 'answer', app.sip, { ...call, to: toOf(ok) });
+  await app.saw('uas ack');
+  moved.request('INFO', 'answer', app.sip, { ...call, to: toOf(ok), cseq: 2 });
+  await moved.next(/^SIP\/2\.0 200/);
+  app.srf.disconnect();
+  const bye = await moved.next(/^BYE sip:peer@10\.99\.99\.99/);
+  moved.answer(bye, '200 OK', app.sip);
 });
 
 test('a BYE that comes twice is answered 200 twice, and one with an old CSeq 500', async () => {

@@ -297,19 +297,8 @@ describe('WebSocket', () => {
     'From: <sip:js@example.org>;tag=reg\r\nTo: <sip:js@example.org>\r\nCall-ID: ws-reg\r\nCSeq: 1 REGISTER\r\nAuthorization: x y="z"\r\n' +
     'Contact: <sip:js@df7jal23ls0d.invalid;transport=ws>;expires=60\r\nContent-Length: 0\r\n\r\n';
 
-  test('a phone in a browser registers, and is called back over its WebSocket', async () => {
-    const app = await start();
-    const http = await serve(app);
-    const phone = new WebSocket(http.url, 'sip');
-    await once(phone, 'open');
-    assert.equal(phone.protocol, 'sip');
-    phone.send('\r\n\r\n');
-    const [pong] = (await once(phone, 'message')) as [Buffer];
-    assert.equal(pong.toString(), '\r\n');
-    phone.send(register);
-    const [registered] = (await once(phone, 'message')) as [Buffer];
-    assert.match(registered.toString(), /^SIP\/2\.0 200/);
-
+  /** Takes every call. @returns the methods that come */
+  function answering(phone: WebSocket): readonly string[] {
     const messages: string[] = [];
     phone.on('message', (data: Buffer) => {
       const text = data.toString();
@@ -324,10 +313,53 @@ describe('WebSocket', () => {
       if (isInvite) lines.push('Contact: <sip:js@df7jal23ls0d.invalid;transport=ws>', 'Content-Type: application/sdp');
       phone.send([...lines, `Content-Length: ${isInvite ? sdp.length : 0}`, '', isInvite ? sdp : ''].join('\r\n'));
     });
+    return messages;
+  }
+
+  /** The same phone each time, and the same Contact. */
+  async function registering(url: string): Promise<WebSocket> {
+    const phone = new WebSocket(url, 'sip');
+    await once(phone, 'open');
+    phone.send(register.replace(/z9hG4bKreg|ws-reg/g, `$&${Math.random()}`));
+    const [registered] = (await once(phone, 'message')) as [Buffer];
+    assert.match(registered.toString(), /^SIP\/2\.0 200/);
+    return phone;
+  }
+
+  test('a phone in a browser registers, and is called back over its WebSocket', async () => {
+    const app = await start();
+    const http = await serve(app);
+    const phone = new WebSocket(http.url, 'sip');
+    await once(phone, 'open');
+    assert.equal(phone.protocol, 'sip');
+    phone.send('\r\n\r\n');
+    const [pong] = (await once(phone, 'message')) as [Buffer];
+    assert.equal(pong.toString(), '\r\n');
+    phone.send(register);
+    const [registered] = (await once(phone, 'message')) as [Buffer];
+    assert.match(registered.toString(), /^SIP\/2\.0 200/);
+
+    const messages = answering(phone);
     const dialog = await app.srf.createUAC('sip:js@df7jal23ls0d.invalid;transport=ws', { localSdp: sdp });
     await dialog.destroy();
     assert.deepEqual(messages, ['INVITE', 'ACK', 'BYE']);
     phone.close();
+    http.close();
+  });
+
+  test('a phone whose WebSocket breaks in a call is hung up over the one that it registered on since', async () => {
+    const app = await start();
+    const http = await serve(app);
+    const first = await registering(http.url);
+    answering(first);
+    const dialog = await app.srf.createUAC('sip:js@df7jal23ls0d.invalid;transport=ws', { localSdp: sdp });
+    first.close();
+    await once(first, 'close');
+    const second = await registering(http.url);
+    const messages = answering(second);
+    await dialog.destroy();
+    assert.deepEqual(messages, ['BYE']);
+    second.close();
     http.close();
   });
 

@@ -37,6 +37,25 @@ export function remoteEndOf(message: SipMessage, flow: Flow): RemoteEnd | undefi
   return { tag, header, target, routeSet, flow: reusableFlow(parsed, routeSet, flow) };
 }
 
+/**
+ * The other end as a request in its dialog comes from it. A phone behind NAT has another place once its mapping is lost, and
+ * another connection once that broke; that it is the same one is known by its tags and CSeq.
+ */
+export function remoteEndAt(remote: RemoteEnd, request: SipMessage, flow: Flow): RemoteEnd {
+  const { flow: before } = remote;
+  if (before?.isOpen && isSamePlace(before, flow)) return remote;
+  const isRefresh = request.method === 'INVITE' || request.method === 'UPDATE';
+  const contact = isRefresh ? parseNameAddrs(request.get('contact') ?? '')?.[0]?.uri : undefined;
+  const target = parseUri(contact ?? remote.target);
+  const now = target && reusableFlow(target, remote.routeSet, flow);
+  return now ? { ...remote, flow: now } : remote;
+}
+
+function isSamePlace(one: Flow, other: Flow): boolean {
+  const isSameAddress = one.remoteAddress === other.remoteAddress && one.remotePort === other.remotePort;
+  return one.protocol === other.protocol && isSameAddress;
+}
+
 /** Connections are used both ways; UDP goes back to the source only where the Contact is unreachable. */
 function reusableFlow(contact: SipUri, routeSet: readonly string[], flow: Flow): Flow | undefined {
   const first = routeSet[0];

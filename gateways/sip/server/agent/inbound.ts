@@ -6,6 +6,7 @@ import type { SipMessage } from '../message/message.ts';
 import type { ServerTransaction } from '../transaction/server-transaction.ts';
 import type { Flow } from '../transport/flow.ts';
 import { tellNetwork } from './app-frames.ts';
+import { remoteEndAt } from './contacts.ts';
 import type { AgentContext } from './context.ts';
 import { dialogMakers, InboundAnswers } from './inbound-answers.ts';
 import { PendingRequests } from './pending-requests.ts';
@@ -68,6 +69,7 @@ export class Inbound {
       this.#pending.answer(transaction, request, 500, { 'retry-after': '0' });
       return;
     }
+    dialog.remote = remoteEndAt(dialog.remote, request, transaction.flow);
     if (request.method === 'INVITE' && !this.#admitsInvite(dialog, transaction, request)) return;
     if (request.method === 'PRACK' && !this.#pending.byId(dialog.incomingInvite)?.reliable.acknowledge(request)) {
       this.#pending.answer(transaction, request, 481);
