@@ -11,6 +11,7 @@ import { configSchema } from '#config/schema.ts';
 import { GatewayError } from '#core/errors.ts';
 import { Leg } from '#core/leg.ts';
 import { Meetings } from '#core/meetings.ts';
+import { PassingMap } from '#core/passing-map.ts';
 import type { AllocateLegOptions, Logger, PhonePort } from '#core/ports.ts';
 import { Rooms } from '#core/rooms.ts';
 import { createSipGateway, type SipGateway, SipSignalling } from '#gateways/sip/index.ts';
@@ -161,7 +162,7 @@ async function startWhole(): Promise<Application> {
 
 /** Legs that nobody receives for: what is left of a call without its media. */
 class SilentPhones implements PhonePort {
-  readonly legs = new Map<number, Leg>();
+  readonly legs = new PassingMap<number, Leg>();
   #lastId = 0;
 
   async allocateLeg({ language = 'en' }: AllocateLegOptions): Promise<Leg> {

@@ -7,6 +7,7 @@ import { GatewayError, toGatewayError } from '#core/errors.ts';
 import type { RoomId } from '#core/ids.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
 import type { Meetings } from '#core/meetings.ts';
+import { PassingMap } from '#core/passing-map.ts';
 import type { PhoneBridgePort } from '#core/phone-bridge.ts';
 import type { Logger, PhonePort } from '#core/ports.ts';
 import type { RecordCall } from '#core/recorded-call.ts';
@@ -42,7 +43,7 @@ export type NewCall = Omit<SipCallOptions, 'phones' | 'bridges' | 'freeSwitch' |
 export class CallTable extends Owned {
   readonly events = new EventEmitter<CallEvents>();
   readonly #options: CallTableOptions;
-  readonly #live = new Set<SipCall>();
+  readonly #live = new PassingMap<string, SipCall>();
   readonly #past: PastCall[] = [];
   #isDraining = false;
 
@@ -51,24 +52,23 @@ export class CallTable extends Owned {
     this.#options = options;
   }
 
-  get live(): ReadonlySet<SipCall> {
-    return this.#live;
+  get live(): Iterable<SipCall> {
+    return this.#live.values();
   }
 
   /** Those that are on and the last that were, oldest first. */
   of(room: RoomId): readonly (SipCall | PastCall)[] {
-    const known = [...this.#past, ...this.#live].filter(({ info }) => info.roomId === room);
+    const known = [...this.#past, ...this.#live.values()].filter(({ info }) => info.roomId === room);
     return known.sort((a, b) => a.info.startedAtMs - b.info.startedAtMs);
   }
 
   find(id: string): SipCall | undefined {
-    for (const call of this.#live) if (call.id === id) return call;
-    return undefined;
+    return this.#live.get(id);
   }
 
   /** The call of a dialog, which the other end names by its own tag last. */
   ofDialog({ callId, localTag, remoteTag }: Pick<SipDialog, 'callId' | 'localTag' | 'remoteTag'>): SipCall | undefined {
-    for (const call of this.#live) {
+    for (const call of this.#live.values()) {
       const { dialog } = call;
       if (dialog?.callId === callId && dialog.localTag === localTag && dialog.remoteTag === remoteTag) return call;
     }
@@ -85,7 +85,7 @@ export class CallTable extends Owned {
 
   /** Also those that are in no room: at the PIN, in a menu, ringing. */
   evict(): void {
-    for (const call of [...this.#live]) call.finish(callEnds.drained);
+    for (const call of [...this.#live.values()]) call.finish(callEnds.drained);
   }
 
   /** @throws GatewayError `draining`, `overloaded` */
@@ -123,14 +123,14 @@ export class CallTable extends Owned {
         settings: { server, srtp, codecs: spoken, maxDurationMs, keys, maxMenuMs: menus.maxDurationMs, video },
       }),
     );
-    this.#live.add(call);
+    this.#live.set(call.id, call);
     this.events.emit('started', call.info);
     const { onReferred, recordCall } = this.#options;
     call.events.on('referred', (question) => onReferred(call, question));
     if (options.record) recordOnceIn(call, options.record, { recordCall, log });
     call.events.on('changed', () => this.events.emit('updated', call.info));
     void call.done.then(() => {
-      this.#live.delete(call);
+      this.#live.delete(call.id);
       const { info } = call;
       this.record(info);
       this.#past.push(new PastCall(info));

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { GatewayError } from '#core/errors.ts';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { PassingSet } from '#core/passing-map.ts';
 import type { Logger } from '#core/ports.ts';
 import { hostAddressOf } from './call-texts.ts';
 import { answerOf, questionOf, type SipAnswer, SipDialog } from './dialog.ts';
@@ -64,8 +65,8 @@ export class SipLink extends Owned {
   readonly #srf: SrfApp = createSrf();
   readonly #log: Logger;
   readonly #options: LinkOptions;
-  readonly #dialogs = new Set<SipDialog>();
-  readonly #pending = new Set<(error: GatewayError) => void>();
+  readonly #dialogs = new PassingSet<SipDialog>();
+  readonly #pending = new PassingSet<(error: GatewayError) => void>();
   #onCall: ((call: InboundCall) => void) | undefined;
   #onRequest: ((request: InboundRequest) => void) | undefined;
   #isUp = false;
@@ -263,8 +264,7 @@ export class SipLink extends Owned {
 
   #keep(dialog: SrfDialog, localSdp: string, wasCaller: boolean, credentials?: SipCredentials): SipDialog {
     const kept = new SipDialog(dialog, { localSdp, credentials, wasCaller });
-    this.#dialogs.add(kept);
-    kept.events.once('ended', () => this.#dialogs.delete(kept));
+    kept.events.once('ended', this.#dialogs.add(kept));
     return kept;
   }
 
@@ -403,8 +403,7 @@ export class SipLink extends Owned {
   #pend<T>(start: (resolve: (value: T) => void, reject: (error: GatewayError) => void) => void): Promise<T> {
     if (!this.#isUp) return Promise.reject(new GatewayError('signalling_lost', 'There is no link to the SIP server.'));
     return new Promise<T>((resolve, reject) => {
-      this.#pending.add(reject);
-      const settle = (): void => void this.#pending.delete(reject);
+      const settle = this.#pending.add(reject);
       start(
         (value) => {
           settle();

@@ -3,6 +3,7 @@
 // itself would be put into words and read again. What is out of the ordinary is left to it, in words.
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
+import { PassingMap } from '#core/passing-map.ts';
 import { type MessageFrame, wordsOf } from './server/index.ts';
 import { InProcessSocket } from './srf-in-process.ts';
 import type { ParsedMessage, ParserMessage } from './srf-messages.ts';
@@ -40,9 +41,10 @@ interface Response extends Exchanged {
 
 interface Connection {
   readonly hostport: string;
-  readonly pendingRequests: Map<string, (tokens: string[], message: ParsedMessage, facts: Facts) => void>;
-  readonly pendingNetworkInvites: Map<string | undefined, { req: Request; res: Response }>;
-  readonly pendingAckOrPrack: Map<string, unknown>;
+  pendingRequests: PassingMap<string, (tokens: string[], message: ParsedMessage, facts: Facts) => void>;
+  pendingSipRequests: PassingMap<string, unknown>;
+  pendingNetworkInvites: PassingMap<string, { req: Request; res: Response }>;
+  pendingAckOrPrack: PassingMap<string, unknown>;
 }
 
 interface MessageOptions {
@@ -58,6 +60,7 @@ interface Agent {
   readonly mapServer: Map<Socket, Connection>;
   puntUpTheMiddleware(request: Request, response: Response): void;
   sendMessage(socket: Socket, message: ParserMessage, options?: MessageOptions): string;
+  _initServer(socket: Socket): Connection;
   _onMsg(socket: Socket, payload: string | MessageFrame): void;
 }
 
@@ -76,7 +79,16 @@ export function teachAgent(parsedOf: (message: MessageFrame['message']) => Parse
   const Request = load('drachtio-srf/lib/request') as new (message: ParserMessage, facts: Facts) => Request;
   const Response = load('drachtio-srf/lib/response') as new () => Response;
   const { prototype } = load('drachtio-srf/lib/drachtio-agent') as { readonly prototype: Agent };
-  const { _onMsg: onWords, sendMessage } = prototype;
+  const { _initServer, _onMsg: onWords, sendMessage } = prototype;
+
+  prototype._initServer = function (socket) {
+    return Object.assign(_initServer.call(this, socket), {
+      pendingRequests: new PassingMap(),
+      pendingSipRequests: new PassingMap(),
+      pendingNetworkInvites: new PassingMap(),
+      pendingAckOrPrack: new PassingMap(),
+    });
+  };
 
   prototype._onMsg = function (socket, payload) {
     if (typeof payload === 'string') {
@@ -123,7 +135,7 @@ export function teachAgent(parsedOf: (message: MessageFrame['message']) => Parse
     res.req = req;
     req.agent = res.agent = agent;
     req.socket = res.socket = socket;
-    if (parsed.method === 'INVITE') connection.pendingNetworkInvites.set(parsed.headers['call-id'], { req, res });
+    if (parsed.method === 'INVITE') connection.pendingNetworkInvites.set(parsed.headers['call-id'] ?? '', { req, res });
     agent.puntUpTheMiddleware(req, res);
   }
 

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import Srf from 'drachtio-srf';
+import { PassingMap } from '#core/passing-map.ts';
 import type { AppEnd } from './server/index.ts';
 import { teachAgent } from './srf-agent.ts';
 import { teachInProcess } from './srf-in-process.ts';
@@ -86,7 +87,7 @@ interface WireProtocol extends EventEmitter {
 
 export interface SrfApp extends EventEmitter {
   readonly app: { readonly client: { readonly wp: WireProtocol; readonly mapServer: Map<Socket, unknown> } };
-  readonly _dialogs: Map<string, SrfDialog>;
+  _dialogs: PassingMap<string, SrfDialog>;
   /** @param options.openInProcess see srf-in-process.ts */
   connect(options: { host: string; port: number; secret: string; openInProcess?: (() => AppEnd) | undefined }): void;
   disconnect(): void;
@@ -117,7 +118,9 @@ teachInProcess();
 teachAgent(teachMessages().parsedOf);
 
 export function createSrf(): SrfApp {
-  return new Srf() as unknown as SrfApp;
+  const app = new Srf() as unknown as SrfApp;
+  app._dialogs = new PassingMap();
+  return app;
 }
 
 const compactForms: Readonly<Record<string, string>> = {

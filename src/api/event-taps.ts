@@ -5,6 +5,7 @@ import type { EventRoom, EventSink, EventType } from '#core/gateway-events.ts';
 import type { Job, JobHost } from '#core/job.ts';
 import type { Meetings } from '#core/meetings.ts';
 import type { Participant } from '#core/participant.ts';
+import { PassingMap } from '#core/passing-map.ts';
 import type { RecordingRecord } from '#core/recording-record.ts';
 import type { Recordings } from '#core/recordings.ts';
 import type { Room, RoomRecord } from '#core/room.ts';
@@ -59,7 +60,7 @@ export function tapMeetings(meetings: Meetings, rooms: Rooms, sink: EventSink): 
 }
 
 function tapRoom(room: Room, sink: EventSink): void {
-  const shown = new Map<string, string>();
+  const shown = new PassingMap<string, string>();
   const emit = (type: EventType, data: Readonly<Record<string, unknown>>) => sink.emit(type, data, eventRoom(room));
   /** Whether what is told of it has changed. */
   const isNews = (id: string, facts: unknown) => {

@@ -1,4 +1,5 @@
 // Owns: how things end. May import: node:events only, like all of core.
+import { PassingMap } from './passing-map.ts';
 
 /**
  * Why something ended. `requested` is the owner or its user asking for it; `parent_closed` that the owner went first;
@@ -17,6 +18,8 @@ export type CloseReason =
   | 'idle'
   | 'failed';
 
+let lastNumber = 0;
+
 /**
  * A node of the ownership tree: closes its children first, then itself, once, with a reason.
  *
@@ -28,7 +31,9 @@ export abstract class Owned {
   #abort: AbortController | undefined;
   #closedFor: CloseReason | undefined;
   readonly #done = Promise.withResolvers<CloseReason>();
-  readonly #children = new Set<Owned>();
+  readonly #number = ++lastNumber;
+  /** By their numbers; most have none. */
+  #children: PassingMap<number, Owned> | undefined;
 
   /** Aborts when `close()` begins; give it to timers, fetches and jobs. */
   get signal(): AbortSignal {
@@ -58,15 +63,16 @@ export abstract class Owned {
   }
 
   protected own<T extends Owned>(child: T): T {
-    this.#children.add(child);
-    void child.done.then(() => this.#children.delete(child));
+    this.#children ??= new PassingMap();
+    this.#children.set(child.#number, child);
+    void child.done.then(() => this.disown(child));
     if (this.isClosed) void child.close('parent_closed');
     return child;
   }
 
   /** It has another owner from now on. */
   protected disown(child: Owned): void {
-    this.#children.delete(child);
+    this.#children?.delete(child.#number);
   }
 
   /** Releases own resources: runs once, after the children are gone. */
@@ -74,7 +80,8 @@ export abstract class Owned {
 
   async #teardown(reason: CloseReason): Promise<void> {
     // In a later turn in any case: whoever closes has its say first.
-    await (this.#children.size > 0 && Promise.all([...this.#children].map((child) => child.close('parent_closed'))));
+    const children = this.#children?.size ? [...this.#children.values()] : undefined;
+    await (children && Promise.all(children.map((child) => child.close('parent_closed'))));
     try {
       await this.onClose(reason);
     } catch (cause) {

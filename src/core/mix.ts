@@ -16,6 +16,7 @@ import {
   mixTrackId,
 } from './mix-messages.ts';
 import type { Participant } from './participant.ts';
+import { PassingMap } from './passing-map.ts';
 import type { Logger, MediaPort, SfuPlainTransport, SfuRoom } from './ports.ts';
 import type { Room } from './room.ts';
 import type { RtpCapabilities } from './rtp.ts';
@@ -52,14 +53,14 @@ interface Input {
 export class Mix extends Owned implements JobHost, LegMix {
   readonly room: Room;
   readonly events = new EventEmitter<MixEvents>();
-  readonly legs = new Map<number, Leg>();
+  readonly legs = new PassingMap<number, Leg>();
   readonly #options: MixOptions;
   readonly #log: Logger;
   readonly #self: Participant;
   readonly #inputs = new Map<Publication, Input>();
-  readonly #opening = new Map<number, PromiseWithResolvers<void>>();
+  readonly #opening = new PassingMap<number, PromiseWithResolvers<void>>();
   /** Legs that go to another mix, until their ports are free. */
-  readonly #leaving = new Map<number, () => void>();
+  readonly #leaving = new PassingMap<number, () => void>();
   #job: Job | undefined;
   #link: JobLink | undefined;
   #lastInputId = 0;

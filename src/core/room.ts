@@ -6,6 +6,7 @@ import type { RoleDefinition } from './grants.ts';
 import { type ParticipantId, type PublicationId, type RoomId, randomText } from './ids.ts';
 import { type CloseReason, Owned } from './lifecycle.ts';
 import { Participant, type ParticipantKind, type ParticipantOptions } from './participant.ts';
+import { PassingMap } from './passing-map.ts';
 import type { Logger, SfuPort, SfuRoom } from './ports.ts';
 import type { RoomMedia } from './room-media.ts';
 import type { RoomMeeting } from './room-meeting.ts';
@@ -85,7 +86,7 @@ const speakingKinds: ReadonlySet<ParticipantKind> = new Set(['webrtc', 'sip', 'b
 
 export class Room extends Owned {
   readonly events = new EventEmitter<RoomEvents>();
-  readonly participants = new Map<ParticipantId, Participant>();
+  readonly participants = new PassingMap<ParticipantId, Participant>();
   readonly chatHistory: ChatMessage[] = [];
   readonly openedAtMs = Date.now();
   readonly #sfuPort: SfuPort;
@@ -96,7 +97,7 @@ export class Room extends Owned {
   #isRebuilding = false;
   #activeSpeaker: ParticipantId | null = null;
   /** Who takes whose place. */
-  readonly #heirs = new Map<ParticipantId, Participant>();
+  readonly #heirs = new PassingMap<ParticipantId, Participant>();
   #emptyTimer: NodeJS.Timeout | undefined;
   #recordings = 0;
   #visibleCount = 0;

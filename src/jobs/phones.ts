@@ -6,6 +6,7 @@ import { GatewayError } from '#core/errors.ts';
 import type { Leg } from '#core/leg.ts';
 import { Owned } from '#core/lifecycle.ts';
 import { Mix } from '#core/mix.ts';
+import { PassingMap } from '#core/passing-map.ts';
 import type { AllocateLegOptions, Logger, MediaPort, PhonePort } from '#core/ports.ts';
 import { privateNetworks } from '#core/private-networks.ts';
 import type { Room } from '#core/room.ts';
@@ -26,7 +27,7 @@ export interface PhonesOptions {
 }
 
 export class Phones extends Owned implements PhonePort, VideoPhonePort {
-  readonly legs = new Map<number, Leg>();
+  readonly legs = new PassingMap<number, Leg>();
   readonly #options: PhonesOptions;
   readonly #ports: RtpPorts;
   readonly #mixes = new StartedOnce<Room, Mix>();

@@ -1,3 +1,4 @@
+import { PassingMap } from '#core/passing-map.ts';
 import type { AppCommand, ControlSession } from '../control/control-session.ts';
 import { nextId } from '../control/frames.ts';
 import { Dialog, ownRefresh } from '../dialog/dialog.ts';
@@ -37,7 +38,7 @@ const notInDialog = new Set(['max-forwards']);
 /** Requests of the application to the network, and the answers back. */
 export class Outbound {
   readonly #context: AgentContext;
-  readonly #requests = new Map<string, OutboundRequest>();
+  readonly #requests = new PassingMap<string, OutboundRequest>();
 
   constructor(context: AgentContext) {
     this.#context = context;
@@ -192,7 +193,8 @@ export class Outbound {
     if (!dialog && request.method === 'INVITE') this.#context.cdr('attempt', 'application', request);
     if (mustWait && dialog) {
       replySentRequest(session, messageId, request, flow, id);
-      dialog.whenAcknowledged = () => outgoing.send();
+      const send = (): void => outgoing.send();
+      dialog.whenAcknowledged = send;
       return;
     }
     outgoing.send();

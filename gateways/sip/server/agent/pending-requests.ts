@@ -1,5 +1,6 @@
 // Owns: requests from the network that the application has not finally answered: found by id and by transaction, given up
 // when the application is silent, cancelled when their sender gives up. May import: control, dialog, message, transaction.
+import { PassingMap } from '#core/passing-map.ts';
 import type { ControlSession } from '../control/control-session.ts';
 import { nextId } from '../control/frames.ts';
 import type { Dialog } from '../dialog/dialog.ts';
@@ -32,8 +33,9 @@ const maxRingingMs = 600_000;
 
 export class PendingRequests {
   readonly #context: AgentContext;
-  readonly #requests = new Map<string, InboundRequest>();
-  readonly #byTransaction = new Map<ServerTransaction, InboundRequest>();
+  readonly #requests = new PassingMap<string, InboundRequest>();
+  /** By the key of the transaction. */
+  readonly #byTransaction = new PassingMap<string, InboundRequest>();
 
   constructor(context: AgentContext) {
     this.#context = context;
@@ -48,7 +50,7 @@ export class PendingRequests {
   }
 
   byTransaction(transaction: ServerTransaction): InboundRequest | undefined {
-    return this.#byTransaction.get(transaction);
+    return this.#byTransaction.get(transaction.key);
   }
 
   /** It waits for the application, which may answer only those that are its own. */
@@ -75,14 +77,17 @@ export class PendingRequests {
     };
     transaction.toTag = inbound.localTag;
     this.#requests.set(inbound.id, inbound);
-    this.#byTransaction.set(transaction, inbound);
+    this.#byTransaction.set(transaction.key, inbound);
     const { appTimeoutMs } = this.#context.options;
     inbound.timer =
       request.method === 'INVITE' && appTimeoutMs > tryingAfterMs
         ? setTimeout(() => this.#try(inbound, appTimeoutMs - tryingAfterMs), tryingAfterMs)
         : setTimeout(() => this.#appIsSilent(inbound), appTimeoutMs);
     // Somebody else may end the transaction (shutdown); a request without one is nothing.
-    transaction.onEnded = () => this.forget(inbound);
+    // By a name: V8 puts a function that is written where it is assigned to a property among the old objects at once, and the
+    // whole request would live on with it until those are next collected.
+    const forget = (): void => this.forget(inbound);
+    transaction.onEnded = forget;
     tellNetwork(session, request, transaction.flow, {
       transactionId: inbound.id,
       dialogId: dialog?.id ?? '',
@@ -167,6 +172,6 @@ export class PendingRequests {
     inbound.reliable.stop();
     inbound.transaction.onEnded = undefined;
     this.#requests.delete(inbound.id);
-    this.#byTransaction.delete(inbound.transaction);
+    this.#byTransaction.delete(inbound.transaction.key);
   }
 }

@@ -1,3 +1,4 @@
+import { PassingMap } from '#core/passing-map.ts';
 import type { ControlSession } from '../control/control-session.ts';
 import { copied } from '../message/grammar.ts';
 import type { Dialog } from './dialog.ts';
@@ -9,9 +10,9 @@ const maxRemembered = 10_000;
 
 /** Every dialog, by the application's id and by what a request from the network carries. */
 export class DialogTable {
-  readonly #byId = new Map<string, Dialog>();
+  readonly #byId = new PassingMap<string, Dialog>();
   /** Call-ID and our tag, which is the To tag of the peer's requests. */
-  readonly #byTag = new Map<string, Dialog>();
+  readonly #byTag = new PassingMap<string, Dialog>();
   /** Those that have ended lately, and those before them: forgotten all at once, which costs nothing for each. */
   #ended = new Set<string>();
   #endedBefore = new Set<string>();

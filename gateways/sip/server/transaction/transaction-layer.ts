@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { type CloseReason, Owned } from '#core/lifecycle.ts';
+import { PassingMap } from '#core/passing-map.ts';
 import type { SipMessage } from '../message/message.ts';
 import type { Fault } from '../message/parse.ts';
 import { formatHostPort } from '../message/uri.ts';
@@ -49,8 +50,8 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
   readonly #user: TransactionUser;
   readonly #tap: MessageTap;
   #transports: TransportLayer | undefined;
-  readonly #servers = new Map<string, ServerTransaction>();
-  readonly #clients = new Map<string, ClientTransaction>();
+  readonly #servers = new PassingMap<string, ServerTransaction>();
+  readonly #clients = new PassingMap<string, ClientTransaction>();
   /** By how long it takes: T4 or 64*T1. */
   readonly #ending = new Map<number, DueQueue<ServerTransaction | ClientTransaction>>();
   /** Merge key to transaction key. */
