@@ -20,6 +20,7 @@ import type { Admittance, SipCallOptions } from './call-options.ts';
 import { CallPresence } from './call-presence.ts';
 import type { SipDialog, SipQuestion } from './dialog.ts';
 import { pressDigits } from './digits-out.ts';
+import { KeyEcho, type KeyWay } from './key-echo.ts';
 import type { Undo } from './menu-run.ts';
 import type { CallSpeech } from './offer-answer.ts';
 import { PeerRequests } from './peer-requests.ts';
@@ -52,6 +53,7 @@ export class SipCall extends Owned implements Call {
   #media: CallMedia | undefined;
   readonly #requests: PeerRequests;
   readonly #changes = new CallChanges(this);
+  readonly #echo = new KeyEcho();
   #dialog: SipDialog | undefined;
   readonly #presence: CallPresence;
   readonly #entrance: CallEntrance;
@@ -145,7 +147,7 @@ export class SipCall extends Owned implements Call {
     });
     this.#media = media;
     const { leg } = media;
-    leg.events.on('dtmfReceived', (digit) => this.pressed(digit));
+    leg.events.on('dtmfReceived', (digit) => this.#press(digit, 'rtp'));
     leg.events.on('timedOut', () => this.finish(callEnds.silence));
     leg.events.on('closed', () => {
       if (this.isOver) return;
@@ -398,8 +400,13 @@ export class SipCall extends Owned implements Call {
     if (!this.events.emit('referred', question)) question.respond(603);
   }
 
-  /** A key, by RTP or by SIP INFO. */
+  /** A key, by SIP INFO. */
   pressed(digit: string): void {
+    this.#press(digit, 'info');
+  }
+
+  #press(digit: string, way: KeyWay): void {
+    if (this.#echo.isEcho(digit, way, performance.now())) return;
     if (this.#entrance.press(digit)) return;
     this.#facts.noteDigit(digit);
     this.#presence.tellKey(digit);

@@ -41,6 +41,12 @@ async function phoneCalling(service: string, rest: string) {
   return caller;
 }
 
+const info = (body: string, cseq: number) =>
+  [
+    request({ method: 'INFO', cseq, isInDialog: true, uri: '[next_url]', body, contentType: 'application/dtmf-relay' }),
+    recv(200),
+  ].join('\n');
+
 test('the first room has a PIN, which its keepers see and lists do not tell', async () => {
   assert.match(pin, /^\d{6}$/);
   const room = await gateway.api<{ sip: object }>('GET', '/api/rooms/demo');
@@ -107,18 +113,6 @@ test('a phone is welcomed, told that a PIN is wrong, and let in with the right o
 test('keys by SIP INFO open the door as well, and are in no ladder', async () => {
   const room = await gateway.app.rooms.open('demo');
   const joined = nextPhone(room);
-  const info = (body: string, cseq: number) =>
-    [
-      request({
-        method: 'INFO',
-        cseq,
-        isInDialog: true,
-        uri: '[next_url]',
-        body,
-        contentType: 'application/dtmf-relay',
-      }),
-      recv(200),
-    ].join('\n');
   const keys = [...pin].map((digit, i) => info(`Signal=${digit}\nDuration=160\n`, 2 + i));
   const { run } = await phoneCalling('demo', [...keys, pause(500), bye(20), recv(200)].join('\n'));
   await joined;
@@ -130,6 +124,17 @@ test('keys by SIP INFO open the door as well, and are in no ladder', async () =>
   );
   assert.ok(messages.some(({ text }) => text.includes('Signal=(hidden)')));
   assert.ok(!messages.some(({ text }) => /Signal=\d/.test(text)));
+}, 120_000);
+
+test('a phone that tells each key by RTP and by SIP INFO has pressed it once', async () => {
+  const joined = nextPhone(await gateway.app.rooms.open('demo'));
+  const keys = [...pin].flatMap((digit, i) => [info(`Signal=${digit}\nDuration=160\n`, 2 + i), pause(230)]);
+  const { phone, run } = await phoneCalling('demo', [...keys, pause(1_500), bye(20), recv(200)].join('\n'));
+  phone.press(pin);
+  await joined;
+  await run.done;
+  const { items } = await gateway.api<{ items: SipCallResource[] }>('GET', '/api/sip/calls?limit=1');
+  assert.equal(items[0]?.digits, '');
 }, 120_000);
 
 test('a PIN dialled with the room lets in at once, and is kept nowhere', async () => {
