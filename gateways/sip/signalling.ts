@@ -19,6 +19,9 @@ import {
   type TlsOptions,
 } from './server/index.ts';
 
+/** How often the log is told of calls that were refused before anything was made of them, where there were any. */
+const tellRefusedMs = 10_000;
+
 export interface SipSignallingOptions {
   readonly config: SipConfig;
   /** For TLS where the config names none: the certificate of HTTPS. */
@@ -41,11 +44,12 @@ export class SipSignalling extends Owned {
   /** Where another drachtio-srf may connect to. */
   readonly control: { readonly host: string; readonly port: number; readonly secret: string };
 
-  private constructor(server: SipServer | undefined, link: SipLink, control: SipSignalling['control']) {
+  private constructor(server: SipServer | undefined, link: SipLink, control: SipSignalling['control'], log: Logger) {
     super();
     this.#server = server;
     this.link = link;
     this.control = control;
+    if (server) tellOfRefused(server, log);
   }
 
   /** @throws GatewayError `conflict` (port taken), `invalid_request` (address, certificate), `unauthorized`, `timeout` */
@@ -69,7 +73,7 @@ export class SipSignalling extends Owned {
         minSessionSec,
         log,
       });
-      return new SipSignalling(server, link, control);
+      return new SipSignalling(server, link, control, log);
     } catch (error) {
       await server?.close('failed');
       throw error;
@@ -105,6 +109,19 @@ export class SipSignalling extends Owned {
     await this.link.close(reason);
     await this.#server?.close(reason);
   }
+}
+
+/** One line for all of them: each for itself would cost more than the call. */
+function tellOfRefused(server: SipServer, log: Logger): void {
+  let told = server.stats;
+  const timer = setInterval(() => {
+    const now = server.stats;
+    const refused = now.shed - told.shed;
+    const waitedTooLong = now.late - told.late;
+    told = now;
+    if (refused > 0) log.warn({ refused, waitedTooLong, withinMs: tellRefusedMs }, 'calls refused unseen');
+  }, tellRefusedMs).unref();
+  void server.done.then(() => clearInterval(timer));
 }
 
 function serverOptions({

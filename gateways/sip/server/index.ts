@@ -39,7 +39,10 @@ export interface SipServerStats {
   readonly droppedMessages: number;
   readonly malformed: number;
   readonly merged: number;
+  /** Refused with 503 before anything was made of them. */
   readonly shed: number;
+  /** Of those, INVITEs that had waited too long for their turn. */
+  readonly late: number;
   readonly retransmissions: number;
   readonly unmatchedResponses: number;
   /** Bugs of ours; each is warned of. */

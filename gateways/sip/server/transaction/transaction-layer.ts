@@ -62,6 +62,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
     malformed: 0,
     merged: 0,
     shed: 0,
+    late: 0,
     unmatchedResponses: 0,
     retransmissions: 0,
     internalErrors: 0,
@@ -146,11 +147,29 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
     this.#receive(flow, message, bytes, true);
   }
 
+  /** Nothing is kept of it, and the ladder tells of it when it is begun: it may yet be refused, with thousands of others. */
+  onWaiting(flow: Flow, invite: SipMessage): void {
+    this.#bear(() => {
+      const via = invite.topVia;
+      if (!via || !invite.isRequest || !invite.has('cseq')) return;
+      stampVia(invite, via, flow);
+      // A copy of one that was begun has had what answer there is.
+      if (this.#servers.has(serverKey(invite, via, invite.method))) return;
+      this.#flowForResponse(invite, flow).send(responseTo(invite, 100, reasonOf(100), '').toBuffer());
+    });
+  }
+
   #receive(flow: Flow, message: SipMessage, bytes: Buffer | undefined, isLate: boolean): void {
-    if (this.isClosed) return;
-    try {
+    this.#bear(() => {
       if (message.isRequest) this.#receiveRequest(flow, message, bytes, isLate);
       else this.#receiveResponse(flow, message, bytes);
+    });
+  }
+
+  #bear(receive: () => void): void {
+    if (this.isClosed) return;
+    try {
+      receive();
     } catch (cause) {
       // A bug of ours in one message must not end every call; it still has to be seen.
       this.counters.internalErrors++;
@@ -185,6 +204,7 @@ export class TransactionLayer extends Owned implements FlowHandler, ServerTransa
     }
     // A call that is on goes on, and a call whose INVITE was in time may be cancelled.
     if (isLate && request.method === 'INVITE' && request.toTag === '') {
+      this.counters.late++;
       this.#refuseUnseen(flow, request, tooMany, lateRetryMs);
     } else if (!this.#isScreened(flow, request)) this.#receiveNew(flow, request, bytes, key);
   }

@@ -222,6 +222,27 @@ describe('INVITE from the network', () => {
   });
 });
 
+describe('an INVITE that is to wait longer', () => {
+  test('has a 100 without a To tag, and nothing is kept of it', () => {
+    const flow = fakeFlow('udp');
+    const whole: string[] = [];
+    flow.send = (bytes) => void whole.push(bytes.toString());
+    layer.onWaiting(flow, incoming('INVITE', '1', 'Timestamp: 7\r\n'));
+    assert.match(whole[0] ?? '', /^SIP\/2\.0 100 Trying\r\n/);
+    assert.match(whole[0] ?? '', /branch=z9hG4bK1/);
+    assert.match(whole[0] ?? '', /\r\nTimestamp: 7\r\n/);
+    assert.match(whole[0] ?? '', /\r\nTo: <sip:a@b>\r\n/);
+    assert.deepEqual([whole.length, requests.length, layer.serverCount], [1, 0, 0]);
+  });
+
+  test('has none where it is a copy of one that was begun', () => {
+    const flow = fakeFlow('udp');
+    layer.onMessage(flow, incoming('INVITE', '1'));
+    layer.onWaiting(flow, incoming('INVITE', '1'));
+    assert.deepEqual([flow.sent, requests.length], [[], 1]);
+  });
+});
+
 describe('an INVITE that waited too long', () => {
   const late = (flow: Flow, message: SipMessage) => layer.onLate(flow, message, message.toBuffer());
 
@@ -229,7 +250,8 @@ describe('an INVITE that waited too long', () => {
     const flow = fakeFlow('udp');
     late(flow, incoming('INVITE', '1'));
     assert.deepEqual(flow.sent, ['SIP/2.0 503 Service Unavailable']);
-    assert.deepEqual([requests.length, layer.serverCount, layer.counters.shed], [0, 0, 1]);
+    assert.deepEqual([requests.length, layer.serverCount], [0, 0]);
+    assert.deepEqual([layer.counters.shed, layer.counters.late], [1, 1]);
     layer.onMessage(flow, incoming('ACK', '1').set('to', '<sip:a@b>;tag=scr-sl1'));
     assert.equal(acks, 0);
   });

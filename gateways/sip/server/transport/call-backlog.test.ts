@@ -6,15 +6,18 @@ import { CallBacklog } from './call-backlog.ts';
 const source = { address: '192.0.2.9', port: 5060 };
 let due: string[] = [];
 let late: string[] = [];
+let told: string[] = [];
 let nowMs = 0;
 let backlog: CallBacklog<typeof source>;
 
 beforeEach(() => {
   due = [];
   late = [];
+  told = [];
   nowMs = 0;
   backlog = new CallBacklog({
     onDue: (_source, bytes, isLate) => void (isLate ? late : due).push(bytes.toString()),
+    onWaiting: (_source, bytes) => void told.push(bytes.toString()),
     nowMs: () => nowMs,
   });
 });
@@ -63,6 +66,35 @@ test('of what a caller repeats one waits; another caller may say the same', asyn
   await nextTurn();
   invite('a');
   assert.equal(due.filter((one) => one === 'INVITE a').length, 3);
+});
+
+test('of an INVITE that has waited for 200 ms its caller hears once, and again when it comes again', async () => {
+  invite(...range(12));
+  backlog.take(source, Buffer.from('CANCEL 11'), 'CANCEL');
+  nowMs = 199;
+  invite('later', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
+  await nextTurn();
+  invite(11);
+  assert.deepEqual(told, []);
+  nowMs = 200;
+  await nextTurn();
+  // The last of them was begun in this turn, and a CANCEL has nothing to hear.
+  assert.deepEqual(told, []);
+  invite(...range(12).map((i) => `old ${i}`));
+  nowMs = 400;
+  await nextTurn();
+  assert.deepEqual(told.splice(0), [
+    'INVITE d',
+    'INVITE e',
+    'INVITE f',
+    'INVITE g',
+    'INVITE h',
+    ...range(12).map((i) => `INVITE old ${i}`),
+  ]);
+  invite('h');
+  assert.deepEqual(told.splice(0), ['INVITE h']);
+  await nextTurn();
+  assert.deepEqual(told, []);
 });
 
 test('what waited too long is late, and so is what comes when there is no more room', async () => {

@@ -28,6 +28,8 @@ export interface FlowHandler {
   onMessage(flow: Flow, message: SipMessage, bytes?: Buffer): void;
   /** The same for what has waited too long: no call is to be begun by it. */
   onLate(flow: Flow, message: SipMessage, bytes: Buffer): void;
+  /** An INVITE that is to wait longer for its turn; it comes again when that is there. */
+  onWaiting(flow: Flow, message: SipMessage): void;
   /** `message` is a request that is to be refused with `fault.status`; undefined is to be dropped. */
   onFault(flow: Flow, fault: Fault, message: SipMessage | undefined): void;
 }

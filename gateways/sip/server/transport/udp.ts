@@ -27,6 +27,10 @@ export class UdpListener extends Owned {
   readonly #options: UdpOptions;
   readonly #backlog = new CallBacklog<{ readonly port: number; readonly address: string }>({
     onDue: ({ address, port }, bytes, isLate) => this.#hand(new UdpFlow(this, address, port), bytes, isLate),
+    onWaiting: ({ address, port }, bytes) => {
+      const read = parseMessage(bytes);
+      if (read.ok) this.#options.handler.onWaiting(new UdpFlow(this, address, port), read.message);
+    },
   });
 
   private constructor(options: UdpOptions, socket: Socket) {
