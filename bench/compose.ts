@@ -1,10 +1,10 @@
 // Owns: what composing a room costs here, against Debian's ffmpeg doing the same with xstack in the same run. Prints CPU
 // milliseconds per second of video, their ratio, rooms for one core, and how long a picture takes. May import: media.
 //
-//   node scripts/run.mjs node --external-memory-accounted-in-global-limit bench/compose.ts [seconds of video, default 10]
-//     [rounds, default 3]
+//   node scripts/run.mjs node --external-memory-accounted-in-global-limit --max-semi-space-size=16 bench/compose.ts
+//     [seconds of video, default 10] [rounds, default 3] [only cases with this in their title]
 //
-// The flag is that of media workers.
+// The flags are those of media workers.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ import { median } from './process-usage.ts';
 
 const seconds = Number(process.argv[2] ?? 10);
 const rounds = Number(process.argv[3] ?? 3);
+const only = process.argv[4] ?? '';
 const framerateHz = 30;
 const bitrateBps = 1_600_000;
 const canvas = { width: 1_280, height: 720 };
@@ -170,7 +171,7 @@ try {
   console.log(`720p30, ${bitrateBps / 1_000} kbit/s, one thread, median of ${rounds}: CPU ms per second of video`);
   const heads = ['ours', 'xstack', 'ratio', 'rooms'].map((text) => text.padStart(8)).join(' ');
   console.log(`${''.padEnd(34)} ${heads}    p50    p99 ms per picture, painted and encoded`);
-  for (const one of cases) await run(one, folder);
+  for (const one of cases) if (one.title.includes(only)) await run(one, folder);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -72,6 +72,15 @@ export class Picture implements Disposable {
     return new Picture(clone, true);
   }
 
+  /**
+   * The same pixels in the memory that this has already, where nobody else holds it.
+   * @param from of the same size and format
+   */
+  copyFrom(from: Picture): void {
+    this.makeWritable();
+    assertOk(this.native.copy(from.native), 'copying a picture');
+  }
+
   /** For the owners of this folder. @throws AvError after it was released */
   get native(): av.Frame {
     if (!this.#frame) throw new AvError('picture', 0, 'used after it was released');

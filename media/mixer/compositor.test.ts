@@ -194,6 +194,20 @@ test('who sends the largest pictures at a rate beyond measure is not decoded for
   expect(input?.latest?.height).toBe(360);
 });
 
+test('pictures of one size lie in the same memory, so that V8 has nothing to look for', () => {
+  const compositor = compositorOf();
+  const sender = new Sender(compositor, 1, 'vp8');
+  const planes = () => compositor.inputs.get(1)?.latest?.planes ?? [];
+  sender.show('#c02020');
+  const [first] = planes();
+  sender.show('#2020c0');
+  expect(planes()[0]).toBe(first);
+  sender.show('#2020c0', 640, 360);
+  expect(planes()[0]).not.toBe(first);
+  compositor.paint(0);
+  expectColor(compositor.canvas, 320, 120, '#2020c0');
+});
+
 test('pictures larger than any screen are broken ones', () => {
   const compositor = compositorOf();
   const sender = new Sender(compositor, 1);
