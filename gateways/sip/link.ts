@@ -66,6 +66,8 @@ export class SipLink extends Owned {
   readonly #log: Logger;
   readonly #options: LinkOptions;
   readonly #dialogs = new PassingSet<SipDialog>();
+  /** Of calls of ours that are not answered yet, by Call-ID. */
+  readonly #asking = new Map<string, ChallengeAnswer>();
   readonly #pending = new PassingSet<(error: GatewayError) => void>();
   #onCall: ((call: InboundCall) => void) | undefined;
   #onRequest: ((request: InboundRequest) => void) | undefined;
@@ -106,11 +108,11 @@ export class SipLink extends Owned {
   }
 
   /**
-   * What answers the challenges that the server's own requests in a call meet: session refreshes, and BYE.
+   * What answers the challenges that the server's own requests in a call meet: session refreshes, BYE, and PRACK.
    * @returns undefined for a call that is not, or has no password to show
    */
   authorityOf(call: DialogName): ChallengeAnswer | undefined {
-    return this.#dialogOf(call)?.challengeAnswer;
+    return this.#dialogOf(call)?.challengeAnswer ?? this.#asking.get(call.callId);
   }
 
   /** The server has refreshed the session, and this is what the peer says now. */
@@ -162,6 +164,8 @@ export class SipLink extends Owned {
   /** Calls somebody. */
   call(uri: string, options: CallOptions): OutboundCall {
     let sent: SrfOutgoing | undefined;
+    let callId = '';
+    const { credentials, sdp = '' } = options;
     let cancelHeaders: Headers | undefined;
     const cancel = (headers: Headers = {}): void => {
       cancelHeaders = headers;
@@ -171,9 +175,10 @@ export class SipLink extends Owned {
     const attempt = (headers: Headers): Promise<CallOutcome> =>
       this.#invite(uri, options, headers, (request) => {
         sent = request;
+        callId = headerOf(request, 'call-id') ?? '';
+        if (credentials) this.#asking.set(callId, answerWith(credentials));
         if (cancelHeaders) cancel(cancelHeaders);
       });
-    const { credentials, sdp = '' } = options;
     const outcomeOf = async (): Promise<CallOutcome> => {
       let retry: Headers = {};
       for (let answered = 0; ; answered++) {
@@ -185,7 +190,7 @@ export class SipLink extends Owned {
         retry = next;
       }
     };
-    return { outcome: outcomeOf(), cancel };
+    return { outcome: outcomeOf().finally(() => this.#asking.delete(callId)), cancel };
   }
 
   // ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -429,6 +434,10 @@ export class SipLink extends Owned {
     clearTimeout(wp.reconnectVars.retryTimer ?? undefined);
     socket?.end();
   }
+}
+
+function answerWith(credentials: SipCredentials): ChallengeAnswer {
+  return (challenged, request, hasShown) => answerChallenge(challenged, credentials, request, undefined, hasShown);
 }
 
 function shortly(): Promise<undefined> {

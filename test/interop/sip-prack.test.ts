@@ -3,8 +3,21 @@ import assert from 'node:assert/strict';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { SipDialog } from '#gateways/sip/dialog.ts';
 import type { InboundCall } from '#gateways/sip/index.ts';
+import { freePort, whenReceiving } from '#test/support/ports.ts';
 import { type LinkApp, startLink } from '#test/support/sip-link-app.ts';
-import { ack, ackFailure, invite, pause, recv, request, sdpOf, sipp } from '#test/support/sipp.ts';
+import {
+  ack,
+  ackFailure,
+  invite,
+  pause,
+  recv,
+  recvRequest,
+  request,
+  response,
+  sdpOf,
+  sipp,
+  startSipp,
+} from '#test/support/sipp.ts';
 import { sdp, serverKinds } from '#test/support/sipp-app.ts';
 
 const mustBeReliable = ['Require: 100rel', 'Supported: 100rel'];
@@ -162,4 +175,40 @@ describe.each(serverKinds)('the called party on the %s server', (kind) => {
     await refused(415, 'Accept', { body: '<audio/>', contentType: 'application/unknownformat' });
     await refused(406, 'Accept', { headers: ['Accept: text/nobodyKnowsThis'] });
   });
+});
+
+test('a PBX that asks for the password of a PRACK is shown it, and then answers', async () => {
+  const app = await startLink('embedded');
+  const localPort = await freePort();
+  const kept = [
+    '<recv request="INVITE"><action><ereg regexp=".*" search_in="hdr" header="Via:" assign_to="via"/>',
+    '<ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="seq"/></action></recv>',
+  ].join('');
+  // The INVITE's own headers again.
+  const final = `<send retrans="500"><![CDATA[\n\nSIP/2.0 200 OK\nVia: [$via]\n[last_From:]\n[last_To:]\n[last_Call-ID:]\nCSeq: [$seq]\nContact: <sip:[local_ip]:[local_port]>\nContent-Type: application/sdp\nContent-Length: [len]\n\n${sdpOf()}\n]]></send>`;
+  const challenge = ['Proxy-Authenticate: Digest realm="pbx", nonce="n", qop="auth"'];
+  const shown = 'username="joe", realm="pbx", nonce="n".*response="[0-9a-f]{32}"';
+  const called = startSipp({
+    scenario: [
+      kept,
+      response('183 Session Progress', { headers: ['Require: 100rel', 'RSeq: 77'], body: sdpOf() }),
+      recvRequest('PRACK', { expect: { RAck: '77 [0-9]+ INVITE' } }),
+      response('407 Proxy Authentication Required', { tag: false, headers: challenge }),
+      recvRequest('PRACK', { expect: { RAck: '77 [0-9]+ INVITE', 'Proxy-Authorization': shown } }),
+      ...[response('200 OK', { tag: false }), final, recvRequest('ACK')],
+      ...[recvRequest('BYE'), response('200 OK', { tag: false })],
+    ].join('\n'),
+    ...{ localPort, timeoutSec: 20 },
+  });
+  try {
+    await whenReceiving(localPort);
+    const credentials = { username: 'joe', password: 'x' };
+    const call = { sdp, credentials, headers: { Supported: '100rel' } };
+    const outcome = await app.sip.link.call(`sip:pbx@127.0.0.1:${localPort}`, call).outcome;
+    assert.ok(outcome.kind === 'answered');
+    await outcome.dialog.bye();
+    await called.done;
+  } finally {
+    await app.close();
+  }
 });

@@ -256,6 +256,7 @@ export class Outbound {
     }
     // Hop by hop, and no news to an application: drachtio-server keeps it too.
     if (status === 100) return;
+    if (record.method === 'PRACK' && this.#isAskedAgain(record, response, flow)) return;
     if (dialogMakers.has(record.method)) this.#followDialog(record, response, flow);
     if (status >= 200) {
       record.isAnswered = true;
@@ -270,6 +271,13 @@ export class Outbound {
       isOutside: false,
     });
     if (status >= 200 && record.session.isClosed && record.dialog) this.#context.hangUp(record.dialog, 'SIP;cause=503');
+  }
+
+  /** Drachtio-srf makes PRACKs itself, and does not look at what becomes of them: the call would go on without. */
+  #isAskedAgain(record: OutboundRequest, response: SipMessage, flow: Flow): boolean {
+    const { dialog, outgoing } = record;
+    if (response.status < 300 || !dialog || !outgoing.request) return false;
+    return this.#context.own.answer(dialog, outgoing.request, response, (final) => this.#receive(record, final, flow));
   }
 
   /** Creates the dialog, or keeps what the newest answer says of its remote end. */

@@ -8,6 +8,9 @@ import { credentialsOf, repeatCredentials } from './invite-credentials.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { copyOf, flowOf, wayTo } from './way.ts';
 
+/** Of one request. */
+const maxChallenges = 3;
+
 /** What this server sends of its own accord, of which no application hears: refreshes, ACK and BYE of calls nobody wants. */
 export class OwnRequests {
   readonly #context: AgentContext;
@@ -54,18 +57,35 @@ export class OwnRequests {
   }
 
   /**
-   * Sends a request of this server's own in a dialog, and once more with the call's password where it is asked for one; the
-   * application hears nothing of its responses.
+   * Sends a request of this server's own in a dialog, and again with the call's password where it is asked for one, by a
+   * proxy and by who is behind it; the application hears nothing of its responses.
    * @param onResponse gets the final response, and the request that it is to
    */
   send(dialog: Dialog, request: SipMessage, onResponse: (response: SipMessage, request: SipMessage) => void): void {
     // A BYE is the last of its call: once it is answered nobody knows the password any more.
     const authority = this.#context.options.authorityOf?.(dialog);
-    this.#transmit(dialog, request, (response) => {
-      const again = authority && withPassword(dialog, request, response, authority);
-      if (again) this.#transmit(dialog, again, (second) => onResponse(second, again));
-      else onResponse(response, request);
-    });
+    const ask = (asked: SipMessage, answered: number): void =>
+      this.#transmit(dialog, asked, (response) => {
+        const again = answered < maxChallenges ? withPassword(dialog, asked, response, authority) : undefined;
+        if (again) ask(again, answered + 1);
+        else onResponse(response, asked);
+      });
+    ask(request, 0);
+  }
+
+  /**
+   * The same for a challenge to a request of the application's.
+   * @returns false where it is none, or none that can be answered
+   */
+  answer(
+    dialog: Dialog,
+    request: SipMessage,
+    challenge: SipMessage,
+    onResponse: (response: SipMessage, request: SipMessage) => void,
+  ): boolean {
+    const again = withPassword(dialog, request, challenge, this.#context.options.authorityOf?.(dialog));
+    if (again) this.send(dialog, again, onResponse);
+    return again !== undefined;
   }
 
   #transmit(dialog: Dialog, request: SipMessage, onResponse: (response: SipMessage) => void): void {
@@ -105,15 +125,15 @@ function withPassword(
   dialog: Dialog,
   request: SipMessage,
   response: SipMessage,
-  authority: ChallengeAnswer,
+  authority: ChallengeAnswer | undefined,
 ): SipMessage | undefined {
   const { status } = response;
   const { method, uri } = request;
   if ((status !== 401 && status !== 407) || (dialog.isEnded && method !== 'BYE')) return undefined;
   // Challenges may be lines of their own, one for each algorithm.
   const header = (name: string): string => response.all(name).join(',');
-  const shown = authority({ status, header }, { method, uri, body: request.bodyText });
+  const shown = authority?.({ status, header }, { method, uri, body: request.bodyText }, (name) => request.has(name));
   if (!shown) return undefined;
   const again = copyOf(request).set('cseq', `${++dialog.localCSeq} ${method}`);
-  return again.add(shown.name, shown.value);
+  return again.set(shown.name, shown.value);
 }
