@@ -73,7 +73,7 @@ export class WebPhone {
       return events.find((event) => event.name === name);
     };
     try {
-      return (await vi.waitUntil(find, { timeout: 15_000, interval: 50 })) as WebPhoneEvent;
+      return (await vi.waitUntil(find, { timeout: 40_000, interval: 50 })) as WebPhoneEvent;
     } catch (cause) {
       throw new Error(`no "${name}" but ${JSON.stringify(events)}, errors ${this.errors.join()}`, { cause });
     }

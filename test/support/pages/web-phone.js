@@ -92,6 +92,15 @@ function preferring(sdp, codec) {
   });
 }
 
+/** Once the session may offer: it does nothing while another offer is on its way. Resolves when it is answered. */
+const offered = (name, options) =>
+  new Promise((resolve) => {
+    const ask = () => {
+      if (!session[name](options, () => resolve(true))) setTimeout(ask, 20);
+    };
+    ask();
+  });
+
 const pcConfig = { iceServers: [] };
 
 globalThis.phone = {
@@ -136,14 +145,15 @@ globalThis.phone = {
   answer({ toneHz, dbov }) {
     session.answer({ mediaStream: speak(toneHz, dbov), pcConfig });
   },
-  hold: () => new Promise((resolve) => session.hold({}, () => resolve(true))),
-  unhold: () => new Promise((resolve) => session.unhold({}, () => resolve(true))),
-  restartIce: () =>
-    new Promise((resolve) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, () => resolve(true))),
+  hold: () => offered('hold', {}),
+  unhold: () => offered('unhold', {}),
+  restartIce: () => offered('renegotiate', { rtcOfferConstraints: { iceRestart: true } }),
   async press({ keys, transportType }) {
-    const [{ dtmf }] = session.connection.getSenders();
-    // Its transport may still be on its way when the call is confirmed.
-    while (!dtmf.canInsertDTMF) await new Promise((wake) => setTimeout(wake, 20));
+    const { connection } = session;
+    const [{ dtmf }] = connection.getSenders();
+    // Its transport may still be on its way when the call is confirmed, and what is sent before is heard by nobody.
+    while (connection.connectionState !== 'connected' || !dtmf.canInsertDTMF)
+      await new Promise((wake) => setTimeout(wake, 20));
     session.sendDTMF(keys, { duration: 160, interToneGap: 200, transportType });
   },
   refuseOffers: ({ status }) => void session.on('reinvite', ({ reject }) => reject({ status_code: status })),
