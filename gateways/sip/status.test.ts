@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { CallRejected } from '#core/call-rejected.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { SipQuestion } from './dialog.ts';
-import { refuse } from './status.ts';
+import { refuse, refusedBy } from './status.ts';
 
 function told(error: GatewayError): readonly unknown[] {
   const answers: unknown[] = [];
@@ -28,4 +28,18 @@ test.each([
   ],
 ])('who is refused is told %s', (_what, error, answer) => {
   expect(told(error)).toEqual(answer);
+});
+
+test.each([
+  [
+    302,
+    '"Bob" <sip:bob@other.example;transport=tcp>;q=0.9, <sip:desk@pbx>',
+    ', and is to be called at sip:bob@other.example;transport=tcp instead',
+  ],
+  [301, 'sip:bob@other.example;q=1', ', and is to be called at sip:bob@other.example instead'],
+  [302, undefined, ''],
+  [486, '<sip:bob@other.example>', ''],
+])('a %d with Contact %s is said with where it leads', (status, contact, where) => {
+  const header = (name: string) => (name === 'contact' ? contact : undefined);
+  expect(refusedBy({ status, reason: 'R', header }).message).toBe(`The other side answered ${status} R${where}.`);
 });

@@ -4,6 +4,7 @@ import { CallRejected } from '#core/call-rejected.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { SipAnswer, SipQuestion } from './dialog.ts';
 import type { Headers } from './srf-shapes.ts';
+import { contactsIn } from './trunks/register-words.ts';
 
 export const allow = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, UPDATE, PRACK, REFER, NOTIFY, REGISTER';
 /** Extensions that we take part in, in either role. */
@@ -42,7 +43,7 @@ export function isOfNobody(answer: Pick<SipAnswer, 'header'>): boolean {
 /** In words, for whoever looks why a call failed. */
 export function wordsOf(answer: Pick<SipAnswer, 'status' | 'reason' | 'header'>): string {
   const { status, reason } = answer;
-  if (!isOfNobody(answer)) return `answered ${status} ${reason}`;
+  if (!isOfNobody(answer)) return `answered ${status} ${reason}${elsewhereIn(answer)}`;
   if (status === 408) return `did not answer${/ within \d+ ms$/.exec(reason)?.[0] ?? ''}`;
   return `cannot be reached: ${reason.toLowerCase()}`;
 }
@@ -52,4 +53,10 @@ export function refusedBy(answer: Pick<SipAnswer, 'status' | 'reason' | 'header'
   const { status } = answer;
   const code = status === 408 ? 'timeout' : status >= 500 && status < 600 ? 'upstream_failed' : 'upstream_refused';
   return new GatewayError(code, `The other side ${wordsOf(answer)}.`);
+}
+
+/** Where a 3xx says that it is to be called: whoever asked for the call decides about another one, at whose cost it may be. */
+function elsewhereIn({ status, header }: Pick<SipAnswer, 'status' | 'header'>): string {
+  const [contact] = status < 400 ? contactsIn(header('contact') ?? '') : [];
+  return contact ? `, and is to be called at ${contact.uri.replaceAll(/\p{C}/gu, '').slice(0, 256)} instead` : '';
 }
