@@ -36,6 +36,8 @@ export class OpusEncoder extends NativeOwner {
   #encodedSamples = 0;
   /** By how much the time stamps are ahead of the samples, smoothed. */
   #driftUs = 0;
+  /** An overlap that is longer than what came with it. */
+  #isCutting = false;
 
   constructor(options: OpusEncoderOptions) {
     super();
@@ -87,6 +89,11 @@ export class OpusEncoder extends NativeOwner {
     });
   }
 
+  /** What comes next begins a run, wherever the last one ended. */
+  beginAnew(): void {
+    this.#pendingPtsUs = undefined;
+  }
+
   #fit(samples: Int16Array, ptsUs: number): Int16Array {
     const endUs = this.#pendingPtsUs === undefined ? ptsUs : this.#pendingPtsUs + (this.#pendingSamples / 48) * 1_000;
     const driftUs = ptsUs - endUs;
@@ -94,9 +101,16 @@ export class OpusEncoder extends NativeOwner {
       this.#pendingSamples = 0;
       this.#pendingPtsUs = ptsUs;
       this.#driftUs = 0;
+      this.#isCutting = false;
       return samples;
     }
-    if (driftUs < -maxDriftUs) return samples.subarray(Math.round((-driftUs * 48) / 1_000) * this.shape.channels);
+    if (driftUs < -maxDriftUs || (this.#isCutting && driftUs < 0)) {
+      // All of it, with what comes next too: a rest would be drawn out over ten seconds, with the sound behind its picture.
+      const cut = Math.round((-driftUs * 48) / 1_000) * this.shape.channels;
+      this.#isCutting = cut > samples.length;
+      return samples.subarray(cut);
+    }
+    this.#isCutting = false;
     this.#driftUs += (driftUs - this.#driftUs) * driftSmoothing;
     const change = Math.sign(this.#driftUs) * Math.min(2, Math.floor(Math.abs(this.#driftUs) / 1_000));
     this.#driftUs -= (change * 1_000) / 48;

@@ -228,6 +228,19 @@ test('a clock that runs a little differently is followed without a gap, and an o
   expect(times.length - before).toBeLessThan(8);
 });
 
+test('an overlap of more than one block is cut off to the end, and sound is where it belongs', () => {
+  using encoder = new OpusEncoder({ channels: 1, bitrateBps: 32_000 });
+  const block = tone({ frequencyHz: 440, sampleRateHz: 48_000, channels: 1, samples: 960 });
+  const times: number[] = [];
+  const push = (ptsUs: number) => encoder.push(block, ptsUs, (_data, at) => times.push(at));
+  for (let n = 0; n < 10; n++) push(n * 20_000);
+  const before = times.length;
+  // Set back by two blocks: two come again.
+  for (let n = 10; n < 20; n++) push((n - 2) * 20_000);
+  expect(times.length - before).toBe(8);
+  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBe(17 * 20_000);
+});
+
 test('a jump of the time stamps begins anew instead of shifting all that follows', () => {
   using encoder = new OpusEncoder({ channels: 1, bitrateBps: 32_000 });
   const times: number[] = [];

@@ -24,6 +24,8 @@ export class IngressAudio implements IngressStream, TrackEvents {
   #sender: RtpSender | undefined;
   #decoder: AudioDecoder | undefined;
   #encoder: OpusEncoder | undefined;
+  /** The source's line stands: a listener's jitter buffer would remember for long how sound began that moves with it. */
+  #isSettled = false;
   delayUs: number | undefined;
   framesIn = 0;
   framesDropped = 0;
@@ -62,7 +64,13 @@ export class IngressAudio implements IngressStream, TrackEvents {
     // What was heard before must not be heard again.
     if (isReplay || unit.data.length === 0) return;
     this.framesIn += 1;
-    const clockUs = this.#options.clock.place(unit, clockNowUs());
+    const nowUs = clockNowUs();
+    const clockUs = this.#options.clock.place(unit, nowUs);
+    if (!this.#isSettled && this.#options.clock.isSettled(nowUs)) {
+      this.#isSettled = true;
+      // Laid end to end with what came while the line moved, sound would be beside its picture for the next ten seconds.
+      this.#encoder?.beginAnew();
+    }
     if (this.#verdict?.action === 'forward') this.#forward(unit, clockUs);
     else if (this.#verdict?.action === 'transcode') this.#transcode(unit.data, unit.ptsUs);
   }
@@ -85,6 +93,10 @@ export class IngressAudio implements IngressStream, TrackEvents {
   }
 
   #forward({ data, ptsUs }: AccessUnit, wantedUs: number): void {
+    if (!this.#isSettled) {
+      this.#options.departures.note('audio', wantedUs);
+      return;
+    }
     const codec = this.#verdict?.to as 'opus' | 'pcmu' | 'pcma' | 'g722';
     const durationUs = (durationOf(codec, data) * 1e6) / roomPayloads[codec].clockRateHz;
     const clockUs = this.#line.place(ptsUs, wantedUs, durationUs);
@@ -93,9 +105,8 @@ export class IngressAudio implements IngressStream, TrackEvents {
   }
 
   #send(data: Uint8Array, clockUs: number): void {
-    const { clock, departures } = this.#options;
-    // A listener's jitter buffer would remember for long how sound began that moves with the line.
-    if (!clock.isSettled(clockNowUs())) {
+    const { departures } = this.#options;
+    if (!this.#isSettled) {
       departures.note('audio', clockUs);
       return;
     }

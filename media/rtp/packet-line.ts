@@ -33,12 +33,12 @@ export class PacketLine {
   /** At the end of the last, or as much later as packets are missing, unless that is not where it is wanted any more. */
   #after({ ptsUs: lastPtsUs, clockUs, durationUs }: Placed, ptsUs: number, wantedUs: number): number | undefined {
     const passedUs = ptsUs - lastPtsUs;
-    const nextUs = clockUs + (Math.abs(passedUs - durationUs) < durationUs / 2 ? durationUs : passedUs);
+    const endUs = clockUs + durationUs;
+    const nextUs = Math.abs(passedUs - durationUs) < durationUs / 2 ? endUs : clockUs + passedUs;
     // A source whose clock was corrected may begin within what has been said.
-    const isBehind = nextUs >= clockUs + durationUs / 2;
-    if (isBehind && Math.abs(wantedUs - nextUs) <= maxDriftUs) return nextUs;
-    const overlapUs = clockUs + durationUs - wantedUs;
+    if (nextUs >= endUs && Math.abs(wantedUs - nextUs) <= maxDriftUs) return nextUs;
+    const overlapUs = endUs - wantedUs;
     if (overlapUs <= 0 || overlapUs > maxOverlapUs) return wantedUs;
-    return overlapUs > maxDriftUs ? undefined : clockUs + durationUs;
+    return overlapUs > durationUs / 2 ? undefined : endUs;
   }
 }
