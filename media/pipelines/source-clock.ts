@@ -12,6 +12,14 @@ const maxErrorUs = 40_000;
 const settledUs = { stood: 300_000, most: 1_000_000 };
 /** Frames of audio: whole ones can be left out without a gap in what remains. */
 const stepUs = 20_000;
+/** What decoders, encoders and interleaving hold back is not older than so much. */
+const keptUs = 5_000_000;
+
+interface Step {
+  /** On the source's clock: what is shown from then on has moved. */
+  readonly fromUs: number;
+  readonly byUs: number;
+}
 
 /**
  * One for all streams of a source, which share a clock: what is simultaneous there stays simultaneous here. Media of
@@ -19,10 +27,15 @@ const stepUs = 20_000;
  *
  * The first unit is rarely the one of least delay: an encoder that starts, or a connection, holds the first ones back and
  * what follows comes ever earlier. So the line is moved to the earliest unit as soon as one is, for all streams at once.
+ *
+ * Once it stands, a step is one at a place in the source's time: sound and picture of one moment do not come at the same
+ * time, nor out of their codecs, and would be as far apart as the step is if one was placed before it and the other after.
  */
 export class SourceClock {
   #offsetUs: number | undefined;
   #lastDtsUs = 0;
+  /** Behind what has been placed, of all streams: a step may be taken there. */
+  #unplacedUs = Number.NEGATIVE_INFINITY;
   #windowStartUs = 0;
   #leastLatenessUs = Number.POSITIVE_INFINITY;
   #lastNowUs = 0;
@@ -30,6 +43,7 @@ export class SourceClock {
   #beganUs: number | undefined;
   #movedUs = 0;
   #isSettled = false;
+  #steps: Step[] = [];
 
   /**
    * @param unit time stamps on the source's clock: when it is to be shown, and its place in the order of sending
@@ -40,17 +54,23 @@ export class SourceClock {
     const { ptsUs, dtsUs } = unit;
     const leapUs = Math.abs(dtsUs - this.#lastDtsUs);
     this.#lastDtsUs = dtsUs;
+    this.#unplacedUs = Math.max(this.#unplacedUs, dtsUs);
     if (this.#offsetUs === undefined) this.#moveTo(nowUs - dtsUs, nowUs);
     const latenessUs = nowUs - dtsUs - (this.#offsetUs ?? 0);
-    if (Math.min(leapUs, Math.abs(latenessUs)) > maxLeapUs) this.#moveTo(nowUs - dtsUs, nowUs);
-    else if (latenessUs < -maxErrorUs) this.#step(latenessUs, nowUs);
+    if (Math.min(leapUs, Math.abs(latenessUs)) > maxLeapUs) {
+      this.#moveTo(nowUs - dtsUs, nowUs);
+      this.#unplacedUs = dtsUs;
+    } else if (latenessUs < -maxErrorUs) this.#step(latenessUs, nowUs);
     else this.#measure(latenessUs, nowUs);
+    this.#unplacedUs = Math.max(this.#unplacedUs, dtsUs + 1);
     return this.at(ptsUs);
   }
 
   /** For what was decoded out of units that were placed before. */
   at(ptsUs: number): number {
-    return ptsUs + (this.#offsetUs ?? 0);
+    let clockUs = ptsUs + (this.#offsetUs ?? 0);
+    for (const { fromUs, byUs } of this.#steps) if (ptsUs < fromUs) clockUs -= byUs;
+    return clockUs;
   }
 
   /** Whether the line stands, after it went to and fro with the first units. */
@@ -62,6 +82,7 @@ export class SourceClock {
 
   #moveTo(offsetUs: number, nowUs: number): void {
     this.#offsetUs = offsetUs;
+    this.#steps = [];
     this.#beganUs ??= nowUs;
     this.#movedUs = nowUs;
     this.#windowStartUs = nowUs;
@@ -70,8 +91,13 @@ export class SourceClock {
     this.#lastNowUs = nowUs;
   }
 
-  #step(byUs: number, nowUs: number): void {
-    this.#moveTo((this.#offsetUs ?? 0) + Math.trunc(byUs / stepUs) * stepUs, nowUs);
+  #step(errorUs: number, nowUs: number): void {
+    const fromUs = this.#unplacedUs;
+    const byUs = Math.trunc(errorUs / stepUs) * stepUs;
+    const steps = this.#steps.filter((one) => one.fromUs > fromUs - keptUs);
+    const isSettled = this.isSettled(nowUs);
+    this.#moveTo((this.#offsetUs ?? 0) + byUs, nowUs);
+    if (isSettled) this.#steps = [...steps, { fromUs, byUs }];
   }
 
   #measure(latenessUs: number, nowUs: number): void {
