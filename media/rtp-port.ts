@@ -18,10 +18,11 @@ const bytesHeldPerPacket = 2_304;
 const retryMs = 1;
 const reportIntervalMs = 1_000;
 /**
- * Since a sender was published. The SFU goes by its reports, instead of by when its packets happen to come, once it has had
- * three at different moments; what it tells receivers before that disturbs their idea of what is in step for half a minute.
+ * Since the first packet of a sender that was published: reports of a stream of which it has had none the SFU throws away.
+ * It goes by reports, instead of by when packets happen to come, once it has had three at different moments; what it tells
+ * receivers before that disturbs their idea of what is in step for half a minute.
  */
-const firstReportsMs = [0, 10, 20, 200, 400, 600, 800];
+const firstReportsMs = [0, 5, 10, 200, 400, 600, 800];
 const socketBufferBytes = 4 * 1024 * 1024;
 /** What waits for its turn; beyond it the oldest is worthless. */
 const maxQueuedPackets = 8_192;
@@ -53,6 +54,8 @@ export class RtpPort {
   readonly #socket: Socket;
   readonly #links = new Map<number, RtpLink>();
   readonly #sendings = new Map<number, Sending>();
+  /** By SSRC: whose first packet for the other end has not gone yet. */
+  readonly #unheard = new Set<number>();
   readonly #receivers = new Map<number, Receiving>();
   /** Of the SFU at the other end of each link. */
   readonly #clocks = new WeakMap<RtpLink, ReportClock>();
@@ -116,21 +119,28 @@ export class RtpPort {
   remove(ssrc: number): void {
     clearTimeout(this.#sendings.get(ssrc)?.reportTimer);
     this.#sendings.delete(ssrc);
+    this.#unheard.delete(ssrc);
   }
 
   /** The other end takes this sender from now on, and knows nothing of its clock yet. */
   introduce(ssrc: number): void {
-    const sending = this.#sendings.get(ssrc);
-    if (sending) this.#introduce(sending, 0);
+    if (this.#sendings.has(ssrc)) this.#unheard.add(ssrc);
   }
 
   #introduce(sending: Sending, step: number): void {
     clearTimeout(sending.reportTimer);
-    // Until its first packet there is nothing to report.
-    const next = this.#report(sending) ? step + 1 : step;
-    const waitMs = (firstReportsMs[next] ?? 0) - (firstReportsMs[step] ?? 0) || reportIntervalMs / 10;
+    this.#report(sending);
+    const next = step + 1;
     if (next === firstReportsMs.length) return;
+    const waitMs = (firstReportsMs[next] ?? 0) - (firstReportsMs[step] ?? 0);
     sending.reportTimer = setTimeout(() => this.#introduce(sending, next), waitMs);
+  }
+
+  /** Its reports go right behind it. */
+  #noteSent(packet: Buffer): void {
+    const ssrc = isRtcp(packet) ? undefined : packet.readUInt32BE(8);
+    const sending = ssrc === undefined || !this.#unheard.delete(ssrc) ? undefined : this.#sendings.get(ssrc);
+    if (sending) this.#introduce(sending, 0);
   }
 
   /**
@@ -150,6 +160,7 @@ export class RtpPort {
     else if (this.#queue.length < maxQueuedPackets) this.#queue.push({ packet, link });
     else this.droppedPackets += 1;
     if (this.#queue.length > 0) this.#drainTimer ??= setTimeout(() => this.#drain(), retryMs);
+    if (this.#unheard.size > 0) this.#noteSent(packet);
   }
 
   close(): void {
@@ -208,11 +219,9 @@ export class RtpPort {
     for (const sending of this.#sendings.values()) this.#report(sending);
   }
 
-  /** @returns false while it has nothing to report */
-  #report({ sender, link }: Sending): boolean {
+  #report({ sender, link }: Sending): void {
     const report = sender.report();
     if (report) this.send(report, link);
-    return report !== undefined;
   }
 }
 
