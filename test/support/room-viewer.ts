@@ -22,6 +22,7 @@ export interface SeenPicture {
   readonly number: number;
   readonly width: number;
   readonly height: number;
+  readonly rtpTimestamp: number;
   readonly arrivalUs: number;
   /** When it is to be shown by the sender's reports, microseconds since 1970; undefined before the first report. */
   readonly unixUs: number | undefined;
@@ -30,8 +31,17 @@ export interface SeenPicture {
 export interface HeardFrame {
   /** 48 kHz mono. */
   readonly samples: Int16Array;
+  readonly rtpTimestamp: number;
   readonly arrivalUs: number;
   readonly unixUs: number | undefined;
+}
+
+/** What time a timestamp of a stream stands for, by the sender (RFC 3550 §6.4.1). */
+export interface SeenReport {
+  readonly kind: 'audio' | 'video';
+  readonly unixUs: number;
+  readonly rtpTimestamp: number;
+  readonly arrivalUs: number;
 }
 
 interface Stream {
@@ -42,7 +52,7 @@ interface Stream {
   readonly video: VideoDecoder | undefined;
   readonly audio: AudioDecoder | undefined;
   readonly order: ReorderBuffer;
-  report: { unixUs: number; rtpTimestamp: number } | undefined;
+  report: SeenReport | undefined;
   hasKey: boolean;
 }
 
@@ -51,6 +61,7 @@ const ownSsrc = 0x51ee7;
 export class RoomViewer {
   readonly pictures: SeenPicture[] = [];
   readonly heard: HeardFrame[] = [];
+  readonly reports: SeenReport[] = [];
   readonly #socket: Socket;
   readonly #transport: SfuPlainTransport;
   readonly #room: SfuRoom;
@@ -141,7 +152,10 @@ export class RoomViewer {
       for (const packet of parseRtcp(data)) {
         const stream = packet.kind === 'sr' ? this.#streams.get(packet.ssrc) : undefined;
         if (packet.kind !== 'sr' || !stream) continue;
-        stream.report = { unixUs: fromNtp(packet.ntpSeconds, packet.ntpFraction), rtpTimestamp: packet.rtpTimestamp };
+        const { ntpSeconds, ntpFraction, rtpTimestamp } = packet;
+        const unixUs = fromNtp(ntpSeconds, ntpFraction);
+        stream.report = { kind: stream.kind, unixUs, rtpTimestamp, arrivalUs: clockNowUs() };
+        this.reports.push(stream.report);
       }
       return;
     }
@@ -157,15 +171,16 @@ export class RoomViewer {
   #show(packet: RtpPacket, stream: Stream, arrivalUs: number): void {
     stream.depacketiser.push(packet, (frame) => {
       const { report } = stream;
-      const ticks = report && timestampDistance(frame.timestamp, report.rtpTimestamp);
+      const rtpTimestamp = frame.timestamp;
+      const ticks = report && timestampDistance(rtpTimestamp, report.rtpTimestamp);
       const unixUs = report && ticks !== undefined ? report.unixUs + (ticks * 1e6) / stream.clockRateHz : undefined;
-      stream.audio?.decode(frame.data, 0, (samples) => this.heard.push({ samples, arrivalUs, unixUs }));
+      stream.audio?.decode(frame.data, 0, (samples) => this.heard.push({ samples, rtpTimestamp, arrivalUs, unixUs }));
       stream.hasKey ||= frame.isKey;
       if (!stream.hasKey) return;
       stream.video?.decode(frame.data, 0, (picture) => {
         const { width, height } = picture;
         this.onPicture(picture);
-        this.pictures.push({ number: readNumber(picture), width, height, arrivalUs, unixUs });
+        this.pictures.push({ number: readNumber(picture), width, height, rtpTimestamp, arrivalUs, unixUs });
       });
     });
   }

@@ -117,6 +117,18 @@ async function observeFor({ handle, seconds }) {
   return { numbers: watching.numbers, offsetsMs: watching.offsets() };
 }
 
+/** Until so many frames have been shown. @returns their numbers, in that order */
+async function numbersOf({ handle, count, timeoutMs = 60_000 }) {
+  const watching = watchFlashesAndBeeps(get(handle));
+  const { numbers } = watching;
+  try {
+    await until(`${count} frames`, () => ({ ok: numbers.length >= count, value: numbers.length }), timeoutMs);
+  } finally {
+    watching.stop();
+  }
+  return numbers;
+}
+
 /** Of the audio that should have been played: samples made up for what was missing, late or thrown away. */
 async function concealedShare({ handle }) {
   const stats = [...(await get(handle).pc.getStats()).values()];
@@ -147,4 +159,7 @@ async function keptMs({ handle }) {
   );
 }
 
-Object.assign(globalThis.peers, { observe, observeFor, concealedShare, keptMs, colorsAt, showsColors });
+Object.assign(globalThis.peers, {
+  ...{ observe, observeFor, numbersOf, concealedShare, keptMs },
+  ...{ colorsAt, showsColors },
+});

@@ -119,7 +119,11 @@ async function play(options) {
     prefer(pc.addTransceiver(kind, { direction: 'recvonly' }), kind === 'video' && options.videoCodec);
   }
   const view = makeView();
-  pc.ontrack = ({ track }) => view.add(track);
+  const streamIds = new Set();
+  pc.ontrack = ({ track, streams }) => {
+    view.add(track);
+    for (const { id } of streams) streamIds.add(id);
+  };
   await pc.setLocalDescription();
   const result = await post(options.url, options.token, pc.localDescription.sdp);
   if (result.status !== 201) {
@@ -128,7 +132,8 @@ async function play(options) {
   }
   await pc.setRemoteDescription({ type: 'answer', sdp: result.body });
   await connected(pc);
-  return { ...result, handle: keep({ pc, view, result }) };
+  // Tracks of one stream are played in step.
+  return { ...result, streamIds: [...streamIds], handle: keep({ pc, view, result }) };
 }
 
 function connected(pc) {
