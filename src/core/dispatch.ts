@@ -54,6 +54,15 @@ export interface Dialled {
   readonly pin: string | undefined;
 }
 
+/** What stands where a caller keeps the number private (RFC 3323 §4.1.1.3, and what carriers write): they are many people. */
+const withheld: ReadonlySet<string> = new Set([
+  'anonymous',
+  'restricted',
+  'unavailable',
+  'unknown',
+  'private',
+  'withheld',
+]);
 const maxDialled = 128;
 const maxRead = 512;
 const pinParameter = /;pin=(\d{1,16})(?=[;>?@:]|$)/i;
@@ -117,8 +126,9 @@ function decisionOf<R extends DispatchRule>(rule: R, { from, trunk, account }: C
   // Anybody can say any number: rooms are not made for whoever dials.
   const reason = 'Rooms of their own are for callers of a trunk or an account.';
   if (!trunk && account === undefined) return { kind: 'reject', status: 403, reason, rule };
+  const isNobody = account === undefined && withheld.has(from.toLowerCase());
   const name = `${rule.personalRoom.prefix}${(account ?? from).replaceAll(/[^A-Za-z0-9._~-]/g, '')}`;
-  if (name.length > rule.personalRoom.prefix.length && roomNamePattern.test(name)) {
+  if (!isNobody && name.length > rule.personalRoom.prefix.length && roomNamePattern.test(name)) {
     return { kind: 'room', room: name, rule, isPersonal: true };
   }
   return { kind: 'reject', status: 403, reason: 'The caller shows no number that a room could be named after.', rule };

@@ -46,6 +46,9 @@ test("a room of the caller's own is made with its first call, for callers that a
   assert.deepEqual([room.name, pin], ['my-4930', undefined]);
   assert.equal((await door.admit('sip:7@host', address, { account: 'alice' })).room.name, 'my-alice');
   await assert.rejects(door.admit('sip:my-4930@host', address), /has no PIN for phones yet/);
+  // They are many, and would meet each other there.
+  for (const from of ['anonymous', 'Restricted', 'unavailable', ''])
+    await assert.rejects(door.admit('sip:7@host', address, { from, trunk }), /shows no number/);
 });
 
 test('a webhook decides; when it does not, the fallback does, or the call is refused', async () => {
