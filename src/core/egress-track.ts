@@ -1,6 +1,8 @@
 // Owns: one kind of media on its way from the room to an egress job, whatever comes and goes. May import: core only.
+
 import type { EgressInput, EgressMedia } from './egress-messages.ts';
 import type { Finder } from './egress-source.ts';
+import { toGatewayError } from './errors.ts';
 import type { Participant } from './participant.ts';
 import type { Logger } from './ports.ts';
 import type { Room } from './room.ts';
@@ -28,6 +30,8 @@ export class EgressTrack {
   #subscription: Subscription | undefined;
   #taking: Publication | undefined;
   #isOpening = false;
+  /** Why not, the last time: it is tried again every second, and said once. */
+  #problem = '';
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -81,8 +85,12 @@ export class EgressTrack {
     const { finder, log } = this.#options;
     try {
       await finder.open();
+      this.#problem = '';
     } catch (error) {
-      if (!this.#isClosed) log.warn({ err: error, kind: this.#options.kind }, 'source of an egress not opened');
+      const problem = toGatewayError(error).code;
+      const isNew = problem !== this.#problem && !this.#isClosed;
+      this.#problem = problem;
+      if (isNew) log.warn({ err: error, kind: this.#options.kind }, 'source of an egress not opened, tried again');
     }
     this.#isOpening = false;
     if (this.#isClosed) return;
