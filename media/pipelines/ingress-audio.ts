@@ -65,13 +65,15 @@ export class IngressAudio implements IngressStream, TrackEvents {
     if (isReplay || unit.data.length === 0) return;
     this.framesIn += 1;
     const nowUs = clockNowUs();
-    const clockUs = this.#options.clock.place(unit, nowUs);
-    if (!this.#isSettled && this.#options.clock.isSettled(nowUs)) {
+    const { clock } = this.#options;
+    clock.place(unit, nowUs);
+    if (!this.#isSettled && clock.isSettled(nowUs)) {
       this.#isSettled = true;
       // Laid end to end with what came while the line moved, sound would be beside its picture for the next ten seconds.
       this.#encoder?.beginAnew();
     }
-    if (this.#verdict?.action === 'forward') this.#forward(unit, clockUs);
+    // By the line as it stands now.
+    if (this.#verdict?.action === 'forward') this.#forward(unit, clock.at(unit.ptsUs));
     else if (this.#verdict?.action === 'transcode') this.#transcode(unit.data, unit.ptsUs);
   }
 

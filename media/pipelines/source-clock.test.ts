@@ -80,3 +80,13 @@ test('the line is said to stand when it has not moved for a moment, and at the l
   for (let n = 0; n < 10; n++) restless.place(at(n * 100), (n * 50 + 600) * ms);
   expect([restless.isSettled(1_050 * ms), restless.isSettled(1_601 * ms)]).toEqual([false, true]);
 });
+
+test('when the line is said to stand it is where the units of least delay are, and stays there', () => {
+  const clock = new SourceClock();
+  // The first is held up: the line steps by 60 of the 75 ms that the next come earlier.
+  clock.place(at(0), 100 * ms);
+  for (let n = 1; n < 20; n++) clock.place(at(n * 20), (n * 20 + 25 + ((n - 1) % 3)) * ms);
+  expect(clock.isSettled(400 * ms)).toBe(true);
+  const placed = Array.from({ length: 500 }, (_, n) => clock.place(at(400 + n * 20), (425 + n * 20 + (n % 3)) * ms));
+  expect(Math.max(...placed.map((us, n) => Math.abs(us - (425 + n * 20) * ms)))).toBeLessThan(1 * ms);
+});

@@ -75,9 +75,21 @@ export class SourceClock {
 
   /** Whether the line stands, after it went to and fro with the first units. */
   isSettled(nowUs: number): boolean {
+    if (this.#isSettled || !this.#hasStood(nowUs)) return this.#isSettled;
+    this.#isSettled = true;
+    this.#settle(nowUs);
+    return true;
+  }
+
+  #hasStood(nowUs: number): boolean {
     if (this.#beganUs === undefined) return false;
-    this.#isSettled ||= nowUs - this.#movedUs > settledUs.stood || nowUs - this.#beganUs > settledUs.most;
-    return this.#isSettled;
+    return nowUs - this.#movedUs > settledUs.stood || nowUs - this.#beganUs > settledUs.most;
+  }
+
+  /** By what all have been late since it moved: later it would be followed for many seconds, and sound that is passed on could not. */
+  #settle(nowUs: number): void {
+    const leastUs = this.#leastLatenessUs;
+    if (Number.isFinite(leastUs)) this.#moveTo((this.#offsetUs ?? 0) + leastUs, nowUs);
   }
 
   #moveTo(offsetUs: number, nowUs: number): void {
@@ -95,7 +107,7 @@ export class SourceClock {
     const fromUs = this.#unplacedUs;
     const byUs = Math.trunc(errorUs / stepUs) * stepUs;
     const steps = this.#steps.filter((one) => one.fromUs > fromUs - keptUs);
-    const isSettled = this.isSettled(nowUs);
+    const isSettled = this.#isSettled || this.#hasStood(nowUs);
     this.#moveTo((this.#offsetUs ?? 0) + byUs, nowUs);
     if (isSettled) this.#steps = [...steps, { fromUs, byUs }];
   }
