@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { CallRejected } from '#core/call-rejected.ts';
 import { GatewayError } from '#core/errors.ts';
 import type { SipQuestion } from './dialog.ts';
@@ -28,6 +28,12 @@ test.each([
   ],
 ])('who is refused is told %s', (_what, error, answer) => {
   expect(told(error)).toEqual(answer);
+});
+
+test('a message of another kind is refused with the kind that is taken', () => {
+  const respond = vi.fn<SipQuestion['respond']>();
+  refuse({ respond }, new GatewayError('unsupported_media_type', 'No.'));
+  expect(respond).toHaveBeenCalledWith(415, { headers: { warning: '399 switchyard "No."', accept: 'text/plain' } });
 });
 
 test.each([

@@ -19,6 +19,8 @@ export function refuse(question: Pick<SipQuestion, 'respond'>, error: GatewayErr
   if (error.retryAfterMs !== undefined || statusOf(error) === 503) {
     headers['retry-after'] = String(Math.ceil((error.retryAfterMs ?? 5_000) / 1_000));
   }
+  // RFC 3261 §21.4.13: what would have been taken. Offers have answers of their own; this one is of a MESSAGE.
+  if (error.code === 'unsupported_media_type') headers.accept = 'text/plain';
   question.respond(statusOf(error), { headers });
 }
 
