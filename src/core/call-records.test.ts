@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { test } from 'vitest';
+import { test, vi } from 'vitest';
 import { someRooms } from '#test/support/some-room.ts';
 import { type CallInfo, newCallId } from './call.ts';
 import { CallRecords } from './call-records.ts';
@@ -95,10 +95,35 @@ test('calls that end together are written together, and can be found before they
   for (const one of calls) records.add(one);
   assert.equal((await records.find(calls[7]?.id ?? ''))?.startedAtMs, now + 7);
   assert.deepEqual(writes, [40]);
-  for (let n = 0; n < 600; n++) records.add(call(now + 1_000 + n));
+  for (let n = 0; n < 2_500; n++) records.add(call(now + 1_000 + n));
   await records.close();
-  assert.deepEqual(writes, [40, 256, 256, 88]);
-  assert.equal(await store.count('sip-calls'), 640);
+  assert.deepEqual(writes, [40, 1_024, 1_024, 452]);
+  assert.equal(await store.count('sip-calls'), 2_540);
+});
+
+test('in a storm they wait longer for each other, and after it no longer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const { records, store } = recordsOf(1_000);
+    const writes: number[] = [];
+    store.putAll = async (_collection, documents) => void writes.push(documents.length);
+    const end = (count: number) => {
+      for (let n = 0; n < count; n++) records.add(call(now));
+    };
+    end(65);
+    vi.advanceTimersByTime(100);
+    assert.deepEqual(writes, [65]);
+    end(2);
+    vi.advanceTimersByTime(399);
+    assert.deepEqual(writes, [65]);
+    vi.advanceTimersByTime(1);
+    end(1);
+    vi.advanceTimersByTime(100);
+    assert.deepEqual(writes, [65, 2, 1]);
+    await records.close();
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('what could not be written is told in the log, and what comes after it is written', async () => {

@@ -18,7 +18,10 @@ const pruneEveryMs = 10 * 60 * 1_000;
 const pageLength = 500;
 /** So long at the most is a record in memory alone; a process that is killed in between has it in its log. */
 const gatherMs = 100;
-const maxGathered = 256;
+/** After a write of many: they come in a storm, and nothing else is done while the disk is waited for. */
+const stormGatherMs = 400;
+const stormCount = 64;
+const maxGathered = 1_024;
 
 export class CallRecords extends Owned {
   readonly #options: CallRecordsOptions;
@@ -26,6 +29,7 @@ export class CallRecords extends Owned {
   #gathered = new Map<string, CallInfo>();
   #flushTimer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
+  #isStorm = false;
 
   constructor(options: CallRecordsOptions) {
     super();
@@ -38,7 +42,7 @@ export class CallRecords extends Owned {
     if (this.#options.max === 0) return;
     this.#gathered.set(info.id, info);
     if (this.#gathered.size >= maxGathered || this.isClosed) void this.flush();
-    else this.#flushTimer ??= setTimeout(() => void this.flush(), gatherMs).unref();
+    else this.#flushTimer ??= setTimeout(() => void this.flush(), this.#isStorm ? stormGatherMs : gatherMs).unref();
   }
 
   /** Writes what was gathered. @returns when it and all before it are written; never rejects */
@@ -49,6 +53,7 @@ export class CallRecords extends Owned {
     const { store, log } = this.#options;
     const documents = [...this.#gathered].map(([id, value]) => ({ id, value }));
     this.#gathered = new Map();
+    this.#isStorm = documents.length > stormCount;
     const write = store.putAll(collection, documents).catch((err) => {
       log.error({ err, calls: documents.map(({ id }) => id) }, 'records of calls not kept');
     });
