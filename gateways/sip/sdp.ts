@@ -1,5 +1,5 @@
 // Owns: reading SDP as phones write it, as far as calls need it; hostile text is bounded and refused. Pure.
-import { isIP } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { GatewayError } from '#core/errors.ts';
 import type { LegDirection } from '#core/leg-media.ts';
 
@@ -120,8 +120,17 @@ function addressOf(lines: readonly string[]): string | undefined {
   const [, address = ''] = /^c=IN +IP[46] +([^\s/]+)/i.exec(line) ?? [];
   // A name would have to be looked up for whoever asks; phones write addresses.
   if (isIP(address) === 0) throw new GatewayError('invalid_sdp', `The SDP has no address in ${line.slice(0, 80)}`);
+  // Whoever dials in must not have us speak to a whole network (RFC 3264 §5.2 is for those who agreed on it elsewhere).
+  if (groups.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')) {
+    throw new GatewayError('invalid_sdp', `The SDP wants media sent to many at once, at ${address}`);
+  }
   return address;
 }
+
+const groups = new BlockList();
+groups.addSubnet('224.0.0.0', 4, 'ipv4');
+groups.addSubnet('ff00::', 8, 'ipv6');
+groups.addAddress('255.255.255.255', 'ipv4');
 
 function directionOf(attributes: readonly SdpAttribute[]): LegDirection | undefined {
   return attributes.find(({ name }) => directions.includes(name))?.name as LegDirection | undefined;
