@@ -48,11 +48,11 @@ export default defineConfig({
           ],
           exclude: native,
           isolate: false,
-          testTimeout: 10_000,
+          testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: 'native', include: native, testTimeout: 10_000, sequence: { groupOrder: 0 } } },
+      { extends: true, test: { name: 'native', include: native, testTimeout: 30_000, sequence: { groupOrder: 0 } } },
       {
         extends: true,
         test: {
