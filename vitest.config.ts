@@ -49,10 +49,20 @@ export default defineConfig({
           exclude: native,
           isolate: false,
           testTimeout: 30_000,
+          hookTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: 'native', include: native, testTimeout: 30_000, sequence: { groupOrder: 0 } } },
+      {
+        extends: true,
+        test: {
+          name: 'native',
+          include: native,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         extends: true,
         test: {
