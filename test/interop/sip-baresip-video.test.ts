@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { SipCallResource } from '#api/contract.ts';
 import type { Room } from '#core/room.ts';
+import type { Picture } from '#media/av/picture.ts';
 import { decodeImage } from '#media/av/still-image.ts';
 import { Baresip, baresipHasH264 } from '#test/support/baresip.ts';
 import { sipAddressOf } from '#test/support/calling-phone.ts';
@@ -50,20 +51,27 @@ const video = async () => {
 /** Of what it is shown now: its size, and how much of it is as red as the camera in the room. */
 async function shownTo(phone: Baresip): Promise<{ width: number; height: number; redShare: number }> {
   let seen = { width: 0, height: 0, redShare: 0 };
-  decodeImage(await phone.snapshot(), ({ width, height, planes, strides }) => {
-    const pixels = planes[0] as Uint8Array;
-    const bytes = (strides[0] ?? 0) >= width * 4 ? 4 : 3;
+  decodeImage(await phone.snapshot(), (picture) => {
+    const { width, height } = picture;
     let red = 0;
     for (let y = 0; y < height; y += 8) {
       for (let x = 0; x < width; x += 8) {
-        const at = y * (strides[0] ?? 0) + x * bytes;
-        const [r = 0, g = 0, b = 0] = pixels.subarray(at, at + 3);
+        const [r, g, b] = colorAt(picture, x, y);
         if (r > 130 && g < 90 && b < 90) red += 1;
       }
     }
     seen = { width, height, redShare: red / ((width * height) / 64) };
   });
   return seen;
+}
+
+/** Of I420 in limited range (ITU-R BT.601), 0..255 each. */
+function colorAt({ planes: [luma, blues, reds], strides }: Picture, x: number, y: number): [number, number, number] {
+  const at = (plane: Uint8Array | undefined, n: number, shift: number) =>
+    plane?.[(y >> shift) * (strides[n] ?? 0) + (x >> shift)] ?? 0;
+  const light = 1.164 * (at(luma, 0, 0) - 16);
+  const [cb, cr] = [at(blues, 1, 1) - 128, at(reds, 2, 1) - 128];
+  return [light + 1.596 * cr, light - 0.392 * cb - 0.813 * cr, light + 2.017 * cb];
 }
 
 const cases = [
