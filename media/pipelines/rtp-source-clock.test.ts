@@ -16,8 +16,8 @@ function camera() {
   return {
     packet: (id: number, capturedUs: number, arrivedUs: number) =>
       clock.toPtsUs(id, stampOf(id, capturedUs), arrivedUs),
-    report: (id: number, capturedUs: number) => {
-      const { seconds: ntpSeconds, fraction: ntpFraction } = toNtp(wallUs + capturedUs);
+    report: (id: number, capturedUs: number, wrongUs = 0) => {
+      const { seconds: ntpSeconds, fraction: ntpFraction } = toNtp(wallUs + capturedUs + wrongUs);
       const rest = { ssrc: 1, packetCount: 0, octetCount: 0, reports: [] };
       clock.noteReport(id, { kind: 'sr', ntpSeconds, ntpFraction, rtpTimestamp: stampOf(id, capturedUs), ...rest });
     },
@@ -57,6 +57,23 @@ test.each([
   for (const id of order) report(id, 1_000_000);
   expect(packet(audio, 1_000_000, 1_090_000) - soundUs).toBeCloseTo(1_000_000, -2);
   expect(apartMs(packet(video, 1_000_000, 1_010_000), packet(audio, 1_000_000, 1_090_000))).toBe(0);
+});
+
+test('a first report that is far from how packets come is believed when it is said twice, and not when it is corrected', () => {
+  for (const isCorrected of [true, false]) {
+    const { packet, report } = camera();
+    const wrongUs = 1_700_000;
+    report(audio, 0, wrongUs);
+    packet(audio, 0, 10_000);
+    packet(video, 0, 10_000);
+    report(video, 500_000);
+    const apart = (capturedUs: number) =>
+      apartMs(packet(video, capturedUs, capturedUs + 10_000), packet(audio, capturedUs, capturedUs + 10_000));
+    expect(apart(1_000_000)).toBe(0);
+    report(audio, 5_000_000, isCorrected ? 0 : wrongUs);
+    report(video, 5_500_000);
+    expect(apart(6_000_000)).toBe(isCorrected ? 0 : -1_700);
+  }
 });
 
 test('a report of a clock that was never set moves nothing', () => {

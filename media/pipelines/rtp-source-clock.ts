@@ -16,13 +16,25 @@ interface StreamTime {
   lastPtsUs: number;
   /** The report that came before the first packet. */
   early: SenderReport | undefined;
-  hasReport: boolean;
+  /** Sender's wall clock minus our time line, by the last report. */
+  wallOffsetUs: number | undefined;
+  /** The last two said the same. */
+  isConfirmed: boolean;
+  /** It lies to another stream as reports have it. */
+  isTied: boolean;
 }
 
 /** A report that would move a stream by more is wrong (cameras whose clock was never set). */
 const maxCorrectionUs = 10_000_000;
 /** What reports differ by from one to the next; following it would shake the time stamps. */
 const deadBandUs = 5_000;
+/** Two reports that differ by no more say the same. */
+const sameUs = 20_000;
+/**
+ * What reports say of two streams against how their packets arrive. More is believed once both have said it twice: GStreamer's
+ * server begins with a report of where its sound stood before PLAY, up to two seconds off, and corrects it six seconds later.
+ */
+const plausibleUs = { early: 250_000, other: 500_000 };
 /** Of a stream without reports: its first packets were kept back somewhere, what follows says better when they were due. */
 const findingUs = 2_000_000;
 
@@ -32,14 +44,12 @@ const findingUs = 2_000_000;
  */
 export class RtpSourceClock {
   readonly #streams = new Map<number, StreamTime>();
-  /** Sender's wall clock minus our time line. */
-  #wallOffsetUs: number | undefined;
-  #isBySound = false;
 
   add(streamId: number, clockRateHz: number, kind: MediaKind = 'video'): void {
     this.#streams.set(streamId, {
       ...{ kind, clockRateHz, unwrapper: new TimestampUnwrapper() },
-      ...{ baseUs: Number.NaN, beganUs: 0, lastTimestamp: 0, lastPtsUs: 0, early: undefined, hasReport: false },
+      ...{ baseUs: Number.NaN, beganUs: 0, lastTimestamp: 0, lastPtsUs: 0, early: undefined },
+      ...{ wallOffsetUs: undefined, isConfirmed: false, isTied: false },
     });
   }
 
@@ -53,39 +63,47 @@ export class RtpSourceClock {
     if (isFirst) {
       stream.baseUs = nowUs;
       stream.beganUs = nowUs;
-    } else if (!stream.hasReport && nowUs - stream.beganUs < findingUs) {
-      stream.baseUs = Math.min(stream.baseUs, nowUs - passedUs);
+    } else if (!stream.isTied && nowUs - stream.beganUs < findingUs) {
+      move(stream, Math.min(0, nowUs - passedUs - stream.baseUs));
     }
     stream.lastTimestamp = timestamp;
     stream.lastPtsUs = stream.baseUs + passedUs;
-    if (isFirst && stream.early) this.noteReport(streamId, stream.early);
+    if (isFirst && stream.early) this.#compare(stream, stream.early, plausibleUs.early);
     return stream.lastPtsUs;
   }
 
   noteReport(streamId: number, report: SenderReport): void {
     const stream = this.#streams.get(streamId);
     if (!stream || report.ntpSeconds === 0) return;
-    if (Number.isNaN(stream.baseUs)) {
-      stream.early = report;
-      return;
-    }
+    if (Number.isNaN(stream.baseUs)) stream.early = report;
+    else this.#compare(stream, report, plausibleUs.other);
+  }
+
+  #compare(stream: StreamTime, report: SenderReport, believedUs: number): void {
     const ticks = timestampDistance(report.rtpTimestamp, stream.lastTimestamp);
     const ptsUs = stream.lastPtsUs + (ticks * 1e6) / stream.clockRateHz;
-    const offsetUs = fromNtp(report.ntpSeconds, report.ntpFraction) - ptsUs;
-    const correctionUs = offsetUs - (this.#wallOffsetUs ?? offsetUs);
-    if (Math.abs(correctionUs) > maxCorrectionUs) return;
-    if (this.#wallOffsetUs === undefined || (stream.kind === 'audio' && !this.#isBySound)) {
-      for (const other of this.#streams.values()) if (other.hasReport) move(other, -correctionUs);
-      this.#wallOffsetUs = offsetUs;
-      this.#isBySound = stream.kind === 'audio';
-    } else if (Math.abs(correctionUs) >= deadBandUs) {
-      move(stream, correctionUs);
-    }
-    stream.hasReport = true;
+    const wallOffsetUs = fromNtp(report.ntpSeconds, report.ntpFraction) - ptsUs;
+    stream.isConfirmed = Math.abs(wallOffsetUs - (stream.wallOffsetUs ?? Number.POSITIVE_INFINITY)) < sameUs;
+    stream.wallOffsetUs = wallOffsetUs;
+    const reported = [...this.#streams.values()].filter((one) => one.wallOffsetUs !== undefined);
+    const leader = reported.find(({ kind }) => kind === 'audio') ?? reported[0];
+    if (!leader) return;
+    for (const other of reported)
+      if (other !== leader && [leader, other].includes(stream)) tie(leader, other, believedUs);
   }
+}
+
+function tie(leader: StreamTime, other: StreamTime, believedUs: number): void {
+  const apartUs = (other.wallOffsetUs ?? 0) - (leader.wallOffsetUs ?? 0);
+  if (Math.abs(apartUs) > maxCorrectionUs) return;
+  if (Math.abs(apartUs) > believedUs && !(leader.isConfirmed && other.isConfirmed)) return;
+  leader.isTied = true;
+  other.isTied = true;
+  if (Math.abs(apartUs) >= deadBandUs) move(other, apartUs);
 }
 
 function move(stream: StreamTime, byUs: number): void {
   stream.baseUs += byUs;
   stream.lastPtsUs += byUs;
+  if (stream.wallOffsetUs !== undefined) stream.wallOffsetUs -= byUs;
 }
