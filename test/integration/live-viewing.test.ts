@@ -201,7 +201,7 @@ test('the meeting page shows the room without WebRTC: when asked, and by itself 
     const page = await browser.newPage({ viewport: { width: 1_280, height: 800 } });
     await prepare?.(page);
     const link = await gateway.token({ room: 'live', user: `watcher${query.length}`, role: 'viewer' });
-    await page.goto(`${gateway.url}/r/live${query}#token=${link}`);
+    await page.goto(`${gateway.url}/r/live${query}#token=${link}`, { waitUntil: 'domcontentloaded' });
     await page.getByTestId('join').click();
     await page.locator('[data-testid="live-player"][data-phase="playing"]').waitFor({ timeout: 100_000 });
     return page;

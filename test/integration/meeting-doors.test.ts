@@ -46,7 +46,7 @@ test('a token leaves the address bar at once and survives a reload of its tab', 
   const peer = await open(`/r/demo#token=${await gateway.token()}`);
   await peer.at('prejoin').waitFor();
   expect(peer.page.url()).toBe(`${gateway.url}/r/demo`);
-  await peer.page.reload();
+  await peer.page.reload({ waitUntil: 'domcontentloaded' });
   await peer.at('prejoin').waitFor();
 });
 
@@ -136,7 +136,7 @@ test('whoever is signed in to the console needs no invitation and comes as moder
   const peer = await open('/r/demo');
   await peer.at('invitation-page').waitFor();
   await peer.value(`localStorage.setItem('switchyard.session', JSON.stringify({ credential: '${adminKey}' }))`);
-  await peer.page.reload();
+  await peer.page.reload({ waitUntil: 'domcontentloaded' });
   await peer.at('name').fill('Admin');
   await peer.at('join').click();
   await peer.at('room').waitFor();

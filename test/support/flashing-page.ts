@@ -79,7 +79,7 @@ export class FlashingPage {
     page.setDefaultTimeout(60_000);
     await page.addInitScript({ content: isPlain ? steadyDevices : flashingDevices });
     const token = await gateway.token({ room, user: name, role: 'presenter' });
-    await page.goto(`${gateway.url}/r/${room}#token=${token}`);
+    await page.goto(`${gateway.url}/r/${room}#token=${token}`, { waitUntil: 'domcontentloaded' });
     await page.getByTestId('prejoin').waitFor();
     if (isPlain) await page.getByTestId('prejoin-mic').click();
     await page.getByTestId('join').click();

@@ -6,6 +6,8 @@ import { addProbe, givePageBack, takePage, usualViewport } from './page-pool.ts'
 
 /** Enough where a machine has less than half the time that a page wants. */
 const waitMs = 40_000;
+/** A page that shows a camera is loaded once its first picture is there, for which Chromium's devices may take forever. */
+const hasDocument = { waitUntil: 'domcontentloaded' } as const;
 const tracks = '[...switchyard.state.value.subscriptions.values()].map(({ track }) => track)';
 
 export interface MeetingPeerOptions {
@@ -90,7 +92,7 @@ export class MeetingPeer {
       );
     }
     const peer = new MeetingPeer(await takePage(browser), options.name);
-    await peer.page.goto(url);
+    await peer.page.goto(url, hasDocument);
     return peer;
   }
 
@@ -98,7 +100,7 @@ export class MeetingPeer {
     const peer = new MeetingPeer(await context.newPage(), options.name);
     await addProbe(peer.page);
     if (options.script) await peer.page.addInitScript({ content: options.script });
-    await peer.page.goto(url);
+    await peer.page.goto(url, hasDocument);
     return peer;
   }
 
