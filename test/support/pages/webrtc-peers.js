@@ -320,13 +320,14 @@ async function restartIce({ handle, token }) {
 }
 
 /** Until the pair in use is one with these credentials of the server. */
-function usesUfrag({ handle, ufrag }) {
+function usesUfrag({ handle, ufrag, timeoutMs }) {
   const { pc } = get(handle);
   const { transport } = [...pc.getSenders(), ...pc.getReceivers()].find((end) => end.transport);
-  return until('new credentials in use', () => {
+  const probe = () => {
     const value = transport.iceTransport.getSelectedCandidatePair()?.remote.usernameFragment;
     return { ok: value === ufrag, value };
-  });
+  };
+  return until('new credentials in use', probe, timeoutMs);
 }
 
 function recolor({ handle, color }) {
