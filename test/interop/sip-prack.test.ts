@@ -177,7 +177,10 @@ describe.each(serverKinds)('the called party on the %s server', (kind) => {
   });
 });
 
-test('a PBX that asks for the password of a PRACK is shown it, and then answers', async () => {
+test.each([
+  ['takes it', '200 OK'],
+  ['refuses it', '407 Proxy Authentication Required'],
+])('a PBX that asks for the password of a PRACK is shown it once, %s, and then answers', async (_what, verdict) => {
   const app = await startLink('embedded');
   const localPort = await freePort();
   const kept = [
@@ -195,7 +198,7 @@ test('a PBX that asks for the password of a PRACK is shown it, and then answers'
       recvRequest('PRACK', { expect: { RAck: '77 [0-9]+ INVITE' } }),
       response('407 Proxy Authentication Required', { tag: false, headers: challenge }),
       recvRequest('PRACK', { expect: { RAck: '77 [0-9]+ INVITE', 'Proxy-Authorization': shown } }),
-      ...[response('200 OK', { tag: false }), final, recvRequest('ACK')],
+      ...[response(verdict, { tag: false, headers: challenge }), pause(200), final, recvRequest('ACK')],
       ...[recvRequest('BYE'), response('200 OK', { tag: false })],
     ].join('\n'),
     ...{ localPort, timeoutSec: 20 },

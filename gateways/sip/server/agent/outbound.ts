@@ -28,6 +28,8 @@ interface OutboundRequest {
   /** Set by the first response that makes one, or by the request. */
   dialog: Dialog | undefined;
   isAnswered: boolean;
+  /** A challenge to it has been answered: what comes of that is final. */
+  hasShown?: boolean;
 }
 
 const withContact = new Set(['INVITE', 'SUBSCRIBE', 'REFER', 'UPDATE']);
@@ -276,8 +278,11 @@ export class Outbound {
   /** Drachtio-srf makes PRACKs itself, and does not look at what becomes of them: the call would go on without. */
   #isAskedAgain(record: OutboundRequest, response: SipMessage, flow: Flow): boolean {
     const { dialog, outgoing } = record;
-    if (response.status < 300 || !dialog || !outgoing.request) return false;
-    return this.#context.own.answer(dialog, outgoing.request, response, (final) => this.#receive(record, final, flow));
+    if (response.status < 300 || record.hasShown || !dialog || !outgoing.request) return false;
+    record.hasShown = this.#context.own.answer(dialog, outgoing.request, response, (final) =>
+      this.#receive(record, final, flow),
+    );
+    return record.hasShown;
   }
 
   /** Creates the dialog, or keeps what the newest answer says of its remote end. */
