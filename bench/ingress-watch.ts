@@ -13,6 +13,8 @@ import { IngressSources, type SourceName, sourceNames } from '#test/support/ingr
 import { disorders, openViewerPage, watchFor } from '#test/support/test-picture.ts';
 
 const seconds = Number(process.argv[2] ?? 60);
+/** From the start of a source until its sound and picture are in the room. */
+const startMs = 30_000;
 const wanted = process.argv[3]?.split(',') ?? sourceNames;
 const names = sourceNames.filter((name) => wanted.includes(name));
 
@@ -26,7 +28,9 @@ async function watch(room: SourceName): Promise<string[]> {
   await gateway.api('POST', '/api/rooms', { name: room });
   await sources.start(room);
   const streams = () => gateway.api<{ items: unknown[] }>('GET', `/api/rooms/${room}/streams`);
-  while ((await streams()).items.length < 2) await sleep(50);
+  for (const endsAtMs = Date.now() + startMs; (await streams()).items.length < 2; await sleep(50)) {
+    if (Date.now() > endsAtMs) return [`${room}: not in its room after ${startMs / 1_000} s`];
+  }
   const token = await gateway.token({ room, user: 'viewer', role: 'viewer' });
   const { handle } = await page.call<{ handle: string }>('play', { url: `${gateway.url}/whep/${room}`, token });
   await page.call('sees', { handle, color: 'green' });
