@@ -332,6 +332,28 @@ test('with transitions cells are half way in the middle of the time, where they 
   expectColor(compositor.canvas, 630, 180, '#c02020');
 });
 
+test('another way to fit shows at once although everybody stays where he is, of the view and of a region', () => {
+  const compositor = compositorOf({ hasLabels: false });
+  new Sender(compositor, 1).show('#20a020', 180, 320);
+  const shows = (layout: Partial<ViewLook['layout']>, color: string) => {
+    compositor.setLook({ ...look, hasLabels: false, layout: { ...look.layout, ...layout } });
+    compositor.paint(0);
+    expectColor(compositor.canvas, 8, 8, color);
+  };
+  shows({ fitPolicy: 'crop' }, '#20a020');
+  shows({ fitPolicy: 'letterbox' }, '#000000');
+  shows({ fitPolicy: 'stretch' }, '#20a020');
+  const area = { left: '0', top: '0', width: '1', height: '1' };
+  for (const [fitPolicy, color] of [
+    ['stretch', '#20a020'],
+    ['letterbox', '#000000'],
+    ['crop', '#20a020'],
+  ] as const) {
+    const region = { id: '1', shape: 'rectangle', area, fitPolicy } as const;
+    shows({ custom: [{ region: [region] }] }, color);
+  }
+});
+
 test('nothing new is painted twice', () => {
   const compositor = compositorOf();
   const sender = new Sender(compositor, 1);

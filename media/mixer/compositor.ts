@@ -175,6 +175,8 @@ export class Compositor implements Disposable {
       this.#painters.slice(index + 1).filter((other) => isOver(place, other.place)),
     );
     if (this.#tellArranged()) this.#beginMoves(shown);
+    // In the same places, but perhaps fitted into them in another way.
+    else if (this.#moves.length === 0) this.#settle();
     this.#isNewCanvas = false;
   }
 
@@ -187,7 +189,11 @@ export class Compositor implements Disposable {
       ? []
       : this.#painters.map((painter) => ({ painter, from: shown.get(painter) ?? beginningOf(painter.place) }));
     this.#movesSinceMs = this.#nowMs;
-    if (isStill) for (const painter of this.#painters) painter.setCell(painter.place);
+    if (isStill) this.#settle();
+  }
+
+  #settle(): void {
+    for (const painter of this.#painters) painter.setCell(painter.place);
   }
 
   /** Everybody a little further on his way. @returns whether anybody is on one still */
