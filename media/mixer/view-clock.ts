@@ -8,7 +8,8 @@ export type OnTick = (clockUs: number, tickUs: number) => void;
 
 export class ViewClock {
   readonly #onTick: OnTick;
-  #tickUs: number;
+  /** Kept as it was said: what is divided twice comes back as 29.999999999999996. */
+  framerateHz: number;
   #dueUs = 0;
   #restsUntilUs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -17,7 +18,7 @@ export class ViewClock {
   skipped = 0;
 
   constructor(framerateHz: number, onTick: OnTick) {
-    this.#tickUs = 1e6 / framerateHz;
+    this.framerateHz = framerateHz;
     this.#onTick = onTick;
   }
 
@@ -26,12 +27,8 @@ export class ViewClock {
     this.#schedule();
   }
 
-  setRate(framerateHz: number): void {
-    this.#tickUs = 1e6 / framerateHz;
-  }
-
-  get framerateHz(): number {
-    return 1e6 / this.#tickUs;
+  get #tickUs(): number {
+    return 1e6 / this.framerateHz;
   }
 
   stop(): void {

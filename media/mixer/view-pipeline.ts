@@ -204,7 +204,7 @@ export class ViewPipeline implements Pipeline {
   #resize({ width, height, framerateHz }: Extract<ViewCommand, { type: 'resizeView' }>): void {
     this.#spec = { ...this.#spec, width, height, framerateHz };
     this.#compositor.resize(width, height);
-    this.#clock.setRate(framerateHz * (tempoSteps[this.#tempo.step] ?? 1));
+    this.#clock.framerateHz = framerateHz * (tempoSteps[this.#tempo.step] ?? 1);
   }
 
   /** Painting goes by area and rate, decoding by the inputs that are seen. */
@@ -240,7 +240,7 @@ export class ViewPipeline implements Pipeline {
     this.#tickMs = 0;
     this.#worstTickMs = 0;
     this.#tempo = nextTempo(this.#tempo, { utilization, skippedShare: skipped / Math.max(1, ticks + skipped) });
-    this.#clock.setRate(this.#spec.framerateHz * (tempoSteps[this.#tempo.step] ?? 1));
+    this.#clock.framerateHz = this.#spec.framerateHz * (tempoSteps[this.#tempo.step] ?? 1);
   }
 
   #tell(event: ViewEvent): void {

@@ -152,7 +152,9 @@ export class View extends PictureJob {
 
   /** @param name id of a publication or participant in it. @throws GatewayError `not_found` */
   setPrimary(name: string): void {
-    this.send({ type: 'leadView', inputId: this.#named(name).id });
+    const { id } = this.#named(name);
+    this.#unpinFor(id);
+    this.send({ type: 'leadView', inputId: id });
   }
 
   /** @param name undefined: nobody. @throws GatewayError `not_found` */
@@ -164,12 +166,18 @@ export class View extends PictureJob {
 
   /** @throws GatewayError `not_found` */
   swap(one: string, other: string): void {
-    this.send({ type: 'swapView', inputIds: [this.#named(one).id, this.#named(other).id] });
+    const [first, second] = [this.#named(one).id, this.#named(other).id];
+    if (first === this.#pinned) this.#unpinFor(second);
+    if (second === this.#pinned) this.#unpinFor(first);
+    this.send({ type: 'swapView', inputIds: [first, second] });
   }
 
   /** Those named come first, in this order. @throws GatewayError `not_found` */
   reorder(names: readonly string[]): void {
-    this.send({ type: 'orderView', inputIds: names.map((name) => this.#named(name).id) });
+    const inputIds = names.map((name) => this.#named(name).id);
+    const [first] = inputIds;
+    if (first !== undefined) this.#unpinFor(first);
+    this.send({ type: 'orderView', inputIds });
   }
 
   protected override onAttached(link: JobLink, isNewWorker: boolean): void {
@@ -215,6 +223,11 @@ export class View extends PictureJob {
   #sendSize(): void {
     const { width, height, framerateHz } = this.#settings.video;
     this.send({ type: 'resizeView', width, height, framerateHz });
+  }
+
+  /** Somebody is put first by hand: whoever was pinned there is so no more. @param primary id of an input */
+  #unpinFor(primary: number): void {
+    if (this.#pinned !== undefined && this.#pinned !== primary) this.pin(undefined);
   }
 
   #named(name: string): ViewMember {

@@ -89,6 +89,33 @@ test('a view shows each camera where its layout says, through join, leave, swap,
   expect(watcher.viewer.packetsLost).toBe(0);
 }, 60_000);
 
+test('who is pinned stays first until somebody else is put there by hand, and is not said to be pinned any more then', async () => {
+  const red = await join({ name: 'red', color: colors.red });
+  const green = await join({ name: 'green', color: colors.green });
+  const watcher = await watch();
+  const { view } = watcher;
+  const stand = (first: string, second: string) =>
+    watcher.shows([
+      [0.25, 0.5, first],
+      [0.75, 0.5, second],
+    ]);
+  const byHand = [
+    () => view.setPrimary(red.publication.id),
+    () => view.swap(green.publication.id, red.publication.id),
+    () => view.reorder([red.publication.id]),
+  ];
+  for (const putFirst of byHand) {
+    view.pin(green.publication.id);
+    await stand(colors.green, colors.red);
+    view.setPrimary(green.publication.id);
+    view.reorder([green.publication.id, red.publication.id]);
+    expect(view.pinned?.publication?.id).toBe(green.publication.id);
+    putFirst();
+    await stand(colors.red, colors.green);
+    expect(view.pinned?.publication?.id).toBeUndefined();
+  }
+}, 60_000);
+
 test('a view leaves no picture out for who joins, moves or leaves, nor for another layout', async () => {
   const red = await join({ name: 'red', color: colors.red });
   const watcher = await watch();
