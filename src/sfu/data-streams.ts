@@ -33,10 +33,18 @@ export class DataProducer extends DataStream<types.DataProducer> implements SfuD
 export class DataConsumer extends DataStream<types.DataConsumer> implements SfuDataConsumer {
   /** Where the data entered the room, which for the native one may be a pipe. */
   readonly dataProducerId: string;
+  readonly #source: { readonly closed: boolean };
 
-  constructor(native: types.DataConsumer, dataProducerId: string) {
+  /** @param source what it is of in its own router */
+  constructor(native: types.DataConsumer, dataProducerId: string, source: { readonly closed: boolean }) {
     super(native);
     this.dataProducerId = dataProducerId;
+    this.#source = source;
+  }
+
+  /** As that of media: its worker ends it with its source. */
+  override close(): void {
+    if (!this.#source.closed) super.close();
   }
 
   get sctpStreamParameters(): SctpStreamParameters | undefined {

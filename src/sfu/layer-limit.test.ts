@@ -14,7 +14,7 @@ function made(options: Pick<ConsumerOptions, 'wanted' | 'applied' | 'limit'>) {
     ...{ id: 'c', kind: 'video', type: 'simulcast', rtpParameters: { codecs: [] }, observer: new EventEmitter() },
     setPreferredLayers: async (layers: types.ConsumerLayers) => void told.push(layers),
   });
-  new Consumer(native as never, room, { producerId: 'p', mid: undefined, ...options });
+  new Consumer(native as never, room, { producerId: 'p', source: { closed: false }, mid: undefined, ...options });
   return told;
 }
 

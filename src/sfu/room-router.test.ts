@@ -138,6 +138,23 @@ describe('streams through a room', () => {
     expect((await listener.peer.next(() => true)).payload.toString()).toBe('three');
   });
 
+  test('that end with their source are ended once: mediasoup logs nothing of what it would not know', async () => {
+    const room = await start();
+    const { producer } = await publishPcmu(room, 3_501);
+    const { consumer, transport } = await subscribe(room, producer);
+    const ended = once(consumer.events, 'closed');
+    log.lines.length = 0;
+    producer.close();
+    consumer.close();
+    await ended;
+    expect(consumer.isClosed).toBe(true);
+    await expect(consumer.resume()).rejects.toMatchObject({ code: 'closed' });
+    // Answered after all that was asked before.
+    const other = await publishPcmu(room, 3_502);
+    await transport.consume({ producer: other.producer, rtpCapabilities: plainCapabilities(room) });
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
   test('stop while consumer or producer is paused, and go on when it resumes', async () => {
     const room = await start();
     const { producer, peer: sender } = await publishPcmu(room, 4_001);

@@ -81,7 +81,7 @@ export class Producer implements SfuProducer {
   }
 
   #run<T>(action: () => Promise<T>): Promise<T> {
-    return runOpen(this.#native, this.#room, 'this stream', action);
+    return runOpen(this, this.#room, 'this stream', action);
   }
 }
 
@@ -93,6 +93,8 @@ function scoresInOrder(scores: readonly types.ProducerScore[], encodingCount: nu
 }
 
 export interface ConsumerOptions {
+  /** What it is of in its own router, as far as it matters here. */
+  readonly source: { readonly closed: boolean };
   /** Of the stream where it entered the room, which for the native consumer may be one that was piped. */
   readonly producerId: string;
   /** Of the receiver's m-line, where it was given. */
@@ -112,13 +114,17 @@ export class Consumer implements SfuConsumer {
   readonly type: 'simple' | 'simulcast' | 'svc';
   readonly rtpParameters: RtpParameters;
   readonly #native: types.Consumer;
+  readonly #source: ConsumerOptions['source'];
   readonly #room: RoomState;
   readonly #limit: LayerLimit;
   #wanted: VideoLayers | undefined;
+  #unfollow: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(native: types.Consumer, room: RoomState, options: ConsumerOptions) {
-    const { producerId, mid } = options;
+    const { producerId, mid, source } = options;
     this.#native = native;
+    this.#source = source;
     this.#room = room;
     this.#limit = options.limit;
     this.#wanted = options.wanted;
@@ -131,14 +137,11 @@ export class Consumer implements SfuConsumer {
     this.rtpParameters = mid === undefined ? rtpParameters : { ...rtpParameters, mid };
     native.on('layerschange', (layers) => this.events.emit('layersChanged', layers ?? null));
     native.on('score', ({ score, producerScore }) => this.events.emit('scored', { score, producerScore }));
-    const unfollow = native.kind === 'video' && this.type !== 'simple' ? this.#limit.follow(this) : undefined;
+    this.#unfollow = native.kind === 'video' && this.type !== 'simple' ? this.#limit.follow(this) : undefined;
     // The limit came or went while the worker made it.
     const { spatialLayer } = this.#limit.within(this.#wanted) ?? {};
-    if (unfollow && spatialLayer !== options.applied?.spatialLayer) this.applyLimit();
-    native.observer.once('close', () => {
-      unfollow?.();
-      this.events.emit('closed');
-    });
+    if (this.#unfollow && spatialLayer !== options.applied?.spatialLayer) this.applyLimit();
+    native.observer.once('close', () => this.#end());
   }
 
   get isPaused(): boolean {
@@ -146,7 +149,7 @@ export class Consumer implements SfuConsumer {
   }
 
   get isClosed(): boolean {
-    return this.#native.closed;
+    return this.#isClosed;
   }
 
   get currentLayers(): VideoLayers | null {
@@ -190,27 +193,36 @@ export class Consumer implements SfuConsumer {
       .map((entry) => toStreamStats(entry, this.rtpParameters.codecs));
   }
 
+  /** With its producer the worker has ended it, and is about to say so: asked to do it again it complains. */
   close(): void {
-    this.#native.close();
+    if (this.#source.closed) this.#end();
+    else this.#native.close();
+  }
+
+  #end(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unfollow?.();
+    this.events.emit('closed');
   }
 
   #run<T>(action: () => Promise<T>): Promise<T> {
-    return runOpen(this.#native, this.#room, 'this stream', action);
+    return runOpen(this, this.#room, 'this stream', action);
   }
 }
 
 /** @throws GatewayError `closed` when it has ended, before or meanwhile; `media_lost`; `invalid_request` */
 export async function runOpen<T>(
-  native: { readonly closed: boolean },
+  stream: { readonly isClosed: boolean },
   room: RoomState,
   what: string,
   action: () => Promise<T>,
 ): Promise<T> {
   room.assertOpen();
   try {
-    if (native.closed) throw new errors.NotFoundError(what);
+    if (stream.isClosed) throw new errors.NotFoundError(what);
     return await action();
   } catch (thrown) {
-    throw room.explain(thrown, native.closed ? 'closed' : 'invalid_request', what);
+    throw room.explain(thrown, stream.isClosed ? 'closed' : 'invalid_request', what);
   }
 }

@@ -84,7 +84,8 @@ export abstract class MediaTransport<Native extends types.Transport> {
         native.observer.once('close', lease.release);
         this.room.admitConsumer(native, this.node);
         const { layers: limit } = this.room;
-        return new Consumer(native, this.room, { producerId: producer.id, mid, wanted, applied, limit });
+        const { native: source } = lease;
+        return new Consumer(native, this.room, { producerId: producer.id, source, mid, wanted, applied, limit });
       } catch (thrown) {
         lease.release();
         throw thrown;
@@ -98,7 +99,7 @@ export abstract class MediaTransport<Native extends types.Transport> {
 
   /** @throws GatewayError `closed`, `media_lost`, `invalid_request` and what `action` throws */
   protected run<T>(what: string, action: () => Promise<T>): Promise<T> {
-    return runOpen(this.native, this.room, what, action);
+    return runOpen(this, this.room, what, action);
   }
 
   /** A long mid is fine where it stands in SDP alone; where the packets are to carry it, it has to fit. */

@@ -138,7 +138,7 @@ export class WebRtcTransport extends MediaTransport<types.WebRtcTransport> imple
         const native = await this.native.consumeData({ dataProducerId: lease.native.id });
         assertSourceOpen(lease.native, native);
         native.observer.once('close', lease.release);
-        return new DataConsumer(native, dataProducer.id);
+        return new DataConsumer(native, dataProducer.id, lease.native);
       } catch (thrown) {
         lease.release();
         throw thrown;
