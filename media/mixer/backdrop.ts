@@ -1,24 +1,42 @@
 // Owns: what is behind the pictures of a view: a colour, or an image that covers the canvas. May import: media/av.
+import type { ViewLook } from '#core/view-messages.ts';
 import { Canvas, CellScaler, type Yuv } from '../av/canvas.ts';
 import { decodeImage } from '../av/still-image.ts';
 import type { Box } from '../av/video-hint.ts';
 import { fitInto } from './fit.ts';
+import type { CanvasSize } from './layout.ts';
+
+export type Ground = Pick<ViewLook, 'backgroundColor' | 'backgroundImage'> & CanvasSize;
 
 export class Backdrop implements Disposable {
-  readonly color: Yuv;
-  readonly #image: Canvas | undefined;
+  readonly #onChanged: () => void;
+  #ground: Ground | undefined;
+  #color: Yuv = toYuv('#000000');
+  #image: Canvas | undefined;
 
-  /** @param image PNG or JPEG; one that cannot be read leaves the colour */
-  constructor(color: string, image: Uint8Array | undefined, width: number, height: number) {
-    this.color = toYuv(color);
-    this.#image = image && paintImage(image, this.color, width, height);
+  /** @param onChanged what it puts back is another from now on */
+  constructor(onChanged: () => void) {
+    this.#onChanged = onChanged;
+  }
+
+  /** An image takes up to a second to be read: what was there is seen until then, or the colour where that was of another size. */
+  set(ground: Ground): void {
+    const past = this.#ground;
+    if (past && isSame(past, ground)) return;
+    this.#ground = ground;
+    const { backgroundImage, width, height } = ground;
+    if (backgroundImage && past?.width === width && past.height === height) void this.#read(ground, backgroundImage);
+    else {
+      this.#show(ground, undefined);
+      if (backgroundImage) void this.#read(ground, backgroundImage);
+    }
   }
 
   /** Puts back what was there before anything was painted. */
   restore(canvas: Canvas, box: Box): void {
     const image = this.#image;
     if (!image) {
-      canvas.fill(box, this.color);
+      canvas.fill(box, this.#color);
       return;
     }
     const to = canvas.picture;
@@ -35,22 +53,52 @@ export class Backdrop implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#ground = undefined;
     this.#image?.[Symbol.dispose]();
+    this.#image = undefined;
+  }
+
+  /** One that cannot be read leaves the colour. */
+  async #read(ground: Ground, data: Uint8Array): Promise<void> {
+    const isWanted = () => this.#ground === ground;
+    const image = await paintImage(data, ground, isWanted);
+    if (isWanted()) this.#show(ground, image);
+    else image?.[Symbol.dispose]();
+  }
+
+  #show({ backgroundColor }: Ground, image: Canvas | undefined): void {
+    this.#image?.[Symbol.dispose]();
+    this.#image = image;
+    this.#color = toYuv(backgroundColor);
+    this.#onChanged();
   }
 }
 
-function paintImage(image: Uint8Array, color: Yuv, width: number, height: number): Canvas | undefined {
-  const canvas = new Canvas(width, height);
+function isSame(a: Ground, b: Ground): boolean {
+  if (a.backgroundColor !== b.backgroundColor || a.width !== b.width || a.height !== b.height) return false;
+  const [was, is] = [a.backgroundImage, b.backgroundImage];
+  return was && is ? Buffer.compare(was, is) === 0 : was === is;
+}
+
+async function paintImage(
+  data: Uint8Array,
+  { backgroundColor, width, height }: Ground,
+  isWanted: () => boolean,
+): Promise<Canvas | undefined> {
+  let image: Canvas | undefined;
   const whole = { x: 0, y: 0, width, height };
-  canvas.fill(whole, color);
-  using scaler = new CellScaler();
-  const isRead = decodeImage(image, (picture) => {
-    const { source, target } = fitInto(picture.width, picture.height, whole, 'crop');
-    scaler.paint(picture, source, 0, canvas, target);
-  });
-  if (isRead) return canvas;
-  canvas[Symbol.dispose]();
-  return undefined;
+  await decodeImage(
+    data,
+    (picture) => {
+      image = new Canvas(width, height);
+      image.fill(whole, toYuv(backgroundColor));
+      using scaler = new CellScaler();
+      const { source, target } = fitInto(picture.width, picture.height, whole, 'crop');
+      scaler.paint(picture, source, 0, image, target);
+    },
+    isWanted,
+  );
+  return image;
 }
 
 /** ITU-R BT.601 in limited range, as cameras come. @param color `#rrggbb` */

@@ -4,6 +4,7 @@ import type { Picture } from '../av/picture.ts';
 import type { Backdrop } from './backdrop.ts';
 import { fitInto, type Rectangle } from './fit.ts';
 import type { Cell } from './layout.ts';
+import type { TileShelf } from './tile-shelf.ts';
 import { initialsTile, labelTile } from './tiles.ts';
 import type { ViewInput } from './view-input.ts';
 
@@ -24,6 +25,7 @@ export class CellPainter implements Disposable {
   /** Where it belongs; its cell is on the way there. */
   place: Cell;
   readonly #scaler = new CellScaler();
+  readonly #tiles: TileShelf;
   #cell: Cell;
   /** Everything that decides how the cell looks but for the picture itself. */
   #painted = '';
@@ -32,8 +34,9 @@ export class CellPainter implements Disposable {
   #disc: { readonly tile: Tile; readonly key: string } | undefined;
   #label: { readonly tile: Tile | undefined; readonly key: string } | undefined;
 
-  constructor(input: ViewInput, cell: Cell) {
+  constructor(input: ViewInput, cell: Cell, tiles: TileShelf) {
     this.input = input;
+    this.#tiles = tiles;
     this.#cell = cell;
     this.place = cell;
   }
@@ -86,30 +89,41 @@ export class CellPainter implements Disposable {
     canvas.fill(cell, emptyColor);
     const tile = this.#discFor(style);
     const even = (value: number) => Math.floor(value / 2) * 2;
-    const x = cell.x + even((cell.width - tile.width) / 2);
-    canvas.blend(tile, x, cell.y + even((cell.height - tile.height) / 2), cell);
+    if (tile) {
+      const x = cell.x + even((cell.width - tile.width) / 2);
+      canvas.blend(tile, x, cell.y + even((cell.height - tile.height) / 2), cell);
+    }
     if (style.hasLabels) this.#paintLabel(canvas, cell, style);
   }
 
-  #discFor({ isMoving }: PaintStyle): Tile {
-    const { face, info, serial } = this.input;
+  #discFor({ isMoving }: PaintStyle): Tile | undefined {
+    const { face, info } = this.input;
     const { width, height } = this.#cell;
-    const key = `${info.name}:${serial}:${width}x${height}`;
+    const key = `${info.name}:${face.serial}:${width}x${height}`;
     const known = this.#disc?.tile;
     const isGood = this.#disc?.key === key || (isMoving && known && known.width <= width && known.height <= height);
     if (known && isGood) return known;
-    const tile = face?.tileFor(height, width) ?? initialsTile(info.name, height, width);
-    this.#disc = { tile, key };
+    const tile = face.tileFor(height, width) ?? this.#initials(width, height);
+    this.#disc = tile && { tile, key };
     return tile;
+  }
+
+  #initials(width: number, height: number): Tile | undefined {
+    const { name } = this.input.info;
+    const drawn = this.#tiles.take(`${width}x${height}:${name}`, () => initialsTile(name, height, width));
+    if (!drawn) this.invalidate();
+    return drawn?.tile;
   }
 
   /** On the picture and not beside it: only there is the ground new each time. */
   #paintLabel(canvas: Canvas, ground: Rectangle, { isMoving }: PaintStyle): void {
     const { name } = this.input.info;
-    const key = `${name}:${this.#cell.height}:${ground.width}`;
+    const key = `label:${this.#cell.height}:${ground.width}:${name}`;
     if (this.#label?.key !== key && !isMoving) {
-      const tile = name === '' ? undefined : labelTile(name, this.#cell.height, ground.width);
-      this.#label = { tile, key };
+      const draw = () => labelTile(name, this.#cell.height, ground.width);
+      const drawn = name === '' ? { tile: undefined } : this.#tiles.take(key, draw);
+      if (!drawn) this.invalidate();
+      this.#label = drawn && { ...drawn, key };
     }
     const tile = this.#label?.tile;
     if (tile && tile.height <= ground.height && tile.width <= ground.width)

@@ -258,23 +258,30 @@ test('what is muted shows initials and comes back; who leaves makes room; the ca
   expect(compositor.canvas.picture).toBe(picture);
 });
 
-test('who is muted is shown by his avatar where he has one that can be read, and by initials again without', () => {
+test('who is muted is shown by his avatar where he has one that can be read, and by initials again without', async () => {
   const compositor = compositorOf({ hasLabels: false });
   const one = new Sender(compositor, 1);
   one.show('#c02020');
   const [input] = compositor.inputs.values();
-  input?.setFace(plainPng(64, [32, 160, 32]));
+  input?.face.set(plainPng(64, [32, 160, 32]));
   compositor.paint(0);
   expectColor(compositor.canvas, 320, 180, '#c02020');
   compositor.put({ ...one.info, isMuted: true }, { keyFrameWanted: () => undefined, sized: () => undefined });
-  compositor.paint(33);
-  expectColor(compositor.canvas, 320, 180, '#20a020');
+  await vi.waitFor(() => {
+    compositor.paint(33);
+    expectColor(compositor.canvas, 320, 180, '#20a020');
+  });
   expectColor(compositor.canvas, 320, 90, '#20a020');
   expectColor(compositor.canvas, 60, 60, '#202022');
   expect(compositor.paint(66)).toBe(false);
   for (const image of [Buffer.from('nothing to see'), plainPng(64, [1, 2, 3]).subarray(0, 60), undefined]) {
-    input?.setFace(image);
-    expect(compositor.paint(99)).toBe(true);
+    input?.face.set(plainPng(64, [32, 160, 32]));
+    await vi.waitFor(() => {
+      compositor.paint(99);
+      expectColor(compositor.canvas, 320, 90, '#20a020');
+    });
+    input?.face.set(image);
+    await vi.waitFor(() => expect(compositor.paint(99)).toBe(true));
     expectColor(compositor.canvas, 320, 90, '#202022');
   }
 });
@@ -363,10 +370,9 @@ test('nothing new is painted twice', () => {
   expect(compositor.paint(99)).toBe(true);
 });
 
-test('a background image fills what no input covers, and comes back when they go', () => {
+test('a background image fills what no input covers, and comes back when they go', async () => {
   const compositor = compositorOf({ backgroundImage: tinyPng, layout: { ...look.layout, fitPolicy: 'letterbox' } });
-  compositor.paint(0);
-  expectColor(compositor.canvas, 20, 20, '#ff0000');
+  await showsBehind(compositor, '#ff0000');
   const sender = new Sender(compositor, 1);
   sender.show('#2020c0', 180, 320);
   compositor.paint(33);
@@ -377,16 +383,66 @@ test('a background image fills what no input covers, and comes back when they go
   expectColor(compositor.canvas, 320, 100, '#ff0000');
 });
 
-test('an image that was read is not read again when something else changes', () => {
+/** An image is read beside the pictures. */
+function showsBehind(compositor: Compositor, color: string): Promise<void> {
+  return vi.waitFor(() => {
+    compositor.paint(0);
+    expectColor(compositor.canvas, 20, 20, color);
+  }, 10_000);
+}
+
+test('an image that was read is not read again when something else changes', async () => {
   const image = Buffer.from(tinyPng);
   const compositor = compositorOf({ backgroundImage: image });
-  image.fill(0);
-  compositor.setLook({ ...look, backgroundImage: image, hasLabels: false, maxInputs: 3 });
+  await showsBehind(compositor, '#ff0000');
+  const other = Buffer.from(image);
+  compositor.setLook({ ...look, backgroundImage: other, hasLabels: false, maxInputs: 3 });
   compositor.paint(0);
   expectColor(compositor.canvas, 20, 20, '#ff0000');
   compositor.setLook({ ...look, backgroundImage: Buffer.from('none') });
-  compositor.paint(33);
+  await showsBehind(compositor, look.backgroundColor);
+});
+
+test('pictures go on while the largest image is read, whatever the size of the view becomes meanwhile', async () => {
+  const compositor = compositorOf();
+  const large = { ...look, backgroundColor: '#20a020', backgroundImage: plainPng(4_096, [200, 30, 30]) };
+  compositor.setLook(large);
+  compositor.paint(0);
+  // What was there.
   expectColor(compositor.canvas, 20, 20, look.backgroundColor);
+  for (let side = 320; side > 160; side -= 2) compositor.resize(side, side);
+  compositor.paint(33);
+  // There was none of this size.
+  expectColor(compositor.canvas, 20, 20, '#20a020');
+  await showsBehind(compositor, '#c81e1e');
+  expect(compositor.paint(66)).toBe(false);
+}, 20_000);
+
+test('names and initials of many who come at once are drawn over several pictures', () => {
+  const compositor = compositorOf({ maxInputs: 25 });
+  const events = { keyFrameWanted: () => undefined, sized: () => undefined };
+  for (let id = 1; id <= 25; id++) {
+    compositor.put({ inputId: id, name: `Participant ${id}`, isShared: false, isMuted: true }, events);
+  }
+  /** Where the disc of each is, besides its letter. */
+  const drawn = () => {
+    const isDisc = (id: number) =>
+      colorAt(compositor.canvas, (id % 5) * 128 + 56, Math.floor(id / 5) * 72 + 22)[0] === 90;
+    return Array.from({ length: 25 }, (_, id) => isDisc(id)).filter(Boolean).length;
+  };
+  const counts = Array.from({ length: 10 }, (_, n) => {
+    compositor.paint(n * 33);
+    return drawn();
+  });
+  expect(counts[0]).toBeGreaterThan(0);
+  expect(counts[0]).toBeLessThan(10);
+  expect(counts.at(-1)).toBe(25);
+  // Another layout and back: what is known is not drawn again.
+  compositor.setLook({ ...look, maxInputs: 25, layout: { ...look.layout, base: 'lecture' } });
+  compositor.paint(400);
+  compositor.setLook({ ...look, maxInputs: 25 });
+  compositor.paint(433);
+  expect(drawn()).toBe(25);
 });
 
 /** One red pixel. */

@@ -7,6 +7,7 @@ import { Backdrop } from './backdrop.ts';
 import { CellPainter } from './cell-painter.ts';
 import { type Cell, capacityOf, cellsFor } from './layout.ts';
 import { Stage } from './stage.ts';
+import { TileShelf } from './tile-shelf.ts';
 import { beginningOf, cellBetween, eased, maxMovingCells } from './transition.ts';
 import { ViewInput, type ViewInputEvents } from './view-input.ts';
 
@@ -24,7 +25,10 @@ export class Compositor implements Disposable {
   readonly inputs = new Map<number, ViewInput>();
   readonly #options: CompositorOptions;
   #look: ViewLook;
-  #backdrop: Backdrop;
+  readonly #backdrop = new Backdrop(() => {
+    this.#isWiped = true;
+  });
+  readonly #tiles = new TileShelf();
   #painters: CellPainter[] = [];
   /** For each painter those above it that it would paint over. */
   #above: CellPainter[][] = [];
@@ -43,7 +47,7 @@ export class Compositor implements Disposable {
     this.#options = options;
     this.#look = options.look;
     this.#canvas = new Canvas(options.width, options.height);
-    this.#backdrop = this.#makeBackdrop();
+    this.#layGround();
     this.stage = new Stage(stageOptions(this.#look));
   }
 
@@ -57,16 +61,13 @@ export class Compositor implements Disposable {
     this.#canvas[Symbol.dispose]();
     this.#canvas = new Canvas(width, height);
     this.#isNewCanvas = true;
-    this.#replaceBackdrop();
     this.setLook(this.#look);
   }
 
   setLook(look: ViewLook): void {
-    const past = this.#look;
     this.#look = look;
     this.stage.setOptions(stageOptions(look));
-    // A large image takes longer to read than there is from one picture to the next.
-    if (!hasSameGround(past, look)) this.#replaceBackdrop();
+    this.#layGround();
     this.#isWiped = true;
     this.arrangeSoon();
   }
@@ -117,6 +118,7 @@ export class Compositor implements Disposable {
     const { width, height } = this.canvas;
     this.#changed = this.#isWiped ? [{ x: 0, y: 0, width, height }] : [];
     if (this.#isWiped) this.#wipe();
+    this.#tiles.beginPicture();
     const { speaker } = this.stage;
     const { hasLabels, hasSpeakerBorder } = this.#look;
     this.#painters.forEach((painter, index) => {
@@ -139,14 +141,10 @@ export class Compositor implements Disposable {
     return capacityOf(this.#look.layout, Math.min(this.stage.count, this.#look.maxInputs));
   }
 
-  #replaceBackdrop(): void {
-    this.#backdrop[Symbol.dispose]();
-    this.#backdrop = this.#makeBackdrop();
-  }
-
-  #makeBackdrop(): Backdrop {
+  #layGround(): void {
     const { backgroundColor, backgroundImage } = this.#look;
-    return new Backdrop(backgroundColor, backgroundImage, this.#canvas.width, this.#canvas.height);
+    const { width, height } = this.#canvas;
+    this.#backdrop.set({ backgroundColor, backgroundImage, width, height });
   }
 
   #wipe(): void {
@@ -165,7 +163,7 @@ export class Compositor implements Disposable {
     this.#painters = seen.flatMap(({ id }, index) => {
       const [input, cell] = [this.inputs.get(id), cells[index]];
       if (!input || !cell) return [];
-      const painter = past.get(id) ?? new CellPainter(input, cell);
+      const painter = past.get(id) ?? new CellPainter(input, cell, this.#tiles);
       past.delete(id);
       painter.place = cell;
       return [painter];
@@ -229,11 +227,6 @@ export class Compositor implements Disposable {
 
 function stageOptions({ maxInputs, isVoicePrimary, layout }: ViewLook) {
   return { maxInputs, isVoicePrimary, isShareFirst: layout.base === 'share-first' };
-}
-
-function hasSameGround(a: ViewLook, b: ViewLook): boolean {
-  const [was, is] = [a.backgroundImage, b.backgroundImage];
-  return a.backgroundColor === b.backgroundColor && (was && is ? Buffer.compare(was, is) === 0 : was === is);
 }
 
 function isOver(a: Cell, b: Cell): boolean {

@@ -2,63 +2,95 @@
 import { Canvas, CellScaler, type Tile } from '../av/canvas.ts';
 import { decodeImage } from '../av/still-image.ts';
 import { fitInto } from './fit.ts';
-import { makeTile } from './tiles.ts';
+import { insideDisc, makeTile } from './tiles.ts';
 
 /** Of what is kept; a cell rarely has room for more. */
 const side = 256;
 
 export class Face implements Disposable {
-  readonly #square: Canvas;
+  readonly #onChanged: () => void;
+  #wanted: Uint8Array | undefined;
+  #square: Canvas | undefined;
   #tile: Tile | undefined;
+  #serial = 0;
 
-  constructor(square: Canvas) {
-    this.#square = square;
+  /** @param onChanged another is there, or none any more */
+  constructor(onChanged: () => void) {
+    this.#onChanged = onChanged;
   }
 
-  /** @returns a disc as wide as two thirds of the cell */
-  tileFor(cellHeight: number, cellWidth: number): Tile {
+  /** Another number for each. */
+  get serial(): number {
+    return this.#serial;
+  }
+
+  /** @param image PNG or JPEG, shown once it is read, and the last until then; one that cannot be read is none */
+  set(image: Uint8Array | undefined): void {
+    this.#wanted = image;
+    if (image) void this.#read(image);
+    else if (this.#square) this.#show(undefined);
+  }
+
+  /** @returns a disc as wide as two thirds of the cell; undefined where there is no face */
+  tileFor(cellHeight: number, cellWidth: number): Tile | undefined {
     const size = Math.max(16, Math.ceil((Math.min(cellHeight, cellWidth) * 0.66) / 2) * 2);
-    if (this.#tile?.width !== size) this.#tile = this.#draw(size);
+    if (this.#square && this.#tile?.width !== size) this.#tile = drawDisc(this.#square, size);
     return this.#tile;
   }
 
-  #draw(size: number): Tile {
-    using scaled = new Canvas(size, size);
-    using scaler = new CellScaler();
-    const { picture } = this.#square;
-    scaler.paint(picture, wholeOf(side), 0, scaled, wholeOf(size));
-    const [planeY, planeU, planeV] = scaled.picture.planes;
-    const [strideY = 0, strideU = 0, strideV = 0] = scaled.picture.strides;
-    const center = size / 2;
-    return makeTile(size, size, (x, y) => {
-      const inside = Math.max(0, Math.min(1, center - Math.hypot(x + 0.5 - center, y + 0.5 - center)));
-      const [halfX, halfY] = [x >> 1, y >> 1];
-      const color = {
-        y: (planeY?.[y * strideY + x] ?? 0) * inside,
-        u: (planeU?.[halfY * strideU + halfX] ?? 0) * inside,
-        v: (planeV?.[halfY * strideV + halfX] ?? 0) * inside,
-      };
-      return { keep: 1 - inside, color, isPremultiplied: true };
-    });
+  [Symbol.dispose](): void {
+    this.#wanted = undefined;
+    this.#square?.[Symbol.dispose]();
+    this.#square = undefined;
   }
 
-  [Symbol.dispose](): void {
-    this.#square[Symbol.dispose]();
+  async #read(image: Uint8Array): Promise<void> {
+    const isWanted = () => this.#wanted === image;
+    const square = await squareOf(image, isWanted);
+    if (isWanted()) this.#show(square);
+    else square?.[Symbol.dispose]();
+  }
+
+  #show(square: Canvas | undefined): void {
+    this.#square?.[Symbol.dispose]();
+    this.#square = square;
+    this.#tile = undefined;
+    this.#serial += 1;
+    this.#onChanged();
   }
 }
 
-/** @param image PNG or JPEG @returns undefined where it cannot be read */
-export function faceOf(image: Uint8Array): Face | undefined {
-  const square = new Canvas(side, side);
-  square.fill(wholeOf(side), { y: 235, u: 128, v: 128 });
+function drawDisc({ picture: whole }: Canvas, size: number): Tile {
+  using scaled = new Canvas(size, size);
   using scaler = new CellScaler();
-  const isRead = decodeImage(image, (picture) => {
-    const { source, target } = fitInto(picture.width, picture.height, wholeOf(side), 'crop');
-    scaler.paint(picture, source, 0, square, target);
+  scaler.paint(whole, wholeOf(side), 0, scaled, wholeOf(size));
+  const [planeY, planeU, planeV] = scaled.picture.planes;
+  const [strideY = 0, strideU = 0, strideV = 0] = scaled.picture.strides;
+  const center = size / 2;
+  return makeTile(size, size, (x, y, pixel) => {
+    const inside = insideDisc(center, x, y);
+    const [halfX, halfY] = [x >> 1, y >> 1];
+    pixel.keep = 1 - inside;
+    pixel.y = (planeY?.[y * strideY + x] ?? 0) * inside;
+    pixel.u = (planeU?.[halfY * strideU + halfX] ?? 0) * inside;
+    pixel.v = (planeV?.[halfY * strideV + halfX] ?? 0) * inside;
   });
-  if (isRead) return new Face(square);
-  square[Symbol.dispose]();
-  return undefined;
+}
+
+async function squareOf(image: Uint8Array, isWanted: () => boolean): Promise<Canvas | undefined> {
+  let square: Canvas | undefined;
+  await decodeImage(
+    image,
+    (picture) => {
+      square = new Canvas(side, side);
+      square.fill(wholeOf(side), { y: 235, u: 128, v: 128 });
+      using scaler = new CellScaler();
+      const { source, target } = fitInto(picture.width, picture.height, wholeOf(side), 'crop');
+      scaler.paint(picture, source, 0, square, target);
+    },
+    isWanted,
+  );
+  return square;
 }
 
 const wholeOf = (size: number) => ({ x: 0, y: 0, width: size, height: size });

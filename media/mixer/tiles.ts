@@ -18,12 +18,12 @@ export function labelTile(name: string, cellHeight: number, maxWidth: number): T
   if (!drawn) return undefined;
   const width = evenUp(drawn.width + margin * 2);
   const height = evenUp(drawn.height);
-  return makeTile(width, height, (x, y) => {
+  return makeTile(width, height, (x, y, pixel) => {
     const cover = coverageAt(drawn, x - margin, y) / 255;
-    return {
-      keep: seeThrough * (1 - cover),
-      color: { y: 16 * (1 - seeThrough) * (1 - cover) + white * cover, u: 128, v: 128 },
-    };
+    pixel.keep = seeThrough * (1 - cover);
+    pixel.y = 16 * (1 - seeThrough) * (1 - cover) + white * cover;
+    pixel.u = 128 * (1 - pixel.keep);
+    pixel.v = pixel.u;
   });
 }
 
@@ -36,15 +36,14 @@ export function initialsTile(name: string, cellHeight: number, cellWidth: number
   const center = size / 2;
   const left = drawn ? Math.round((size - drawn.width) / 2) : 0;
   const top = drawn ? Math.round((size - drawn.height) / 2) : 0;
-  return makeTile(size, size, (x, y) => {
-    const inside = clamp01(center - Math.hypot(x + 0.5 - center, y + 0.5 - center));
+  return makeTile(size, size, (x, y, pixel) => {
+    const inside = insideDisc(center, x, y);
     const cover = drawn ? (coverageAt(drawn, x - left, y - top) / 255) * inside : 0;
     const solid = inside - cover;
-    return {
-      keep: 1 - inside,
-      color: { y: disc.y * solid + white * cover, u: disc.u * solid + 128 * cover, v: disc.v * solid + 128 * cover },
-      isPremultiplied: true,
-    };
+    pixel.keep = 1 - inside;
+    pixel.y = disc.y * solid + white * cover;
+    pixel.u = disc.u * solid + 128 * cover;
+    pixel.v = disc.v * solid + 128 * cover;
   });
 }
 
@@ -80,15 +79,17 @@ function draw(text: string, fontSize: number, maxWidth: number): TextImage | und
   }
 }
 
+/** Of its colour what is laid over the canvas: less where more of that stays. */
 interface Pixel {
   /** 0..1 of the canvas that stays. */
-  readonly keep: number;
-  readonly color: Yuv;
-  /** Chroma is weighted already; otherwise it is that of grey. */
-  readonly isPremultiplied?: boolean;
+  keep: number;
+  y: number;
+  u: number;
+  v: number;
 }
 
-export function makeTile(width: number, height: number, pixelAt: (x: number, y: number) => Pixel): Tile {
+/** @param draw is given the same object for each pixel: a tile may have a million of them */
+export function makeTile(width: number, height: number, draw: (x: number, y: number, pixel: Pixel) => void): Tile {
   const tile: Tile = {
     width,
     height,
@@ -98,17 +99,18 @@ export function makeTile(width: number, height: number, pixelAt: (x: number, y: 
     addU: new Uint8Array((width * height) / 4),
     addV: new Uint8Array((width * height) / 4),
   };
+  const pixel: Pixel = { keep: 0, y: 0, u: 0, v: 0 };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const { keep, color, isPremultiplied } = pixelAt(x, y);
+      draw(x, y, pixel);
       const at = y * width + x;
-      tile.keep[at] = Math.round(keep * 256);
-      tile.addY[at] = Math.min(255 - Math.floor(keep * 255), color.y);
+      tile.keep[at] = Math.round(pixel.keep * 256);
+      tile.addY[at] = Math.min(255 - Math.floor(pixel.keep * 255), pixel.y);
       if (x % 2 || y % 2) continue;
       const half = (y >> 1) * (width >> 1) + (x >> 1);
-      tile.keepChroma[half] = Math.round(keep * 256);
-      tile.addU[half] = isPremultiplied ? color.u : 128 * (1 - keep);
-      tile.addV[half] = isPremultiplied ? color.v : 128 * (1 - keep);
+      tile.keepChroma[half] = Math.round(pixel.keep * 256);
+      tile.addU[half] = pixel.u;
+      tile.addV[half] = pixel.v;
     }
   }
   return tile;
@@ -126,5 +128,11 @@ function colorOf(name: string): Yuv {
   return { y: 90, u: 128 + 40 * Math.cos(angle), v: 128 + 40 * Math.sin(angle) };
 }
 
-const clamp01 = (value: number) => Math.max(0, Math.min(1, value));
+/** 0..1 of a pixel of a square that lies within its circle. @param center of the square, and so the radius */
+export function insideDisc(center: number, x: number, y: number): number {
+  const across = x + 0.5 - center;
+  const down = y + 0.5 - center;
+  return Math.max(0, Math.min(1, center - Math.sqrt(across * across + down * down)));
+}
+
 const evenUp = (value: number) => Math.ceil(value / 2) * 2;

@@ -16,7 +16,7 @@ import {
 import { findExtension } from '../rtp/extension.ts';
 import { parseRtp } from '../rtp/packet.ts';
 import { ReorderBuffer } from '../rtp/reorder.ts';
-import { type Face, faceOf } from './face.ts';
+import { Face } from './face.ts';
 import { HeldFrames } from './held-frames.ts';
 import { PixelBudget } from './pixel-budget.ts';
 
@@ -60,7 +60,10 @@ export class ViewInput implements Disposable {
   #isBroken = true;
   #keyFrameAskedMs = Number.NEGATIVE_INFINITY;
   #size = '';
-  #face: Face | undefined;
+  /** Shown where there is no video. */
+  readonly face = new Face(() => {
+    this.#serial += 1;
+  });
   #bytesIn = 0;
   #framesIn = 0;
   #framesBroken = 0;
@@ -79,10 +82,6 @@ export class ViewInput implements Disposable {
   /** Undefined before the first, and while it is muted. Valid until the next packet. */
   get latest(): Picture | undefined {
     return this.#info.isMuted ? undefined : this.#latest;
-  }
-
-  get face(): Face | undefined {
-    return this.#face;
   }
 
   /** To be told when what comes was captured. */
@@ -133,20 +132,13 @@ export class ViewInput implements Disposable {
     for (const frame of this.#held.take(nowUs)) this.#decode(frame, nowUs);
   }
 
-  /** @param image PNG or JPEG, shown where there is no video; one that cannot be read is none */
-  setFace(image: Uint8Array | undefined): void {
-    this.#face?.[Symbol.dispose]();
-    this.#face = image && faceOf(image);
-    this.#serial += 1;
-  }
-
   /** Pictures are shown so long after they were captured; 0 as soon as they are there. */
   setDelay(delayMs: number): void {
     this.#held.delayUs = delayMs * 1_000;
   }
 
   [Symbol.dispose](): void {
-    this.#face?.[Symbol.dispose]();
+    this.face[Symbol.dispose]();
     this.#closeStream();
   }
 

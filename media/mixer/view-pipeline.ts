@@ -93,7 +93,7 @@ export class ViewPipeline implements Pipeline {
         this.#compositor.inputs.get(command.inputId)?.setDelay(command.delayMs);
         return;
       case 'faceViewInput':
-        this.#compositor.inputs.get(command.inputId)?.setFace(command.image);
+        this.#compositor.inputs.get(command.inputId)?.face.set(command.image);
         return;
       case 'dropViewInput':
         this.#drop(command.inputId);

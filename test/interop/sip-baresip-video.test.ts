@@ -51,7 +51,7 @@ const video = async () => {
 /** Of what it is shown now: its size, and how much of it is as red as the camera in the room. */
 async function shownTo(phone: Baresip): Promise<{ width: number; height: number; redShare: number }> {
   let seen = { width: 0, height: 0, redShare: 0 };
-  decodeImage(await phone.snapshot(), (picture) => {
+  await decodeImage(await phone.snapshot(), (picture) => {
     const { width, height } = picture;
     let red = 0;
     for (let y = 0; y < height; y += 8) {
