@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { type EgressSource, isMeant } from '#core/egress-source.ts';
 import { GatewayError } from '#core/errors.ts';
+import type { RoomId } from '#core/ids.ts';
 import { Owned } from '#core/lifecycle.ts';
 import type { Mix } from '#core/mix.ts';
 import { type MixStream, openMixStream } from '#core/mix-stream.ts';
@@ -48,7 +49,7 @@ export class Views extends Owned implements ViewPort {
     this.transcodes = this.own(new Transcodes({ media, log, viewMaking: (publication) => this.#making(publication) }));
     this.#images = new ViewImages(store);
     this.ofRooms = new RoomViews({ rooms, images: this.#images, log });
-    const follow = (record: RoomRecord) => void this.#follow(record);
+    const follow = ({ id }: RoomRecord) => this.#follow(id);
     rooms.events.on('updated', follow);
     this.signal.addEventListener('abort', () => rooms.events.off('updated', follow), { once: true });
   }
@@ -71,7 +72,7 @@ export class Views extends Owned implements ViewPort {
 
   viewWithout(room: Room, name: string, who: Participant): Promise<View> {
     const only: ViewOptions['only'] = (participant) => participant !== who;
-    const key = `${room.id}${soloMark}${name} without ${who.id}`;
+    const key = `${room.id}/${name} without ${who.id}`;
     return this.#open(key, room, () => ({ settings: assertSeen(viewNamed(room.record, name)), only }));
   }
 
@@ -93,7 +94,10 @@ export class Views extends Owned implements ViewPort {
     const { media, log } = this.#options;
     return this.#running.of(key, async () => {
       const settings = await this.#withImage(described.settings);
-      return this.own(await View.start({ room, media, log, ...described, settings }));
+      const view = this.own(await View.start({ room, media, log, ...described, settings }));
+      // Its room may have been told otherwise meanwhile.
+      if (!isSolo(key)) await this.#refresh(view);
+      return view;
     });
   }
 
@@ -115,21 +119,28 @@ export class Views extends Owned implements ViewPort {
     this.transcodes.undrain();
   }
 
-  /** A room's record has changed, and what runs of its views with it. */
-  async #follow(record: RoomRecord): Promise<void> {
-    const prefix = `${record.id}/`;
-    for (const [key, view] of [...this.#running.live]) {
-      if (!key.startsWith(prefix) || isSolo(key)) continue;
-      const settings = viewsOf(record).find(({ name }) => name === view.name);
+  /** A room's record has changed, and what runs of its views with it, those without one participant too. */
+  #follow(roomId: RoomId): void {
+    for (const [key, view] of this.#running.live) {
+      if (view.room.id !== roomId || isSolo(key)) continue;
+      this.#refresh(view).catch((err: unknown) => {
+        this.#options.log.error({ err, room: view.room.name, view: view.name }, 'view not changed');
+      });
+    }
+  }
+
+  /** To what its room's record says now, which may be another once an image has been read. */
+  async #refresh(view: View): Promise<void> {
+    const wanted = () => viewsOf(view.room.record).find(({ name }) => name === view.name);
+    for (let settings = wanted(); !view.isClosed; settings = wanted()) {
       if (!settings || settings.hasVideo === false) {
         await view.close('requested');
-        continue;
+        return;
       }
-      try {
-        view.apply(await this.#withImage(settings, view.settings));
-      } catch (err) {
-        this.#options.log.error({ err, room: record.name, view: view.name }, 'view not changed');
-      }
+      const whole = await this.#withImage(settings, view.settings);
+      if (wanted() !== settings) continue;
+      if (!view.isClosed) view.apply(whole);
+      return;
     }
   }
 
@@ -146,7 +157,7 @@ export class Views extends Owned implements ViewPort {
   }
 }
 
-/** No name of a view begins with a space. */
+/** No name of a view has a space in it. */
 const soloMark = '/ ';
 const isSolo = (key: string): boolean => key.includes(soloMark);
 

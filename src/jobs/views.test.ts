@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { FakeMedia } from '#test/support/fake-media.ts';
+import { plainPng } from '#test/support/png.ts';
+import { joinAndPublish, someRooms } from '#test/support/some-room.ts';
+import { someViews } from '#test/support/some-views.ts';
+
+const image = plainPng(16, [200, 30, 30]);
+
+/** @param media holds back what a test lets go */
+async function viewsOfDemo(media = new FakeMedia()) {
+  const stack = someRooms();
+  const reads: (() => void)[] = [];
+  const gate = { isShut: false };
+  const { store } = stack;
+  const get = store.get.bind(store);
+  store.get = async <T>(collection: string, id: string) => {
+    const found = await get<T>(collection, id);
+    if (gate.isShut && collection === 'view-images') await new Promise<void>((resolve) => reads.push(resolve));
+    return found;
+  };
+  const views = someViews({ ...stack, media });
+  const { record } = await stack.rooms.create({ name: 'demo' });
+  const room = await stack.rooms.open('demo');
+  return { views, room, record, reads, gate };
+}
+
+test('a view that was begun before its room was changed looks as the room says now', async () => {
+  const begun = Promise.withResolvers<void>();
+  const media = new FakeMedia();
+  const start = media.startJob.bind(media);
+  media.startJob = async (options) => {
+    await begun.promise;
+    return start(options);
+  };
+  const { views, room, record } = await viewsOfDemo(media);
+  const opening = views.viewOf(room, 'common');
+  await views.ofRooms.change(record.id, 'common', { backgroundColor: '#102030', backgroundImage: image });
+  begun.resolve();
+  const { look } = (await opening).settings;
+  expect([look.backgroundColor, look.backgroundImage]).toEqual(['#102030', image]);
+});
+
+test('an image that is read slowly does not come back after it was taken away', async () => {
+  const { views, room, record, reads, gate } = await viewsOfDemo();
+  const view = await views.viewOf(room, 'common');
+  const shown: [ms: number | undefined, hasImage: boolean][] = [];
+  view.events.on('changed', () => {
+    const { transitionMs, backgroundImage } = view.settings.look;
+    shown.push([transitionMs, backgroundImage !== undefined]);
+  });
+  gate.isShut = true;
+  await views.ofRooms.change(record.id, 'common', { backgroundImage: image, transitionMs: 100 });
+  await views.ofRooms.change(record.id, 'common', { backgroundImage: null, transitionMs: 200 });
+  await expect.poll(() => shown).toEqual([[200, false]]);
+  for (const read of reads) read();
+  await views.ofRooms.change(record.id, 'common', { transitionMs: 300 });
+  await expect.poll(() => shown.at(-1)).toEqual([300, false]);
+  expect(shown.filter(([, hasImage]) => hasImage)).toEqual([]);
+});
+
+test('a view without one participant follows its room as the whole one does, and goes with it', async () => {
+  const { views, room, record } = await viewsOfDemo();
+  const { participant } = await joinAndPublish(room, 'bridge');
+  const view = await views.viewWithout(room, 'common', participant);
+  await views.ofRooms.change(record.id, 'common', { layout: { base: 'lecture' }, hasLabels: false });
+  await expect.poll(() => view.settings.look).toMatchObject({ layout: { base: 'lecture' }, hasLabels: false });
+  await views.ofRooms.delete(record.id, 'common');
+  await view.done;
+});
