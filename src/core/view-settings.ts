@@ -39,6 +39,7 @@ export interface ViewSettings {
 }
 
 export const maxViews = 16;
+export const backgroundColorPattern = /^#[0-9a-f]{6}$/i;
 export const viewNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 const maxImageBytes = 2 * 1024 * 1024;
 const largestImageSide = 8_192;
@@ -138,7 +139,7 @@ function assertView(settings: ViewSettings): void {
       [ladder.length <= maxRungs && ladder.every((one) => isSide(one, largestHeight)), 'video.ladder', ladderRule],
       [isIn(maxInputs, 1, maxRegions), 'maxInputs', `is 1 to ${maxRegions}`],
       [isIn(transitionMs, 0, 1_000), 'transitionMs', 'is 0 to 1000 milliseconds'],
-      [/^#[0-9a-f]{6}$/i.test(backgroundColor), 'backgroundColor', 'is #rrggbb'],
+      [backgroundColorPattern.test(backgroundColor), 'backgroundColor', 'is #rrggbb'],
       [(backgroundImage?.length ?? 0) <= maxImageBytes, 'backgroundImage', 'has at most 2 MiB'],
       [!backgroundImage || isBackground(backgroundImage), 'backgroundImage', backgroundRule],
       [settings.hasAudio || settings.hasVideo !== false, 'hasVideo', 'is true where hasAudio is false'],

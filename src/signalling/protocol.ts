@@ -112,12 +112,12 @@ export const requestSchemas = {
   resumeSubscriptions: z.strictObject({ subscriptionIds: ids }),
   pauseSubscriptions: z.strictObject({ subscriptionIds: ids }),
   setLayers: z.strictObject({ subscriptionId: id, layers }),
-  /** 1..255; bandwidth goes to the higher ones first. */
   /**
    * Of somebody's video, live: another codec, size, rate or bitrate; null for what its publisher sends. The subscription
    * stays, and on an error what was goes on. `subscriptionRedirected` comes before the answer where it has another consumer.
    */
   setFormat: z.strictObject({ subscriptionId: id, format: streamFormat.nullable() }),
+  /** 1..255; bandwidth goes to the higher ones first. */
   setPriority: z.strictObject({ subscriptionId: id, priority: z.int().min(1).max(255) }),
   /** Pinned videos are not held back by last-N. */
   setPinned: z.strictObject({ subscriptionId: id, isPinned: z.boolean() }),

@@ -53,11 +53,15 @@ export class ViewWatch {
   async arrange(
     room: Room,
     name: string,
-    { layout: base, gridSize, fitPolicy, ...rest }: Omit<RequestData<'arrangeView'>, 'view'>,
+    { layout: base, gridSize, custom, fitPolicy, backgroundImage, ...rest }: Omit<RequestData<'arrangeView'>, 'view'>,
   ): Promise<void> {
     const { primary, pinned, swap, order, add, remove, ...look } = rest;
+    const templates = custom?.map(({ region }) => {
+      return { region: region.map((one) => ({ ...one, shape: 'rectangle' as const })) };
+    });
+    const image = typeof backgroundImage === 'string' ? Buffer.from(backgroundImage, 'base64') : backgroundImage;
     await arrangeView(this.#existing(), room.record, name, {
-      look: { ...look, layout: { base, gridSize, fitPolicy } },
+      look: { ...look, backgroundImage: image, layout: { base, gridSize, custom: templates, fitPolicy } },
       stage: { primary, pinned, swap, order, add, remove },
     });
   }

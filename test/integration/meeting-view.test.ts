@@ -76,6 +76,26 @@ test('with ?mode=mcu a page takes one picture of the whole room, and gets it bac
   expect(ada.errors).toEqual([]);
 }, 180_000);
 
+test('a page that cannot have the picture of the room says why, and takes it once it can', async () => {
+  const name = await freshRoom(gateway);
+  await gateway.api('PATCH', `/api/rooms/${name}`, { views: [] });
+  const room = await gateway.app.rooms.open(name);
+  const red = await CameraPeer.join(room, { name: 'red', color: '#c02020', width: 640, height: 360 });
+  const quiet = { isCameraOn: false, isMicrophoneOn: false };
+  const ada = await MeetingPeer.join(browser, gateway, { room: name, name: 'Ada', search: '?mode=mcu', ...quiet });
+  const problem = () => ada.at('view-problem').textContent();
+  await vi.waitUntil(async () => (await problem())?.includes(`has no view "common"`), { timeout: 40_000 });
+  await gateway.api('POST', `/api/rooms/${name}/views`, { name: 'common', hasVideo: false });
+  await vi.waitUntil(async () => (await problem())?.includes('has sound only'), { timeout: 40_000 });
+  await gateway.api('PATCH', `/api/rooms/${name}/views/common`, { hasVideo: true });
+  await shows(ada, 'red,red');
+  await gateway.api('DELETE', `/api/rooms/${name}/views/common`);
+  await vi.waitUntil(async () => (await problem())?.includes(`has no view "common"`), { timeout: 40_000 });
+  await ada.close();
+  await red.close();
+  expect(ada.errors).toEqual([]);
+}, 120_000);
+
 test('an avatar is seen in the tile and in the view, whoever gave it, and initials once it is taken away', async () => {
   const name = await freshRoom(gateway);
   const room = await gateway.app.rooms.open(name);

@@ -7,11 +7,13 @@ import type { RoomConnectionEvents } from './room-connection-types.ts';
 import type { RoomState } from './room-state.ts';
 import type { ServerEvent } from './signalling-socket.ts';
 import type { Subscriber } from './subscriber.ts';
+import type { ViewFollower } from './view-follower.ts';
 
 export interface EventRoutes {
   readonly media: MediaKeeper;
   readonly publisher: Publisher;
   readonly subscriber: Subscriber;
+  readonly view: ViewFollower;
   readonly data: DataHub;
   readonly events: Emitter<RoomConnectionEvents>;
 }
@@ -21,7 +23,7 @@ export interface EventRoutes {
  * @param after  as it is now
  */
 export function routeEvent(event: ServerEvent, routes: EventRoutes, before: RoomState, after: RoomState): void {
-  const { media, publisher, subscriber, data, events } = routes;
+  const { media, publisher, subscriber, view, data, events } = routes;
   const self = after.participants.get(after.selfId ?? '');
   switch (event.event) {
     case 'participantJoined':
@@ -29,7 +31,13 @@ export function routeEvent(event: ServerEvent, routes: EventRoutes, before: Room
       subscriber.review();
       break;
     case 'participantUpdated':
-      if (self && event.data.participant.id === self.id) media.permissionsChanged(self.permissions);
+      if (self && event.data.participant.id === self.id) {
+        media.permissionsChanged(self.permissions);
+        view.review();
+      }
+      break;
+    case 'roomUpdated':
+      view.review();
       break;
     case 'participantLeft': {
       const participant = before.participants.get(event.data.participantId);

@@ -78,8 +78,8 @@ export class RoomConnection {
     this.#view = new ViewFollower({
       requester,
       view: options.view,
-      onChanged: (publication) => {
-        this.state.patch({ viewPublicationId: publication?.id });
+      onChanged: (publication, viewProblem) => {
+        this.state.patch({ viewPublicationId: publication?.id, viewProblem });
         this.#subscriber.review();
       },
     });
@@ -107,6 +107,7 @@ export class RoomConnection {
       media: this.#media,
       publisher: this.#publisher,
       subscriber: this.#subscriber,
+      view: this.#view,
       data: this.#data,
     };
     this.#listen();

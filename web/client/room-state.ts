@@ -93,6 +93,8 @@ export interface RoomState {
   readonly failedSubscriptions: ReadonlyMap<string, string>;
   /** Of the room as one picture, where that is taken instead of everybody's. */
   readonly viewPublicationId: string | undefined;
+  /** Why there is none, in the server's words; it is asked for again when that may have changed. */
+  readonly viewProblem: string | undefined;
   /** Who is seen where in that picture; undefined until it is composed. */
   readonly viewArrangement: EventMap['viewArranged'] | undefined;
   /** bit/s that the server believes this client can receive. */
@@ -119,6 +121,7 @@ export const initialState: RoomState = {
   subscriptions: new Map(),
   failedSubscriptions: new Map(),
   viewPublicationId: undefined,
+  viewProblem: undefined,
   viewArrangement: undefined,
   availableOutgoingBps: undefined,
   waiting: undefined,

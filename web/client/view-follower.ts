@@ -7,7 +7,8 @@ export interface ViewFollowerOptions {
   readonly requester: Requester;
   /** Name of the view; undefined: streams are taken one by one. */
   readonly view: string | undefined;
-  readonly onChanged: (publication: PublicationInfo | undefined) => void;
+  /** @param problem why there is none, in the server's words */
+  readonly onChanged: (publication: PublicationInfo | undefined, problem?: string) => void;
 }
 
 const retryDelayMs = 1_000;
@@ -16,6 +17,7 @@ const retryDelayMs = 1_000;
 export class ViewFollower {
   readonly #options: ViewFollowerOptions;
   #publication: PublicationInfo | undefined;
+  #problem: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Grows with each attachment; answers to an older one are thrown away. */
   #generation = 0;
@@ -39,6 +41,11 @@ export class ViewFollower {
     this.#set(undefined);
   }
 
+  /** The room is another, or what this participant may do: what was refused may be had now. */
+  review(): void {
+    if (this.#problem !== undefined) this.#retry(this.#generation, 0);
+  }
+
   /** A subscription has ended. */
   removed(publicationId: string): void {
     if (publicationId !== this.#publication?.id) return;
@@ -54,7 +61,10 @@ export class ViewFollower {
       if (generation === this.#generation) this.#set(publication);
     } catch (thrown) {
       const error = toClientError(thrown);
-      // Others will not change by asking again: the page shows that there is no picture.
+      if (generation !== this.#generation) return;
+      // It goes on as it was closed in this moment: nothing to tell.
+      if (error.code !== 'closed') this.#set(undefined, error.message);
+      // Others will not change by asking again, until the room does.
       if (isPassing(error.code) || error.code === 'closed') this.#retry(generation, error.retryAfterMs ?? retryDelayMs);
     }
   }
@@ -65,9 +75,10 @@ export class ViewFollower {
     this.#timer = setTimeout(() => void this.#open(generation), delayMs);
   }
 
-  #set(publication: PublicationInfo | undefined): void {
-    if (this.#publication?.id === publication?.id) return;
+  #set(publication: PublicationInfo | undefined, problem?: string): void {
+    if (this.#publication?.id === publication?.id && this.#problem === problem) return;
     this.#publication = publication;
-    this.#options.onChanged(publication);
+    this.#problem = problem;
+    this.#options.onChanged(publication, problem);
   }
 }

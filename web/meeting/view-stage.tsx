@@ -3,15 +3,20 @@ import type { Meeting } from './meeting.ts';
 import { Video } from './video.tsx';
 
 export function ViewStage({ meeting }: { meeting: Meeting }) {
-  const { subscriptions, viewPublicationId } = meeting.state.value;
-  const track = viewPublicationId === undefined ? undefined : subscriptions.get(viewPublicationId)?.track;
+  const { subscriptions, failedSubscriptions, viewPublicationId = '', viewProblem } = meeting.state.value;
+  const track = subscriptions.get(viewPublicationId)?.track;
+  const problem = viewProblem ?? failedSubscriptions.get(viewPublicationId);
   return (
     <section class="stage" aria-label="Participants" data-testid="view-stage">
       <div class="stage-tiles">
         {track ? (
           <Video track={track} isContained label="Everybody in the room" testId="room-view" />
         ) : (
-          <p class="alone">The picture of the room is on its way.</p>
+          <p class="alone" data-testid="view-problem" role="status">
+            {problem === undefined
+              ? 'The picture of the room is on its way.'
+              : `There is no picture of the whole room: ${problem}`}
+          </p>
         )}
       </div>
     </section>

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { fitPolicies, layoutBases, maxRegions } from '#core/view-layout.ts';
 import { viewCodecs } from '#core/view-messages.ts';
-import { autoMixRules, viewNamePattern } from '#core/view-settings.ts';
+import { autoMixRules, backgroundColorPattern, viewNamePattern } from '#core/view-settings.ts';
 import { count, itemId, page, roomParams } from './pieces.ts';
 
 export const viewParams = z.object({
@@ -42,7 +42,7 @@ const side = (largest: number) => z.int().min(16).max(largest).meta({ descriptio
 
 const color = z
   .string()
-  .regex(/^#[0-9a-fA-F]{6}$/)
+  .regex(backgroundColorPattern, 'is #rrggbb')
   .meta({ examples: ['#1a1a2e'] });
 
 const lookShape = {
