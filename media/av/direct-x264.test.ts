@@ -66,6 +66,29 @@ function psnr(a: Picture, b: Picture): number {
   return 10 * Math.log10(255 ** 2 / (squares / (a.width * a.height)));
 }
 
+test.each([
+  ['baseline', 66],
+  ['main', 77],
+  ['high', 100],
+] as const)('%s is what is asked for and what is written down, by x264 itself and by FFmpeg', (profile, profileIdc) => {
+  // With two threads it is FFmpeg's.
+  for (const threads of [1, 2]) {
+    using encoder = new VideoEncoder({ ...options, codec: 'h264', preset: 'ultrafast', profile, threads });
+    const units: Buffer[] = [];
+    for (let n = 0; n < 3; n++) {
+      using picture = scenery(size, n);
+      encoder.encode(picture, n * 33_333, ({ data }) => units.push(data));
+    }
+    const [parameters] = splitAnnexB(units[0] ?? Buffer.alloc(0)).filter((nal) => h264NalType(nal) === 7);
+    // ITU-T H.264 7.3.2.1.1: profile_idc is the first byte after that of the NAL unit's header.
+    expect(parameters?.[1], `${threads} threads`).toBe(profileIdc);
+    using decoder = new VideoDecoder({ codec: 'h264' });
+    let decoded = 0;
+    for (const data of units) decoder.decode(data, 0, () => (decoded += 1));
+    expect(decoded).toBe(3);
+  }
+});
+
 test.runIf(isHere)('every picture comes back with its number, and key pictures when they are asked for', () => {
   using encoder = open();
   using decoder = new VideoDecoder({ codec: 'h264' });

@@ -53,12 +53,19 @@ const software: Readonly<Record<Exclude<EncodedCodec, 'h264'>, Omit<EncoderCandi
   },
 };
 
+/** Presets may leave these out, and what uses neither is written down as baseline whatever profile is asked for. */
+const toolsOf: Readonly<Record<H264Profile, Readonly<Record<string, string>>>> = {
+  baseline: {},
+  main: { coder: 'cabac' },
+  high: { coder: 'cabac', '8x8dct': '1' },
+};
+
 /** In the order in which they are tried. */
 export function encoderCandidates({
   codec,
   hardware,
   preset,
-  profile,
+  profile = 'baseline',
   sliceMaxBytes,
 }: EncoderChoice): EncoderCandidate[] {
   if (codec !== 'h264') return [{ ...software[codec], takes: 'i420' }];
@@ -71,7 +78,8 @@ export function encoderCandidates({
       mb_info: '1',
       preset: preset ?? 'superfast',
       tune: 'zerolatency',
-      profile: profile ?? 'baseline',
+      profile,
+      ...toolsOf[profile],
       forced_idr: '1',
       ...(sliceMaxBytes !== undefined && { 'slice-max-size': String(sliceMaxBytes) }),
     },

@@ -144,6 +144,9 @@ static napi_value open_encoder(napi_env env, napi_callback_info info) {
   for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
     if (x264.parse(param, options[i][0], options[i][1])) return answer(env, -1);
   }
+  /* The preset leaves these out, and what uses neither is written down as baseline whatever profile is asked for. */
+  int is_high = !strcmp(profile, "high"), is_main = is_high || !strcmp(profile, "main");
+  if ((is_main && x264.parse(param, "cabac", "1")) || (is_high && x264.parse(param, "8x8dct", "1"))) return answer(env, -1);
   struct encoder *one = calloc(1, sizeof *one);
   if (!one) return answer(env, -1);
   one->width = width;
