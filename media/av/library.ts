@@ -48,9 +48,12 @@ export function findEncoder(name: string): av.Codec | undefined {
 /**
  * Opens a codec with options. Options go in one by one before the open: a Dictionary given to `open2Sync` is freed
  * twice and kills the process at a later garbage collection.
+ * @throws AvError also for an option that it has not, or a value out of range: what it did instead could be anything
  */
 export function openCodec(context: av.CodecContext, codec: av.Codec, options: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(options)) context.setOption(name, value);
+  for (const [name, value] of Object.entries(options)) {
+    assertOk(context.setOption(name, value), `option ${name}=${value} of ${codec.name}`);
+  }
   assertOk(context.open2Sync(codec, null), `opening ${codec.name}`);
 }
 

@@ -1,9 +1,11 @@
 // Codecs that no RTP or RTMP peer of the other tests sends: encoded here, by FFmpeg's own encoders.
+import { randomFillSync } from 'node:crypto';
 import { AV_PIX_FMT_NV12, AV_SAMPLE_FMT_S16, type AVSampleFormat } from 'node-av/constants';
 import { expect, test } from 'vitest';
 import { AudioDecoder } from './audio-decoder.ts';
 import { EncoderInput } from './encoder-input.ts';
-import { assertOk, av, findEncoder } from './library.ts';
+import { assertOk, av, findEncoder, openCodec } from './library.ts';
+import { Picture } from './picture.ts';
 import { defaultLayout } from './resampler.ts';
 import { measureFrequency, numberedPicture, readNumber } from './test-signals.ts';
 import { VideoDecoder } from './video-decoder.ts';
@@ -152,4 +154,30 @@ test('an encoder that wants NV12 gets the same picture, its colours interleaved'
   });
   expect(number).toBe(173);
   expect(colours).toEqual([90, 200, 90, 200]);
+});
+
+test.each([
+  ['cpu-used', '9'],
+  ['no-such-option', '1'],
+])('a codec is not opened with %s=%s, which it does not take: what it did instead would be anything', (name, value) => {
+  const codec = findEncoder('libvpx-vp9');
+  if (!codec) throw new Error('no VP9');
+  using context = new av.CodecContext();
+  context.allocContext3(codec);
+  expect(() => openCodec(context, codec, { [name]: value })).toThrow(`option ${name}=${value} of libvpx-vp9`);
+});
+
+test.each(['vp8', 'vp9'] as const)('%s is made in real time of pictures that are nothing but grain', (codec) => {
+  const spentUs = (made: 'h264' | 'vp8' | 'vp9') => {
+    using encoder = new VideoEncoder({ codec: made, width: 320, height: 180, framerateHz: 30, bitrateBps: 400_000 });
+    using picture = Picture.blank(320, 180);
+    const before = process.threadCpuUsage();
+    for (let n = 0; n < 12; n++) {
+      for (const plane of picture.planes) randomFillSync(plane);
+      encoder.encode(picture, n * 33_333, () => undefined);
+    }
+    const { user, system } = process.threadCpuUsage(before);
+    return user + system;
+  };
+  expect(spentUs(codec) / spentUs('h264')).toBeLessThan(20);
 });
