@@ -84,6 +84,8 @@ export class LibraryEncoder implements Disposable {
     context.threadCount = options.threads ?? 1;
     this.#input.prepare(context);
     applyBitrate(context, options.bitrateBps);
+    // With all three alike libvpx keeps the rate; otherwise it spends half as much again on VP9, and thrice on its first second.
+    if (codec.name?.startsWith('libvpx')) context.rcMinRate = BigInt(Math.round(options.bitrateBps));
     openCodec(context, codec, this.#candidate.options);
     this.#packet.alloc();
   }
