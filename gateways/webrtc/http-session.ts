@@ -4,7 +4,7 @@ import { GatewayError } from '#core/errors.ts';
 import { randomText } from '#core/ids.ts';
 import type { Participant } from '#core/participant.ts';
 import type { Logger, SfuWebRtcTransport } from '#core/ports.ts';
-import type { StreamFormat } from '#core/stream-format.ts';
+import type { FormatChange } from './play-format.ts';
 import { type IceFragment, writeFragment } from './sdp-fragment.ts';
 import type { SdpDescription } from './sdp-parse.ts';
 import { type LocalSection, writeSdp } from './sdp-write.ts';
@@ -79,7 +79,7 @@ export abstract class HttpSession extends PeerSession {
   }
 
   /** WHEP alone: the picture in another format, live. */
-  setFormat?(format: StreamFormat): Promise<void>;
+  setFormat?(change: FormatChange): Promise<void>;
 
   async #restartIce({ usernameFragment, password }: IceFragment): Promise<string> {
     if (usernameFragment === undefined || password === undefined) {

@@ -17,26 +17,43 @@ const shape = {
   keyFrameInterval: z.coerce.number().optional(),
 };
 const format = z.strictObject(shape);
+const change = z.strictObject({
+  codec: shape.codec.nullable(),
+  resolution: shape.resolution.nullable(),
+  framerate: shape.framerate.nullable(),
+  bitrate: shape.bitrate.nullable(),
+  keyFrameInterval: shape.keyFrameInterval.nullable(),
+});
+
+/** As a JSON merge patch: what is absent stays, null takes it back to the source; null for all of it. */
+export type FormatChange = z.output<typeof change> | null;
 
 /** @returns undefined where nothing is asked for @throws GatewayError `invalid_request` with the field */
 export function formatOfQuery(query: Readonly<Record<string, string>>): StreamFormat | undefined {
   const asked = Object.entries(query).filter(([name]) => name in shape);
-  return asked.length === 0 ? undefined : parsed(Object.fromEntries(asked));
+  return asked.length === 0 ? undefined : parsed(format, Object.fromEntries(asked));
 }
 
 /** @throws GatewayError `invalid_request` */
-export function formatOfBody(text: string): StreamFormat {
+export function formatChangeOf(text: string): FormatChange {
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch (cause) {
     throw new GatewayError('invalid_request', 'The body is no JSON.', { cause });
   }
-  return parsed(body);
+  return parsed(change.nullable(), body);
 }
 
-function parsed(value: unknown): StreamFormat {
-  const result = format.safeParse(value);
+/** @returns null: as the source is */
+export function changedFormat(past: StreamFormat | undefined, wanted: FormatChange): StreamFormat | null {
+  if (wanted === null) return null;
+  const given = Object.entries({ ...past, ...wanted }).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(given);
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
   const fields = result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
   const text = fields.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');

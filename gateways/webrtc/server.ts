@@ -7,7 +7,7 @@ import type { StreamFormat } from '#core/stream-format.ts';
 import { corsHeaders, iceServerLinks } from './http-headers.ts';
 import { accepts, bearerOf, mediaTypeOf, readText } from './http-request.ts';
 import type { HttpSession } from './http-session.ts';
-import { formatOfBody, formatOfQuery } from './play-format.ts';
+import { formatChangeOf, formatOfQuery } from './play-format.ts';
 import { parseFragment } from './sdp-fragment.ts';
 import { problemResponse } from './status.ts';
 
@@ -146,7 +146,7 @@ async function patchSession(
     );
   }
   if (type === formatType && session.setFormat) {
-    await session.setFormat(formatOfBody(await readText(request, options.maxBodyBytes)));
+    await session.setFormat(formatChangeOf(await readText(request, options.maxBodyBytes)));
     return new Response(null, { status: 204, headers });
   }
   if (type !== fragmentType) {

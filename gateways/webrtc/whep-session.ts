@@ -10,11 +10,11 @@ import type { Participant } from '#core/participant.ts';
 import type { Logger, SfuWebRtcTransport } from '#core/ports.ts';
 import type { Room } from '#core/room.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
-import type { StreamFormat } from '#core/stream-format.ts';
 import type { Publication, Subscription } from '#core/track.ts';
 import { type CodecMatch, chooseSent } from './codecs.ts';
 import { HttpSession } from './http-session.ts';
 import { LayerDriver } from './layer-driver.ts';
+import { changedFormat, type FormatChange } from './play-format.ts';
 import type { PlaySource } from './play-source.ts';
 import type { SdpDescription, SdpSection } from './sdp-parse.ts';
 import { type LocalSection, rejectedSection, sendingSection, sentCodec } from './sdp-write.ts';
@@ -118,7 +118,7 @@ export class WhepSession extends HttpSession {
   }
 
   /** @throws GatewayError `unprocessable` (it is played as it is), and as `TranscodedStream.change()` */
-  override async setFormat(format: StreamFormat): Promise<void> {
+  override async setFormat(change: FormatChange): Promise<void> {
     const { formats } = this.#source;
     if (!formats) {
       throw new GatewayError(
@@ -126,7 +126,7 @@ export class WhepSession extends HttpSession {
         'This session plays the stream as it is; name a format when you open it.',
       );
     }
-    await formats.set(format);
+    await formats.set(changedFormat(formats.format, change));
   }
 
   /** Codecs that the transport really numbers as the player does. */

@@ -89,6 +89,9 @@ test('players name a format in the query and change it by PATCH, and equal ones 
   expect((await patch(second, { resolution: 'x1/4' })).status).toBe(204);
   await sees(second, 180, 'video/H264');
   await encoders('h264 180', 'h264 360');
+  // What was not named is as it was asked for at first.
+  const made = gateway.app.views.find(room.record, 'common')?.stats?.encoders ?? [];
+  expect(made.map(({ framerateHz }) => framerateHz)).toEqual([10, 10]);
   // Another codec is another stream on the same session.
   expect((await patch(second, { codec: 'vp8', resolution: 'x3/4', bitrate: 'x0.8' })).status).toBe(204);
   await sees(second, 540);
