@@ -207,8 +207,10 @@ test.each([
     await whenReceiving(localPort);
     const credentials = { username: 'joe', password: 'x' };
     const call = { sdp, credentials, headers: { Supported: '100rel' } };
-    const outcome = await app.sip.link.call(`sip:pbx@127.0.0.1:${localPort}`, call).outcome;
-    assert.ok(outcome.kind === 'answered');
+    const asked = app.sip.link.call(`sip:pbx@127.0.0.1:${localPort}`, call);
+    const outcome = await Promise.race([asked.outcome, called.done]);
+    assert.ok(outcome?.kind === 'answered');
+    assert.equal(app.sip.stats?.pendingOutbound, 0);
     await outcome.dialog.bye();
     await called.done;
   } finally {

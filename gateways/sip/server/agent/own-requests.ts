@@ -84,7 +84,8 @@ export class OwnRequests {
     onResponse: (response: SipMessage, request: SipMessage) => void,
   ): boolean {
     const again = withPassword(dialog, request, challenge, this.#context.options.authorityOf?.(dialog));
-    if (again) this.send(dialog, again, onResponse);
+    // It has been on its way, and has a Via of its own: a response with that one as well would be for somebody else.
+    if (again) this.send(dialog, again.remove('via'), onResponse);
     return again !== undefined;
   }
 
