@@ -288,12 +288,19 @@ async function keepsPlaying({ handle, frameCount = 10 }) {
   throw new Error(`stood still at ${before} frames`);
 }
 
-/** ICE restart by RFC 9725 §4.3.3: new credentials there and back by PATCH. */
-async function restartIce({ handle, token }) {
+/**
+ * ICE restart by RFC 9725 §4.3.3: new credentials there and back by PATCH.
+ * @param options.isHasty sets the offer before the server has answered, and gives the browser the time to try its new port
+ * with the credentials that it knows
+ */
+async function restartIce({ handle, token, isHasty = false }) {
   const { pc, result } = get(handle);
   const offer = await pc.createOffer({ iceRestart: true });
-  await pc.setLocalDescription(offer);
   const own = (name) => new RegExp(`a=${name}:(.*)`).exec(offer.sdp)[0].trim();
+  if (isHasty) {
+    await pc.setLocalDescription(offer);
+    await usesUfrag({ handle, end: 'local', ufrag: own('ice-ufrag').slice('a=ice-ufrag:'.length) });
+  }
   const response = await fetch(result.location, {
     method: 'PATCH',
     headers: {
@@ -310,24 +317,26 @@ async function restartIce({ handle, token }) {
     .replaceAll(/a=ice-ufrag:.*/g, `a=ice-ufrag:${theirs('ice-ufrag')}`)
     .replaceAll(/a=ice-pwd:.*/g, `a=ice-pwd:${theirs('ice-pwd')}`);
   const isNew = !result.body.includes(theirs('ice-ufrag'));
-  await pc.setRemoteDescription({ type: 'answer', sdp });
-  const etag = response.headers.get('etag');
-  await until('ICE connected again', () => ({
-    ok: pc.iceConnectionState === 'connected',
-    value: pc.iceConnectionState,
-  }));
-  return { status: response.status, isNew, etag, remoteUfrag: theirs('ice-ufrag') };
+  // The second is queued behind the first: no port of the browser is ready before it knows what to pair it with.
+  await Promise.all([isHasty || pc.setLocalDescription(offer), pc.setRemoteDescription({ type: 'answer', sdp })]);
+  return { status: response.status, isNew, etag: response.headers.get('etag'), remoteUfrag: theirs('ice-ufrag') };
 }
 
-/** Until the pair in use is one with these credentials of the server. */
-function usesUfrag({ handle, ufrag, timeoutMs }) {
+/** Until the pair in use is one with these credentials, by default of the server. */
+function usesUfrag({ handle, ufrag, end = 'remote' }) {
   const { pc } = get(handle);
-  const { transport } = [...pc.getSenders(), ...pc.getReceivers()].find((end) => end.transport);
-  const probe = () => {
-    const value = transport.iceTransport.getSelectedCandidatePair()?.remote.usernameFragment;
+  const { transport } = [...pc.getSenders(), ...pc.getReceivers()].find((side) => side.transport);
+  return until('new credentials in use', () => {
+    const value = transport.iceTransport.getSelectedCandidatePair()?.[end].usernameFragment;
     return { ok: value === ufrag, value };
-  };
-  return until('new credentials in use', probe, timeoutMs);
+  });
+}
+
+/** How many checks of the pair in use the server has answered. */
+async function checksAnswered({ handle }) {
+  const stats = await get(handle).pc.getStats();
+  const { selectedCandidatePairId } = [...stats.values()].find(({ type }) => type === 'transport');
+  return stats.get(selectedCandidatePairId)?.responsesReceived ?? 0;
 }
 
 function recolor({ handle, color }) {
@@ -546,6 +555,7 @@ const functions = {
   keepsPlaying,
   restartIce,
   usesUfrag,
+  checksAnswered,
   recolor,
   leave,
   state,
