@@ -154,7 +154,7 @@ export class EncodedStreams {
     if (past?.isSent === false) this.#options.send({ type: 'pauseViewEncoder', trackId: id, isPaused: false });
     await past?.close('replaced');
     const { self, label } = this.#options;
-    stream.publication = await self.publish(transport, {
+    const publication = await self.publish(transport, {
       kind: 'video',
       source: 'other',
       label,
@@ -162,6 +162,12 @@ export class EncodedStreams {
       timeline,
       id: past?.id,
     });
+    if (this.#streams.get(id) !== stream) {
+      // Whoever had it has left meanwhile, and closed the past one.
+      await publication.close('requested');
+      return;
+    }
+    stream.publication = publication;
     stream.publication.events.on('sentChanged', (isSent) => {
       this.#options.send({ type: 'pauseViewEncoder', trackId: id, isPaused: !isSent });
     });
