@@ -121,6 +121,17 @@ test('the scaler brings any size to one, and numbers stay readable', () => {
   }
 });
 
+test('of pictures that come together the last is told to be that', () => {
+  using decoder = new VideoDecoder({ codec: 'h264', hasLowDelay: false, threads: 4 });
+  const seen: [number, boolean][] = [];
+  const note = (picture: Picture, _ptsUs: number, isLast: boolean) => seen.push([readNumber(picture), isLast]);
+  // Each thread has one of them before the first comes out.
+  for (const { data, ptsUs } of encodeNumbers('h264', 5)) decoder.decode(data, ptsUs, note);
+  decoder.flush(note);
+  const isLast = [true, true, false, false, true];
+  expect(seen).toEqual(isLast.map((is, n) => [n, is]));
+});
+
 test('a lent picture is void after the call; a kept one lives on after its decoder', () => {
   const [unit] = encodeNumbers('h264', 1);
   let lent: Picture | undefined;

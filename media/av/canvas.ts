@@ -1,9 +1,10 @@
 // Owns: the picture that a view is painted on: fills, scaled pictures, tiles. swscale and the planes check nothing: every
 // rectangle is checked here.
 import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, SWS_FAST_BILINEAR } from 'node-av/constants';
-import { canHalve, halve, type Planes } from './halving.ts';
+import type { HeldPicture } from './held-picture.ts';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
+import { canPlace, place } from './planes.ts';
 import type { Box } from './video-hint.ts';
 
 export interface Yuv {
@@ -26,6 +27,9 @@ export interface Tile {
 
 /** Degrees clockwise by which a picture must be turned to stand upright, as CVO says. */
 export type Rotation = 0 | 90 | 180 | 270;
+
+/** What lies still for as long as it is painted from. */
+type Paintable = Picture | HeldPicture;
 
 export class Canvas implements Disposable {
   readonly picture: Picture;
@@ -117,21 +121,21 @@ export class CellScaler extends NativeOwner {
   /** Half of what is painted, a quarter of it, and so on. */
   readonly #halves: Picture[] = [];
 
-  paint(picture: Picture, source: Box, rotation: Rotation, canvas: Canvas, target: Box): void {
+  paint(picture: Paintable, source: Box, rotation: Rotation, canvas: Canvas, target: Box): void {
     this.exclusively(() => {
       canvas.assertInside(target);
       if (target.width % 16 && target.x + target.width !== canvas.width) {
         throw new AvError('canvas', 0, `swscale would paint beyond a width of ${target.width}`);
       }
       if (rotation === 0) {
-        this.#scale(picture, source, planesAt(canvas.picture, target), canvas.picture.strides, target);
+        this.#scale(picture, source, canvas.picture, target);
         return;
       }
       this.#paintTurned(picture, source, rotation, canvas, target);
     });
   }
 
-  #paintTurned(picture: Picture, source: Box, rotation: Rotation, canvas: Canvas, target: Box): void {
+  #paintTurned(picture: Paintable, source: Box, rotation: Rotation, canvas: Canvas, target: Box): void {
     const isUpright = rotation === 180;
     const width = isUpright ? target.width : target.height;
     const height = isUpright ? target.height : target.width;
@@ -140,7 +144,7 @@ export class CellScaler extends NativeOwner {
       this.#turned = Picture.blank(width, height);
     }
     const turned = this.#turned;
-    this.#scale(picture, source, [...turned.planes], turned.strides, { width, height });
+    this.#scale(picture, source, turned, { x: 0, y: 0, width, height });
     const to = planesAt(canvas.picture, target);
     turned.planes.forEach((plane, index) => {
       const shift = index === 0 ? 0 : 1;
@@ -151,49 +155,44 @@ export class CellScaler extends NativeOwner {
     });
   }
 
-  #scale(
-    picture: Picture,
-    source: Box,
-    to: Buffer[],
-    strides: readonly number[],
-    size: { readonly width: number; readonly height: number },
-    depth = 0,
-  ): void {
+  #scale(picture: Paintable, source: Box, to: Picture, target: Box, depth = 0): void {
     const isPlain = isI420(picture);
     // In other formats chroma lies elsewhere: the whole picture then, a little out of shape.
     const part = isPlain ? inside(source, picture) : { x: 0, y: 0, width: picture.width, height: picture.height };
+    if (isPlain && this.#place(picture, part, to, target, depth)) return;
     const from = isPlain ? planesAt(picture, part) : [...picture.planes];
-    const lent = { planes: from, strides: picture.strides };
-    if (isPlain && this.#scaleByHalves(picture.format, lent, part, { planes: to, strides }, size, depth)) return;
-    const context = this.#contextFor(picture, part, size);
-    assertOk(context.scaleSync(from, [...picture.strides], 0, part.height, to, [...strides]), 'painting');
+    const context = this.#contextFor(picture, part, target);
+    const { height } = part;
+    assertOk(
+      context.scaleSync(from, [...picture.strides], 0, height, planesAt(to, target), [...to.strides]),
+      'painting',
+    );
   }
 
-  /** What is more than twice as large is halved first: cheaper, and nothing between is left out. @returns whether it was done */
-  #scaleByHalves(
-    format: Picture['format'],
-    from: Planes,
-    part: Box,
-    to: { readonly planes: Buffer[]; readonly strides: readonly number[] },
-    size: { readonly width: number; readonly height: number },
-    depth: number,
-  ): boolean {
-    if (!canHalve || part.width < 2 * size.width || part.height < 2 * size.height) return false;
-    if (part.width === 2 * size.width && part.height === 2 * size.height) {
-      return format === AV_PIX_FMT_YUV420P && halve(from, to, size.width, size.height);
-    }
-    const [width, height] = [(part.width >> 2) * 2, (part.height >> 2) * 2];
+  /**
+   * What is as large as its target is copied; what is more than twice as large is halved first: cheaper, and nothing between is left
+   * out. @returns whether it was done
+   */
+  #place(picture: Paintable, part: Box, to: Picture, target: Box, depth: number): boolean {
+    const { format } = picture;
+    const [isWider, isHigher] = [part.width >= 2 * target.width, part.height >= 2 * target.height];
+    const isSame = part.width === target.width && part.height === target.height;
+    const isTwice = part.width === 2 * target.width && part.height === 2 * target.height;
+    if (isSame || isTwice) return format === AV_PIX_FMT_YUV420P && place(picture, part, to, target);
+    if (!canPlace || !isWider || !isHigher) return false;
+    const half = { x: 0, y: 0, width: (part.width >> 2) * 2, height: (part.height >> 2) * 2 };
     const known = this.#halves[depth];
-    const isFit = known?.width === width && known.height === height && known.format === format;
+    const isFit = known?.width === half.width && known.height === half.height && known.format === format;
     if (!isFit) known?.[Symbol.dispose]();
-    const half = isFit ? known : Picture.blank(width, height, format);
-    this.#halves[depth] = half;
-    if (!halve(from, half, width, height)) return false;
-    this.#scale(half, { x: 0, y: 0, width, height }, to.planes, to.strides, size, depth + 1);
+    const halved = isFit ? known : Picture.blank(half.width, half.height, format);
+    this.#halves[depth] = halved;
+    const whole = { x: part.x, y: part.y, width: 2 * half.width, height: 2 * half.height };
+    if (!place(picture, whole, halved, half)) return false;
+    this.#scale(halved, half, to, target, depth + 1);
     return true;
   }
 
-  #contextFor(picture: Picture, part: Box, to: { width: number; height: number }): av.SoftwareScaleContext {
+  #contextFor(picture: Paintable, part: Box, to: { width: number; height: number }): av.SoftwareScaleContext {
     const key = `${part.width}x${part.height}:${picture.format}:${to.width}x${to.height}`;
     if (this.#context && key === this.#for) return this.#context;
     if (!isPictureSide(part.width) || !isPictureSide(part.height)) {
@@ -217,12 +216,12 @@ export class CellScaler extends NativeOwner {
 }
 
 /** The J formats are the same bytes in full range. */
-function isI420({ format }: Picture): boolean {
+function isI420({ format }: Paintable): boolean {
   return format === AV_PIX_FMT_YUV420P || format === AV_PIX_FMT_YUVJ420P;
 }
 
 /** What a damaged or lying size asks for is cut to the picture. */
-function inside({ x, y, width, height }: Box, picture: Picture): Box {
+function inside({ x, y, width, height }: Box, picture: Paintable): Box {
   const left = Math.min(x & ~1, Math.max(0, picture.width - 2));
   const top = Math.min(y & ~1, Math.max(0, picture.height - 2));
   return {
@@ -234,7 +233,7 @@ function inside({ x, y, width, height }: Box, picture: Picture): Box {
 }
 
 /** Views on I420 planes that begin at the corner of a rectangle. */
-function planesAt(picture: Picture, { x, y }: { readonly x: number; readonly y: number }): Buffer[] {
+function planesAt(picture: Paintable, { x, y }: { readonly x: number; readonly y: number }): Buffer[] {
   const { planes, strides } = picture;
   return planes.slice(0, 3).map((plane, index) => {
     const shift = index === 0 ? 0 : 1;

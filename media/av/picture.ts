@@ -5,6 +5,17 @@ import { AvError, assertOk, av } from './library.ts';
 /** Dimensions that any codec here takes; what is larger is refused before memory is asked for. */
 const maxPictureSide = 8_192;
 
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+  readonly format: AVPixelFormat;
+}
+
+/** Asked for once for each picture: each answer is a call out of V8. */
+export function sizeOf(frame: av.Frame): PictureSize {
+  return { width: frame.width, height: frame.height, format: frame.format as AVPixelFormat };
+}
+
 /**
  * A picture in I420 or whatever a decoder makes. Lent (in a decoder's callback, void afterwards) or owned (`keep()`,
  * `Picture.blank()`; the owner disposes of it). Planes are views into native memory: they die with it, so they are
@@ -19,17 +30,17 @@ export class Picture implements Disposable {
   readonly format: AVPixelFormat;
   readonly #isOwned: boolean;
 
-  private constructor(frame: av.Frame, isOwned: boolean) {
+  private constructor(frame: av.Frame, isOwned: boolean, { width, height, format }: PictureSize) {
     this.#frame = frame;
     this.#isOwned = isOwned;
-    this.width = frame.width;
-    this.height = frame.height;
-    this.format = frame.format as AVPixelFormat;
+    this.width = width;
+    this.height = height;
+    this.format = format;
   }
 
   /** Lets `use` look at a frame of a decoder; the picture is void when it returns. */
-  static lend<T>(frame: av.Frame, use: (picture: Picture) => T): T {
-    const picture = new Picture(frame, false);
+  static lend<T>(frame: av.Frame, use: (picture: Picture) => T, size: PictureSize = sizeOf(frame)): T {
+    const picture = new Picture(frame, false, size);
     try {
       return use(picture);
     } finally {
@@ -62,21 +73,21 @@ export class Picture implements Disposable {
       frame.free();
       throw new AvError('picture', code);
     }
-    return new Picture(frame, true);
+    return new Picture(frame, true, sizeOf(frame));
   }
 
   /** A picture of its own on the same memory (counted references), to be disposed of by the caller. */
   keep(): Picture {
     const clone = this.native.clone();
     if (!clone) throw new AvError('picture', 0, 'out of memory');
-    return new Picture(clone, true);
+    return new Picture(clone, true, this);
   }
 
   /**
    * The same pixels in the memory that this has already, where nobody else holds it.
    * @param from of the same size and format
    */
-  copyFrom(from: Picture): void {
+  copyFrom(from: { readonly native: av.Frame }): void {
     this.makeWritable();
     assertOk(this.native.copy(from.native), 'copying a picture');
   }

@@ -1,8 +1,9 @@
 // Owns: a scaling context: any picture into one of one size and format.
 import { AV_PIX_FMT_YUV420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
-import { halve } from './halving.ts';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
+import { place } from './planes.ts';
+import type { Box } from './video-hint.ts';
 
 /**
  * Brings pictures of changing size and format to one size, keeping the aspect ratio of none: who wants bars asks for a
@@ -33,7 +34,7 @@ export class Scaler extends NativeOwner {
         return;
       }
       const output = this.#writableOutput();
-      if (this.#isTwice(picture) && halve(picture, output, this.width, this.height)) {
+      if (this.#isTwice(picture) && place(picture, boxOf(picture), output, boxOf(output))) {
         use(output);
         return;
       }
@@ -85,4 +86,8 @@ export class Scaler extends NativeOwner {
     this.#context?.freeContext();
     this.#output?.[Symbol.dispose]();
   }
+}
+
+function boxOf({ width, height }: Picture): Box {
+  return { x: 0, y: 0, width, height };
 }

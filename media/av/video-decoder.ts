@@ -2,7 +2,7 @@
 import { AV_CODEC_FLAG_LOW_DELAY, AV_PIX_FMT_PAL8, AVERROR_EAGAIN } from 'node-av/constants';
 import type { VideoCodec } from '#core/media-source.ts';
 import { av, findDecoder, isDrained, NativeOwner, openCodec } from './library.ts';
-import { isPictureSide, Picture } from './picture.ts';
+import { isPictureSide, Picture, type PictureSize, sizeOf } from './picture.ts';
 
 const decoderNames: Readonly<Record<VideoCodec, readonly string[]>> = {
   h264: ['h264'],
@@ -32,11 +32,19 @@ export interface VideoDecoderOptions {
   readonly maxPixels?: number | undefined;
 }
 
+/**
+ * @param picture lent for the length of the call
+ * @param isLast of those that come of the same unit: spatial layers are one picture after the other
+ */
+type OnPicture = (picture: Picture, ptsUs: number, isLast: boolean) => void;
+
 export class VideoDecoder extends NativeOwner {
   readonly codec: VideoCodec;
   readonly #context: av.CodecContext;
   readonly #packet = new av.Packet();
-  readonly #frame = new av.Frame();
+  #frame = new av.Frame();
+  /** For the one behind it, so that the last of a unit is known to be that. */
+  #spare = new av.Frame();
   #corruptUnits = 0;
 
   /** @throws AvError when the configuration is not one */
@@ -48,6 +56,7 @@ export class VideoDecoder extends NativeOwner {
     this.#context.allocContext3(codec);
     this.#packet.alloc();
     this.#frame.alloc();
+    this.#spare.alloc();
     try {
       this.#context.pktTimebase = new av.Rational(1, 1_000_000);
       this.#context.threadCount = options.threads ?? 1;
@@ -68,17 +77,17 @@ export class VideoDecoder extends NativeOwner {
 
   /**
    * @param data one access unit; copied
-   * @param onPicture gets pictures in order of presentation, lent for the length of the call
+   * @param onPicture gets pictures in order of presentation
    * @returns false when the unit was broken; the decoder goes on with the next
    */
-  decode(data: Uint8Array, ptsUs: number, onPicture: (picture: Picture, ptsUs: number) => void): boolean {
+  decode(data: Uint8Array, ptsUs: number, onPicture: OnPicture): boolean {
     return this.exclusively(() => {
       // An empty packet means "drain" and would end the decoder.
       if (data.length === 0 || data.length > maxUnitBytes) {
         this.#corruptUnits += 1;
         return false;
       }
-      this.#packet.data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+      this.#packet.data = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
       const pts = BigInt(Math.round(ptsUs));
       this.#packet.pts = pts;
       this.#packet.dts = pts;
@@ -95,7 +104,7 @@ export class VideoDecoder extends NativeOwner {
   }
 
   /** Gets out what it holds back; afterwards it begins anew. */
-  flush(onPicture: (picture: Picture, ptsUs: number) => void): void {
+  flush(onPicture: OnPicture): void {
     this.exclusively(() => {
       this.#context.sendPacketSync(null);
       this.#receive(onPicture);
@@ -103,26 +112,35 @@ export class VideoDecoder extends NativeOwner {
     });
   }
 
-  #receive(onPicture: (picture: Picture, ptsUs: number) => void): void {
+  #receive(onPicture: OnPicture): void {
+    for (let size = this.#next(this.#frame); size; ) {
+      const behind = this.#next(this.#spare);
+      const frame = this.#frame;
+      try {
+        Picture.lend(frame, (picture) => onPicture(picture, Number(frame.bestEffortTimestamp), !behind), size);
+      } finally {
+        frame.unref();
+      }
+      this.#frame = this.#spare;
+      this.#spare = frame;
+      size = behind;
+    }
+  }
+
+  /** @returns what is in the frame now; undefined when there are no more */
+  #next(frame: av.Frame): PictureSize | undefined {
     for (;;) {
-      const code = this.#context.receiveFrameSync(this.#frame);
+      const code = this.#context.receiveFrameSync(frame);
       if (code < 0) {
         if (!isDrained(code)) this.#corruptUnits += 1;
-        return;
+        return undefined;
       }
       // Damaged headers say any size; what no picture has is not shown to anybody. Nor are palettes (JPEG-LS has them), which
       // swscale reads from behind the planes.
-      const { width, height, format } = this.#frame;
-      if (!isPictureSide(width) || !isPictureSide(height) || format === AV_PIX_FMT_PAL8) {
-        this.#frame.unref();
-        this.#corruptUnits += 1;
-        continue;
-      }
-      try {
-        Picture.lend(this.#frame, (picture) => onPicture(picture, Number(this.#frame.bestEffortTimestamp)));
-      } finally {
-        this.#frame.unref();
-      }
+      const size = sizeOf(frame);
+      if (isPictureSide(size.width) && isPictureSide(size.height) && size.format !== AV_PIX_FMT_PAL8) return size;
+      frame.unref();
+      this.#corruptUnits += 1;
     }
   }
 
@@ -130,5 +148,6 @@ export class VideoDecoder extends NativeOwner {
     this.#context.freeContext();
     this.#packet.free();
     this.#frame.free();
+    this.#spare.free();
   }
 }

@@ -1,6 +1,6 @@
 // Owns: one input in its cell: what of it must be painted again, and with what over it. May import: media/av.
 import { type Canvas, CellScaler, type Tile } from '../av/canvas.ts';
-import type { Picture } from '../av/picture.ts';
+import type { HeldPicture } from '../av/held-picture.ts';
 import type { Backdrop } from './backdrop.ts';
 import { fitInto, type Rectangle } from './fit.ts';
 import type { Cell } from './layout.ts';
@@ -71,7 +71,7 @@ export class CellPainter implements Disposable {
     return true;
   }
 
-  #paintPicture(canvas: Canvas, picture: Picture, isWhole: boolean, style: PaintStyle): void {
+  #paintPicture(canvas: Canvas, picture: HeldPicture, isWhole: boolean, style: PaintStyle): void {
     const { rotation } = this.input;
     const isTurned = rotation === 90 || rotation === 270;
     if (isWhole || !this.#fit) {

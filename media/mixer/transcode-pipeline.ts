@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { ViewCommand, ViewEvent, ViewInput as ViewInputInfo } from '#core/view-messages.ts';
 import { Canvas, CellScaler } from '../av/canvas.ts';
+import type { HeldPicture } from '../av/held-picture.ts';
 import type { Picture } from '../av/picture.ts';
 import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
@@ -128,12 +129,12 @@ export class TranscodePipeline implements Pipeline {
   }
 
   /** The size that is told is that of the picture as it is shown. */
-  #turned(picture: Picture): Picture {
+  #turned(picture: HeldPicture): Picture {
     const rotation = this.#input?.rotation ?? 0;
     const isTurned = rotation === 90 || rotation === 270;
     const [width, height] = isTurned ? [picture.height, picture.width] : [picture.width, picture.height];
     this.#noteSize(width, height);
-    if (rotation === 0) return picture;
+    if (rotation === 0) return picture.copy;
     const even = (side: number) => Math.max(2, side - (side % 2));
     const target = { x: 0, y: 0, width: even(width), height: even(height) };
     if (this.#upright?.width !== target.width || this.#upright.height !== target.height) {

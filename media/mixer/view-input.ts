@@ -1,7 +1,8 @@
 // Owns: one picture source of a view: a stream of the room, decoded once, of which the latest picture is kept.
 import type { ViewInput as ViewInputInfo } from '#core/view-messages.ts';
 import type { Rotation } from '../av/canvas.ts';
-import { Picture } from '../av/picture.ts';
+import { HeldPicture } from '../av/held-picture.ts';
+import type { Picture } from '../av/picture.ts';
 import { VideoDecoder } from '../av/video-decoder.ts';
 import { InputClock } from '../pipelines/input-clock.ts';
 import { Av1Depacketiser } from '../rtp/av1.ts';
@@ -52,9 +53,7 @@ export class ViewInput implements Disposable {
   #clock = new InputClock(clockRateHz);
   readonly #held = new HeldFrames();
   readonly #budget = new PixelBudget();
-  #latest: Picture | undefined;
-  /** Where the latest lies; it stays for the next of its size. */
-  #store: Picture | undefined;
+  #latest: HeldPicture | undefined;
   #serial = 0;
   #rotation: Rotation = 0;
   #isBroken = true;
@@ -80,7 +79,7 @@ export class ViewInput implements Disposable {
   }
 
   /** Undefined before the first, and while it is muted. Valid until the next packet. */
-  get latest(): Picture | undefined {
+  get latest(): HeldPicture | undefined {
     return this.#info.isMuted ? undefined : this.#latest;
   }
 
@@ -160,11 +159,10 @@ export class ViewInput implements Disposable {
     this.#decoder = undefined;
     this.#depacketiser = undefined;
     this.#forgetPicture();
-    this.#store?.[Symbol.dispose]();
-    this.#store = undefined;
   }
 
   #forgetPicture(): void {
+    this.#latest?.[Symbol.dispose]();
     this.#latest = undefined;
     this.#serial += 1;
   }
@@ -177,19 +175,12 @@ export class ViewInput implements Disposable {
       this.#framesBroken += 1;
       return;
     }
-    // Spatial layers are one picture after the other: the last is the one to be seen.
-    let last: Picture | undefined;
     let pixels = 0;
-    const isFine = this.#decoder.decode(data, timestamp, (picture) => {
-      last?.[Symbol.dispose]();
-      last = picture.keep();
+    const isFine = this.#decoder.decode(data, timestamp, (picture, _ptsUs, isLast) => {
       pixels += picture.width * picture.height;
+      if (isLast) this.#keep(picture);
     });
     const isTooMuch = this.#budget.spend(pixels, stream.codec, nowUs);
-    if (last) {
-      this.#keep(last);
-      last[Symbol.dispose]();
-    }
     if (!isFine) {
       this.#framesBroken += 1;
       this.#isBroken = true;
@@ -204,28 +195,16 @@ export class ViewInput implements Disposable {
     this.#events.overspent?.(width, height);
   }
 
-  /**
-   * A copy, right after it was decoded: the planes of each picture of a decoder are other Buffers, and V8 counts their memory as
-   * what it could get back. It looked for it once a second in a 2x2 view; the copy takes about half the time of that, and no pause.
-   */
   #keep(picture: Picture): void {
     this.#framesIn += 1;
     if (this.#info.isMuted) return;
-    this.#latest = this.#storeFor(picture);
-    this.#latest.copyFrom(picture);
+    if (this.#latest) this.#latest.hold(picture);
+    else this.#latest = new HeldPicture(picture);
     this.#serial += 1;
     const size = `${picture.width}x${picture.height}`;
     if (size === this.#size) return;
     this.#size = size;
     this.#events.sized(picture.width, picture.height);
-  }
-
-  #storeFor({ width, height, format }: Picture): Picture {
-    const known = this.#store;
-    if (known?.width === width && known.height === height && known.format === format) return known;
-    known?.[Symbol.dispose]();
-    this.#store = Picture.blank(width, height, format);
-    return this.#store;
   }
 
   #reviewKeyFrame(): void {

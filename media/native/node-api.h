@@ -14,6 +14,7 @@ extern int napi_get_cb_info(napi_env, napi_callback_info, size_t *, napi_value *
 extern int napi_get_value_int32(napi_env, napi_value, int32_t *);
 extern int napi_create_int32(napi_env, int32_t, napi_value *);
 extern int napi_get_typedarray_info(napi_env, napi_value, int *, size_t *, void **, napi_value *, size_t *);
+extern int napi_unwrap(napi_env, napi_value, void **);
 extern int napi_get_value_string_utf8(napi_env, napi_value, char *, size_t, size_t *);
 
 struct exported { const char *name; napi_callback call; };

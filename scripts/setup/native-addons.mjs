@@ -1,13 +1,13 @@
 /**
  * What media workers do cheaper in C, compiled from media/native where there is a compiler: UDP in batches, x264 called
- * directly, halving pictures. Without them everything works the same at a higher price, so nothing here ever fails a start.
+ * directly, copying and halving pictures. Without them everything works the same at a higher price, so nothing here ever fails a start.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashFiles, projectDir, readIfThere } from './cache.mjs';
 
-const names = ['udp-batch', 'x264-encode', 'halve'];
+const names = ['udp-batch', 'x264-encode', 'planes'];
 const sources = join('media', 'native');
 const folder = join(projectDir, '.cache');
 const compileTimeoutMs = 60_000;
