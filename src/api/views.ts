@@ -34,7 +34,7 @@ export function roomView({ record }: RoomEntry, live: Room | undefined): RoomRes
     mediaOut: { ...(mediaOut ?? usualMedia.mediaOut), audio: mediaOut?.audio ?? givenAudioCodecs },
     transcoding: { ...(transcoding ?? usualMedia.transcoding), audio: transcoding?.audio ?? true },
     selectActiveAudio: selectActiveAudio ?? usualMedia.selectActiveAudio,
-    views: viewsOf({ views }).map(viewSettingsResource),
+    views: viewsOf({ views, mediaOut }).map(viewSettingsResource),
     meeting: meetingSettings(meeting),
     sip: roomSipView(sip),
     createdAt: timeText(createdAtMs),

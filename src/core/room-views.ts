@@ -5,17 +5,19 @@ import type { Room, RoomRecord } from './room.ts';
 import { usualMedia } from './room-media.ts';
 import type { Rooms } from './rooms.ts';
 import type { ViewImages } from './view-images.ts';
-import { changeView, commonView, maxViews, type ViewChange, type ViewSettings } from './view-settings.ts';
+import { changeView, commonView, maxViews, usualView, type ViewChange, type ViewSettings } from './view-settings.ts';
 
 /** Two who change a room at once: the second does it again on what the first has left. */
 const maxTries = 5;
 
-export function viewsOf({ views }: Pick<RoomRecord, 'views'>): readonly ViewSettings[] {
-  return views ?? [commonView];
+type WithViews = Pick<RoomRecord, 'views' | 'mediaOut'>;
+
+export function viewsOf({ views, mediaOut }: WithViews): readonly ViewSettings[] {
+  return views ?? [usualView({ mediaOut })];
 }
 
 /** @throws GatewayError `not_found` */
-export function viewNamed(record: Pick<RoomRecord, 'name' | 'views'>, name: string): ViewSettings {
+export function viewNamed(record: WithViews & Pick<RoomRecord, 'name'>, name: string): ViewSettings {
   const found = viewsOf(record).find((settings) => settings.name === name);
   if (found) return found;
   throw new GatewayError('not_found', `The room "${record.name}" has no view "${name.slice(0, 64)}".`);
@@ -57,6 +59,7 @@ export function settleViews(
   record: Pick<RoomRecord, 'mediaOut'> & Partial<Pick<RoomRecord, 'views'>>,
 ): ViewSettings[] {
   const past = record.views ?? [];
+  const usual = usualView(record);
   const taken = new Set<string>();
   return wanted.map(({ name, ...change }, index) => {
     const at = `views.${index}`;
@@ -64,7 +67,7 @@ export function settleViews(
       if (taken.has(name)) refuseField('name', `"${name.slice(0, 64)}" is the name of another view of this room`);
       taken.add(name);
       const { imageId } = past.find((view) => view.name === name) ?? {};
-      const settings = changeView({ ...commonView, name, imageId }, change);
+      const settings = changeView({ ...usual, name, imageId }, change);
       assertMayMake(settings, record);
       return settings;
     } catch (thrown) {
@@ -73,16 +76,30 @@ export function settleViews(
   });
 }
 
+/**
+ * The views that a room keeps when what it gives is another.
+ * @throws GatewayError `invalid_request` with the field that is wrong
+ */
+export function assertMayKeep({ views = [], mediaOut }: WithViews): void {
+  for (const [index, view] of views.entries()) {
+    try {
+      assertMayMake(view, { mediaOut });
+    } catch (thrown) {
+      throw within(`views.${index}`, thrown);
+    }
+  }
+}
+
 /** @throws GatewayError `invalid_request`: a view comes in what the room gives */
-export function assertMayMake(
-  { hasVideo, video }: ViewSettings,
+function assertMayMake(
+  { name, hasVideo, video }: ViewSettings,
   { mediaOut = usualMedia.mediaOut }: Pick<RoomRecord, 'mediaOut'>,
 ): void {
   const { format } = mediaOut.video;
   if (hasVideo === false || format.includes(video.codec)) return;
   refuseField(
     'video.codec',
-    `${video.codec} is not in mediaOut of this room, which has ${format.join(', ') || 'none'}`,
+    `${video.codec} of the view "${name}" is not in mediaOut of this room, which has ${format.join(', ') || 'none'}`,
   );
 }
 
@@ -114,12 +131,12 @@ export class RoomViews {
 
   /** @throws GatewayError `conflict` (its name is taken), `limit_reached`, `invalid_request` */
   async create(roomId: string, { name, ...change }: NamedView): Promise<ViewSettings> {
-    return this.#put(roomId, change, (views) => {
+    return this.#put(roomId, change, (views, record) => {
       if (views.some((view) => view.name === name)) {
         throw new GatewayError('conflict', `The room has a view "${name.slice(0, 64)}" already.`);
       }
       if (views.length >= maxViews) throw new GatewayError('limit_reached', `A room has at most ${maxViews} views.`);
-      return { ...commonView, name };
+      return { ...usualView(record), name };
     });
   }
 

@@ -70,6 +70,22 @@ export const commonView: ViewSettings = {
   hasAudio: true,
 };
 
+/** In the order in which they are tried when the view's own is none of the viewer's, or of the room's. */
+const playable = ['h264', 'vp8', 'vp9'] as const;
+
+/** The same ones each time: who asks whether a view is still as it was compares them. */
+const commonIn = Object.fromEntries(
+  playable.map((codec) => [codec, { ...commonView, video: { ...commonView.video, codec } }]),
+) as Readonly<Record<ViewVideo['codec'], ViewSettings>>;
+
+/** As every view is where its room says no more, in a codec that the room gives. */
+export function usualView({ mediaOut = usualMedia.mediaOut }: Pick<RoomMedia, 'mediaOut'>): ViewSettings {
+  const { format } = mediaOut.video;
+  if (format.includes(commonView.video.codec)) return commonView;
+  const codec = playable.find((one) => format.includes(one));
+  return codec ? commonIn[codec] : commonView;
+}
+
 /** What may be changed while it runs. */
 export interface ViewChange {
   readonly video?: { readonly [K in keyof ViewVideo]?: ViewVideo[K] | null | undefined } | undefined;
@@ -203,9 +219,6 @@ function sizeFor(video: ViewVideo, { width, height }: ViewRequest): { width: num
   if (height !== undefined) return { width: even((height * video.width) / video.height), height };
   return { width: video.width, height: video.height };
 }
-
-/** In the order in which they are tried when the view's own is none of the viewer's. */
-const playable = ['h264', 'vp8', 'vp9'] as const;
 
 /** @returns what a viewer that takes these codecs gets; undefined where there is none that the room gives, too */
 export function codecForViewer(

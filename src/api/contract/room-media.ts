@@ -16,8 +16,13 @@ const list = <T extends z.ZodType>(item: T) =>
     .refine((items) => new Set(items).size === items.length, 'names something twice')
     .readonly();
 
+const codecsIn = { audio: list(z.enum(roomAudioCodecs)), video: list(z.enum(roomVideoCodecs)) };
+
 const mediaIn = z
-  .strictObject({ audio: list(z.enum(roomAudioCodecs)), video: list(z.enum(roomVideoCodecs)) })
+  .strictObject({
+    audio: codecsIn.audio.default(roomAudioCodecs),
+    video: codecsIn.video.default(roomVideoCodecs),
+  })
   .meta({ id: 'MediaIn', description: 'Codecs that may be published from now on.' });
 
 const resolution = z
@@ -32,39 +37,51 @@ const bitrate = z
   .meta({ examples: ['x0.8'] });
 const anything = (what: string) => ({ description: `${what}; absent: any, up to that of the source.` });
 
+const codecsOut = { audio: list(z.enum(givenAudioCodecs)), video: list(z.enum(viewCodecs)) };
+const parametersOut = {
+  resolution: list(resolution),
+  framerate: list(z.number().min(1).max(60)),
+  bitrate: list(bitrate),
+  keyFrameInterval: list(z.number().min(1).max(3_600)),
+};
+
 const mediaOut = z
   .strictObject({
-    audio: list(z.enum(givenAudioCodecs))
+    audio: codecsOut.audio
       .default(givenAudioCodecs)
       .meta({ description: 'What phones are sent, and what recordings, streams out and players get (aac, opus).' }),
-    video: z.strictObject({
-      format: list(z.enum(viewCodecs)),
-      parameters: z
-        .strictObject({
-          resolution: list(resolution).optional().meta(anything('Sizes, as parts or pixels')),
-          framerate: list(z.number().min(1).max(60)).optional().meta(anything('Pictures per second')),
-          bitrate: list(bitrate).optional().meta(anything('Parts of the usual bitrate')),
-          keyFrameInterval: list(z.number().min(1).max(3_600)).optional().meta(anything('Seconds')),
-        })
-        .default({}),
-    }),
+    video: z
+      .strictObject({
+        format: codecsOut.video.default(viewCodecs),
+        parameters: z
+          .strictObject({
+            resolution: parametersOut.resolution.optional().meta(anything('Sizes, as parts or pixels')),
+            framerate: parametersOut.framerate.optional().meta(anything('Pictures per second')),
+            bitrate: parametersOut.bitrate.optional().meta(anything('Parts of the usual bitrate')),
+            keyFrameInterval: parametersOut.keyFrameInterval.optional().meta(anything('Seconds')),
+          })
+          .default({}),
+      })
+      .prefault({}),
   })
   .meta({ id: 'MediaOut', description: 'In what the room may be had.' });
 
 const transcoding = z
   .strictObject({
     audio: z.boolean().default(true).meta({ description: 'false: sound leaves as Opus, as it came, or not at all.' }),
-    video: z.strictObject({
-      format: z.boolean().default(true),
-      parameters: z
-        .strictObject({
-          resolution: z.boolean().default(true),
-          framerate: z.boolean().default(true),
-          bitrate: z.boolean().default(true),
-          keyFrameInterval: z.boolean().default(true),
-        })
-        .prefault({}),
-    }),
+    video: z
+      .strictObject({
+        format: z.boolean().default(true),
+        parameters: z
+          .strictObject({
+            resolution: z.boolean().default(true),
+            framerate: z.boolean().default(true),
+            bitrate: z.boolean().default(true),
+            keyFrameInterval: z.boolean().default(true),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
   })
   .meta({ id: 'Transcoding', description: 'What a receiver may ask to be another than the source has.' });
 
@@ -73,3 +90,29 @@ const selectActiveAudio = z
   .meta({ description: 'Receivers get the three microphones that are loudest instead of all.' });
 
 export const roomMediaShape = { mediaIn, mediaOut, transcoding, selectActiveAudio };
+
+/** What is absent stays, null takes it back to its default. */
+const changes = <T extends Record<string, z.ZodType>>(shape: T) =>
+  z.strictObject(
+    Object.fromEntries(Object.entries(shape).map(([key, value]) => [key, value.nullish()])) as {
+      [K in keyof T]: z.ZodOptional<z.ZodNullable<T[K]>>;
+    },
+  );
+
+const flag = z.boolean();
+
+/** As merge patches of the above. */
+export const roomMediaPatch = {
+  mediaIn: changes(codecsIn).meta({ id: 'MediaInPatch' }),
+  mediaOut: changes({
+    audio: codecsOut.audio,
+    video: changes({ format: codecsOut.video, parameters: changes(parametersOut) }),
+  }).meta({ id: 'MediaOutPatch' }),
+  transcoding: changes({
+    audio: flag,
+    video: changes({
+      format: flag,
+      parameters: changes({ resolution: flag, framerate: flag, bitrate: flag, keyFrameInterval: flag }),
+    }),
+  }).meta({ id: 'TranscodingPatch' }),
+};

@@ -5,7 +5,7 @@ import { roomNamePattern } from '#core/ids.ts';
 import { maxViews } from '#core/view-settings.ts';
 import { meetingInput, meetingPatch, meetingSettingsSchema } from './meetings.ts';
 import { bag, count, limit, page, pageQueryOf, permissionShape, role, time } from './pieces.ts';
-import { roomMediaShape } from './room-media.ts';
+import { roomMediaPatch, roomMediaShape } from './room-media.ts';
 import { roomViewInput, viewSettingsSchema } from './room-views.ts';
 import { roomSipInput, roomSipPatch, roomSipSchema } from './sip.ts';
 
@@ -117,9 +117,9 @@ export const roomPatch = z
     announcesStreams: settings.announcesStreams.nullish(),
     roles: rolesInput.nullish(),
     metadata: z.record(z.string().min(1).max(64), z.string().max(1_024).nullable()).nullish(),
-    mediaIn: z.union([roomMediaShape.mediaIn, z.null()]).optional(),
-    mediaOut: z.union([roomMediaShape.mediaOut, z.null()]).optional(),
-    transcoding: z.union([roomMediaShape.transcoding, z.null()]).optional(),
+    mediaIn: z.union([roomMediaPatch.mediaIn, z.null()]).optional(),
+    mediaOut: z.union([roomMediaPatch.mediaOut, z.null()]).optional(),
+    transcoding: z.union([roomMediaPatch.transcoding, z.null()]).optional(),
     selectActiveAudio: roomMediaShape.selectActiveAudio.nullish(),
     views: z.union([viewsInput, z.null()]).optional(),
     meeting: z.union([meetingPatch, z.null()]).optional(),

@@ -152,6 +152,60 @@ test.each<[string, object, string]>([
   );
 });
 
+test('of what a room takes and gives a patch changes what it names, and null takes one back', async () => {
+  const { call, admin } = await someViews();
+  const usual = (await call('GET', '/api/rooms/demo', { as: admin })).json;
+  const patch = async (json: object) => {
+    const { status, json: room } = await call('PATCH', '/api/rooms/demo', { as: admin, json });
+    assert.equal(status, 200, JSON.stringify(room));
+    return room;
+  };
+  assert.deepEqual((await patch({ mediaIn: { video: ['h264'] } })).mediaIn, { ...usual.mediaIn, video: ['h264'] });
+  assert.deepEqual((await patch({ mediaIn: { audio: ['opus'], video: null } })).mediaIn, {
+    audio: ['opus'],
+    video: usual.mediaIn.video,
+  });
+  await patch({ mediaOut: { audio: ['opus'], video: { parameters: { framerate: [10] } } } });
+  await patch({ mediaOut: { video: { format: ['vp8'] } } });
+  const { mediaOut } = await patch({ mediaOut: { video: { parameters: { resolution: ['x1/2'] } } } });
+  const parameters = { framerate: [10], resolution: ['x1/2'] };
+  assert.deepEqual(mediaOut, { audio: ['opus'], video: { format: ['vp8'], parameters } });
+  const without = await patch({ mediaOut: { video: { parameters: { framerate: null } } } });
+  assert.deepEqual(without.mediaOut.video.parameters, { resolution: ['x1/2'] });
+  await patch({ transcoding: { video: { format: false } } });
+  const { transcoding } = await patch({ transcoding: { video: { parameters: { bitrate: false } } } });
+  assert.deepEqual(
+    [transcoding.video.format, transcoding.video.parameters.bitrate, transcoding.audio],
+    [false, false, true],
+  );
+  const { mediaIn, ...back } = await patch({ mediaIn: null, mediaOut: null, transcoding: { video: null } });
+  assert.deepEqual([mediaIn, back.mediaOut, back.transcoding], [usual.mediaIn, usual.mediaOut, usual.transcoding]);
+});
+
+test('views of a room that gives no VP8 come in what it gives where nobody says otherwise', async () => {
+  const { call, admin } = await someApi();
+  const json = { name: 'studio', mediaOut: { video: { format: ['h264', 'vp9'] } } };
+  assert.equal((await call('POST', '/api/rooms', { as: admin, json })).status, 201);
+  const codecs = async () => {
+    const { items } = (await call('GET', '/api/rooms/studio/views', { as: admin })).json;
+    return items.map(({ name, video }: { name: string; video: { codec: string } }) => `${name} ${video.codec}`);
+  };
+  const patch = async (at: string, change: object) =>
+    (await call('PATCH', `/api/rooms/studio${at}`, { as: admin, json: change })).status;
+  assert.equal(await patch('', { displayName: 'The studio' }), 200);
+  assert.equal((await call('POST', '/api/rooms/studio/views', { as: admin, json: { name: 'wide' } })).status, 201);
+  assert.equal(await patch('/views/wide', { video: { codec: 'vp9' } }), 200);
+  assert.deepEqual(await codecs(), ['common h264', 'wide vp9']);
+  assert.equal(await patch('', { views: [{ name: 'a' }, { name: 'b', video: { codec: 'vp9' } }] }), 200);
+  assert.deepEqual(await codecs(), ['a h264', 'b vp9']);
+  const refused = await call('PATCH', '/api/rooms/studio', {
+    as: admin,
+    json: { mediaOut: { video: { format: ['h264'] } } },
+  });
+  assert.equal(refused.status, 400);
+  assert.equal(refused.json.errors[0].path, 'views.1.video.codec');
+});
+
 test('a codec that mediaIn leaves out is published no more, and what is there stays', async () => {
   const { call, admin, rooms } = await someViews();
   const room = await rooms.open('demo');

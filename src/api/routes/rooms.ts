@@ -4,15 +4,16 @@ import type { OpenAPIHono, z } from '@hono/zod-openapi';
 import { defaultRoles } from '#core/grants.ts';
 import type { RoomRecord } from '#core/room.ts';
 import { assertRoomMedia, usualMedia } from '#core/room-media.ts';
-import { assertMayMake, settleViews, viewsOf } from '#core/room-views.ts';
+import { assertMayKeep, settleViews } from '#core/room-views.ts';
 import type { RoomEntry, RoomPatch } from '#core/rooms.ts';
-import { commonView } from '#core/view-settings.ts';
+import { usualView } from '#core/view-settings.ts';
 import type { ApiEnv, ApiOptions } from '../api-env.ts';
 import {
   metadataSchema,
   type RoomResource,
   roomInput,
   roomList,
+  roomMediaShape,
   roomParams,
   roomPatch,
   roomQuery,
@@ -20,6 +21,7 @@ import {
 } from '../contract.ts';
 import { mergePatch } from '../merge-patch.ts';
 import { PageKeeper } from '../page-keeper.ts';
+import { patched } from '../patched.ts';
 import { etagOf, ifMatchHeaders, ifNoneMatchHeaders, isNotModified, matchedRevision } from '../preconditions.ts';
 import { invalidFields } from '../problem.ts';
 import { changedMeeting } from '../room-meeting.ts';
@@ -163,7 +165,7 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
     return c.body(null, 204);
   });
 
-  /** What the patch comes to: null stands for the default, metadata merge by key. */
+  /** What the patch comes to: null stands for the default, objects merge by key. */
   function change({ record }: RoomEntry, patch: z.output<typeof roomPatch>): RoomPatch {
     const { maxParticipants, inputLimit, lastN, emptyTimeoutMs } = config.rooms;
     const limits = { maxParticipants, inputLimit, lastN, emptyTimeoutMs };
@@ -173,24 +175,40 @@ export function roomRoutes({ rooms, config, sip: { pins } }: ApiOptions): OpenAP
     const { sip, views, meeting, ...rest } = patch;
     const merged = Object.entries(rest).map(([setting, value]) => {
       if (value === null) return [setting, named[setting as keyof typeof named]];
-      return [setting, setting === 'metadata' ? mergedMetadata(record.metadata, value) : value];
+      if (setting === 'metadata') return [setting, mergedMetadata(record.metadata, value)];
+      return [setting, isMediaRule(setting) ? mergedRule(setting, record, value) : value];
     });
     const door = sip === undefined ? {} : { sip: changedSip(record.sip, sip, pins) };
     const times = meeting === undefined ? {} : { meeting: changedMeeting(record.meeting, meeting) };
     const changed = { ...(Object.fromEntries(merged) as RoomPatch), ...door, ...times };
-    return { ...changed, ...changedViews({ ...record, ...changed }, views) };
+    return { ...changed, ...changedViews(record, changed, views) };
   }
 
   return app;
 }
 
-/** The views are looked at again where what the room gives is another. @throws GatewayError `invalid_request` */
-function changedViews(next: RoomRecord, views: z.output<typeof roomPatch>['views']): Pick<RoomPatch, 'views'> {
+/** The views are looked at again where they, or what the room gives, are others. @throws GatewayError `invalid_request` */
+function changedViews(
+  record: RoomRecord,
+  changed: RoomPatch,
+  views: z.output<typeof roomPatch>['views'],
+): Pick<RoomPatch, 'views'> {
+  const next = { ...record, ...changed };
   assertRoomMedia(next);
   if (views) return { views: settleViews(views, next) };
-  const kept = views === null ? [commonView] : viewsOf(next);
-  for (const view of kept) assertMayMake(view, next);
-  return views === null ? { views: kept } : {};
+  if (views === null) return { views: [usualView(next)] };
+  if (changed.mediaOut) assertMayKeep(next);
+  return {};
+}
+
+const mediaRules = ['mediaIn', 'mediaOut', 'transcoding'] as const;
+type MediaRule = (typeof mediaRules)[number];
+const isMediaRule = (setting: string): setting is MediaRule => mediaRules.some((rule) => rule === setting);
+
+/** What it does not name stays, null takes one back. @throws GatewayError `invalid_request` */
+function mergedRule(rule: MediaRule, record: RoomRecord, patch: unknown): object {
+  const schema: z.ZodType<object> = roomMediaShape[rule];
+  return patched(schema, record[rule] ?? usualMedia[rule], patch as object);
 }
 
 function mergedMetadata(metadata: Readonly<Record<string, string>>, patch: unknown): Record<string, string> {
