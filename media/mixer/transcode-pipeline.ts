@@ -8,6 +8,7 @@ import type { JobContext, Pipeline, PipelineProgress } from '../job-context.ts';
 import { clockNowUs } from '../rtp/sequence.ts';
 import { EncoderRegistry } from './encoder-registry.ts';
 import { EncoderTracks } from './encoder-tracks.ts';
+import { PictureRate } from './picture-rate.ts';
 import { overspentWords, ViewInput } from './view-input.ts';
 
 const reviewIntervalMs = 1_000;
@@ -24,8 +25,12 @@ export class TranscodePipeline implements Pipeline {
   #input: ViewInput | undefined;
   /** The last picture upright, where its camera is turned. */
   #upright: Canvas | undefined;
+  /** Which of its pictures are encoded: all, unless that is too much. */
+  readonly #rate = new PictureRate();
   #serial = -1;
   #lastUs = 0;
+  /** What came last was passed over: it is shown once nothing follows. */
+  #isOwed = false;
   #timers: NodeJS.Timeout[] = [];
   #pictures = 0;
   #workMs = 0;
@@ -125,7 +130,8 @@ export class TranscodePipeline implements Pipeline {
     const { latest, serial } = input;
     if (!latest || serial === this.#serial) return;
     this.#serial = serial;
-    this.#encode(this.#turned(latest));
+    this.#isOwed = !this.#rate.takes(clockNowUs());
+    if (!this.#isOwed) this.#encode(this.#turned(latest));
   }
 
   /** The size that is told is that of the picture as it is shown. */
@@ -163,6 +169,8 @@ export class TranscodePipeline implements Pipeline {
     this.#lastUs = nowUs;
     this.#encoders.encode(picture, nowUs, tickUs);
     const tookMs = performance.now() - startMs;
+    this.#isOwed = false;
+    this.#rate.noteWork(clockNowUs(), tookMs * 1_000);
     this.#pictures += 1;
     this.#workMs += tookMs;
     this.#worstMs = Math.max(this.#worstMs, tookMs);
@@ -170,7 +178,8 @@ export class TranscodePipeline implements Pipeline {
 
   #repeat(): void {
     const { latest } = this.#input ?? {};
-    if (!latest || !this.#encoders.wantsKeyFrame || clockNowUs() - this.#lastUs < repeatIntervalMs * 1_000) return;
+    const isAsked = this.#encoders.wantsKeyFrame || this.#isOwed;
+    if (!latest || !isAsked || clockNowUs() - this.#lastUs < repeatIntervalMs * 1_000) return;
     this.#context.account(() => this.#encode(this.#turned(latest)));
   }
 
@@ -180,9 +189,9 @@ export class TranscodePipeline implements Pipeline {
     this.#tell({
       type: 'viewMeasured',
       stats: {
-        ...{ framerateHz: this.#pictures, targetFramerateHz: this.#pictures },
+        ...{ framerateHz: this.#pictures, targetFramerateHz: this.#rate.review(), ticksSkipped: this.#rate.skipped },
         msPerTick: this.#pictures > 0 ? this.#workMs / this.#pictures : 0,
-        ...{ worstTickMs: this.#worstMs, ticksSkipped: 0, inputsSeen: this.#input?.latest ? 1 : 0, inputsWaiting: 0 },
+        ...{ worstTickMs: this.#worstMs, inputsSeen: this.#input?.latest ? 1 : 0, inputsWaiting: 0 },
         encoders,
       },
     });

@@ -2,7 +2,7 @@
 import { clockNowUs } from '../rtp/sequence.ts';
 
 /** Of the time that a tick took, so much is left free before the next: what comes in meanwhile is to be taken in, too. */
-const restShare = 0.25;
+export const restShare = 0.25;
 
 export type OnTick = (clockUs: number, tickUs: number) => void;
 
