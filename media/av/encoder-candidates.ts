@@ -23,7 +23,7 @@ export interface EncoderCandidate {
   readonly options: Readonly<Record<string, string>>;
   /** It spares itself what is said to be unchanged. */
   readonly takesHints?: boolean;
-  /** What media/av/direct-x264.ts does comes to the same for less. */
+  /** What media/av/direct-h264.ts does is as good for less. */
   readonly canBeDirect?: boolean;
 }
 

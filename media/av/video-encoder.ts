@@ -1,6 +1,6 @@
 // Owns: a video encoder for real time: no look-ahead, no B-frames, key frames on demand.
 import { AV_PIX_FMT_YUV420P } from 'node-av/constants';
-import { DirectX264 } from './direct-x264.ts';
+import { DirectH264 } from './direct-h264.ts';
 import { type EncodedCodec, type EncoderChoice, encoderCandidates } from './encoder-candidates.ts';
 import { AvError, findEncoder, NativeOwner } from './library.ts';
 import { type EncodedUnit, LibraryEncoder } from './library-encoder.ts';
@@ -41,7 +41,7 @@ export class VideoEncoder extends NativeOwner {
     this.#opened = openFirst(options);
   }
 
-  /** FFmpeg's name of the encoder in use. */
+  /** FFmpeg's name of the encoder in use, or what is said of one that is not FFmpeg's. */
   get encoderName(): string {
     return this.#opened.name;
   }
@@ -130,7 +130,7 @@ interface OpenOptions extends VideoEncoderOptions {
 }
 
 interface OpenedEncoder {
-  readonly encoder: LibraryEncoder | DirectX264;
+  readonly encoder: LibraryEncoder | DirectH264;
   readonly name: string;
   /** Of the candidate before, where it was not the first. */
   readonly problem: string | undefined;
@@ -143,8 +143,8 @@ function openFirst(options: OpenOptions): OpenedEncoder {
   for (const candidate of encoderCandidates(options)) {
     const { name } = candidate;
     const isPossible = isDirect && candidate.canBeDirect && (options.threads ?? 1) === 1;
-    const direct = isPossible ? DirectX264.open(options) : undefined;
-    if (direct) return { encoder: direct, name, problem };
+    const direct = isPossible ? DirectH264.open(options) : undefined;
+    if (direct) return { encoder: direct, name: direct.name, problem };
     const codec = findEncoder(name);
     if (!codec) {
       problem = `FFmpeg here has no ${name}`;

@@ -1,12 +1,14 @@
-// Owns: x264 called without FFmpeg between (media/native/x264-encode.c), which sets the quantiser of each picture itself and so
-// spares x264 its look ahead, a third of what its fastest preset costs. Where it cannot be had, FFmpeg's libx264 does the same.
+// Owns: encoders of H264 called without FFmpeg between, which are told the quantiser of each picture: one of our own for
+// constrained baseline (media/native/h264-encode.c), to which what is still costs next to nothing, and the system's x264 for the
+// other profiles (media/native/x264-encode.c), which is spared its look ahead. Where they cannot be had, FFmpeg's libx264 does
+// the same for more.
 import { nativeAddon } from '../native/addons.ts';
 import type { H264Profile } from './encoder-candidates.ts';
 import type { Picture } from './picture.ts';
 import { RateControl } from './rate-control.ts';
 import type { Box } from './video-hint.ts';
 
-interface X264Addon {
+interface H264Addon {
   open(width: number, height: number, framerateHz: number, profile: string, sliceMaxBytes: number): number;
   look(
     encoder: number,
@@ -31,7 +33,7 @@ interface X264Addon {
   close(encoder: number): number;
 }
 
-export interface DirectX264Options {
+export interface DirectH264Options {
   readonly width: number;
   readonly height: number;
   readonly framerateHz: number;
@@ -40,8 +42,11 @@ export interface DirectX264Options {
   readonly sliceMaxBytes?: number | undefined;
 }
 
-/** It opens nothing where there is no libx264. */
-const addon = nativeAddon<X264Addon>('x264-encode');
+/** The first that takes the profile is used; x264's opens nothing where there is no libx264. */
+const addons = [
+  { addon: nativeAddon<H264Addon>('h264-encode'), name: 'the encoder for views' },
+  { addon: nativeAddon<H264Addon>('x264-encode'), name: 'libx264' },
+];
 /** With more of them, all is taken as changed. */
 const maxBoxes = 256;
 const boxFields = 4;
@@ -50,30 +55,42 @@ let bytes = new Uint8Array(0);
 const boxes = new Int32Array(maxBoxes * boxFields);
 const strides = new Int32Array(3);
 
-/** What was forgotten instead of disposed of. */
-const forgotten = new FinalizationRegistry<number>((encoder) => addon?.close(encoder));
+interface Opened {
+  readonly addon: H264Addon;
+  readonly encoder: number;
+  /** For people. */
+  readonly name: string;
+}
 
-export class DirectX264 implements Disposable {
-  readonly #addon: X264Addon;
+/** What was forgotten instead of disposed of. */
+const forgotten = new FinalizationRegistry<Opened>(({ addon, encoder }) => addon.close(encoder));
+
+export class DirectH264 implements Disposable {
+  readonly name: string;
+  readonly #addon: H264Addon;
   readonly #encoder: number;
   readonly #rate: RateControl;
   #isFirst = true;
 
-  private constructor(opened: X264Addon, encoder: number, options: DirectX264Options) {
-    this.#addon = opened;
-    this.#encoder = encoder;
+  private constructor(opened: Opened, options: DirectH264Options) {
+    this.#addon = opened.addon;
+    this.#encoder = opened.encoder;
+    this.name = opened.name;
     this.#rate = new RateControl(options);
-    forgotten.register(this, encoder, this);
-    // A quarter more than a picture that is not compressed at all, and the headers.
-    const room = 2 * options.width * options.height + 65_536;
+    forgotten.register(this, opened, this);
+    // Twice a picture that is not compressed at all, as it may have to be escaped, and the headers.
+    const room = 3 * options.width * options.height + 65_536;
     if (bytes.length < room) bytes = new Uint8Array(room);
   }
 
   /** @returns undefined where there is none of this kind */
-  static open(options: DirectX264Options): DirectX264 | undefined {
+  static open(options: DirectH264Options): DirectH264 | undefined {
     const { width, height, framerateHz, profile = 'baseline', sliceMaxBytes = 0 } = options;
-    const encoder = addon?.open(width, height, Math.max(1, Math.round(framerateHz)), profile, sliceMaxBytes) ?? -1;
-    return addon && encoder >= 0 ? new DirectX264(addon, encoder, options) : undefined;
+    for (const { addon, name } of addons) {
+      const encoder = addon?.open(width, height, Math.max(1, Math.round(framerateHz)), profile, sliceMaxBytes) ?? -1;
+      if (addon && encoder >= 0) return new DirectH264({ addon, encoder, name }, options);
+    }
+    return undefined;
   }
 
   /** @returns that it follows */

@@ -1,0 +1,119 @@
+/* Where a macroblock came from: vectors as ITU-T H.264 §8.4.1 guesses them, the search for a better one, and what it shows. */
+#ifndef SWITCHYARD_H264_MOTION_H
+#define SWITCHYARD_H264_MOTION_H
+#include "h264-state.h"
+
+enum { MOST_STEPS = 16, FARTHEST = 64 };
+
+static inline int median_of(int a, int b, int c) {
+  int least = a < b ? a : b, most = a < b ? b : a;
+  return c < least ? least : c > most ? most : c;
+}
+
+static inline int is_same_vector(struct vector a, struct vector b) { return a.x == b.x && a.y == b.y; }
+
+/* §8.4.1.3 for 16x16 and one reference picture, and §8.4.1.1 for what is skipped. */
+static inline void guess_vectors(const struct encoder *of, struct macroblock *mb) {
+  const struct vector none = {0, 0};
+  int at = mb->at, is_corner = !mb->has_above_right;
+  int c_at = is_corner ? at - of->columns - 1 : at - of->columns + 1;
+  int has_c = is_corner ? mb->has_above_left : 1;
+  int a = mb->has_left && !of->is_intra[at - 1], b = mb->has_above && !of->is_intra[at - of->columns];
+  int c = has_c && !of->is_intra[c_at];
+  struct vector left = a ? of->vectors[at - 1] : none, above = b ? of->vectors[at - of->columns] : none;
+  struct vector corner = c ? of->vectors[c_at] : none;
+  if (!mb->has_above && !has_c && mb->has_left) mb->guess = left;
+  else if (a + b + c == 1) mb->guess = a ? left : b ? above : corner;
+  else mb->guess = (struct vector){(int16_t)median_of(left.x, above.x, corner.x), (int16_t)median_of(left.y, above.y, corner.y)};
+  int is_still = !mb->has_left || !mb->has_above || (a && is_same_vector(left, none)) || (b && is_same_vector(above, none));
+  mb->skip = is_still ? none : mb->guess;
+}
+
+static inline int is_inside(const struct encoder *of, const struct macroblock *mb, struct vector v) {
+  int x = mb->column * SIDE + v.x, y = mb->row * SIDE + v.y;
+  int is_near = abs(v.x) <= FARTHEST && abs(v.y) <= FARTHEST;
+  return is_near && x >= 0 && y >= 0 && x <= (of->columns - 1) * SIDE && y <= (of->rows - 1) * SIDE;
+}
+
+static inline const uint8_t *luma_of(const struct encoder *of, const struct macroblock *mb, struct vector v) {
+  return mb->past[0] + v.y * of->strides[0] + v.x;
+}
+
+static inline unsigned vector_cost(const struct macroblock *mb, struct vector v, int lambda) {
+  return (unsigned)(lambda * (signed_length(4 * (v.x - mb->guess.x)) + signed_length(4 * (v.y - mb->guess.y))));
+}
+
+/* Tries one. -> whether it is the best now */
+static inline int try_vector(const struct slice *in, const struct macroblock *mb, struct vector v, struct vector *best, unsigned *least) {
+  const struct encoder *of = in->of;
+  if (!is_inside(of, mb, v)) return 0;
+  unsigned cost = vector_cost(mb, v, in->lambda);
+  if (cost >= *least) return 0;
+  cost += block_difference(mb->source[0], mb->strides[0], luma_of(of, mb, v), of->strides[0], SIDE);
+  if (cost >= *least) return 0;
+  *least = cost;
+  *best = v;
+  return 1;
+}
+
+/* Begins where neighbours and the same place of the last picture came from, and goes on step by step while it gets better. */
+static inline struct vector search_vector(const struct slice *in, const struct macroblock *mb, unsigned *least) {
+  static const struct vector steps[4] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}};
+  const struct encoder *of = in->of;
+  struct vector best = {0, 0}, tried[8] = {best, mb->guess, of->vectors[mb->at]};
+  int count = 3;
+  if (mb->has_left) tried[count++] = of->vectors[mb->at - 1];
+  if (mb->has_above) tried[count++] = of->vectors[mb->at - of->columns];
+  if (mb->has_above_right) tried[count++] = of->vectors[mb->at - of->columns + 1];
+  /* Of the last picture still. */
+  if (mb->column + 1 < of->columns) tried[count++] = of->vectors[mb->at + 1];
+  if (mb->row + 1 < of->rows) tried[count++] = of->vectors[mb->at + of->columns];
+  *least = UINT32_MAX;
+  for (int i = 0; i < count; i++) {
+    int is_known = 0;
+    for (int j = 0; j < i; j++) is_known |= is_same_vector(tried[i], tried[j]);
+    if (!is_known) try_vector(in, mb, tried[i], &best, least);
+  }
+  if (*least <= in->nothing) return best;
+  int back = -1;
+  for (int step = 0; step < MOST_STEPS; step++) {
+    struct vector from = best;
+    int taken = -1;
+    for (int i = 0; i < 4; i++) {
+      struct vector v = {(int16_t)(from.x + steps[i].x), (int16_t)(from.y + steps[i].y)};
+      if (i != back && try_vector(in, mb, v, &best, least)) taken = i;
+    }
+    if (taken < 0) break;
+    back = 3 - taken;
+  }
+  return best;
+}
+
+/* §8.4.2.2.2: of whole luma samples, chroma is whole or half way between. */
+static inline void predict_chroma(const struct encoder *of, const struct macroblock *mb, struct vector v, struct prediction *to) {
+  for (int plane = 1; plane < 3; plane++) {
+    ptrdiff_t stride = of->strides[plane];
+    const uint8_t *from = mb->past[plane] + (v.y >> 1) * stride + (v.x >> 1);
+    int half_x = v.x & 1, half_y = v.y & 1;
+    to->at[plane] = from;
+    to->strides[plane] = stride;
+    if (!half_x && !half_y) continue;
+    uint8_t *made = to->made[plane];
+    for (int y = 0; y < HALF; y++, from += stride) {
+      const uint8_t *below = from + half_y * stride;
+      for (int x = 0; x < HALF; x++) {
+        int sum = half_x && half_y ? (from[x] + from[x + 1] + below[x] + below[x + 1] + 2) >> 2 : (from[x] + below[x + half_x] + 1) >> 1;
+        made[y * HALF + x] = (uint8_t)sum;
+      }
+    }
+    to->at[plane] = made;
+    to->strides[plane] = HALF;
+  }
+}
+
+static inline void predict_luma(const struct encoder *of, const struct macroblock *mb, struct vector v, struct prediction *to) {
+  to->at[0] = luma_of(of, mb, v);
+  to->strides[0] = of->strides[0];
+}
+
+#endif
