@@ -26,3 +26,16 @@ test('nothing is composed or encoded for a player that has no codec of the room,
   await expect(asked).rejects.toMatchObject({ code: 'no_common_codec' });
   expect(media.started).toEqual([]);
 });
+
+test.each([
+  ['video', { hasVideo: false }, 'has sound only'],
+  ['audio', { hasAudio: false }, 'has pictures only'],
+] as const)('who takes %s alone of a view that has none is told so', async (kind, change, words) => {
+  const parts = someRooms();
+  const views = someViews(parts);
+  const { record } = await parts.rooms.create({ name: 'demo' });
+  await views.ofRooms.change(record.id, 'common', change);
+  const play = new ViewPlay(await parts.rooms.open('demo'), views, 'common', undefined);
+  const refusal = { code: 'unprocessable', message: expect.stringContaining(words) };
+  await expect(play.prepare(new Set([kind]), {})).rejects.toMatchObject(refusal);
+});

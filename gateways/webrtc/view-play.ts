@@ -47,11 +47,19 @@ export class ViewPlay implements PlaySource, FormatControl {
     // At once.
   }
 
+  /** @throws GatewayError `unprocessable` where the view has nothing of what the player takes, and as `#show()` */
   async prepare(kinds: ReadonlySet<MediaKind>, capabilities: RtpCapabilities): Promise<void> {
     this.#capabilities = capabilities;
     const settings = viewNamed(this.#room.record, this.#name);
-    if (kinds.has('video') && settings.hasVideo !== false) await this.#show(this.#format);
-    if (kinds.has('audio') && settings.hasAudio) this.#sound = await this.#views.soundOf(this.#room);
+    const has = { video: settings.hasVideo !== false, audio: settings.hasAudio };
+    if (![...kinds].some((kind) => has[kind])) {
+      const words = has.audio
+        ? 'sound only, and the player takes pictures alone'
+        : 'pictures only, and the player takes sound alone';
+      throw new GatewayError('unprocessable', `The view "${this.#name}" has ${words}.`);
+    }
+    if (kinds.has('video') && has.video) await this.#show(this.#format);
+    if (kinds.has('audio') && has.audio) this.#sound = await this.#views.soundOf(this.#room);
     // The player left while they were made.
     if (this.#isClosed) this.close();
   }
