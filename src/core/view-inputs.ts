@@ -5,6 +5,7 @@ import type { Logger } from './ports.ts';
 import type { Room } from './room.ts';
 import type { RtpCapabilities } from './rtp.ts';
 import type { CanConsume, Publication, Subscription } from './track.ts';
+import type { ViewChoices } from './view-choices.ts';
 import type { ViewCommand, ViewInput, ViewPlace } from './view-messages.ts';
 import type { AutoMix } from './view-settings.ts';
 
@@ -35,6 +36,8 @@ export interface ViewInputsOptions {
   /** Subscribes to them. */
   readonly self: Participant;
   readonly send: (command: ViewCommand) => void;
+  /** By hand, whatever the rule says. */
+  readonly choices: ViewChoices;
   /** Nobody else is ever in it. */
   readonly only?: ((participant: Participant, publication?: Publication) => boolean) | undefined;
   /** So late are all pictures, whatever voices are; with it they keep their distance from sound that is taken as it comes. */
@@ -45,16 +48,16 @@ export interface ViewInputsOptions {
 export class ViewInputs {
   readonly #options: ViewInputsOptions;
   readonly #members = new Map<Publication | Participant, ViewMember>();
-  readonly #included = new Set<string>();
-  readonly #excluded = new Set<string>();
   #rule: AutoMix;
   #transport: CanConsume | undefined;
   readonly #taking = new Set<ViewMember>();
+  readonly #ignoreChoices: () => void;
   #lastId = 0;
 
   constructor(rule: AutoMix, options: ViewInputsOptions) {
     this.#rule = rule;
     this.#options = options;
+    this.#ignoreChoices = listen(options.choices.events, { changed: () => this.review() });
   }
 
   get members(): readonly ViewMember[] {
@@ -81,18 +84,6 @@ export class ViewInputs {
 
   setRule(rule: AutoMix): void {
     this.#rule = rule;
-    this.review();
-  }
-
-  include(publicationId: string): void {
-    this.#excluded.delete(publicationId);
-    this.#included.add(publicationId);
-    this.review();
-  }
-
-  exclude(publicationId: string): void {
-    this.#included.delete(publicationId);
-    this.#excluded.add(publicationId);
     this.review();
   }
 
@@ -166,12 +157,8 @@ export class ViewInputs {
   }
 
   #isWanted(publication: Publication): boolean {
-    const { id, participant } = publication;
-    if (this.#options.only?.(participant, publication) === false) return false;
-    if (this.#excluded.has(id)) return false;
-    if (this.#included.has(id)) return true;
-    const isPhone = participant.kind === 'sip';
-    return this.#rule === 'all' || this.#rule === 'cameras' || (this.#rule === 'phones' && isPhone);
+    const { only, choices } = this.#options;
+    return only?.(publication.participant, publication) !== false && choices.has(publication, this.#rule);
   }
 
   #admit(participant: Participant, publication: Publication | undefined): void {
@@ -238,6 +225,7 @@ export class ViewInputs {
 
   /** The view has ended. */
   close(): void {
+    this.#ignoreChoices();
     for (const key of [...this.#members.keys()]) this.#forget(key);
   }
 

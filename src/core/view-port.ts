@@ -6,6 +6,7 @@ import type { Participant } from './participant.ts';
 import type { Room, RoomRecord } from './room.ts';
 import type { RoomViews } from './room-views.ts';
 import type { View } from './view.ts';
+import type { ViewChoices } from './view-choices.ts';
 import type { ViewRequest, ViewSettings } from './view-settings.ts';
 
 export type ViewPortEvents = {
@@ -19,6 +20,10 @@ export interface ViewPort {
   settingsOf(record: RoomRecord): readonly ViewSettings[];
   /** Makes, changes and takes away; what runs follows at once. */
   readonly ofRooms: RoomViews;
+  /** What is in use of a room. */
+  roomOf(record: RoomRecord): Room | undefined;
+  /** Of one of its views, whether that runs or not. */
+  choicesOf(room: Room, name: string): ViewChoices;
   /** Running now. */
   find(record: RoomRecord, name: string): View | undefined;
   /**

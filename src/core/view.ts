@@ -13,6 +13,7 @@ import { usualMedia } from './room-media.ts';
 import { factsOfView, requestForFormat, type StreamFormat } from './stream-format.ts';
 import type { Publication } from './track.ts';
 import type { TranscodedStream } from './transcode-port.ts';
+import type { ViewChoices } from './view-choices.ts';
 import { ViewInputs, type ViewInputsOptions, type ViewMember } from './view-inputs.ts';
 import { encoderRequestFor, type ViewRequest, type ViewSettings } from './view-settings.ts';
 
@@ -23,6 +24,7 @@ export interface ViewOptions {
   readonly room: Room;
   readonly media: MediaPort;
   readonly settings: ViewSettings;
+  readonly choices: ViewChoices;
   /** Nobody else is ever in it. */
   readonly only?: ViewInputsOptions['only'];
   /** So late are all its pictures, rather than as late as the voices in the mix. */
@@ -64,7 +66,7 @@ export class View extends PictureJob {
     return view;
   }
 
-  private constructor({ room, media, settings, only, delayMs, log }: ViewOptions) {
+  private constructor({ room, media, settings, choices, only, delayMs, log }: ViewOptions) {
     super({
       ...{ room, media, lingerMs, endWords: 'This view has ended.' },
       ...{ user: 'view', displayName: 'View', label: `View ${settings.name}` },
@@ -78,7 +80,7 @@ export class View extends PictureJob {
     this.events.setMaxListeners(0);
     this.inputs = new ViewInputs(settings.autoMix, {
       ...{ room, self: this.self, send: (command) => this.send(command), log: this.log },
-      ...{ only, delayMs },
+      ...{ choices, only, delayMs },
     });
     const unlisten = listen(room.events, {
       publicationAdded: () => this.inputs.review(),

@@ -15,6 +15,7 @@ import { StartedOnce } from '#core/started-once.ts';
 import type { StorePort } from '#core/store-port.ts';
 import type { Publication } from '#core/track.ts';
 import { View, type ViewOptions } from '#core/view.ts';
+import { ViewChoices } from '#core/view-choices.ts';
 import { ViewImages } from '#core/view-images.ts';
 import type { ViewPort, ViewPortEvents } from '#core/view-port.ts';
 import { commonView, type ViewRequest, type ViewSettings } from '#core/view-settings.ts';
@@ -36,6 +37,7 @@ export class Views extends Owned implements ViewPort {
   /** By room id and name. */
   readonly #running = new StartedOnce<string, View>();
   readonly #images: ViewImages;
+  readonly #choices = new WeakMap<Room, Map<string, ViewChoices>>();
   readonly events = new EventEmitter<ViewPortEvents>();
   readonly ofRooms: RoomViews;
   /** Of single streams; drained and closed with the views. */
@@ -62,18 +64,29 @@ export class Views extends Owned implements ViewPort {
     return viewsOf(record);
   }
 
+  roomOf({ id }: RoomRecord): Room | undefined {
+    return this.#options.rooms.live(id);
+  }
+
+  choicesOf(room: Room, name: string): ViewChoices {
+    const known = this.#choices.get(room) ?? new Map<string, ViewChoices>();
+    const choices = known.get(name) ?? new ViewChoices();
+    this.#choices.set(room, known.set(name, choices));
+    return choices;
+  }
+
   find({ id }: RoomRecord, name: string): View | undefined {
     return this.#running.live.get(`${id}/${name}`);
   }
 
   viewOf(room: Room, name: string): Promise<View> {
-    return this.#open(`${room.id}/${name}`, room, () => ({ settings: assertSeen(viewNamed(room.record, name)) }));
+    return this.#open(`${room.id}/${name}`, room, () => this.#named(room, name));
   }
 
   viewWithout(room: Room, name: string, who: Participant): Promise<View> {
     const only: ViewOptions['only'] = (participant) => participant !== who;
     const key = `${room.id}/${name} without ${who.id}`;
-    return this.#open(key, room, () => ({ settings: assertSeen(viewNamed(room.record, name)), only }));
+    return this.#open(key, room, () => ({ ...this.#named(room, name), only }));
   }
 
   soloOf(room: Room, source: EgressSource, size: ViewRequest): Promise<View> {
@@ -81,13 +94,18 @@ export class Views extends Owned implements ViewPort {
     const { width, height, framerateHz } = settings.video;
     const key = `${room.id}${soloMark}${JSON.stringify(source)} ${width}x${height}@${framerateHz}`;
     const only: ViewOptions['only'] = (participant, publication) => isMeant(source, participant, publication);
-    return this.#open(key, room, () => ({ settings, only, delayMs: soloDelayMs }));
+    return this.#open(key, room, () => ({ settings, choices: new ViewChoices(), only, delayMs: soloDelayMs }));
+  }
+
+  /** @throws GatewayError `not_found`, `unprocessable` (it has sound only) */
+  #named(room: Room, name: string): Pick<ViewOptions, 'settings' | 'choices'> {
+    return { settings: assertSeen(viewNamed(room.record, name)), choices: this.choicesOf(room, name) };
   }
 
   async #open(
     key: string,
     room: Room,
-    describe: () => Pick<ViewOptions, 'settings' | 'only' | 'delayMs'>,
+    describe: () => Pick<ViewOptions, 'settings' | 'choices' | 'only' | 'delayMs'>,
   ): Promise<View> {
     if (this.isClosed || this.#isDraining) throw new GatewayError('draining', 'This gateway takes no new work.');
     const described = describe();
@@ -121,6 +139,11 @@ export class Views extends Owned implements ViewPort {
 
   /** A room's record has changed, and what runs of its views with it, those without one participant too. */
   #follow(roomId: RoomId): void {
+    const room = this.#options.rooms.live(roomId);
+    const choices = room && this.#choices.get(room);
+    const names = room ? viewsOf(room.record).map(({ name }) => name) : [];
+    // One of that name that is made later is another.
+    for (const name of choices?.keys() ?? []) if (!names.includes(name)) choices?.delete(name);
     for (const [key, view] of this.#running.live) {
       if (view.room.id !== roomId || isSolo(key)) continue;
       this.#refresh(view).catch((err: unknown) => {

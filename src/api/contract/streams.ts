@@ -21,7 +21,10 @@ export const streamSchema = z
     isMutedByModerator: z.boolean(),
     isWatched: z.boolean().meta({ description: 'Somebody receives it now.' }),
     subscriptionCount: count,
-    inViews: z.array(z.string()).readonly().meta({ description: 'Names of the views that run and that it is in.' }),
+    inViews: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'Names of the views that it is in, whether they run or not.' }),
     score: z.number().min(0).max(10).nullable().meta({ description: '10 is best; null until measured.' }),
     startedAt: time,
   })
@@ -38,11 +41,10 @@ export const streamQuery = pageQueryOf('TR_').extend({
 export const streamPatch = z
   .strictObject({
     isMuted: z.boolean().optional().meta({ description: 'true mutes until a moderator lifts it; false lifts it.' }),
-    inViews: z
-      .array(z.string().min(1).max(64))
-      .max(64)
-      .optional()
-      .meta({ description: 'Of a picture: into these views and out of all others that run, whatever `autoMix` says.' }),
+    inViews: z.array(z.string().min(1).max(64)).max(64).optional().meta({
+      description:
+        'Of a picture: into these views and out of all others, whatever `autoMix` says, as long as it is there.',
+    }),
   })
   .meta({ id: 'StreamPatch' });
 

@@ -179,15 +179,43 @@ describe('streams', () => {
 });
 
 describe('streams in views', () => {
-  test('go in and out of those that run, whatever their rule says', async () => {
+  test('go in and out, whatever their rule says and whether anybody watches', async () => {
     const { call, admin, alice, room, views } = await someMeeting();
     const path = `/api/rooms/demo/streams/${alice.video.id}`;
     const put = (inViews: string[]) => call('PATCH', path, { as: admin, json: { inViews } });
-    await call('POST', '/api/rooms/demo/views', { as: admin, json: { name: 'wide', hasAudio: false } });
-    assert.deepEqual((await call('GET', path, { as: admin })).json.inViews, []);
-    assert.deepEqual([(await put([])).status, (await put(['common'])).status], [200, 409]);
+    for (const json of [
+      { name: 'wide', hasAudio: false },
+      { name: 'chosen', autoMix: 'none' },
+      { name: 'sound', hasVideo: false },
+    ])
+      await call('POST', '/api/rooms/demo/views', { as: admin, json });
+    assert.deepEqual((await call('GET', path, { as: admin })).json.inViews, ['common', 'wide']);
+    assert.deepEqual((await put(['common', 'chosen'])).json.inViews, ['common', 'chosen']);
+    assert.equal((await put(['sound'])).status, 422);
+    const chosen = '/api/rooms/demo/views/chosen';
+    const bob = (await call('GET', '/api/rooms/demo/streams?kind=video', { as: admin })).json.items.find(
+      ({ user }: { user: string }) => user !== 'alice',
+    );
+    const arrange = (json: object) => call('PATCH', chosen, { as: admin, json });
+    assert.equal((await arrange({ add: [bob.id], remove: [alice.video.id] })).status, 200);
+    assert.equal((await arrange({ primary: bob.id })).status, 409);
     // The worker that composes them is up; what it is sent is of no interest here.
-    for (const name of ['common', 'wide']) (await views.viewOf(room, name)).inputs.attach({} as never, true, []);
+    const seen = async (name: string) => {
+      const view = await views.viewOf(room, name);
+      view.inputs.attach({} as never, true, []);
+      return view.inputs.members.map(({ publication }) => publication?.id);
+    };
+    assert.deepEqual(await seen('chosen'), [bob.id]);
+    assert.deepEqual(await seen('wide'), [bob.id]);
+    // It ends with the last who watches, and is begun again as it was.
+    await views.find(room.record, 'chosen')?.close('requested');
+    assert.deepEqual(await seen('chosen'), [bob.id]);
+    await call('DELETE', chosen, { as: admin });
+    await call('POST', '/api/rooms/demo/views', { as: admin, json: { name: 'chosen', autoMix: 'none' } });
+    assert.deepEqual(await seen('chosen'), []);
+    await call('DELETE', chosen, { as: admin });
+    assert.deepEqual(await seen('common'), [alice.video.id, bob.id]);
+    await put(['common', 'wide']);
     const shown = async () => (await call('GET', '/api/rooms/demo/streams?kind=video', { as: admin })).json.items;
     assert.deepEqual(
       (await shown()).map(({ inViews }: { inViews: string[] }) => inViews),

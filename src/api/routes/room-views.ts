@@ -64,8 +64,8 @@ const patchRoute = apiRoute({
   tags,
   summary: 'Change a view while it is watched',
   description:
-    'Looks stay for the next time it runs. `primary`, `pinned`, `swap`, `order`, `add` and `remove` are about who is ' +
-    'there now, and need a view that runs.',
+    'Looks stay for the next time it runs, and `add` and `remove` for as long as the stream is there. `primary`, ' +
+    '`pinned`, `swap` and `order` are about who has a place now, and need a view that runs.',
   access: { scope: 'rooms:write', participants: 'moderate' },
   request: { params: viewParams, body: mergePatchInput(viewPatch) },
   responses: { 200: jsonBody(viewSchema, 'The view as it is now; places follow within a picture or two.') },
