@@ -198,6 +198,11 @@ export class JobContext {
     this.#options.port.listen(ssrc, this.#link, receive, clock);
   }
 
+  /** More is sent to this worker than it can take in: pictures are to be passed over until it has caught up. */
+  get isBehind(): boolean {
+    return this.#options.port.isBehind;
+  }
+
   unlisten(ssrc: number): void {
     this.#options.port.unlisten(ssrc);
   }

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { expect, test } from 'vitest';
-import { isRtcp } from './rtp/packet.ts';
+import { expect, test, vi } from 'vitest';
+import { buildRtp, isRtcp } from './rtp/packet.ts';
 import { parseRtcp } from './rtp/rtcp.ts';
 import { RtpSender } from './rtp/sender.ts';
 import { clockNowUs, fromNtp } from './rtp/sequence.ts';
@@ -43,3 +43,36 @@ test('a sender that is published tells what its clock says at once, several time
   port.close();
   socket.close();
 });
+
+test('a port to which more is sent than its process takes in knows that it is behind, until it has caught up', async () => {
+  const port = await RtpPort.bind(0);
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const link = { id: 1, ip: '127.0.0.1', port: socket.address().port };
+  port.openLink(link);
+  port.onBehind = vi.fn();
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  let seen = 0;
+  let takesMs = 0;
+  port.listen(7, link, () => {
+    seen += 1;
+    if (takesMs > 0) Atomics.wait(pause, 0, 0, takesMs);
+  });
+  const send = (count: number) => {
+    for (let n = 0; n < count; n++) {
+      const header = { payloadType: 96, marker: true, sequenceNumber: n, timestamp: 0, ssrc: 7 };
+      socket.send(buildRtp(header, Buffer.alloc(100)), port.port, '127.0.0.1');
+    }
+  };
+  send(50);
+  await vi.waitFor(() => expect(seen).toBe(50));
+  expect(port.isBehind).toBe(false);
+  takesMs = 4;
+  send(1_000);
+  await vi.waitFor(() => expect(port.isBehind).toBe(true), 20_000);
+  expect(port.onBehind).toHaveBeenCalledOnce();
+  takesMs = 0;
+  await vi.waitFor(() => expect(port.isBehind).toBe(false), 20_000);
+  port.close();
+  socket.close();
+}, 60_000);

@@ -6,6 +6,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { type CaptureClock, ReportClock } from './rtp/capture-clock.ts';
 import { Pace } from './rtp/pace.ts';
 import { isRtcp } from './rtp/packet.ts';
+import { QueueMeter } from './rtp/queue-meter.ts';
 import { parseRtcp, type RtcpPacket } from './rtp/rtcp.ts';
 import type { RtpSender } from './rtp/sender.ts';
 import { clockNowUs } from './rtp/sequence.ts';
@@ -17,6 +18,9 @@ const mostAtOnce = 512;
 const bytesHeldPerPacket = 2_304;
 const retryMs = 1;
 const reportIntervalMs = 1_000;
+const lookIntervalMs = 100;
+/** It comes and goes with the load: said no more often. */
+const toldIntervalMs = 10_000;
 /**
  * Since the first packet of a sender that was published: reports of a stream of which it has had none the SFU throws away.
  * It goes by reports, instead of by when packets happen to come, once it has had three at different moments; what it tells
@@ -61,9 +65,14 @@ export class RtpPort {
   readonly #clocks = new WeakMap<RtpLink, ReportClock>();
   readonly #queue: { packet: Buffer; link: RtpLink }[] = [];
   readonly #reports: NodeJS.Timeout;
+  readonly #meter = new QueueMeter();
+  readonly #looks: NodeJS.Timeout;
   readonly #pace: Pace;
   #drainTimer: NodeJS.Timeout | undefined;
   droppedPackets = 0;
+  /** Told when it falls behind, once in a while. */
+  onBehind: () => void = () => undefined;
+  #behindToldMs = Number.NEGATIVE_INFINITY;
 
   /** @param port 0 for any; one that is taken is replaced by another */
   static async bind(port: number): Promise<RtpPort> {
@@ -85,6 +94,12 @@ export class RtpPort {
     // ICMP of a transport that is gone; the SFU tells of it in its own way.
     socket.on('error', () => undefined);
     this.#reports = setInterval(() => this.#sendReports(), reportIntervalMs);
+    this.#looks = setInterval(() => this.#look(), lookIntervalMs);
+  }
+
+  /** More comes than this process can take in: what can be done without is to be passed over until it has caught up. */
+  get isBehind(): boolean {
+    return this.#meter.isBehind;
   }
 
   get port(): number {
@@ -165,6 +180,7 @@ export class RtpPort {
 
   close(): void {
     clearInterval(this.#reports);
+    clearInterval(this.#looks);
     clearTimeout(this.#drainTimer);
     for (const ssrc of [...this.#sendings.keys()]) this.remove(ssrc);
     this.#socket.close();
@@ -184,9 +200,20 @@ export class RtpPort {
     if (this.#links.get(link.id) === link) this.#socket.send(packet, link.port, link.ip, ignoreSendError);
   }
 
+  #look(): void {
+    const nowMs = performance.now();
+    this.#socket.send(this.#meter.look(nowMs), this.port, ownAddress, ignoreSendError);
+    if (!this.isBehind || nowMs - this.#behindToldMs < toldIntervalMs) return;
+    this.#behindToldMs = nowMs;
+    this.onBehind();
+  }
+
   #receive(data: Buffer, ip: string, port: number): void {
     if (!isRtcp(data)) {
-      if (data.length < 12) return;
+      if (data.length < 12) {
+        if (port === this.port && ip === ownAddress) this.#meter.read(data, performance.now());
+        return;
+      }
       const receiver = this.#receivers.get(data.readUInt32BE(8));
       if (receiver?.link.port === port && receiver.link.ip === ip) receiver.receive(data);
       return;
@@ -226,6 +253,7 @@ export class RtpPort {
 }
 
 const ignoreSendError = () => undefined;
+const ownAddress = '127.0.0.1';
 
 function bindSocket(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -238,7 +266,7 @@ function bindSocket(port: number): Promise<Socket> {
       socket.close();
       reject(error);
     });
-    socket.bind(port, '127.0.0.1', () => {
+    socket.bind(port, ownAddress, () => {
       socket.removeAllListeners('error');
       resolve(socket);
     });

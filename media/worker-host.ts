@@ -15,6 +15,8 @@ import { IngressPipeline } from './pipelines/ingress.ts';
 import type { FromWorkerMessage, MessageOf, ToWorkerMessage } from './protocol.ts';
 import { RtpPort } from './rtp-port.ts';
 
+const behindWords = 'media worker is sent more than it can take in: pictures are passed over until it has caught up';
+
 /** Opens sources of one protocol in this process. @throws GatewayError when the options are wrong */
 export type SourceOpener = (options: Readonly<Record<string, unknown>>) => MediaSource;
 
@@ -46,6 +48,8 @@ export class WorkerHost {
     switch (message.type) {
       case 'configure':
         this.#port = await RtpPort.bind(message.rtpPort);
+        this.#port.onBehind = () =>
+          this.#options.send({ type: 'log', level: 'warn', fields: {}, message: behindWords });
         this.#options.send({ type: 'ready', rtpPort: this.#port.port });
         return;
       case 'openLink':

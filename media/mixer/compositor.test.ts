@@ -1,114 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { ViewInput as ViewInputInfo, ViewLook } from '#core/view-messages.ts';
+import type { ViewLook } from '#core/view-messages.ts';
+import { compositorOf, disposeOpened, expectColor, filled, look, opened, Sender } from '#test/support/composed.ts';
 import { plainPng } from '#test/support/png.ts';
 import { Canvas, CellScaler } from '../av/canvas.ts';
-import { Picture } from '../av/picture.ts';
-import { VideoEncoder } from '../av/video-encoder.ts';
-import { splitAnnexB } from '../rtp/h264.ts';
-import { buildRtp } from '../rtp/packet.ts';
-import { packetiseH264, packetiseVp8, packetiseVp9 } from '../rtp/packetise.ts';
 import { toYuv } from './backdrop.ts';
 import { Compositor } from './compositor.ts';
 import { EncoderRegistry } from './encoder-registry.ts';
 
-const look: ViewLook = {
-  layout: { base: 'fluid', gridSize: 4, custom: [], fitPolicy: 'crop' },
-  maxInputs: 16,
-  isVoicePrimary: false,
-  backgroundColor: '#000000',
-  hasLabels: true,
-  hasSpeakerBorder: true,
-};
-const opened: Disposable[] = [];
-
-afterEach(() => {
-  for (const one of opened.splice(0).reverse()) one[Symbol.dispose]();
-});
-
-function compositorOf(change: Partial<ViewLook> = {}): Compositor {
-  const compositor = new Compositor({
-    ...{ width: 640, height: 360 },
-    look: { ...look, ...change },
-    onArranged: () => undefined,
-  });
-  opened.push(compositor);
-  return compositor;
-}
-
-/** A camera in RTP, without a room. */
-class Sender {
-  readonly info: ViewInputInfo;
-  readonly keyFrameWanted = vi.fn();
-  readonly overspent = vi.fn();
-  readonly #compositor: Compositor;
-  readonly #codec: 'h264' | 'vp8' | 'vp9';
-  /** From one picture to the next. */
-  stepUs = 33_333;
-  #nowUs = 0;
-  #sequence = 65_530;
-  #frames = 0;
-  #encoder: VideoEncoder | undefined;
-
-  constructor(compositor: Compositor, inputId: number, codec: 'h264' | 'vp8' | 'vp9' = 'h264') {
-    this.#compositor = compositor;
-    this.#codec = codec;
-    const stream = { ssrc: inputId, payloadType: 96, codec, orientationExtensionId: undefined };
-    this.info = { inputId, name: `input ${inputId}`, isShared: false, isMuted: false, stream };
-    const { keyFrameWanted, overspent } = this;
-    compositor.put(this.info, { keyFrameWanted, sized: () => undefined, overspent });
-  }
-
-  show(color: string, width = 320, height = 180): void {
-    const picture = filled(color, width, height);
-    if (this.#encoder?.width !== width || this.#encoder.height !== height) {
-      const options = { codec: this.#codec, width, height, framerateHz: 30, bitrateBps: 2_000_000 } as const;
-      this.#encoder = new VideoEncoder({ ...options, preset: 'ultrafast' });
-      opened.push(this.#encoder);
-    }
-    this.#encoder.encode(picture, this.#frames * 33_333, ({ data, isKey }) => this.send(this.#packetise(data, isKey)));
-    picture[Symbol.dispose]();
-  }
-
-  send(payloads: readonly Uint8Array[]): void {
-    this.#frames += 1;
-    this.#nowUs += this.stepUs;
-    const timestamp = this.#frames * 3_000;
-    for (const [index, payload] of payloads.entries()) {
-      const marker = index === payloads.length - 1;
-      this.#sequence = (this.#sequence + 1) & 0xffff;
-      const header = { payloadType: 96, marker, sequenceNumber: this.#sequence, timestamp, ssrc: this.info.inputId };
-      this.#compositor.inputs.get(this.info.inputId)?.receive(buildRtp(header, payload), this.#nowUs);
-    }
-  }
-
-  #packetise(data: Buffer, isKey: boolean): Uint8Array[] {
-    if (this.#codec === 'vp8') return packetiseVp8(data, this.#frames);
-    return this.#codec === 'vp9' ? packetiseVp9(data, this.#frames, isKey) : packetiseH264(splitAnnexB(data));
-  }
-}
-
-function filled(color: string, width: number, height: number): Picture {
-  const picture = Picture.blank(width, height);
-  const { y, u, v } = toYuv(color);
-  for (const [index, value] of [y, u, v].entries()) picture.planes[index]?.fill(value);
-  return picture;
-}
-
-function colorAt({ picture }: Canvas, x: number, y: number): number[] {
-  return [0, 1, 2].map((plane) => {
-    const shift = plane === 0 ? 0 : 1;
-    return picture.planes[plane]?.[(y >> shift) * (picture.strides[plane] ?? 0) + (x >> shift)] ?? -1;
-  });
-}
-
-function expectColor(canvas: Canvas, x: number, y: number, color: string): void {
-  const { y: luma, u, v } = toYuv(color);
-  const seen = colorAt(canvas, x, y);
-  for (const [index, value] of [luma, u, v].entries()) {
-    expect(Math.abs(value - (seen[index] ?? 0)), `${color} at ${x},${y}: ${seen}`).toBeLessThan(12);
-  }
-}
+afterEach(disposeOpened);
 
 const sizes = [
   [16, 16],
@@ -206,6 +106,24 @@ test('pictures of one size lie in the same memory, so that V8 has nothing to loo
   expect(planes()[0]).not.toBe(first);
   compositor.paint(0);
   expectColor(compositor.canvas, 320, 120, '#2020c0');
+});
+
+test('what is passed over is not seen: the last picture stays until the next key picture, which is asked for', async () => {
+  const compositor = compositorOf({ hasLabels: false });
+  const sender = new Sender(compositor, 1);
+  const input = compositor.inputs.get(1);
+  sender.show('#c02020');
+  input?.passOver();
+  await vi.waitFor(() => {
+    sender.show('#2020c0');
+    expect(sender.keyFrameWanted).toHaveBeenCalled();
+  });
+  compositor.paint(0);
+  expectColor(compositor.canvas, 320, 180, '#c02020');
+  // Of another size: it begins with a key picture.
+  sender.show('#20a020', 640, 360);
+  compositor.paint(33);
+  expectColor(compositor.canvas, 320, 180, '#20a020');
 });
 
 test('pictures larger than any screen are broken ones', () => {
@@ -369,87 +287,6 @@ test('nothing new is painted twice', () => {
   sender.show('#2020c0');
   expect(compositor.paint(99)).toBe(true);
 });
-
-test('a background image fills what no input covers, and comes back when they go', async () => {
-  const compositor = compositorOf({ backgroundImage: tinyPng, layout: { ...look.layout, fitPolicy: 'letterbox' } });
-  await showsBehind(compositor, '#ff0000');
-  const sender = new Sender(compositor, 1);
-  sender.show('#2020c0', 180, 320);
-  compositor.paint(33);
-  expectColor(compositor.canvas, 320, 100, '#2020c0');
-  expectColor(compositor.canvas, 20, 20, '#ff0000');
-  compositor.drop(1);
-  compositor.paint(66);
-  expectColor(compositor.canvas, 320, 100, '#ff0000');
-});
-
-/** An image is read beside the pictures. */
-function showsBehind(compositor: Compositor, color: string): Promise<void> {
-  return vi.waitFor(() => {
-    compositor.paint(0);
-    expectColor(compositor.canvas, 20, 20, color);
-  }, 10_000);
-}
-
-test('an image that was read is not read again when something else changes', async () => {
-  const image = Buffer.from(tinyPng);
-  const compositor = compositorOf({ backgroundImage: image });
-  await showsBehind(compositor, '#ff0000');
-  const other = Buffer.from(image);
-  compositor.setLook({ ...look, backgroundImage: other, hasLabels: false, maxInputs: 3 });
-  compositor.paint(0);
-  expectColor(compositor.canvas, 20, 20, '#ff0000');
-  compositor.setLook({ ...look, backgroundImage: Buffer.from('none') });
-  await showsBehind(compositor, look.backgroundColor);
-});
-
-test('pictures go on while the largest image is read, whatever the size of the view becomes meanwhile', async () => {
-  const compositor = compositorOf();
-  const large = { ...look, backgroundColor: '#20a020', backgroundImage: plainPng(4_096, [200, 30, 30]) };
-  compositor.setLook(large);
-  compositor.paint(0);
-  // What was there.
-  expectColor(compositor.canvas, 20, 20, look.backgroundColor);
-  for (let side = 320; side > 160; side -= 2) compositor.resize(side, side);
-  compositor.paint(33);
-  // There was none of this size.
-  expectColor(compositor.canvas, 20, 20, '#20a020');
-  await showsBehind(compositor, '#c81e1e');
-  expect(compositor.paint(66)).toBe(false);
-}, 20_000);
-
-test('names and initials of many who come at once are drawn over several pictures', () => {
-  const compositor = compositorOf({ maxInputs: 25 });
-  const events = { keyFrameWanted: () => undefined, sized: () => undefined };
-  for (let id = 1; id <= 25; id++) {
-    compositor.put({ inputId: id, name: `Participant ${id}`, isShared: false, isMuted: true }, events);
-  }
-  /** Where the disc of each is, besides its letter. */
-  const drawn = () => {
-    const isDisc = (id: number) =>
-      colorAt(compositor.canvas, (id % 5) * 128 + 56, Math.floor(id / 5) * 72 + 22)[0] === 90;
-    return Array.from({ length: 25 }, (_, id) => isDisc(id)).filter(Boolean).length;
-  };
-  const counts = Array.from({ length: 10 }, (_, n) => {
-    compositor.paint(n * 33);
-    return drawn();
-  });
-  expect(counts[0]).toBeGreaterThan(0);
-  expect(counts[0]).toBeLessThan(10);
-  expect(counts.at(-1)).toBe(25);
-  // Another layout and back: what is known is not drawn again.
-  compositor.setLook({ ...look, maxInputs: 25, layout: { ...look.layout, base: 'lecture' } });
-  compositor.paint(400);
-  compositor.setLook({ ...look, maxInputs: 25 });
-  compositor.paint(433);
-  expect(drawn()).toBe(25);
-});
-
-/** One red pixel. */
-const tinyPng = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5ErkJggg==',
-  'base64',
-);
 
 test.each(['h264', 'vp8', 'vp9', 'h265', 'av1'] as const)(
   '%s comes to every tap, with one key frame for all who ask',

@@ -119,7 +119,8 @@ export class TranscodePipeline implements Pipeline {
   #listen({ stream }: ViewInputInfo): void {
     if (!stream) return;
     this.#context.listen(stream.ssrc, (packet) => {
-      this.#context.account(() => this.#receive(packet));
+      if (this.#context.isBehind) this.#input?.passOver();
+      else this.#context.account(() => this.#receive(packet));
     });
   }
 

@@ -57,6 +57,7 @@ export class ViewInput implements Disposable {
   #serial = 0;
   #rotation: Rotation = 0;
   #isBroken = true;
+  #isPassedOver = false;
   #keyFrameAskedMs = Number.NEGATIVE_INFINITY;
   #size = '';
   /** Shown where there is no video. */
@@ -117,6 +118,7 @@ export class ViewInput implements Disposable {
     const { stream } = this.#info;
     const packet = parseRtp(data);
     if (!stream || !packet || packet.payloadType !== stream.payloadType) return;
+    this.#isPassedOver = false;
     this.#bytesIn += data.length;
     if (packet.marker) this.#readRotation(stream, data);
     this.#order.push(packet, nowUs, (ordered) => {
@@ -124,6 +126,17 @@ export class ViewInput implements Disposable {
     });
     this.advance(nowUs);
     if (!this.#budget.isResting(nowUs)) this.#reviewKeyFrame();
+  }
+
+  /** Instead of `receive()`: what comes is old, and more of it waits. The last picture stays, and it goes on with a key picture. */
+  passOver(): void {
+    const { stream } = this.#info;
+    if (!stream || this.#isPassedOver) return;
+    this.#isPassedOver = true;
+    this.#isBroken = true;
+    this.#depacketiser = depacketiserFor(stream.codec);
+    this.#order = newOrder();
+    this.#held.clear();
   }
 
   /** Decodes what is to be seen by then. */

@@ -192,7 +192,10 @@ export class ViewPipeline implements Pipeline {
   #listen({ inputId, stream }: ViewInputInfo): void {
     if (!stream) return;
     const input = () => this.#compositor.inputs.get(inputId);
-    const receive = (packet: Buffer) => this.#context.account(() => input()?.receive(packet, clockNowUs()));
+    const receive = (packet: Buffer) => {
+      if (this.#context.isBehind) input()?.passOver();
+      else this.#context.account(() => input()?.receive(packet, clockNowUs()));
+    };
     this.#context.listen(stream.ssrc, receive, input()?.captureClock);
   }
 
