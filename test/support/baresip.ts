@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import { PeerProcess } from './peer-process.ts';
 import { freePort, whenListening } from './ports.ts';
 
@@ -19,6 +20,9 @@ export interface BaresipOptions {
   /** Registers there: `alice@127.0.0.1:5060;transport=tcp`. It answers calls by itself then. */
   readonly account?: { readonly address: string; readonly password: string } | undefined;
 }
+
+/** Its last chunk, IEND, with its checksum. */
+const pngEnd = Buffer.from('49454e44ae426082', 'hex');
 
 const modulesFolder = '/usr/lib/baresip/modules';
 
@@ -127,7 +131,14 @@ export class Baresip {
     this.command('snapshot');
     const after = new RegExp(`(?:wrote snapshot-recv[^]*?){${before}}${written.source}`);
     const [, name = ''] = await this.process.says(after);
-    return readFile(join(this.#folder, name));
+    // It says so before all of it is in the file, which two snapshots of one second share.
+    const read = () => readFile(join(this.#folder, name));
+    let image: Buffer = Buffer.alloc(0);
+    await vi.waitUntil(async () => {
+      image = await read();
+      return image.subarray(-pngEnd.length).equals(pngEnd);
+    });
+    return image;
   }
 
   async close(): Promise<void> {
