@@ -1,12 +1,13 @@
 // Owns: the shape of what src/core/view-messages.ts describes, as it crosses between processes. Part of protocol.ts.
 import { z } from 'zod';
 import { fitPolicies, layoutBases, maxRegions } from '#core/view-layout.ts';
-import { h264Profiles, viewCodecs } from '#core/view-messages.ts';
+import { encoderLimits, h264Profiles, viewCodecs } from '#core/view-messages.ts';
 import { streamTimeline } from './timeline-protocol.ts';
 
 const inputId = z.int().positive();
 const trackId = z.int().min(0).max(0x7fffffff);
-const side = z.int().min(16).max(4_096).multipleOf(2);
+const side = z.int().min(encoderLimits.side.least).max(encoderLimits.side.most).multipleOf(2);
+const bitrateBps = z.number().min(encoderLimits.bitrateBps.least).max(encoderLimits.bitrateBps.most);
 const framerateHz = z.number().min(1).max(60);
 const rational = z.string().max(16);
 
@@ -70,7 +71,7 @@ const encoderRequest = z.object({
   width: side,
   height: side,
   framerateHz,
-  bitrateBps: z.number().min(10_000).max(200_000_000),
+  bitrateBps,
   keyFrameIntervalS: z.number().min(0.5).max(3_600),
   sliceMaxBytes: z.int().min(200).max(65_535).optional(),
 });
@@ -102,7 +103,7 @@ export const viewCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('speakView'), inputId: inputId.optional() }),
   z.object({ type: z.literal('openViewEncoder'), trackId, request: encoderRequest }),
   z.object({ type: z.literal('changeViewEncoder'), trackId, request: encoderRequest }),
-  z.object({ type: z.literal('setViewBitrate'), trackId, bitrateBps: z.number().min(10_000).max(200_000_000) }),
+  z.object({ type: z.literal('setViewBitrate'), trackId, bitrateBps }),
   z.object({ type: z.literal('pauseViewEncoder'), trackId, isPaused: z.boolean() }),
   z.object({ type: z.literal('closeViewEncoder'), trackId }),
 ]);

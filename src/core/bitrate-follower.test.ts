@@ -32,6 +32,10 @@ test('one that can take next to nothing does not take the picture from the other
   expect(follow(new BitrateFollower(asked), 0, 30, { a: 5_000_000, b: 20_000 })).toEqual([[6, 500_000]]);
 });
 
+test('who asked for little is left what an encoder takes at the least', () => {
+  expect(follow(new BitrateFollower(20_000), 0, 30, { a: 1_000 })).toEqual([[6, 10_000]]);
+});
+
 test('it comes back when the slow one has left or recovered, and small waves are let go by', () => {
   const follower = new BitrateFollower(asked);
   expect(follow(follower, 0, 10, { a: 5_000_000, b: 1_000_000 })).toEqual([[6, 850_000]]);

@@ -1,5 +1,6 @@
 // Owns: how much an encoder that several receivers share may spend, as what each of them can take is estimated. Pure.
-// May import: nothing.
+// May import: core only.
+import { encodableBps } from './view-messages.ts';
 
 /** Estimates waver; one that is lower than this part of what is sent means it. */
 const tooMuchShare = 0.95;
@@ -65,7 +66,7 @@ export class BitrateFollower {
     const isTooMuch = leastBps < spentBps * tooMuchShare;
     const isSeldomFull = spentBps < Math.min(mostBps, this.#bps) * 0.8;
     const wanted = isTooMuch ? mostBps : Math.max(mostBps, this.#bps * (isSeldomFull ? blindRise : 1));
-    return Math.min(this.#askedBps, Math.max(wanted, this.#askedBps * floorShare));
+    return Math.min(this.#askedBps, encodableBps(Math.max(wanted, this.#askedBps * floorShare)));
   }
 
   #isWorthwhile(wanted: number, nowMs: number): boolean {

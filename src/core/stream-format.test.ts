@@ -54,6 +54,33 @@ test('what transcoding is off for cannot be asked for, and the source as it is c
   expect(requestForFormat({ codec: 'vp8', framerate: 5 }, camera, { transcoding }).framerateHz).toBe(5);
 });
 
+test.each([
+  ['a screen of 5120x1440', { width: 5_120, height: 1_440 }, {}, { width: 4_096, height: 1_152 }],
+  ['half of one', { width: 8_192, height: 2_048 }, { resolution: 'x1/2' }, { width: 2_048, height: 512 }],
+  ['a portrait of 2000x8000', { width: 2_000, height: 8_000 }, {}, { width: 1_024, height: 4_096 }],
+  ['a picture of 2x2', { width: 2, height: 2 }, {}, { width: 16, height: 16 }],
+])('%s comes as what can be encoded', (_title, size, format, expected) => {
+  expect(requestForFormat(format, { codec: 'vp8', ...size }, {})).toMatchObject(expected);
+});
+
+test('what is usual for the least and the most of views is a bitrate that an encoder takes', () => {
+  const viewOf = (video: Partial<typeof commonView.video>) => ({
+    ...commonView,
+    video: { ...commonView.video, ...video },
+  });
+  const least = viewOf({ width: 16, height: 16, framerateHz: 1, motionFactor: 0.1, codec: 'vp9' });
+  const most = viewOf({ bitrateBps: 200_000_000, codec: 'vp9' });
+  for (const view of [least, most]) {
+    for (const { bitrateBps } of [
+      encoderRequestFor(view, {}),
+      ...(['vp8', 'h264', 'vp9'] as const).map((codec) => requestForFormat({ codec }, factsOfView(view), {})),
+    ]) {
+      expect(bitrateBps).toBeGreaterThanOrEqual(10_000);
+      expect(bitrateBps).toBeLessThanOrEqual(200_000_000);
+    }
+  }
+});
+
 test('what is not made here is made the first that the room gives', () => {
   expect(requestForFormat({}, { ...camera, codec: 'av1' }, {}).codec).toBe('vp8');
 });

@@ -2,7 +2,7 @@
 import { defaultBitrateBps } from './default-bitrate.ts';
 import { GatewayError } from './errors.ts';
 import { type PictureSize, type RoomMedia, shareOf, sizeOf, usualMedia } from './room-media.ts';
-import type { EncoderRequest, ViewCodec } from './view-messages.ts';
+import { type EncoderRequest, encodableBps, encoderLimits, type ViewCodec } from './view-messages.ts';
 import { codecFactors, type ViewSettings } from './view-settings.ts';
 
 export const formatCodecs = ['vp8', 'h264', 'vp9'] as const;
@@ -48,7 +48,8 @@ const bitrates = { least: 10_000, most: 50_000_000 } as const;
  * @throws GatewayError `invalid_request` with the field and what may be asked for, `forbidden` for what the room does not
  * let anybody ask
  */
-export function requestForFormat(format: StreamFormat, source: SourceFacts, media: RoomMedia): EncoderRequest {
+export function requestForFormat(format: StreamFormat, given: SourceFacts, media: RoomMedia): EncoderRequest {
+  const source = encodable(given);
   const { mediaOut = usualMedia.mediaOut, transcoding = usualMedia.transcoding } = media;
   const { format: codecs, parameters } = mediaOut.video;
   const may = transcoding.video;
@@ -72,9 +73,16 @@ export function requestForFormat(format: StreamFormat, source: SourceFacts, medi
   if (format.bitrate !== undefined) assertMay('bitrate', may.parameters.bitrate);
   return {
     ...{ codec, profile: 'baseline', ...size, framerateHz },
-    bitrateBps: Math.round(bitrateFor(format.bitrate, usual, parameters.bitrate)),
+    bitrateBps: encodableBps(bitrateFor(format.bitrate, usual, parameters.bitrate)),
     keyFrameIntervalS: keyFrameInterval ?? source.keyFrameIntervalS ?? usualKeyFrameIntervalS,
   };
+}
+
+/** A screen may be wider than any picture that is encoded: then it is as if it were as large as that. */
+function encodable(source: SourceFacts): SourceFacts {
+  const share = encoderLimits.side.most / Math.max(source.width, source.height);
+  if (share >= 1) return source;
+  return { ...source, width: Math.round(source.width * share), height: Math.round(source.height * share) };
 }
 
 function codecFor(

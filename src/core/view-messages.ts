@@ -7,6 +7,18 @@ export const viewCodecs = ['vp8', 'h264', 'vp9', 'h265', 'av1'] as const;
 export type ViewCodec = (typeof viewCodecs)[number];
 export const h264Profiles = ['baseline', 'main', 'high'] as const;
 
+/** What a media worker understands; to be kept within by whoever asks for what is usual, or for a part of something. */
+export const encoderLimits = {
+  side: { least: 16, most: 4_096 },
+  bitrateBps: { least: 10_000, most: 200_000_000 },
+} as const;
+
+/** @returns bit/s that can be asked for, the nearest */
+export function encodableBps(bitrateBps: number): number {
+  const { least, most } = encoderLimits.bitrateBps;
+  return Math.round(Math.max(least, Math.min(most, bitrateBps)));
+}
+
 /** Equal ones share an encoder. */
 export interface EncoderRequest {
   readonly codec: ViewCodec;

@@ -4,7 +4,7 @@ import { GatewayError } from './errors.ts';
 import { imageFacts } from './image-facts.ts';
 import { type RoomMedia, usualMedia } from './room-media.ts';
 import { assertLayout, maxRegions, type ViewLayout } from './view-layout.ts';
-import type { EncoderRequest, ViewCodec, ViewLook } from './view-messages.ts';
+import { type EncoderRequest, encodableBps, encoderLimits, type ViewCodec, type ViewLook } from './view-messages.ts';
 
 /** What goes in by itself: everything (phones as initials), what has a picture, phones alone, or nothing. */
 export const autoMixRules = ['all', 'cameras', 'phones', 'none'] as const;
@@ -45,12 +45,11 @@ const maxImageBytes = 2 * 1024 * 1024;
 const largestImageSide = 8_192;
 const maxImagePixels = 4_096 * 4_096;
 const backgroundRule = `is a PNG or a JPEG with sides of 2 to ${largestImageSide} and at most ${maxImagePixels} pixels`;
-const smallestSide = 16;
-const largestWidth = 4_096;
+const { least: smallestSide, most: largestWidth } = encoderLimits.side;
 const largestHeight = 2_160;
 const maxRungs = 5;
 const ladderRule = `has up to ${maxRungs} even heights from ${smallestSide} to ${largestHeight}`;
-const bitrates = [10_000, 200_000_000] as const;
+const bitrates = [encoderLimits.bitrateBps.least, encoderLimits.bitrateBps.most] as const;
 
 const usualLayout: ViewLayout = { base: 'fluid', gridSize: 4, custom: [], fitPolicy: 'letterbox' };
 
@@ -205,7 +204,7 @@ export function encoderRequestFor({ name, video }: ViewSettings, wish: ViewReque
     profile: wish.profile ?? 'baseline',
     ...size,
     framerateHz,
-    bitrateBps: Math.round(wish.bitrateBps ?? (isOwn ? video.bitrateBps : undefined) ?? usual),
+    bitrateBps: encodableBps(wish.bitrateBps ?? (isOwn ? video.bitrateBps : undefined) ?? usual),
     keyFrameIntervalS: wish.keyFrameIntervalS ?? video.keyFrameIntervalS,
     ...(wish.sliceMaxBytes !== undefined && { sliceMaxBytes: wish.sliceMaxBytes }),
   };
