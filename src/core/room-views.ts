@@ -167,7 +167,8 @@ export class RoomViews {
       const settings = await this.#update(roomId, (record) => {
         const views = viewsOf(record);
         past = find(views, record);
-        const settings = { ...changeView(past, change), ...(backgroundImage !== undefined && { imageId }) };
+        const changed = changeView(past, change, usualView(record));
+        const settings = { ...changed, ...(backgroundImage !== undefined && { imageId }) };
         assertMayMake(settings, record);
         const isKnown = views.some(({ name }) => name === settings.name);
         return {

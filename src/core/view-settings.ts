@@ -85,55 +85,38 @@ export function usualView({ mediaOut = usualMedia.mediaOut }: Pick<RoomMedia, 'm
   return codec ? commonIn[codec] : commonView;
 }
 
-/** What may be changed while it runs. */
-export interface ViewChange {
-  readonly video?: { readonly [K in keyof ViewVideo]?: ViewVideo[K] | null | undefined } | undefined;
-  readonly hasAudio?: boolean | undefined;
-  readonly hasVideo?: boolean | undefined;
-  readonly layout?: Partial<ViewLayout> | undefined;
-  readonly maxInputs?: number | undefined;
-  readonly isVoicePrimary?: boolean | undefined;
-  readonly backgroundColor?: string | undefined;
-  /** null: none any more. */
-  readonly backgroundImage?: Uint8Array | null | undefined;
-  readonly hasLabels?: boolean | undefined;
-  readonly hasSpeakerBorder?: boolean | undefined;
-  readonly transitionMs?: number | undefined;
-  readonly autoMix?: AutoMix | undefined;
+type Change<T> = { readonly [K in keyof T]?: T[K] | null | undefined };
+
+/** What may be changed while it runs; null takes it back to what a view has by itself. */
+export interface ViewChange
+  extends Change<Omit<ViewLook, 'layout'>>,
+    Change<Pick<ViewSettings, 'autoMix' | 'hasAudio' | 'hasVideo'>> {
+  readonly video?: Change<ViewVideo> | null | undefined;
+  readonly layout?: Change<ViewLayout> | null | undefined;
 }
 
-/** @throws GatewayError `invalid_request` that says what is wrong */
-export function changeView(settings: ViewSettings, change: ViewChange): ViewSettings {
-  const { layout, backgroundImage, autoMix, video, hasAudio, hasVideo, ...rest } = change;
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  const past = settings.look;
-  const look: ViewLook = {
-    ...past,
-    ...given,
-    layout: { ...past.layout, ...withoutUndefined(layout) },
-    backgroundImage: backgroundImage === undefined ? past.backgroundImage : (backgroundImage ?? undefined),
-  };
+/**
+ * @param usual what it has by itself
+ * @throws GatewayError `invalid_request` that says what is wrong
+ */
+export function changeView(settings: ViewSettings, change: ViewChange, usual = commonView): ViewSettings {
+  const { layout, video, autoMix, hasAudio, hasVideo, ...look } = change;
   const changed = {
-    ...settings,
-    look,
-    autoMix: autoMix ?? settings.autoMix,
-    video: changedVideo(settings.video, video),
-    hasAudio: hasAudio ?? settings.hasAudio,
-    hasVideo: hasVideo ?? settings.hasVideo ?? true,
+    ...merged({ hasVideo: true, ...settings }, { autoMix, hasAudio, hasVideo }, { ...usual, hasVideo: true }),
+    look: {
+      ...merged(settings.look, look, usual.look),
+      layout: merged(settings.look.layout, layout, usual.look.layout),
+    },
+    video: merged(settings.video, video, usual.video),
   };
   assertView(changed);
   return changed;
 }
 
-function withoutUndefined(layout: Partial<ViewLayout> | undefined): Partial<ViewLayout> {
-  return Object.fromEntries(Object.entries(layout ?? {}).filter(([, value]) => value !== undefined));
-}
-
-/** null takes a value back to what a view has by itself. */
-function changedVideo(past: ViewVideo, change: ViewChange['video']): ViewVideo {
+function merged<T extends object>(past: T, change: Change<T> | null | undefined, usual: T): T {
+  if (change === null) return usual;
   const given = Object.entries(change ?? {}).filter(([, value]) => value !== undefined);
-  const usual = commonView.video as unknown as Readonly<Record<string, unknown>>;
-  return { ...past, ...Object.fromEntries(given.map(([key, value]) => [key, value ?? usual[key]])) };
+  return { ...past, ...Object.fromEntries(given.map(([key, value]) => [key, value ?? usual[key as keyof T]])) };
 }
 
 /** @throws GatewayError `invalid_request` with the field that is wrong */

@@ -98,3 +98,11 @@ function patchField(field: z.core.$ZodType): z.ZodType {
   const mayGo = described instanceof z.ZodOptional ? patched.nullish() : patched.optional();
   return description === undefined ? mayGo : mayGo.meta({ description });
 }
+
+/** Of a merge patch: what is absent stays, null takes it back to its default. */
+export const changes = <T extends Record<string, z.ZodType>>(shape: T) =>
+  z.strictObject(
+    Object.fromEntries(Object.entries(shape).map(([key, value]) => [key, value.nullish()])) as {
+      [K in keyof T]: z.ZodOptional<z.ZodNullable<T[K]>>;
+    },
+  );

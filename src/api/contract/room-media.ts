@@ -1,4 +1,4 @@
-// Owns: the media rules of a room: what it takes, gives and makes. May import: zod, core.
+// Owns: the media rules of a room: what it takes, gives and makes. May import: zod, core, ./pieces.
 import { z } from 'zod';
 import {
   givenAudioCodecs,
@@ -8,6 +8,7 @@ import {
   roomVideoCodecs,
 } from '#core/room-media.ts';
 import { viewCodecs } from '#core/view-messages.ts';
+import { changes } from './pieces.ts';
 
 const list = <T extends z.ZodType>(item: T) =>
   z
@@ -90,14 +91,6 @@ const selectActiveAudio = z
   .meta({ description: 'Receivers get the three microphones that are loudest instead of all.' });
 
 export const roomMediaShape = { mediaIn, mediaOut, transcoding, selectActiveAudio };
-
-/** What is absent stays, null takes it back to its default. */
-const changes = <T extends Record<string, z.ZodType>>(shape: T) =>
-  z.strictObject(
-    Object.fromEntries(Object.entries(shape).map(([key, value]) => [key, value.nullish()])) as {
-      [K in keyof T]: z.ZodOptional<z.ZodNullable<T[K]>>;
-    },
-  );
 
 const flag = z.boolean();
 

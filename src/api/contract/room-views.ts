@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { fitPolicies, layoutBases, maxRegions } from '#core/view-layout.ts';
 import { viewCodecs } from '#core/view-messages.ts';
 import { autoMixRules, backgroundColorPattern, viewNamePattern } from '#core/view-settings.ts';
-import { count, itemId, page, roomParams } from './pieces.ts';
+import { changes, count, itemId, page, roomParams } from './pieces.ts';
 
 export const viewParams = z.object({
   room: roomParams.shape.room,
@@ -165,7 +165,7 @@ export const viewInput = optional({ ...changeable, backgroundImage })
   .meta({ id: 'ViewInput' });
 
 export const viewPatch = optional({
-  ...changeable,
+  ...changes({ ...changeable, video: changes(ownVideo), layout: changes(layoutShape) }).shape,
   backgroundImage,
   primary: itemId.meta({ description: 'Stream or participant that changes places with the first.' }),
   pinned: itemId.nullable().meta({ description: 'Stays primary until another is, or null.' }),

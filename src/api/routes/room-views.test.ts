@@ -44,6 +44,31 @@ test('looks change and stay; what is not named stays what it was', async () => {
   );
 });
 
+test('null takes anything of a look back to what a view has by itself', async () => {
+  const { call, admin } = await someViews();
+  const patch = async (json: object) => {
+    const { status, json: view } = await call('PATCH', path, { as: admin, json });
+    assert.equal(status, 200, JSON.stringify(view));
+    return view;
+  };
+  const usual = await patch({});
+  const look = { transitionMs: 300, maxInputs: 2, backgroundColor: '#102030', autoMix: 'none', hasLabels: false };
+  const layout = { base: 'grid', gridSize: 9, fitPolicy: 'crop' };
+  await patch({
+    ...look,
+    hasAudio: false,
+    layout,
+    video: { width: 640, height: 360, framerateHz: 25, bitrateBps: 500_000 },
+  });
+  const some = await patch({ layout: { gridSize: null }, video: { framerateHz: null }, transitionMs: null });
+  assert.deepEqual(
+    [some.layout, some.video.framerateHz, some.video.width, some.transitionMs, some.maxInputs],
+    [{ ...usual.layout, ...layout, gridSize: 4 }, 30, 640, 0, 2],
+  );
+  const none = Object.fromEntries(Object.keys({ ...look, hasAudio: 0, layout, video: 0 }).map((key) => [key, null]));
+  assert.deepEqual(await patch(none), usual);
+});
+
 test.each<[string, object, number]>([
   [
     'no rational number',
