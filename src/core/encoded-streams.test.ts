@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { test } from 'vitest';
+import { afterEach, test, vi } from 'vitest';
 import { someRtpParameters } from '#test/support/fake-sfu.ts';
 import { KeepingLog } from '#test/support/keeping-log.ts';
 import { someRooms } from '#test/support/some-room.ts';
@@ -29,6 +29,39 @@ async function someStreams() {
   const track = { id: 1, kind: 'video', rtpParameters: someRtpParameters('video') } as JobTrack;
   return { self, streams, sent, publish: () => streams.publish(transport, track) };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('who changes his mind as fast as he is answered has an encoder opened anew three times a second, and gets the last', async () => {
+  const { streams, sent, publish } = await someStreams();
+  const opening = streams.open(request, false);
+  await publish();
+  const { publication, request: first } = await opening;
+  assert.equal(first.width, 640);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+  const asked: number[] = [];
+  const changes = [320, 160, 320].map((width) => ({ ...request, width, height: (width * 9) / 16 }));
+  const all = (async () => {
+    for (const change of changes) await streams.change(publication, change);
+  })();
+  const timer = setInterval(() => {
+    const count = sent.filter(({ type }) => type === 'changeViewEncoder').length;
+    if (count > asked.length) {
+      asked.push(performance.now());
+      streams.noteChanged(1, undefined);
+    }
+  }, 0);
+  while (asked.length < changes.length) {
+    await vi.advanceTimersByTimeAsync(10);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  clearInterval(timer);
+  await all;
+  assert.ok((asked[1] ?? 0) - (asked[0] ?? 0) >= 290 && (asked[2] ?? 0) - (asked[1] ?? 0) >= 290, asked.join());
+  assert.equal([...streams.tracks()][0]?.request.width, 320);
+});
 
 test('a stream that nobody wants any more once it is published again is in the room no longer than that takes', async () => {
   const { self, streams, sent, publish } = await someStreams();

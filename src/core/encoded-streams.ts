@@ -14,8 +14,11 @@ const openTimeoutMs = 10_000;
 /** How often encoders are fitted to what their receivers can take. */
 const bitrateReviewMs = 1_000;
 
-/** What they are made of may change with every picture: they are opened anew this far apart. */
-const followIntervalMs = 300;
+/**
+ * What they are made of may change with every picture, and who receives them his mind as fast as he is answered: encoders are
+ * opened anew this far apart.
+ */
+const changeIntervalMs = 300;
 
 /** A picture in one encoding, for one who asked. */
 export interface EncodedStream {
@@ -42,6 +45,7 @@ interface OpenStream {
   change: (PromiseWithResolvers<void> & { readonly request: EncoderRequest }) | undefined;
   /** One change after the other. */
   turn: Promise<void>;
+  changedMs: number;
   /** By who has it. */
   isBeingChanged: boolean;
 }
@@ -218,7 +222,13 @@ export class EncodedStreams {
     ready.promise.catch(() => undefined);
     const stream: OpenStream = {
       ...{ trackId: ++this.#lastTrackId, isShared, key, request, ready },
-      ...{ publication: undefined, users: 0, change: undefined, turn: Promise.resolve() },
+      ...{
+        publication: undefined,
+        users: 0,
+        change: undefined,
+        turn: Promise.resolve(),
+        changedMs: Number.NEGATIVE_INFINITY,
+      },
       ...{ wanted: request, isFollowing: false, isBeingChanged: false },
       bitrate: new BitrateFollower(request.bitrateBps),
     };
@@ -239,7 +249,8 @@ export class EncodedStreams {
     while (followed !== stream.wanted && this.#streams.get(stream.trackId) === stream) {
       const request = stream.wanted;
       if (JSON.stringify(request) === stream.key) break;
-      if (followed) await new Promise<void>((resolve) => setTimeout(resolve, followIntervalMs).unref());
+      // What it comes to meanwhile is what it is changed to.
+      if (followed) await rested(stream);
       followed = stream.wanted;
       await this.#change(stream, followed).catch((err: unknown) => {
         this.#options.log.warn({ err, request: followed }, 'encoder not changed, goes on as it was');
@@ -260,7 +271,9 @@ export class EncodedStreams {
     if (request.codec !== stream.request.codec) {
       throw new GatewayError('unprocessable', 'Another codec needs another subscription; this one goes on as it was.');
     }
+    await rested(stream);
     if (this.#streams.get(stream.trackId) !== stream) throw new GatewayError('closed', 'That stream has ended.');
+    stream.changedMs = performance.now();
     const change = { ...Promise.withResolvers<void>(), request };
     change.promise.catch(() => undefined);
     stream.change = change;
@@ -327,6 +340,12 @@ export class EncodedStreams {
     this.#options.send({ type: 'closeViewEncoder', trackId: stream.trackId });
     this.#options.onUse();
   }
+}
+
+/** Its last change is long enough ago. */
+async function rested({ changedMs }: OpenStream): Promise<void> {
+  const restMs = changedMs + changeIntervalMs - performance.now();
+  if (restMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, restMs).unref());
 }
 
 /** Of those whom it is sent to. */
