@@ -15,18 +15,17 @@ export const rtpTimestampOffset = 4;
 
 /** @returns undefined for what is not a whole RTP packet; the payload is a view, not a copy */
 export function parseRtp(data: Uint8Array): RtpPacket | undefined {
-  if (data.length < rtpHeaderLength || (data[0] ?? 0) >> 6 !== 2) return undefined;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const first = view.getUint8(0);
-  const second = view.getUint8(1);
+  const first = data[0] ?? 0;
+  if (data.length < rtpHeaderLength || first >> 6 !== 2) return undefined;
+  const second = data[1] ?? 0;
   let offset = rtpHeaderLength + (first & 0x0f) * 4;
   if (first & 0x10) {
     if (offset + 4 > data.length) return undefined;
-    offset += 4 + view.getUint16(offset + 2) * 4;
+    offset += 4 + uint16At(data, offset + 2) * 4;
   }
   let end = data.length;
   if (first & 0x20) {
-    const padding = view.getUint8(end - 1);
+    const padding = data[end - 1] ?? 0;
     if (padding === 0) return undefined;
     end -= padding;
   }
@@ -34,11 +33,20 @@ export function parseRtp(data: Uint8Array): RtpPacket | undefined {
   return {
     payloadType: second & 0x7f,
     marker: second >> 7 === 1,
-    sequenceNumber: view.getUint16(2),
-    timestamp: view.getUint32(4),
-    ssrc: view.getUint32(8),
+    sequenceNumber: uint16At(data, 2),
+    timestamp: uint32At(data, 4),
+    ssrc: uint32At(data, 8),
     payload: data.subarray(offset, end),
   };
+}
+
+/** Without a DataView: making one costs as much as all else here. */
+function uint16At(data: Uint8Array, at: number): number {
+  return ((data[at] ?? 0) << 8) | (data[at + 1] ?? 0);
+}
+
+function uint32At(data: Uint8Array, at: number): number {
+  return uint16At(data, at) * 0x1_0000 + uint16At(data, at + 2);
 }
 
 /** Whether a packet on a port shared by both is RTCP, RFC 5761 §4. */
