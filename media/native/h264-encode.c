@@ -104,15 +104,16 @@ static void copy_macroblock(struct encoder *of, int at, uint8_t *const *to, uint
 }
 
 /* Codes one into the slice; one that does not fit begins the next. -> 0, or -1 where there is no room for it */
-static int code_macroblock(struct slice *in, int at, int is_asked) {
+static int code_macroblock(struct slice *in, int column, int row, int is_asked) {
   struct encoder *of = in->of;
+  const int at = row * of->columns + column, is_still = of->seen.info[at] == UNCHANGED && !in->is_key;
   for (int is_again = 0;; is_again = 1) {
     const struct bits before = in->bits;
     const int skipped = in->skipped, written = of->written_count;
     struct macroblock mb;
-    enter(in, &mb, at);
+    if (is_still && !is_asked && pass_over(in, column, row)) return 0;
+    enter(in, &mb, column, row);
     if (!in->is_key) guess_vectors(of, &mb);
-    int is_still = of->seen.info[at] == UNCHANGED && !in->is_key;
     /* The vector that was found before is not what it was a picture ago any more; it is as good. */
     if (is_still) code_still(in, &mb, is_asked);
     else code_changed(in, &mb);
@@ -177,10 +178,12 @@ static int encode_picture(struct encoder *of, const struct planes *picture, int 
     in.room -= length;
   }
   begin_slice(&in, 0);
-  for (int at = 0, since = count - of->regain_from; at < count; at++, since++) {
-    if (since == count) since = 0;
-    int is_asked = since < share && of->shown_at[at] >= in.qp + LEAST_GAIN;
-    if (code_macroblock(&in, at, is_asked)) return -1;
+  for (int row = 0, at = 0, since = count - of->regain_from; row < of->rows; row++) {
+    for (int column = 0; column < of->columns; column++, at++, since++) {
+      if (since == count) since = 0;
+      int is_asked = since < share && of->shown_at[at] >= in.qp + LEAST_GAIN;
+      if (code_macroblock(&in, column, row, is_asked)) return -1;
+    }
   }
   if (end_slice(&in)) return -1;
   catch_up(of, is_key);

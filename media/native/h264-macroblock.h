@@ -11,9 +11,9 @@ enum { TYPE_INTRA_16X16 = 1, TYPE_PCM = 25, INTRA_AFTER = 5, PCM_BYTES = 3 * BLO
 /* What it takes to say that one comes from beside, in bits. */
 enum { INTRA_PRICE = 8 };
 
-static void enter(const struct slice *in, struct macroblock *mb, int at) {
+static void enter(const struct slice *in, struct macroblock *mb, int column, int row) {
   const struct encoder *of = in->of;
-  int column = at % of->columns, row = at / of->columns;
+  int at = row * of->columns + column;
   mb->at = at;
   mb->column = column;
   mb->row = row;
@@ -55,14 +55,32 @@ static void put_skipped(struct slice *in) {
   in->skipped = 0;
 }
 
+static void note_skipped(struct slice *in, int at, struct vector v) {
+  struct encoder *of = in->of;
+  in->skipped++;
+  of->vectors[at] = v;
+  of->is_intra[at] = 0;
+  memset(of->counts[at], 0, ALL_BLOCKS);
+}
+
+static int is_at_rest(const struct encoder *of, int at) {
+  return !of->is_intra[at] && of->vectors[at].x == 0 && of->vectors[at].y == 0;
+}
+
+/* Of most of what is still nothing more need be known. -> whether it was passed over: everybody guesses that it stays where it is */
+static int pass_over(struct slice *in, int column, int row) {
+  const struct encoder *of = in->of;
+  int left = row * of->columns + column - 1, above = left + 1 - of->columns;
+  int is_guessed = column == 0 || left < in->first || above < in->first || is_at_rest(of, left) || is_at_rest(of, above);
+  if (is_guessed) note_skipped(in, left + 1, (struct vector){0, 0});
+  return is_guessed;
+}
+
 /* As the last picture has it at the vector that everybody guesses. */
 static void skip(struct slice *in, const struct macroblock *mb, const struct prediction *by) {
   struct encoder *of = in->of;
-  in->skipped++;
-  of->vectors[mb->at] = mb->skip;
-  of->is_intra[mb->at] = 0;
-  memset(of->counts[mb->at], 0, ALL_BLOCKS);
-  if (!by || (mb->skip.x == 0 && mb->skip.y == 0)) return;
+  note_skipped(in, mb->at, mb->skip);
+  if (mb->skip.x == 0 && mb->skip.y == 0) return;
   for (int plane = 0; plane < 3; plane++) copy_block(mb->now[plane], of->strides[plane], by->at[plane], by->strides[plane], side_of(plane));
   note_written(of, mb->at);
 }
@@ -179,16 +197,11 @@ static int can_skip(const struct slice *in, const struct macroblock *mb, struct 
   return 1;
 }
 
-/* One that is as it was: passed over, or shown better where the quantiser allows that now. */
+/* One that is as it was, and is not passed over: another vector is guessed, or it may be shown better. */
 static void code_still(struct slice *in, struct macroblock *mb, int is_asked) {
   const struct vector still = {0, 0};
   unsigned strips[8] = {0};
   struct prediction by;
-  int is_skipped = is_same_vector(mb->skip, still);
-  if (!is_asked && is_skipped) {
-    skip(in, mb, NULL);
-    return;
-  }
   predict_luma(in->of, mb, still, &by);
   predict_chroma(in->of, mb, still, &by);
   open_source(in, mb);
