@@ -91,7 +91,7 @@ export const transcodeJobSpec = z.object({
 
 export const viewCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('resizeView'), width: side, height: side, framerateHz }),
-  z.object({ type: z.literal('lookView'), look }),
+  z.object({ type: z.literal('lookView'), look, keepsImage: z.boolean().optional() }),
   z.object({ type: z.literal('putViewInput'), input }),
   z.object({ type: z.literal('dropViewInput'), inputId }),
   z.object({ type: z.literal('delayViewInput'), inputId, delayMs: z.number().min(0).max(10_000) }),

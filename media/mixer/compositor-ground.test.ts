@@ -34,6 +34,10 @@ test('an image that was read is not read again when something else changes', asy
   compositor.setLook({ ...look, backgroundImage: other, hasLabels: false, maxInputs: 3 });
   compositor.paint(0);
   expectColor(compositor.canvas, 20, 20, '#ff0000');
+  // A look that says nothing of it keeps it, where it says so.
+  compositor.setLook({ ...look, maxInputs: 4 }, true);
+  compositor.paint(0);
+  expectColor(compositor.canvas, 20, 20, '#ff0000');
   compositor.setLook({ ...look, backgroundImage: Buffer.from('none') });
   await showsBehind(compositor, look.backgroundColor);
 });

@@ -64,8 +64,8 @@ export class Compositor implements Disposable {
     this.setLook(this.#look);
   }
 
-  setLook(look: ViewLook): void {
-    this.#look = look;
+  setLook(look: ViewLook, keepsImage = false): void {
+    this.#look = keepsImage ? { ...look, backgroundImage: this.#look.backgroundImage } : look;
     this.stage.setOptions(stageOptions(look));
     this.#layGround();
     this.#isWiped = true;

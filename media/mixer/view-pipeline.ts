@@ -81,7 +81,7 @@ export class ViewPipeline implements Pipeline {
     const { stage } = this.#compositor;
     switch (command.type) {
       case 'lookView':
-        this.#compositor.setLook(command.look);
+        this.#compositor.setLook(command.look, command.keepsImage);
         return;
       case 'resizeView':
         this.#resize(command);

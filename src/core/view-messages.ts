@@ -73,7 +73,8 @@ export interface ViewInput {
 
 export type ViewCommand =
   | { readonly type: 'resizeView'; readonly width: number; readonly height: number; readonly framerateHz: number }
-  | { readonly type: 'lookView'; readonly look: ViewLook }
+  /** `keepsImage`: what is behind the pictures, which may have megabytes, is what it was and not said again. */
+  | { readonly type: 'lookView'; readonly look: ViewLook; readonly keepsImage?: boolean | undefined }
   /** Known by its id already: it is changed. */
   | { readonly type: 'putViewInput'; readonly input: ViewInput }
   | { readonly type: 'dropViewInput'; readonly inputId: number }

@@ -148,7 +148,7 @@ export class View extends PictureJob {
     this.#settings = settings;
     this.inputs.setRule(settings.autoMix);
     if (JSON.stringify(past.video) !== JSON.stringify(settings.video)) this.#resize(past);
-    this.send({ type: 'lookView', look: settings.look });
+    this.#sendLook(past);
     this.events.emit('changed');
   }
 
@@ -220,6 +220,14 @@ export class View extends PictureJob {
       return { ...now, ...Object.fromEntries(kept) };
     });
     this.#formatted.follow();
+  }
+
+  /** @param past what was said before: whatever else of the room is changed, nothing is painted anew */
+  #sendLook(past: ViewSettings): void {
+    const { backgroundImage, ...look } = this.#settings.look;
+    const { backgroundImage: pastImage, ...pastLook } = past.look;
+    if (backgroundImage !== pastImage) this.send({ type: 'lookView', look: this.#settings.look });
+    else if (JSON.stringify(look) !== JSON.stringify(pastLook)) this.send({ type: 'lookView', look, keepsImage: true });
   }
 
   #sendSize(): void {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { ViewCommand } from '#core/view-messages.ts';
 import { FakeMedia } from '#test/support/fake-media.ts';
 import { plainPng } from '#test/support/png.ts';
 import { joinAndPublish, someRooms } from '#test/support/some-room.ts';
@@ -38,6 +39,27 @@ test('a view that was begun before its room was changed looks as the room says n
   begun.resolve();
   const { look } = (await opening).settings;
   expect([look.backgroundColor, look.backgroundImage]).toEqual(['#102030', image]);
+});
+
+test('a view is told of its look when that is another, and of its image when that is; whatever else of its room changes', async () => {
+  const media = new FakeMedia();
+  const { views, room, record } = await viewsOfDemo(media);
+  const view = await views.viewOf(room, 'common');
+  const told: ViewCommand[] = [];
+  const transport = await room.media.createPlainTransport();
+  media.started[0]?.host.attached?.({ transport, send: (command) => void told.push(command as ViewCommand) }, true);
+  told.length = 0;
+  const looks = () => told.flatMap((one) => (one.type === 'lookView' ? [one] : []));
+  await views.ofRooms.change(record.id, 'common', { backgroundImage: image });
+  await expect.poll(looks).toMatchObject([{ look: { backgroundImage: image } }]);
+  await views.ofRooms.change(record.id, 'common', { hasLabels: false });
+  await expect.poll(() => looks().length).toBe(2);
+  expect(looks()[1]).toMatchObject({ keepsImage: true, look: { hasLabels: false } });
+  expect(looks()[1]?.look.backgroundImage).toBeUndefined();
+  // Followed as all others, and nothing to say of it.
+  await views.ofRooms.change(record.id, 'common', { hasAudio: false });
+  await expect.poll(() => view.settings.hasAudio).toBe(false);
+  expect(looks()).toHaveLength(2);
 });
 
 test('an image that is read slowly does not come back after it was taken away', async () => {
