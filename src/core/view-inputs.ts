@@ -26,6 +26,8 @@ export interface ViewMember {
   place: ViewPlace | undefined;
   /** Of the highest layer, as far as known. */
   fullHeight: number | undefined;
+  /** What its subscription was last asked for: places change more often than this. */
+  spatialLayer: number | undefined;
   /** Avatar that its job knows. */
   avatarId: string | undefined;
   readonly ignoreVoice: () => void;
@@ -166,7 +168,8 @@ export class ViewInputs {
     if (this.#members.has(key)) return;
     const member: ViewMember = {
       ...{ id: ++this.#lastId, participant, publication },
-      ...{ subscription: undefined, place: undefined, fullHeight: undefined, avatarId: undefined },
+      ...{ subscription: undefined, place: undefined, fullHeight: undefined },
+      ...{ spatialLayer: undefined, avatarId: undefined },
       ignoreVoice: listen(participant.voiceDelay.events, { changed: () => this.#tellDelay(member) }),
     };
     this.#members.set(key, member);
@@ -189,6 +192,7 @@ export class ViewInputs {
         return;
       }
       member.subscription = subscription;
+      member.spatialLayer = undefined;
       subscription.setPinned(true);
       subscription.events.on('closed', () => this.#forget(publication));
       this.#tell(member);
@@ -207,15 +211,22 @@ export class ViewInputs {
   }
 
   /** The layer nearest to the cell; nothing at all for who waits. */
-  async #fitLayers({ subscription, publication, place, fullHeight }: ViewMember): Promise<void> {
+  async #fitLayers(member: ViewMember): Promise<void> {
+    const { subscription, publication } = member;
     if (!subscription || !publication || subscription.isClosed) return;
     try {
-      if (!place !== subscription.isPaused) await (place ? subscription.resume() : subscription.pause());
+      if (!member.place !== subscription.isPaused) {
+        await (member.place ? subscription.resume() : subscription.pause());
+      }
+      // It may stand elsewhere by now.
+      const { place, fullHeight } = member;
       const layerCount = layerCountOf(subscription);
       if (!place || layerCount < 2) return;
       const heightOf = (layer: number) => (fullHeight ?? likelyHeight) / 2 ** (layerCount - 1 - layer);
       let spatialLayer = 0;
       while (spatialLayer < layerCount - 1 && heightOf(spatialLayer) < place.height * closeEnough) spatialLayer += 1;
+      if (spatialLayer === member.spatialLayer) return;
+      member.spatialLayer = spatialLayer;
       await subscription.consumer.setPreferredLayers({ spatialLayer });
     } catch (error) {
       // It ended while it was told.

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import type { ViewCommand } from '#core/view-messages.ts';
+import { expect, test, vi } from 'vitest';
+import type { ViewCommand, ViewEvent } from '#core/view-messages.ts';
 import { FakeMedia } from '#test/support/fake-media.ts';
 import { plainPng } from '#test/support/png.ts';
 import { joinAndPublish, someRooms } from '#test/support/some-room.ts';
@@ -60,6 +60,37 @@ test('a view is told of its look when that is another, and of its image when tha
   await views.ofRooms.change(record.id, 'common', { hasAudio: false });
   await expect.poll(() => view.settings.hasAudio).toBe(false);
   expect(looks()).toHaveLength(2);
+});
+
+test('of simulcast the layer for the last of its places is asked for, and not again for another place of that size', async () => {
+  const media = new FakeMedia();
+  const { views, room } = await viewsOfDemo(media);
+  const view = await views.viewOf(room, 'common');
+  const transport = await room.media.createPlainTransport();
+  const { host } = media.started[0] ?? {};
+  host?.attached?.({ transport, send: () => undefined }, true);
+  await joinAndPublish(room, 'alice');
+  await expect.poll(() => view.inputs.members[0]?.subscription).toBeDefined();
+  const [member] = view.inputs.members;
+  const consumer = member?.subscription?.consumer;
+  if (!member || !consumer) throw new Error('nobody is in the view');
+  const ask = vi.spyOn(consumer, 'setPreferredLayers');
+  const asked = () => ask.mock.calls.map(([{ spatialLayer }]) => spatialLayer);
+  const arrange = (...heights: number[]) => {
+    const places = heights.map((height) => ({ inputId: member.id, regionId: '1', x: 0, y: 0, width: 320, height }));
+    const event: ViewEvent = { type: 'viewArranged', order: [member.id], places };
+    (host as unknown as { received(event: ViewEvent): void }).received(event);
+  };
+  for (let n = 0; n < 5; n++) arrange(180);
+  await expect.poll(asked).toEqual([0]);
+  arrange(720);
+  await expect.poll(asked).toEqual([0, 2]);
+  arrange();
+  await expect.poll(() => member.subscription?.isPaused).toBe(true);
+  // On its way to the first of these places when it gets the second.
+  arrange(180);
+  arrange(360);
+  await expect.poll(asked).toEqual([0, 2, 1]);
 });
 
 test('an image that is read slowly does not come back after it was taken away', async () => {
