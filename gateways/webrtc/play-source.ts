@@ -24,6 +24,8 @@ export interface PlaySource {
   readonly formats?: FormatControl;
   /** Set by who plays it: something else is to be chosen, although nothing has come or gone in the room. */
   onChanged?: () => void;
+  /** Set by who plays it: there will be nothing more. */
+  onEnded?: () => void;
   close(): void;
 }
 

@@ -1,17 +1,21 @@
 // Owns: a view of a room as what a WHEP player plays, in the player's own format where it asks for one. May import: core
 // and siblings.
 import { GatewayError } from '#core/errors.ts';
+import { listen } from '#core/listen.ts';
 import type { MixStream } from '#core/mix-stream.ts';
 import type { Room } from '#core/room.ts';
-import { viewNamed } from '#core/room-views.ts';
+import { viewNamed, viewsOf } from '#core/room-views.ts';
 import type { MediaKind, RtpCapabilities } from '#core/rtp.ts';
 import type { FormatCodec, StreamFormat } from '#core/stream-format.ts';
 import type { FormatControl, Publication } from '#core/track.ts';
 import type { TranscodedStream } from '#core/transcode-port.ts';
 import type { ViewStream } from '#core/view.ts';
 import type { ViewPort } from '#core/view-port.ts';
-import { codecForViewer } from '#core/view-settings.ts';
+import { codecForViewer, type ViewSettings } from '#core/view-settings.ts';
 import type { Played, PlaySource } from './play-source.ts';
+
+/** What has ended by itself is asked for again so long after. */
+const retryDelayMs = 1_000;
 
 /** The room as one picture, with the mix of everybody. */
 export class ViewPlay implements PlaySource, FormatControl {
@@ -24,9 +28,13 @@ export class ViewPlay implements PlaySource, FormatControl {
   /** The picture where it is in a format of the player's own. */
   #own: TranscodedStream | undefined;
   #sound: MixStream | undefined;
+  #kinds: ReadonlySet<MediaKind> = new Set();
   #isChanging = false;
   #isClosed = false;
+  #unlisten: () => void = () => undefined;
+  #followTimer: NodeJS.Timeout | undefined;
   onChanged?: () => void;
+  onEnded?: () => void;
 
   /**
    * @param format undefined: as the view is
@@ -50,8 +58,8 @@ export class ViewPlay implements PlaySource, FormatControl {
   /** @throws GatewayError `unprocessable` where the view has nothing of what the player takes, and as `#show()` */
   async prepare(kinds: ReadonlySet<MediaKind>, capabilities: RtpCapabilities): Promise<void> {
     this.#capabilities = capabilities;
-    const settings = viewNamed(this.#room.record, this.#name);
-    const has = { video: settings.hasVideo !== false, audio: settings.hasAudio };
+    this.#kinds = kinds;
+    const has = partsOf(viewNamed(this.#room.record, this.#name));
     if (![...kinds].some((kind) => has[kind])) {
       const words = has.audio
         ? 'sound only, and the player takes pictures alone'
@@ -61,12 +69,62 @@ export class ViewPlay implements PlaySource, FormatControl {
     if (kinds.has('video') && has.video) await this.#show(this.#format);
     if (kinds.has('audio') && has.audio) this.#sound = await this.#views.soundOf(this.#room);
     // The player left while they were made.
-    if (this.#isClosed) this.close();
+    if (this.#isClosed) return this.close();
+    this.#unlisten = listen(this.#room.events, {
+      updated: () => this.#followSoon(0),
+      publicationRemoved: ({ id }) => id === this.#picture?.publication.id && this.#followSoon(retryDelayMs),
+    });
   }
 
   choose(without: WeakSet<Publication>): Played {
     const [video, audio] = [this.#picture?.publication, this.#sound?.publication];
     return { ...(video && !without.has(video) && { video }), ...(audio && !without.has(audio) && { audio }) };
+  }
+
+  /** The view has got or lost its picture or sound, or is no more; or its picture has ended by itself. */
+  #followSoon(delayMs: number): void {
+    clearTimeout(this.#followTimer);
+    this.#followTimer = setTimeout(() => {
+      this.#follow().catch(() => this.#followSoon(retryDelayMs));
+    }, delayMs).unref();
+  }
+
+  async #follow(): Promise<void> {
+    if (this.#isClosed) return;
+    if (this.#isChanging) return this.#followSoon(retryDelayMs);
+    const settings = viewsOf(this.#room.record).find(({ name }) => name === this.#name);
+    if (!settings) return this.onEnded?.();
+    const has = partsOf(settings);
+    this.#isChanging = true;
+    try {
+      if (this.#kinds.has('video')) await this.#followPicture(has.video);
+      if (this.#kinds.has('audio')) await this.#followSound(has.audio);
+    } finally {
+      this.#isChanging = false;
+    }
+    if (this.#isClosed) this.close();
+  }
+
+  async #followPicture(isWanted: boolean): Promise<void> {
+    const past = this.#picture;
+    if (isWanted === (past?.publication.isClosed === false)) return;
+    if (isWanted) {
+      await this.#show(this.#format);
+      if (!past) this.onChanged?.();
+      return;
+    }
+    this.#picture = undefined;
+    this.#own = undefined;
+    this.onChanged?.();
+    past?.close();
+  }
+
+  async #followSound(isWanted: boolean): Promise<void> {
+    const past = this.#sound;
+    if (isWanted === (past !== undefined)) return;
+    this.#sound = isWanted ? await this.#views.soundOf(this.#room) : undefined;
+    this.onChanged?.();
+    past?.close();
   }
 
   get formats(): FormatControl {
@@ -101,6 +159,8 @@ export class ViewPlay implements PlaySource, FormatControl {
 
   close(): void {
     this.#isClosed = true;
+    this.#unlisten();
+    clearTimeout(this.#followTimer);
     this.#picture?.close();
     this.#sound?.close();
     this.#picture = undefined;
@@ -133,3 +193,8 @@ export class ViewPlay implements PlaySource, FormatControl {
     throw new GatewayError('no_common_codec', `The player has not offered ${wanted}.`);
   }
 }
+
+const partsOf = ({ hasVideo, hasAudio }: ViewSettings): Readonly<Record<MediaKind, boolean>> => ({
+  video: hasVideo !== false,
+  audio: hasAudio,
+});

@@ -64,6 +64,7 @@ export class WhepSession extends HttpSession {
       publicationRemoved: () => void this.#review(),
     });
     source.onChanged = () => void this.#review();
+    source.onEnded = () => void this.close('parent_closed');
     this.signal.addEventListener('abort', unlisten, { once: true });
   }
 

@@ -166,3 +166,41 @@ test('a subscription of the client library takes a view in another format live, 
   await sees(720);
   await encoders('vp8 720');
 }, 120_000);
+
+test('a player gets and loses what its view does, in the format it asked for, and is let go when that is deleted', async () => {
+  const views = `/api/rooms/${room.name}/views`;
+  await gateway.api('POST', views, { name: 'parts', hasLabels: false, hasSpeakerBorder: false });
+  const token = await gateway.token({ room: room.name, user: 'viewer', role: 'viewer' });
+  const url = `${gateway.url}/whep/${room.name}/views/parts?resolution=x1/2`;
+  const player = await page.call<Player>('play', { url, token });
+  expect(player.status, player.body).toBe(201);
+  opened.push({ close: () => page.call('leave', { handle: player.handle, token: 'none' }) });
+  await sees(player, 360);
+  const receives = async (...kinds: string[]) => {
+    const path = `/api/rooms/${room.name}/subscriptions`;
+    const received = () => gateway.api<{ items: { kind: string }[] }>('GET', path);
+    const isSo = async () =>
+      (await received()).items
+        .map(({ kind }) => kind)
+        .sort()
+        .join() === kinds.join();
+    await vi.waitUntil(isSo, { timeout: 20_000, interval: 100 });
+  };
+  const change = (parts: object) => gateway.api('PATCH', `${views}/parts`, parts);
+  await receives('audio', 'video');
+  await change({ hasVideo: false });
+  await receives('audio');
+  await change({ hasVideo: true, hasAudio: false });
+  await receives('video');
+  await page.call('keepsPlaying', { handle: player.handle });
+  await sees(player, 360);
+  await change({ hasAudio: true });
+  await receives('audio', 'video');
+  // What ends by itself is asked for again.
+  await gateway.app.views.find(room.record, 'parts')?.close('failed');
+  await receives('audio');
+  await receives('audio', 'video');
+  await gateway.api('DELETE', `${views}/parts`);
+  await receives();
+  expect((await fetch(player.location, { method: 'DELETE' })).status).toBe(404);
+}, 90_000);
