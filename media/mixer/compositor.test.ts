@@ -318,3 +318,26 @@ test.each(['h264', 'vp8', 'vp9', 'h265', 'av1'] as const)(
     expect(registry.size).toBe(0);
   },
 );
+
+test('of one picture a second the key frame that somebody waits for comes at once, and the next a second later', () => {
+  const registry = new EncoderRegistry();
+  opened.push(registry);
+  const request = { codec: 'vp8', profile: 'baseline', width: 320, height: 180 } as const;
+  const times: [seconds: number, isKey: boolean][] = [];
+  const handle = registry.tap(
+    { ...request, framerateHz: 1, bitrateBps: 100_000, keyFrameIntervalS: 100 },
+    { onUnit: ({ isKey }, clockUs) => times.push([clockUs / 1e6, isKey]) },
+  );
+  using picture = filled('#c02020', 320, 180);
+  for (let tick = 0; tick < 100; tick++) {
+    if (tick === 15) handle.requestKeyFrame();
+    registry.encode(picture, tick * 40_000, 40_000);
+  }
+  expect(times).toEqual([
+    [0, true],
+    [0.6, true],
+    [1.6, false],
+    [2.6, false],
+    [3.6, false],
+  ]);
+});

@@ -28,6 +28,14 @@ const keyFrameSpacingUs = 300_000;
 /** Rectangles; with more of them, all is taken as changed. */
 const maxChanged = 256;
 
+interface Moment {
+  readonly clockUs: number;
+  /** To the next. */
+  readonly tickUs: number;
+  /** What was noted as changed is of another size. */
+  readonly isScaled: boolean;
+}
+
 interface Tap {
   readonly tap: EncodedTap;
   /** What its receivers can take; a recording takes what it asked for. */
@@ -82,9 +90,13 @@ class SharedEncoder implements Disposable {
     this.#encoder.setBitrate(bitrateBps);
   }
 
-  /** Whether it wants the picture of this moment, at its own rate. */
+  /** Whether it wants the picture of this moment: at its own rate, or because somebody waits for a key frame. */
   isDue(clockUs: number, tickUs: number): boolean {
-    return clockUs + tickUs / 2 >= this.#nextUs;
+    return clockUs + tickUs / 2 >= this.#nextUs || this.#isKeyDue(clockUs);
+  }
+
+  #isKeyDue(clockUs: number): boolean {
+    return this.#mustKey && clockUs - this.#lastKeyUs >= keyFrameSpacingUs;
   }
 
   /** What has changed on the canvas; undefined for all of it. */
@@ -93,12 +105,12 @@ class SharedEncoder implements Disposable {
     else this.#changed.push(...changed);
   }
 
-  /** @param isScaled what is noted is of another size */
-  encode(picture: Picture, clockUs: number, isScaled: boolean): void {
+  encode(picture: Picture, { clockUs, tickUs, isScaled }: Moment): void {
     const stepUs = 1e6 / this.request.framerateHz;
-    this.#nextUs = Math.max(this.#nextUs + stepUs, clockUs + stepUs / 2);
-    const sinceKeyUs = clockUs - this.#lastKeyUs;
-    const isDue = this.#mustKey && sinceKeyUs >= keyFrameSpacingUs;
+    // One that came early, as a key frame that somebody waited for, has the next follow at its distance.
+    const dueUs = this.#nextUs - clockUs > tickUs / 2 ? clockUs : this.#nextUs;
+    this.#nextUs = Math.max(dueUs + stepUs, clockUs + stepUs / 2);
+    const isDue = this.#isKeyDue(clockUs);
     // By the clock, not from the last: the key pictures of encoders of one view are of the same pictures.
     const period = Math.floor(clockUs / (this.request.keyFrameIntervalS * 1e6));
     if (isDue || period !== this.#period) {
@@ -196,7 +208,8 @@ export class EncoderRegistry implements Disposable {
       const scaler = this.#scalers.get(size) ?? new Scaler(first.request.width, first.request.height);
       this.#scalers.set(size, scaler);
       scaler.scale(picture, (scaled) => {
-        for (const encoder of encoders) this.#encodeOne(encoder, scaled, clockUs, scaled !== picture);
+        for (const encoder of encoders)
+          this.#encodeOne(encoder, scaled, { clockUs, tickUs, isScaled: scaled !== picture });
       });
     }
   }
@@ -209,9 +222,9 @@ export class EncoderRegistry implements Disposable {
   }
 
   /** One that fails is no reason for the others to. */
-  #encodeOne(encoder: SharedEncoder, picture: Picture, clockUs: number, isScaled: boolean): void {
+  #encodeOne(encoder: SharedEncoder, picture: Picture, moment: Moment): void {
     try {
-      encoder.encode(picture, clockUs, isScaled);
+      encoder.encode(picture, moment);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const taps = [...encoder.taps];
