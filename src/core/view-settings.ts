@@ -39,7 +39,8 @@ export interface ViewSettings {
 }
 
 export const maxViews = 16;
-export const backgroundColorPattern = /^#[0-9a-f]{6}$/i;
+/** Without flags, which a pattern of JSON Schema cannot have. */
+export const backgroundColorPattern = /^#[0-9a-fA-F]{6}$/;
 export const viewNamePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 const maxImageBytes = 2 * 1024 * 1024;
 const largestImageSide = 8_192;
