@@ -122,6 +122,17 @@ test('a custom template takes the place of the base for as many inputs as it has
   expect(boxes(mixed, hd, 1, false)).toEqual([[0, 0, 1_280, 720]]);
 });
 
+test('a custom template with places to spare is used where the square of the base has as many, as in OWT', () => {
+  const four = { region: ['1', '2', '3', '4'].map((id, index) => region(id, `${index}/4`, '0', '1/4', '1')) };
+  const mixed = layout('fluid', { custom: [four] });
+  for (const inputs of [2, 3, 4]) {
+    expect(cellsFor(mixed, hd, inputs, false).map(({ width }) => width)).toEqual([320, 320, 320, 320]);
+    expect(capacityOf(mixed, inputs)).toBe(4);
+  }
+  expect(boxes(mixed, hd, 1, false)).toEqual([[0, 0, 1_280, 720]]);
+  expect(boxes(mixed, hd, 5, false)).toEqual(boxes(layout('fluid'), hd, 5, false));
+});
+
 test('without a base the largest custom template takes what it can, and the smallest that fits is used', () => {
   const one = { region: [region('1', '0', '0', '1', '1')] };
   const three = {

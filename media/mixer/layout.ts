@@ -64,9 +64,13 @@ function customFor({ base, custom, gridSize }: ViewLayout, inputs: number): Layo
   const bySize = custom.toSorted((a, b) => a.region.length - b.region.length);
   const fitting = bySize.find(({ region }) => region.length >= inputs);
   if (base === 'void') return fitting ?? bySize.at(-1);
-  // One with empty places stands back behind a base that fits exactly.
-  const baseSize = base === 'grid' ? gridSize : base === 'lecture' ? lectureSize(inputs) : inputs;
+  const baseSize = base === 'grid' ? gridSize : base === 'lecture' ? lectureSize(inputs) : squareSize(inputs);
   return fitting && (fitting.region.length <= baseSize || baseSize < inputs) ? fitting : undefined;
+}
+
+/** Of the squares that OWT's `fluid` is made of: ours fits exactly, and custom templates have the inputs that they have there. */
+function squareSize(inputs: number): number {
+  return Math.ceil(Math.sqrt(inputs)) ** 2;
 }
 
 function customCells({ region }: LayoutTemplate, { fitPolicy }: ViewLayout, canvas: CanvasSize): Cell[] {
