@@ -4,7 +4,7 @@ import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, SWS_FAST_BILINEAR } from 'node
 import type { HeldPicture } from './held-picture.ts';
 import { AvError, assertOk, av, NativeOwner } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
-import { canPlace, place } from './planes.ts';
+import { canPlace, place, turn } from './planes.ts';
 import type { Box } from './video-hint.ts';
 
 export interface Yuv {
@@ -135,7 +135,7 @@ export class CellScaler extends NativeOwner {
     });
   }
 
-  #paintTurned(picture: Paintable, source: Box, rotation: Rotation, canvas: Canvas, target: Box): void {
+  #paintTurned(picture: Paintable, source: Box, rotation: Exclude<Rotation, 0>, canvas: Canvas, target: Box): void {
     const isUpright = rotation === 180;
     const width = isUpright ? target.width : target.height;
     const height = isUpright ? target.height : target.width;
@@ -145,6 +145,7 @@ export class CellScaler extends NativeOwner {
     }
     const turned = this.#turned;
     this.#scale(picture, source, turned, { x: 0, y: 0, width, height });
+    if (turn(turned, rotation, canvas.picture, target)) return;
     const to = planesAt(canvas.picture, target);
     turned.planes.forEach((plane, index) => {
       const shift = index === 0 ? 0 : 1;

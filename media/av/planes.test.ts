@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { nativeAddon } from '../native/addons.ts';
 import { Canvas, CellScaler } from './canvas.ts';
 import { Picture } from './picture.ts';
-import { canPlace, place } from './planes.ts';
+import { canPlace, place, turn } from './planes.ts';
 import type { Box } from './video-hint.ts';
 
 function noise(width: number, height: number): Picture {
@@ -48,6 +48,50 @@ test.runIf(canPlace).each([
     }
   });
   expect(wrong).toBe(0);
+});
+
+test.runIf(canPlace).each([
+  [90, 64, 48],
+  [180, 64, 48],
+  [270, 64, 48],
+  [90, 46, 22],
+  [180, 46, 22],
+  [270, 46, 22],
+  [90, 2, 4],
+] as const)(
+  'by %d degrees to %d x %d every byte is where it belongs, and nothing beside it is touched',
+  (degrees, width, height) => {
+    const [across, down] = degrees === 180 ? [width, height] : [height, width];
+    using from = noise(across, down);
+    using to = Picture.blank(80, 60);
+    for (const plane of to.planes) plane.fill(7);
+    const target = { x: 6, y: 10, width, height };
+    expect(turn(from, degrees, to, target)).toBe(true);
+    /** Where it was before it was turned. */
+    const sourceOf = (x: number, y: number, w: number, h: number): [number, number] =>
+      degrees === 90 ? [y, w - 1 - x] : degrees === 180 ? [w - 1 - x, h - 1 - y] : [h - 1 - y, x];
+    let wrong = 0;
+    to.planes.forEach((plane, index) => {
+      const shift = index === 0 ? 0 : 1;
+      for (let y = 0; y < 60 >> shift; y++) {
+        for (let x = 0; x < 80 >> shift; x++) {
+          const [u, v] = [x - (target.x >> shift), y - (target.y >> shift)];
+          const isIn = u >= 0 && v >= 0 && u < width >> shift && v < height >> shift;
+          const wanted = isIn ? byteAt(from, index, ...sourceOf(u, v, width >> shift, height >> shift)) : 7;
+          if (plane[y * (to.strides[index] ?? 0) + x] !== wanted) wrong += 1;
+        }
+      }
+    });
+    expect(wrong).toBe(0);
+  },
+);
+
+test.runIf(canPlace)('what does not fit when it is turned is not', () => {
+  using from = noise(48, 64);
+  using to = Picture.blank(80, 60);
+  expect(turn(from, 180, to, { x: 0, y: 0, width: 64, height: 48 })).toBe(false);
+  expect(turn(from, 90, to, { x: 20, y: 0, width: 64, height: 48 })).toBe(false);
+  expect(turn(from, 90, to, { x: 0, y: 0, width: 64, height: 50 })).toBe(false);
 });
 
 test.runIf(canPlace).each([

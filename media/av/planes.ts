@@ -1,4 +1,4 @@
-// Owns: bringing I420 into other I420 of the same size or half of it, by media/native/planes.c, where that is compiled and finds
+// Owns: bringing I420 into other I420 of the same size or half of it, or turned, by media/native/planes.c, where that is compiled and finds
 // FFmpeg's frames in node-av's; swscale does it otherwise, halving at ten times the price.
 import { nativeAddon } from '../native/addons.ts';
 import type { av } from './library.ts';
@@ -10,6 +10,7 @@ type NativeFrame = ReturnType<av.Frame['getNative']>;
 interface PlanesAddon {
   find(frame: NativeFrame, luma: Uint8Array, numbers: Int32Array): number;
   place(from: NativeFrame, to: NativeFrame, numbers: Int32Array): number;
+  turn(from: NativeFrame, to: NativeFrame, numbers: Int32Array): number;
 }
 
 /** For each call: what it says is read before it returns. */
@@ -36,6 +37,21 @@ export function place(from: { readonly native: av.Frame }, source: Box, to: Pict
   numbers[5] = target.height;
   numbers[6] = isHalf ? 1 : 0;
   return addon.place(from.native.getNative(), to.native.getNative(), numbers) === 0;
+}
+
+/**
+ * @param from all of it, clockwise by so many degrees
+ * @param target where it goes in `to`: of its size when it is turned; all is even
+ * @returns false where it was not done: no such way here, not I420, of another size, or not inside
+ */
+export function turn(from: Picture, degrees: 90 | 180 | 270, to: Picture, target: Box): boolean {
+  if (!addon) return false;
+  numbers[0] = target.x;
+  numbers[1] = target.y;
+  numbers[2] = target.width;
+  numbers[3] = target.height;
+  numbers[4] = degrees;
+  return addon.turn(from.native.getNative(), to.native.getNative(), numbers) === 0;
 }
 
 /** @returns undefined where it is not compiled, or knows nothing of the frames of this node-av */

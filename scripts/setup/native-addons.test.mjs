@@ -7,7 +7,7 @@ import { ensureNativeAddons } from './native-addons.mjs';
 
 test.runIf(process.platform === 'linux').each([
   ['udp-batch', ['close', 'connect', 'open', 'receive', 'send', 'useRing']],
-  ['planes', ['find', 'place']],
+  ['planes', ['find', 'place', 'turn']],
   ['h264-encode', ['close', 'encode', 'look', 'open', 'shown']],
   ['x264-encode', ['close', 'encode', 'look', 'open']],
 ])('%s is compiled once, and again where it was made of something else', (name, functions) => {
