@@ -24,7 +24,8 @@ export class EncoderTracks {
   readonly #tracks = new Map<number, ViewTrack>();
   /** Those that wait for leave to cost so much, one after the other. */
   #waiting: Promise<void> = Promise.resolve();
-  readonly #unwanted = new Set<number>();
+  /** Of them, those that have not been closed meanwhile. */
+  readonly #opening = new Set<number>();
   #isClosed = false;
 
   constructor(options: EncoderTracksOptions) {
@@ -35,8 +36,9 @@ export class EncoderTracks {
     const { trackId } = command;
     switch (command.type) {
       case 'openViewEncoder':
+        this.#opening.add(trackId);
         this.#afterOthers(
-          () => this.#open(command),
+          () => this.#open(command).finally(() => this.#opening.delete(trackId)),
           (message) => this.#options.tell({ type: 'viewEncoderRefused', trackId, message }),
         );
         return;
@@ -75,9 +77,9 @@ export class EncoderTracks {
   }
 
   async #open({ trackId, request }: Open): Promise<void> {
-    if (this.#isClosed || this.#tracks.has(trackId) || this.#unwanted.delete(trackId)) return;
+    if (this.#isClosed || this.#tracks.has(trackId) || !this.#opening.has(trackId)) return;
     await this.#askFor(request);
-    if (this.#isClosed || this.#unwanted.delete(trackId)) return;
+    if (this.#isClosed || !this.#opening.has(trackId)) return;
     const { context, encoders } = this.#options;
     const onFailed = (message: string) => this.#fail(trackId, message);
     this.#tracks.set(trackId, new ViewTrack({ id: trackId, request, context, encoders, onFailed }));
@@ -107,12 +109,9 @@ export class EncoderTracks {
   }
 
   #close(trackId: number): void {
+    this.#opening.delete(trackId);
     const track = this.#tracks.get(trackId);
-    // It may still wait for its leave.
-    if (!track) {
-      this.#unwanted.add(trackId);
-      return;
-    }
+    if (!track) return;
     this.#tracks.delete(trackId);
     track.close();
     void this.#options.context.askCost(this.#costMsPerS);
