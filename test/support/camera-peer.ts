@@ -50,6 +50,7 @@ export class CameraPeer {
   #encoder: VideoEncoder | undefined;
   #picture: Picture | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #dueMs = 0;
   #color: string;
   #turn: Rotation = 0;
   #pictureId = 0;
@@ -131,12 +132,24 @@ export class CameraPeer {
 
   /** Sends no more, as a camera that hangs. */
   freeze(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   resume(): void {
-    this.#timer ??= setInterval(() => this.#send(), 1_000 / (this.#options.framerateHz ?? 30));
+    if (this.#timer) return;
+    this.#dueMs = performance.now();
+    this.#schedule();
+  }
+
+  /** Timers go by whole milliseconds: counted from each other, 60 a second are 60. What is missed is left out. */
+  #schedule(): void {
+    const nowMs = performance.now();
+    this.#dueMs = Math.max(nowMs, this.#dueMs + 1_000 / (this.#options.framerateHz ?? 30));
+    this.#timer = setTimeout(() => {
+      this.#send();
+      if (this.#timer) this.#schedule();
+    }, this.#dueMs - nowMs);
   }
 
   /** Past the encoder. */
