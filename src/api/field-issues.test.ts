@@ -15,7 +15,7 @@ test.each<[string, z.ZodType, unknown, readonly (string | RegExp)[]]>([
   [
     'a key of what may be null',
     roomPatch,
-    { transcoding: { vdeo: 1 } },
+    { transcoding: { video: 1, vdeo: 1 } },
     [/^transcoding\.video: /, 'transcoding.vdeo: is not known here'],
   ],
   ['an item of it', roomPatch, { mediaIn: { audio: ['opus', 'mp3'], video: [] } }, [/^mediaIn\.audio\.1: /]],
