@@ -3,7 +3,8 @@
 #define SWITCHYARD_H264_MOTION_H
 #include "h264-state.h"
 
-enum { MOST_STEPS = 16, FARTHEST = 64 };
+/* The lowest level has vectors of less than 64 upwards and downwards (table A-1). */
+enum { MOST_STEPS = 16, FARTHEST = 63 };
 
 static inline int median_of(int a, int b, int c) {
   int least = a < b ? a : b, most = a < b ? b : a;
