@@ -1,6 +1,6 @@
 /* H264, constrained baseline, for pictures of which most is as it was: views of rooms. What is still costs next to nothing here;
  * x264 takes for a macroblock that it passes over half of what it takes for one that it encodes, as it copies it, looks at its
- * neighbours and keeps what it found. See docs/adr/0011-an-h264-encoder-for-views.md.
+ * neighbours and keeps what it found. See docs/adr/0012-an-h264-encoder-for-views.md.
  *
  * One reference picture, vectors of whole samples for 16x16, macroblocks from beside them as 16x16, one quantiser for a picture
  * (media/av/rate-control.ts says which), no filter over edges: what x264 has at its fastest. ITU-T H.264 is what § refers to.
@@ -24,6 +24,9 @@ enum { LEAST_QP = 12 };
 enum { MOST_BITS = 3200 };
 /* Steps by which still macroblocks must be able to be shown better, and in how many pictures all of them are asked. */
 enum { LEAST_GAIN = 2, PICTURES_OF_REGAIN = 12 };
+/* What a slice takes besides its whole bytes, of which the last eight are not known yet: its first byte, escapes in those eight,
+ * how many are skipped until it ends, and where it does. */
+enum { SLICE_END = 14 };
 /* In 64ths of a step: what is less than a step away from nothing is more often nothing. */
 enum { ROUNDING = 11, INTRA_ROUNDING = 21 };
 
@@ -80,6 +83,7 @@ static void begin_slice(struct slice *in, int first) {
   in->first = first;
   in->skipped = 0;
   begin_bits(&in->bits, in->of->raw);
+  in->escaped = (struct escaped){.at = in->of->raw};
   put_slice_header(&in->bits, in->of, first, in->is_key, in->qp);
 }
 
@@ -103,6 +107,15 @@ static void copy_macroblock(struct encoder *of, int at, uint8_t *const *to, uint
   }
 }
 
+/* -> whether it would be longer than it may be with what it has now, escaped */
+static int is_full(struct slice *in) {
+  int64_t bytes = bits_since(&in->bits, in->of->raw) / 8 + SLICE_END, most = in->of->slice_bytes;
+  /* Each third byte at the most. */
+  if (bytes * 3 / 2 <= most) return 0;
+  count_escapes(&in->escaped, in->bits.at);
+  return bytes + in->escaped.count > most;
+}
+
 /* Codes one into the slice; one that does not fit begins the next. -> 0, or -1 where there is no room for it */
 static int code_macroblock(struct slice *in, int column, int row, int is_asked) {
   struct encoder *of = in->of;
@@ -118,7 +131,8 @@ static int code_macroblock(struct slice *in, int column, int row, int is_asked) 
     if (is_still) code_still(in, &mb, is_asked);
     else code_changed(in, &mb);
     if (in->skipped > skipped) return 0;
-    if (bits_since(&in->bits, before.at) - (64 - before.free) > MOST_BITS) {
+    if (in->is_beyond || bits_since(&in->bits, before.at) - (64 - before.free) > MOST_BITS) {
+      in->is_beyond = 0;
       in->bits = before;
       in->skipped = skipped;
       of->written_count = written;
@@ -126,10 +140,7 @@ static int code_macroblock(struct slice *in, int column, int row, int is_asked) 
       put_samples(in, &mb);
       note_written(of, at);
     }
-    int64_t bytes = bits_since(&in->bits, of->raw) / 8;
-    /* What is escaped, where it ends, and what is skipped until then. */
-    int is_full = of->slice_bytes > 0 && bytes + bytes / 64 + 8 > of->slice_bytes;
-    if (!is_full || is_again || at == in->first) return 0;
+    if (of->slice_bytes <= 0 || is_again || at == in->first || !is_full(in)) return 0;
     in->bits = before;
     in->skipped = skipped;
     of->written_count = written;
@@ -166,12 +177,13 @@ static int encode_picture(struct encoder *of, const struct planes *picture, int 
   struct slice in = {.of = of, .picture = picture, .out = to, .room = room};
   int count = of->columns * of->rows, share = count / PICTURES_OF_REGAIN + 1;
   is_key = is_key || !of->has_key;
-  of->has_key = 1;
+  /* Of one that fails nobody knows how much of it a decoder has: all begins anew. */
+  of->has_key = 0;
+  of->written_count = 0;
   in.is_key = is_key;
   set_quantisers(&in, quantiser < LEAST_QP ? LEAST_QP : quantiser);
   if (is_key) {
     of->frame_number = 0;
-    of->idr_number ^= 1;
     size_t length = put_parameter_sets(to, room, of);
     if (!length) return -1;
     in.out += length;
@@ -187,6 +199,9 @@ static int encode_picture(struct encoder *of, const struct planes *picture, int 
   }
   if (end_slice(&in)) return -1;
   catch_up(of, is_key);
+  of->has_key = 1;
+  /* That of the next must be another. */
+  if (is_key) of->idr_number ^= 1;
   of->regain_from = (of->regain_from + share) % count;
   of->frame_number = (of->frame_number + 1) % FRAME_NUMBERS;
   return (int)(in.out - to);

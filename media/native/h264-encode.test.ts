@@ -28,7 +28,7 @@ interface Scene {
 
 interface Step {
   /** What happens on the picture before it is encoded. */
-  readonly kind: 'still' | 'noise' | 'move' | 'patch' | 'flat' | 'extreme';
+  readonly kind: 'still' | 'noise' | 'move' | 'patch' | 'flat' | 'extreme' | 'checks';
   readonly quantiser: number;
   readonly isKey: boolean;
   readonly saysWhere: boolean;
@@ -68,6 +68,10 @@ class Film implements Disposable {
       case 'patch':
         this.#paint(part, (px, py) => 128 + 90 * Math.sin(px / 3 + py / 5));
         return [part];
+      case 'checks':
+        // Black and white by 4x4, one in seven samples the other way round.
+        this.#paint(whole, (px, py) => (((px >> 2) ^ (py >> 2)) % 2 === (this.#random() < 1 / 7 ? 0 : 1) ? 255 : 0));
+        return [whole];
       case 'move':
         this.#offset += 3;
         this.#paint(
@@ -112,6 +116,14 @@ class Encoder implements Disposable {
     this.#width = width;
     this.#height = height;
     this.#bytes = new Uint8Array(3 * width * height + 65_536);
+  }
+
+  /** Has it say that a picture is written to memory which has no room for it. */
+  fail(picture: Picture, { quantiser, isKey }: Step, room: number): void {
+    const lent = lentOf(picture);
+    const key = isKey ? 1 : 0;
+    addon.look(this.#encoder, ...lent, this.#boxes, -1, key);
+    expect(addon.encode(this.#encoder, ...lent, key, quantiser, this.#bytes.subarray(0, room))).toBe(-1);
   }
 
   encode(
@@ -171,7 +183,7 @@ const scenes = fc.record({
 const stepsOf = (quantisers: fc.Arbitrary<number>) =>
   fc.array(
     fc.record({
-      kind: fc.constantFrom<Step['kind'][]>('still', 'noise', 'move', 'patch', 'flat', 'extreme'),
+      kind: fc.constantFrom<Step['kind'][]>('still', 'noise', 'move', 'patch', 'flat', 'extreme', 'checks'),
       quantiser: quantisers,
       isKey: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0),
       saysWhere: fc.boolean(),
@@ -224,7 +236,7 @@ test.runIf(isHere)('what was shown badly is shown well when the quantiser allows
 });
 
 test.runIf(isHere)('slices end before they are longer than they may be', () => {
-  const steps = stepsOf(fc.integer({ min: 28, max: 51 }));
+  const steps = stepsOf(fc.integer({ min: finest, max: 51 }));
   fc.assert(
     fc.property(scenes, steps, (scene, all) => {
       using film = new Film(scene);
@@ -239,6 +251,58 @@ test.runIf(isHere)('slices end before they are longer than they may be', () => {
     }),
     { numRuns: 40 },
   );
+});
+
+test.runIf(isHere)('after pictures that failed the next is a key picture, another one than the last', () => {
+  const scene = { width: 160, height: 96, sliceMaxBytes: 300, seed: 3 };
+  using film = new Film(scene);
+  using encoder = new Encoder(scene);
+  using decoder = new VideoDecoder({ codec: 'h264' });
+  const step = { kind: 'checks', quantiser: 30, isKey: false, saysWhere: false } as const;
+  const ids = new Set<number>();
+  for (let round = 0; round < 2; round++) {
+    film.go('checks');
+    const { data } = encoder.encode(film.picture, step, undefined);
+    const units = splitAnnexB(data);
+    expect(units.slice(0, 3).map(h264NalType)).toEqual([7, 8, 5]);
+    ids.add(idOfKey(units[2]));
+    decoder.decode(data, round, (decoded) => {
+      using shown = encoder.shown();
+      expect(compare(shown, decoded).most).toBe(0);
+    });
+    // What each has written until then must not pile up: there is room for one picture.
+    for (let failed = 0; failed < 20; failed++) {
+      film.go('checks');
+      encoder.fail(film.picture, { ...step, isKey: failed % 7 === 0 }, 1_200);
+    }
+  }
+  expect(ids.size).toBe(2);
+  expect(decoder.corruptUnits).toBe(0);
+});
+
+/** idr_pic_id, of the first slice of a picture (ITU-T H.264 §7.3.3): "1" for the macroblock, "0001000" for its type, "1", eight bits of frame_num. */
+function idOfKey(unit: Uint8Array | undefined): number {
+  const bits = [...(unit ?? []).slice(1, 5)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const code = bits.slice('1'.length + '0001000'.length + '1'.length + 8);
+  const zeros = code.indexOf('1');
+  return Number.parseInt(code.slice(zeros, 2 * zeros + 1), 2) - 1;
+}
+
+test.runIf(isHere)('what would leave the sixteen bits of an inverse transform goes as its samples', () => {
+  const scene = { width: 128, height: 128, sliceMaxBytes: 0, seed: 31 };
+  using film = new Film(scene);
+  using encoder = new Encoder(scene);
+  film.go('checks');
+  encoder.encode(film.picture, { kind: 'checks', quantiser: 51, isKey: true, saysWhere: false }, undefined);
+  using shown = encoder.shown();
+  const at = ({ planes, strides }: Picture, column: number, row: number) =>
+    Array.from({ length: 16 }, (_, y) => {
+      const from = (16 * row + y) * (strides[0] ?? 0) + 16 * column;
+      return [...(planes[0]?.subarray(from, from + 16) ?? [])];
+    });
+  const places = Array.from({ length: 64 }, (_, index) => [index % 8, index >> 3] as const);
+  const exact = places.filter(([x, y]) => JSON.stringify(at(shown, x, y)) === JSON.stringify(at(film.picture, x, y)));
+  expect(exact).toHaveLength(1);
 });
 
 test.runIf(isHere)('a picture of which nothing has changed takes a dozen bytes, and costs nothing', () => {

@@ -23,6 +23,27 @@ static inline int level_of(const struct encoder *of) {
   return levels[at].number;
 }
 
+static void count_escapes_of_eight(struct escaped *of) {
+  for (int i = 0; i < 8; i++) {
+    int is_escaped = of->zeros == 2 && of->at[i] <= 3;
+    of->count += is_escaped;
+    of->zeros = of->at[i] ? 0 : is_escaped ? 1 : of->zeros + 1;
+  }
+}
+
+/* Goes on to `end`, by the same rule as put_unit; bits come to memory eight bytes at a time, most of which have no zero. */
+static inline void count_escapes(struct escaped *of, const uint8_t *end) {
+  const uint64_t ones = 0x0101010101010101, tops = ones << 7;
+  while (of->at < end) {
+    uint64_t eight;
+    memcpy(&eight, of->at, sizeof eight);
+    int is_plain = !((eight - ones) & ~eight & tops) && (of->zeros < 2 || *of->at > 3);
+    if (is_plain) of->zeros = 0;
+    else count_escapes_of_eight(of);
+    of->at += sizeof eight;
+  }
+}
+
 /* With a start code, and escaped where it would look like one. -> its length; 0 where there is no room for it */
 static inline size_t put_unit(uint8_t *to, size_t room, uint8_t kind, const uint8_t *from, size_t length) {
   if (room < length * 3 / 2 + 8) return 0;
@@ -74,7 +95,8 @@ static inline size_t put_sequence(uint8_t *to, size_t room, const struct encoder
   put_bits(&bits, 1, 1);
   put_bits(&bits, 32, 1);
   put_bits(&bits, 32, 2 * (uint32_t)of->framerate);
-  put_bits(&bits, 1, 1);
+  /* not always as far apart, as views give way in rate, */
+  put_bits(&bits, 1, 0);
   /* no buffer to be simulated, */
   put_bits(&bits, 3, 0);
   /* and none to be waited for: players show each picture at once. */

@@ -106,7 +106,6 @@ static void put_samples(struct slice *in, const struct macroblock *mb) {
 static void code_from_beside(struct slice *in, const struct macroblock *mb, struct prediction *by, int mode) {
   struct encoder *of = in->of;
   struct residual rest;
-  ptrdiff_t stride = of->strides[0];
   int is_left[3] = {1};
   rest.chroma_pattern = 0;
   predict_luma_from_beside(in, mb, mode, by);
@@ -129,10 +128,7 @@ static void code_from_beside(struct slice *in, const struct macroblock *mb, stru
     else memset(&rest.luma[pair], 0, sizeof rest.luma[pair]);
   }
   restore_dc(in, &rest);
-  for (int pair = 0; pair < 8; pair++) {
-    int x = HALF * (pair & 1), y = 4 * (pair >> 1);
-    inverse_pair(&rest.luma[pair], by->at[0] + y * SIDE + x, SIDE, mb->now[0] + y * stride + x, stride);
-  }
+  for (int pair = 0; pair < 8; pair++) restore_luma(in, mb, by, pair, &rest);
   for (int plane = 1; plane < 3; plane++) {
     if (is_left[plane]) restore_chroma(in, mb, by, plane, &rest);
     else copy_block(mb->now[plane], of->strides[plane], by->at[plane], HALF, HALF);
@@ -167,13 +163,11 @@ static int code_moved(struct slice *in, const struct macroblock *mb, struct vect
   if (pattern) put_signed(&in->bits, 0);
   put_luma(in, mb, &rest, 16);
   put_chroma(in, mb, &rest);
-  ptrdiff_t stride = of->strides[0];
-  if (is_moved) copy_block(mb->now[0], stride, by->at[0], by->strides[0], SIDE);
+  if (is_moved) copy_block(mb->now[0], of->strides[0], by->at[0], by->strides[0], SIDE);
   for (int pair = 0; pair < 8; pair++) {
-    int x = HALF * (pair & 1), y = 4 * (pair >> 1);
     if (!rest.set[pair]) continue;
     scale_pair(&rest.luma[pair], &in->luma);
-    inverse_pair(&rest.luma[pair], by->at[0] + y * by->strides[0] + x, by->strides[0], mb->now[0] + y * stride + x, stride);
+    restore_luma(in, mb, by, pair, &rest);
   }
   for (int plane = 1; plane < 3; plane++) {
     if (is_left[plane]) restore_chroma(in, mb, by, plane, &rest);

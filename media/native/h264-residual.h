@@ -7,6 +7,8 @@
 /* Less than so much comes of single steps far from the DC alone, which cost more than they show; but for key pictures, which all
  * that follow are made from. */
 enum { LEAST_OF_8X8 = 4, LEAST_OF_LUMA = 6, LEAST_OF_CHROMA = 7 };
+/* From where on three steps and what there is between black and white come to twice of that. */
+enum { COARSE_QP = 42 };
 
 struct residual {
   /* Luma as 8x4, two for each four rows; chroma as the upper and the lower half of each plane. */
@@ -121,6 +123,16 @@ static inline void restore_dc(const struct slice *in, struct residual *of) {
     of->luma[pair].column[0][0] = (int16_t)((dc[left] * in->intra_luma.dc_step) >> 2);
     of->luma[pair].column[0][4] = (int16_t)((dc[left + 1] * in->intra_luma.dc_step) >> 2);
   }
+}
+
+/* Luma as the decoder will have it, of 8x4 whose coefficients are scaled. Black and white at random, quantised so coarsely, can
+ * come to twice what there is between black and white, and such a macroblock goes as its samples. With finer quantisers, and those
+ * that chroma has, it cannot: each coefficient is less than a step away from what it was. */
+static inline void restore_luma(struct slice *in, const struct macroblock *mb, const struct prediction *by, int pair, struct residual *of) {
+  ptrdiff_t stride = in->of->strides[0], was = by->strides[0];
+  int x = HALF * (pair & 1), y = 4 * (pair >> 1);
+  if (in->qp >= COARSE_QP && is_beyond_words(&of->luma[pair])) in->is_beyond = 1;
+  else inverse_pair(&of->luma[pair], by->at[0] + y * was + x, was, mb->now[0] + y * stride + x, stride);
 }
 
 /* -> whether anything is left of one plane */

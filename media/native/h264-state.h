@@ -31,11 +31,20 @@ struct encoder {
   size_t raw_room;
 };
 
+/* How many bytes of a slice must be escaped, up to one of them, and how many zeros come before that. */
+struct escaped {
+  const uint8_t *at;
+  int count, zeros;
+};
+
 struct slice {
   struct encoder *of;
   const struct planes *picture;
   struct bits bits;
+  struct escaped escaped;
   int first, is_key, qp, skipped, lambda;
+  /* The macroblock under work has more than may be: it goes as its samples. */
+  int is_beyond;
   /* Differences of 8x4 of luma, and of 8x8 of chroma, that leave nothing after quantising. */
   unsigned nothing, nothing_chroma;
   struct quantiser luma, chroma, intra_luma, intra_chroma;

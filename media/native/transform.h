@@ -110,6 +110,39 @@ static inline void inverse_pair(struct pair *of, const uint8_t *guess, ptrdiff_t
   }
 }
 
+/* The largest magnitude of what comes of one 4x4 (0 left, 1 right) on the way of its inverse. */
+static inline int largest_of_inverse(const struct pair *of, int side) {
+  int at[4][4], most = 0;
+  for (int k = 0; k < 4; k++) for (int i = 0; i < 4; i++) at[i][k] = of->column[k][4 * side + i];
+  for (int pass = 0; pass < 2; pass++) {
+    int lines[4][4];
+    for (int i = 0; i < 4; i++) {
+      int even = at[i][0] + at[i][2], odd = at[i][0] - at[i][2];
+      int low = (at[i][1] >> 1) - at[i][3], high = at[i][1] + (at[i][3] >> 1);
+      const int made[4] = {even + high, odd + low, odd - low, even - high}, parts[4] = {even, odd, low, high};
+      for (int k = 0; k < 4; k++) {
+        lines[k][i] = made[k];
+        if (abs(made[k]) > most) most = abs(made[k]);
+        if (abs(parts[k]) > most) most = abs(parts[k]);
+      }
+    }
+    memcpy(at, lines, sizeof at);
+  }
+  return most;
+}
+
+/* Whether an inverse would leave the 16 bits that decoders have for it (§8.5.12.2), which goes astray in each another way. */
+static inline int is_beyond_words(const struct pair *of) {
+  words sum = {0};
+  for (int k = 0; k < 4; k++) {
+    words sign = of->column[k] >> 15;
+    sum += ((of->column[k] ^ sign) - sign) >> 2;
+  }
+  int most = INT16_MAX - 32, quarter = most / 4 - 16;
+  if (sum[0] + sum[1] + sum[2] + sum[3] <= quarter && sum[4] + sum[5] + sum[6] + sum[7] <= quarter) return 0;
+  return largest_of_inverse(of, 0) > most || largest_of_inverse(of, 1) > most;
+}
+
 /* Factors for one quantiser, in the order of a pair's columns: even ones, odd ones. */
 struct quantiser {
   words step[2], factor[2], rounding[2];
