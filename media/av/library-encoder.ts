@@ -2,7 +2,7 @@
 import { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE, AV_PKT_FLAG_KEY } from 'node-av/constants';
 import type { EncoderCandidate } from './encoder-candidates.ts';
 import { EncoderInput } from './encoder-input.ts';
-import { AvError, assertOk, av, isDrained, openCodec } from './library.ts';
+import { AvError, assertOk, av, isDrained, openCodec, openCodecBeside } from './library.ts';
 import type { Picture } from './picture.ts';
 import { type Box, withVideoHint } from './video-hint.ts';
 
@@ -31,15 +31,38 @@ export class LibraryEncoder implements Disposable {
   readonly #candidate: EncoderCandidate;
 
   /** @throws AvError */
-  constructor(codec: av.Codec, candidate: EncoderCandidate, options: LibraryEncoderOptions) {
-    this.#candidate = candidate;
-    this.#input = new EncoderInput(candidate.takes, options.width, options.height);
+  static open(codec: av.Codec, candidate: EncoderCandidate, options: LibraryEncoderOptions): LibraryEncoder {
+    const encoder = new LibraryEncoder(candidate, options);
     try {
-      this.#open(codec, options);
+      encoder.#prepare(codec, options);
+      openCodec(encoder.#context, codec, candidate.options);
+      return encoder;
     } catch (error) {
-      this[Symbol.dispose]();
+      encoder[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** On a thread beside this one: libvpx takes tens of milliseconds. @throws AvError */
+  static async openBeside(
+    codec: av.Codec,
+    candidate: EncoderCandidate,
+    options: LibraryEncoderOptions,
+  ): Promise<LibraryEncoder> {
+    const encoder = new LibraryEncoder(candidate, options);
+    try {
+      encoder.#prepare(codec, options);
+      await openCodecBeside(encoder.#context, codec, candidate.options);
+      return encoder;
+    } catch (error) {
+      encoder[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private constructor(candidate: EncoderCandidate, options: LibraryEncoderOptions) {
+    this.#candidate = candidate;
+    this.#input = new EncoderInput(candidate.takes, options.width, options.height);
   }
 
   /** @returns whether it follows; else it must be opened anew */
@@ -72,7 +95,8 @@ export class LibraryEncoder implements Disposable {
     this.#packet.free();
   }
 
-  #open(codec: av.Codec, options: LibraryEncoderOptions): void {
+  /** All but opening it. */
+  #prepare(codec: av.Codec, options: LibraryEncoderOptions): void {
     const context = this.#context;
     context.allocContext3(codec);
     context.width = options.width;
@@ -86,7 +110,6 @@ export class LibraryEncoder implements Disposable {
     applyBitrate(context, options.bitrateBps);
     // With all three alike libvpx keeps the rate; otherwise it spends half as much again on VP9, and thrice on its first second.
     if (codec.name?.startsWith('libvpx')) context.rcMinRate = BigInt(Math.round(options.bitrateBps));
-    openCodec(context, codec, this.#candidate.options);
     this.#packet.alloc();
   }
 

@@ -50,11 +50,23 @@ export function findEncoder(name: string): av.Codec | undefined {
  * twice and kills the process at a later garbage collection.
  * @throws AvError also for an option that it has not, or a value out of range: what it did instead could be anything
  */
-export function openCodec(context: av.CodecContext, codec: av.Codec, options: Readonly<Record<string, string>>): void {
+export function openCodec(context: av.CodecContext, codec: av.Codec, options: CodecOptions): void {
+  setOptions(context, codec, options);
+  assertOk(context.open2Sync(codec, null), `opening ${codec.name}`);
+}
+
+/** As `openCodec`, on a thread beside this one: until it is done the context is not to be touched, nor freed. @throws AvError */
+export async function openCodecBeside(context: av.CodecContext, codec: av.Codec, options: CodecOptions): Promise<void> {
+  setOptions(context, codec, options);
+  assertOk(await context.open2(codec, null), `opening ${codec.name}`);
+}
+
+type CodecOptions = Readonly<Record<string, string>>;
+
+function setOptions(context: av.CodecContext, codec: av.Codec, options: CodecOptions): void {
   for (const [name, value] of Object.entries(options)) {
     assertOk(context.setOption(name, value), `option ${name}=${value} of ${codec.name}`);
   }
-  assertOk(context.open2Sync(codec, null), `opening ${codec.name}`);
 }
 
 /** Something that owns native memory: closed once, refuses use afterwards and use from within its own callbacks. */

@@ -26,19 +26,24 @@ export class VideoEncoder extends NativeOwner {
   #lastPts = -1n;
   #bitrateBps: number;
   #mustKey = false;
+  #isReopening = false;
+
+  /** For who has others to serve meanwhile: what takes long is done on a thread beside this one. @throws AvError */
+  static async open(options: VideoEncoderOptions): Promise<VideoEncoder> {
+    assertSize(options);
+    return new VideoEncoder(options, await openBeside(options));
+  }
 
   /** @throws AvError */
-  constructor(options: VideoEncoderOptions) {
+  constructor(options: VideoEncoderOptions, opened?: OpenedEncoder) {
     super();
-    if (!isPictureSide(options.width) || !isPictureSide(options.height) || options.width % 2 || options.height % 2) {
-      throw new AvError('video encoder', 0, `cannot encode ${options.width}x${options.height}`);
-    }
+    assertSize(options);
     this.#options = options;
     this.codec = options.codec;
     this.width = options.width;
     this.height = options.height;
     this.#bitrateBps = options.bitrateBps;
-    this.#opened = openFirst(options);
+    this.#opened = opened ?? openFirst(options);
   }
 
   /** FFmpeg's name of the encoder in use, or what is said of one that is not FFmpeg's. */
@@ -55,11 +60,11 @@ export class VideoEncoder extends NativeOwner {
     return this.#bitrateBps;
   }
 
-  /** x264 follows at once; libvpx is opened anew, which costs a key frame and tens of milliseconds. */
+  /** x264 follows at once; libvpx is opened anew, which costs a key frame: beside, and pictures go on as they were until then. */
   setBitrate(bitrateBps: number): void {
     this.exclusively(() => {
       this.#bitrateBps = bitrateBps;
-      if (!this.#opened.encoder.setBitrate(bitrateBps)) this.#reopen(this.#options);
+      if (!this.#opened.encoder.setBitrate(bitrateBps) && !this.#isReopening) void this.#reopenBeside();
     });
   }
 
@@ -114,13 +119,39 @@ export class VideoEncoder extends NativeOwner {
   }
 
   #reopen(options: OpenOptions): void {
-    const opened = openFirst({ ...options, bitrateBps: this.#bitrateBps });
+    this.#replace(openFirst({ ...options, bitrateBps: this.#bitrateBps }));
+  }
+
+  /** Until it has the bitrate that was asked for last. */
+  async #reopenBeside(): Promise<void> {
+    this.#isReopening = true;
+    try {
+      for (let openedBps = 0; openedBps !== this.#bitrateBps && !this.isDisposed; ) {
+        openedBps = this.#bitrateBps;
+        const opened = await openBeside({ ...this.#options, bitrateBps: openedBps });
+        if (this.isDisposed) opened.encoder[Symbol.dispose]();
+        else this.#replace(opened);
+      }
+    } catch {
+      // It could be opened before and cannot any more: pictures of the past bitrate are better than none.
+    } finally {
+      this.#isReopening = false;
+    }
+  }
+
+  #replace(opened: OpenedEncoder): void {
     this.#opened.encoder[Symbol.dispose]();
     this.#opened = opened;
   }
 
   protected override free(): void {
     this.#opened.encoder[Symbol.dispose]();
+  }
+}
+
+function assertSize({ width, height }: VideoEncoderOptions): void {
+  if (!isPictureSide(width) || !isPictureSide(height) || width % 2 || height % 2) {
+    throw new AvError('video encoder', 0, `cannot encode ${width}x${height}`);
   }
 }
 
@@ -134,6 +165,15 @@ interface OpenedEncoder {
   readonly name: string;
   /** Of the candidate before, where it was not the first. */
   readonly problem: string | undefined;
+}
+
+/** x264 is there at once, and hardware has its threads of its own; all others have one way to be had. */
+async function openBeside(options: OpenOptions): Promise<OpenedEncoder> {
+  const [candidate] = encoderCandidates(options);
+  const codec = candidate && options.codec !== 'h264' ? findEncoder(candidate.name) : undefined;
+  if (!candidate || !codec) return openFirst(options);
+  const encoder = await LibraryEncoder.openBeside(codec, candidate, options);
+  return { encoder, name: candidate.name, problem: undefined };
 }
 
 function openFirst(options: OpenOptions): OpenedEncoder {
@@ -151,7 +191,7 @@ function openFirst(options: OpenOptions): OpenedEncoder {
       continue;
     }
     try {
-      return { encoder: new LibraryEncoder(codec, candidate, options), name, problem };
+      return { encoder: LibraryEncoder.open(codec, candidate, options), name, problem };
     } catch (error) {
       lastError = error;
       const detail = error instanceof AvError ? ` (${error.message})` : '';

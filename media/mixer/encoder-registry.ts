@@ -60,10 +60,9 @@ class SharedEncoder implements Disposable {
   #lastUs: number | undefined;
   #longestGapUs = 0;
 
-  constructor(request: EncoderRequest) {
+  constructor(request: EncoderRequest, encoder: VideoEncoder) {
     this.request = request;
-    // Half the cost of the next better preset or less: what a view shows is small pictures that were encoded before.
-    this.#encoder = new VideoEncoder({ ...request, preset: 'ultrafast' });
+    this.#encoder = encoder;
   }
 
   get stats(): ViewEncoderStats {
@@ -143,6 +142,7 @@ class SharedEncoder implements Disposable {
 export class EncoderRegistry implements Disposable {
   readonly #encoders = new Map<string, SharedEncoder>();
   readonly #scalers = new Map<string, Scaler>();
+  #isDisposed = false;
 
   get stats(): ViewEncoderStats[] {
     return [...this.#encoders.values()].map((encoder) => encoder.stats);
@@ -168,10 +168,27 @@ export class EncoderRegistry implements Disposable {
     return sum;
   }
 
+  /**
+   * Has its encoder opened beside, so that who taps it afterwards need not: VP9's takes as long as a picture is seen, and what is
+   * under way would stand still. It is there until this is disposed of, and longer with a tap.
+   * @throws AvError when this build has no such encoder
+   */
+  async hold(request: EncoderRequest): Promise<Disposable> {
+    if (!this.has(request)) {
+      const encoder = await VideoEncoder.open(optionsFor(request));
+      // Somebody else may have tapped it before it was there.
+      if (this.#isDisposed || this.has(request)) encoder[Symbol.dispose]();
+      else this.#encoders.set(keyOf(request), new SharedEncoder(request, encoder));
+    }
+    if (this.#isDisposed) throw new Error('The encoders are closed.');
+    const handle = this.tap(request, { onUnit: () => undefined });
+    return { [Symbol.dispose]: () => handle.close() };
+  }
+
   /** @throws AvError when this build has no such encoder */
   tap(request: EncoderRequest, tap: EncodedTap): TapHandle {
     const key = keyOf(request);
-    const encoder = this.#encoders.get(key) ?? new SharedEncoder(request);
+    const encoder = this.#encoders.get(key) ?? new SharedEncoder(request, new VideoEncoder(optionsFor(request)));
     this.#encoders.set(key, encoder);
     const entry: Tap = { tap, bitrateBps: request.bitrateBps };
     encoder.taps.add(entry);
@@ -215,6 +232,7 @@ export class EncoderRegistry implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     for (const encoder of this.#encoders.values()) encoder[Symbol.dispose]();
     for (const scaler of this.#scalers.values()) scaler[Symbol.dispose]();
     this.#encoders.clear();
@@ -250,6 +268,9 @@ export class EncoderRegistry implements Disposable {
     setImmediate(() => scaler?.[Symbol.dispose]());
   }
 }
+
+/** Half the cost of the next better preset or less: what a view shows is small pictures that were encoded before. */
+const optionsFor = (request: EncoderRequest) => ({ ...request, preset: 'ultrafast' }) as const;
 
 function keyOf({ codec, profile, width, height, framerateHz, sliceMaxBytes, ...rest }: EncoderRequest): string {
   const { bitrateBps, keyFrameIntervalS } = rest;

@@ -6,6 +6,7 @@ import { ViewTrack } from './view-track.ts';
 
 type Open = Extract<ViewCommand, { type: 'openViewEncoder' }>;
 type Change = Extract<ViewCommand, { type: 'changeViewEncoder' }>;
+type Pause = Extract<ViewCommand, { type: 'pauseViewEncoder' }>;
 export type TrackCommand = Extract<
   ViewCommand,
   { type: 'openViewEncoder' | 'changeViewEncoder' | 'setViewBitrate' | 'pauseViewEncoder' | 'closeViewEncoder' }
@@ -54,7 +55,7 @@ export class EncoderTracks {
       case 'pauseViewEncoder':
         // In their order with what is still being opened or changed.
         this.#afterOthers(
-          async () => this.#tracks.get(trackId)?.setPaused(command.isPaused),
+          () => this.#pause(command),
           (message) => this.#fail(trackId, message),
         );
         return;
@@ -79,6 +80,7 @@ export class EncoderTracks {
   async #open({ trackId, request }: Open): Promise<void> {
     if (this.#isClosed || this.#tracks.has(trackId) || !this.#opening.has(trackId)) return;
     await this.#askFor(request);
+    using _held = await this.#options.encoders.hold(request);
     if (this.#isClosed || !this.#opening.has(trackId)) return;
     const { context, encoders } = this.#options;
     const onFailed = (message: string) => this.#fail(trackId, message);
@@ -93,11 +95,24 @@ export class EncoderTracks {
   async #change({ trackId, request }: Change): Promise<void> {
     if (this.#isClosed || !this.#tracks.has(trackId)) return;
     await this.#askFor(request);
+    using _held = await this.#options.encoders.hold(request);
     const track = this.#tracks.get(trackId);
     if (this.#isClosed || !track) return;
     track.change(request);
     void this.#options.context.askCost(this.#costMsPerS);
     this.#options.tell({ type: 'viewEncoderChanged', trackId });
+  }
+
+  async #pause({ trackId, isPaused }: Pause): Promise<void> {
+    const track = this.#tracks.get(trackId);
+    if (!track) return;
+    if (isPaused) {
+      track.setPaused(true);
+      return;
+    }
+    using _held = await this.#options.encoders.hold(track.request);
+    // It may be gone by now.
+    if (this.#tracks.get(trackId) === track) track.setPaused(false);
   }
 
   /** @throws Error that says what is missing */

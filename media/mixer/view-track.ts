@@ -44,6 +44,11 @@ export class ViewTrack implements EncodedTap {
     });
   }
 
+  /** What it is; of one that is paused, what it will be. */
+  get request(): EncoderRequest {
+    return this.#request;
+  }
+
   onUnit({ data, isKey }: EncodedUnit, clockUs: number): void {
     this.#sender.sendFrame(this.#packetise(data, isKey), clockUs, { isKey });
   }
