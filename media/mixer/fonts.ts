@@ -1,5 +1,6 @@
-// Owns: which font of this machine can draw a name. May import: node.
+// Owns: which font of this machine has the letters of a name. May import: node.
 import { existsSync } from 'node:fs';
+import { FontCoverage } from './font-coverage.ts';
 
 interface Font {
   /** Debian's package that has it. */
@@ -33,6 +34,13 @@ const fonts: readonly Font[] = [
       [/\p{Script=Khmer}/u, 'Khmer'],
       [/\p{Script=Myanmar}/u, 'Myanmar'],
       [/\p{Script=Ethiopic}/u, 'Ethiopic'],
+      [/\p{Script=Oriya}/u, 'Oriya'],
+      [/\p{Script=Lao}/u, 'Lao'],
+      [/\p{Script=Thaana}/u, 'Thaana'],
+      [/\p{Script=Javanese}/u, 'Javanese'],
+      [/\p{Script=Ol_Chiki}/u, 'OlChiki'],
+      [/\p{Script=Meetei_Mayek}/u, 'MeeteiMayek'],
+      [/\p{Script=Cherokee}/u, 'Cherokee'],
     ] as const
   ).map(([letters, script]) => ({
     debian: 'fonts-noto-core',
@@ -51,7 +59,17 @@ const usual: readonly string[] = [
   `${folder}/truetype/noto/NotoSans-Bold.ttf`,
 ];
 
+/** For what those before have not: letters of mathematics, signs, and what these have of Arabic and in full width. */
+const others: readonly string[] = [
+  `${folder}/truetype/noto/NotoSansMath-Regular.ttf`,
+  `${folder}/truetype/noto/NotoSansSymbols-Bold.ttf`,
+  `${folder}/truetype/noto/NotoSansSymbols2-Regular.ttf`,
+  `${folder}/truetype/noto/NotoSansArabic-Bold.ttf`,
+  ...(fonts[0]?.files ?? []),
+];
+
 const known = new Map<string, boolean>();
+const coverages = new Map<string, FontCoverage>();
 
 function isThere(file: string): boolean {
   let there = known.get(file);
@@ -62,16 +80,52 @@ function isThere(file: string): boolean {
   return there;
 }
 
-/** @returns undefined where no font is installed: names are then not shown */
-export function fontFor(text: string): string | undefined {
+function coverageOf(file: string): FontCoverage {
+  const coverage = coverages.get(file) ?? FontCoverage.read(file);
+  coverages.set(file, coverage);
+  return coverage;
+}
+
+/** Of Arabic letters by the letter: FFmpeg puts these in its place, so a font must have them too (Unicode §9.2). */
+const joiningForms = new Map<number, number[]>();
+for (const [first, last] of [
+  [0xfb50, 0xfbff],
+  [0xfe80, 0xfefc],
+] as const) {
+  for (let form = first; form <= last; form++) {
+    const letters = [...String.fromCodePoint(form).normalize('NFKC')];
+    const letter = letters[0]?.codePointAt(0);
+    if (letters.length === 1 && letter !== undefined && letter !== form)
+      joiningForms.set(letter, [...(joiningForms.get(letter) ?? []), form]);
+  }
+}
+
+function hasAll(file: string, text: string): boolean {
+  const coverage = coverageOf(file);
+  return [...text].every((letter) => {
+    const codePoint = letter.codePointAt(0) ?? 0;
+    return [codePoint, ...(joiningForms.get(codePoint) ?? [])].every((one) => coverage.has(one)) || isUnseen(letter);
+  });
+}
+
+/** Joiners and the like: they tell how their neighbours are drawn, and are not. */
+const isUnseen = (letter: string) => /\p{Default_Ignorable_Code_Point}/u.test(letter);
+
+/**
+ * @param preferred of the letters before, which it is drawn with where that font has it
+ * @returns the file of one that has all of it; undefined where none that is installed has
+ */
+export function fontFor(text: string, preferred?: string): string | undefined {
   const needed = fonts.find(({ letters }) => letters.test(text));
-  return [...(needed?.files ?? []), ...usual].find(isThere);
+  const files = [...(needed?.files ?? []), ...(preferred ? [preferred] : []), ...usual, ...others];
+  return files.find((file) => isThere(file) && hasAll(file, text));
 }
 
 /** @returns Debian's package without which a name is not shown as it is written; undefined where nothing is missing */
 export function fontMissingFor(text: string): string | undefined {
-  const needed = fonts.find(({ letters }) => letters.test(text));
-  if (needed) return needed.files.some(isThere) ? undefined : needed.debian;
+  const needed = fonts.filter(({ letters }) => letters.test(text));
+  const lacking = needed.find(({ files }) => !files.some(isThere));
+  if (needed.length > 0) return lacking?.debian;
   return usual.some(isThere) ? undefined : 'fonts-dejavu-core';
 }
 

@@ -1,7 +1,7 @@
 // Owns: what is drawn over or instead of pictures: name labels, initials. May import: media/av.
 import type { Tile, Yuv } from '../av/canvas.ts';
-import { drawText, type TextImage } from '../av/text-image.ts';
-import { fontFor } from './fonts.ts';
+import type { TextImage } from '../av/text-image.ts';
+import { drawName } from './name-image.ts';
 
 const white = 235;
 /** How much of the picture is seen through the ground of a label. */
@@ -49,18 +49,20 @@ export function initialsTile(name: string, cellHeight: number, cellWidth: number
 
 /** At most two letters: of the first and the last word; one of a script that has no capitals. */
 export function initialsOf(name: string): string {
-  const words = cleaned(name).split(' ').filter(Boolean);
+  const words = cleaned(name.replace(/\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d/gu, ''))
+    .split(' ')
+    .filter(Boolean);
   const letters = [words[0], words.length > 1 ? words.at(-1) : undefined].flatMap((word) => [...(word ?? '')][0] ?? []);
   const text = letters.join('').toLocaleUpperCase('en');
   const hasCapitals = /^[\p{Lu}\p{N}]+$/u.test(text);
   return (hasCapitals ? text : ([...text][0] ?? '')) || '?';
 }
 
-/** Without what no font draws (emoji, controls) and what would turn the text of others round. */
+/** Without controls, which would turn the text of others round; what joins letters stays. */
 function cleaned(name: string): string {
   const text = name
     .normalize('NFC')
-    .replace(/\p{C}|\p{Extended_Pictographic}|\u{fe0f}|\u{20e3}/gu, '')
+    .replace(/(?![\u200c\u200d])\p{C}|[\ufe0e\ufe0f\u20e3]/gu, '')
     .replace(/\s+/gu, ' ')
     .trim();
   const letters = [...text];
@@ -68,11 +70,9 @@ function cleaned(name: string): string {
 }
 
 function draw(text: string, fontSize: number, maxWidth: number): TextImage | undefined {
-  const fontFile = fontFor(text);
-  if (text === '' || !fontFile || maxWidth < fontSize) return undefined;
+  if (maxWidth < fontSize) return undefined;
   try {
-    const drawn = drawText({ text, fontFile, fontSize, maxWidth });
-    return drawn.width > 0 ? drawn : undefined;
+    return drawName(text, fontSize, maxWidth);
   } catch {
     // A font that FFmpeg cannot open: the picture is shown without a name rather than not at all.
     return undefined;

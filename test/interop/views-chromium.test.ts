@@ -255,7 +255,7 @@ test('sound and picture of a view are in step', async () => {
 
 test('a room that is composed names its people in their own letters', async () => {
   await openRoom('view-names');
-  const names = ['Zoë Ångström', 'محمد العربي', '王小明', 'राम शर्मा', 'Дмитрий', '김철수'];
+  const names = ['Zoë Ångström', 'محمد العربي', '王小明 محمد (Ada)', 'राम शर्मा ☺', '𝓓mitri Дмитрий', '김철수'];
   const hues = [...Object.values(colors), '#606060', '#208080'];
   for (const [index, displayName] of names.entries()) {
     await join({ name: `user${index}`, displayName, color: hues[index] ?? '' });
