@@ -28,7 +28,7 @@ interface Scene {
 
 interface Step {
   /** What happens on the picture before it is encoded. */
-  readonly kind: 'still' | 'noise' | 'move' | 'patch' | 'flat' | 'extreme' | 'checks';
+  readonly kind: 'still' | 'noise' | 'move' | 'patch' | 'flat' | 'extreme' | 'checks' | 'scroll';
   readonly quantiser: number;
   readonly isKey: boolean;
   readonly saysWhere: boolean;
@@ -71,6 +71,10 @@ class Film implements Disposable {
       case 'checks':
         // Black and white by 4x4, one in seven samples the other way round.
         this.#paint(whole, (px, py) => (((px >> 2) ^ (py >> 2)) % 2 === (this.#random() < 1 / 7 ? 0 : 1) ? 255 : 0));
+        return [whole];
+      case 'scroll':
+        this.#offset += 2;
+        this.#paint(whole, (px, py) => 50 * ((((px >> 1) * 37) ^ (((py + this.#offset) >> 1) ** 2)) % 5));
         return [whole];
       case 'move':
         this.#offset += 3;
@@ -183,7 +187,7 @@ const scenes = fc.record({
 const stepsOf = (quantisers: fc.Arbitrary<number>) =>
   fc.array(
     fc.record({
-      kind: fc.constantFrom<Step['kind'][]>('still', 'noise', 'move', 'patch', 'flat', 'extreme', 'checks'),
+      kind: fc.constantFrom<Step['kind'][]>('still', 'noise', 'move', 'patch', 'flat', 'extreme', 'checks', 'scroll'),
       quantiser: quantisers,
       isKey: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0),
       saysWhere: fc.boolean(),
@@ -303,6 +307,19 @@ test.runIf(isHere)('what would leave the sixteen bits of an inverse transform go
   const places = Array.from({ length: 64 }, (_, index) => [index % 8, index >> 3] as const);
   const exact = places.filter(([x, y]) => JSON.stringify(at(shown, x, y)) === JSON.stringify(at(film.picture, x, y)));
   expect(exact).toHaveLength(1);
+});
+
+test.runIf(isHere)('what scrolls in costs what is new of it, not all that it goes on from', () => {
+  const scene = { width: 160, height: 96, sliceMaxBytes: 0, seed: 1 };
+  using film = new Film(scene);
+  using encoder = new Encoder(scene);
+  const sizes = Array.from({ length: 24 }, (_, index) => {
+    film.go('scroll');
+    const step = { kind: 'scroll', quantiser: 30, isKey: index === 0, saysWhere: false } as const;
+    return encoder.encode(film.picture, step, undefined).data.length;
+  });
+  const rowOfKey = (sizes[0] ?? 0) / (scene.height / 16);
+  expect(Math.max(...sizes.slice(1))).toBeLessThan(rowOfKey / 2);
 });
 
 test.runIf(isHere)('a picture of which nothing has changed takes a dozen bytes, and costs nothing', () => {

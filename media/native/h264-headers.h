@@ -101,7 +101,7 @@ static inline size_t put_sequence(uint8_t *to, size_t room, const struct encoder
   put_bits(&bits, 3, 0);
   /* and none to be waited for: players show each picture at once. */
   put_bits(&bits, 1, 1);
-  put_bits(&bits, 1, 0);
+  put_bits(&bits, 1, 1);
   put_unsigned(&bits, 0);
   put_unsigned(&bits, 0);
   put_unsigned(&bits, 10);

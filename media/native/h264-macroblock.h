@@ -180,7 +180,7 @@ static int code_moved(struct slice *in, const struct macroblock *mb, struct vect
 /* -> whether nothing would be left of it, shown as the last picture has it at the vector that everybody guesses */
 static int can_skip(const struct slice *in, const struct macroblock *mb, struct prediction *by) {
   unsigned strips[8];
-  if (!is_inside(in->of, mb, mb->skip)) return 0;
+  if (!is_allowed(in->of, mb, mb->skip)) return 0;
   predict_luma(in->of, mb, mb->skip, by);
   strip_differences(mb->source[0], mb->strides[0], by->at[0], by->strides[0], strips);
   for (int i = 0; i < 8; i++) if (strips[i] > in->nothing) return 0;

@@ -36,6 +36,29 @@ static inline int is_inside(const struct encoder *of, const struct macroblock *m
   return is_near && x >= 0 && y >= 0 && x <= (of->columns - 1) * SIDE && y <= (of->rows - 1) * SIDE;
 }
 
+/* Beyond its edges a picture goes on as they are (§8.4.2.2.1): most of what comes in from there is seen already. */
+static inline int is_allowed(const struct encoder *of, const struct macroblock *mb, struct vector v) {
+  int x = mb->column * SIDE + v.x, y = mb->row * SIDE + v.y;
+  int is_near = abs(v.x) <= FARTHEST && abs(v.y) <= FARTHEST;
+  return is_near && x > -SIDE && y > -SIDE && x < of->columns * SIDE && y < of->rows * SIDE;
+}
+
+static inline int clamped(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
+
+/* A square that lies beyond an edge in part, (x, y) from where its macroblock is. */
+static void copy_beyond(const struct encoder *of, const struct macroblock *mb, int plane, int x, int y, int side, uint8_t *to) {
+  int left = mb->column * side_of(plane), above = mb->row * side_of(plane);
+  int right = of->columns * side_of(plane) - 1, below = of->rows * side_of(plane) - 1;
+  const uint8_t *first = mb->past[plane] - above * of->strides[plane] - left;
+  x += left;
+  y += above;
+  for (int i = 0; i < side; i++, to += side) {
+    const uint8_t *line = first + clamped(y + i, below) * of->strides[plane];
+    if (x >= 0 && x + side - 1 <= right) memcpy(to, line + x, (size_t)side);
+    else for (int k = 0; k < side; k++) to[k] = line[clamped(x + k, right)];
+  }
+}
+
 static inline const uint8_t *luma_of(const struct encoder *of, const struct macroblock *mb, struct vector v) {
   return mb->past[0] + v.y * of->strides[0] + v.x;
 }
@@ -44,7 +67,7 @@ static inline unsigned vector_cost(const struct macroblock *mb, struct vector v,
   return (unsigned)(lambda * (signed_length(4 * (v.x - mb->guess.x)) + signed_length(4 * (v.y - mb->guess.y))));
 }
 
-/* Tries one. -> whether it is the best now */
+/* Tries one that is inside. -> whether it is the best now */
 static inline int try_vector(const struct slice *in, const struct macroblock *mb, struct vector v, struct vector *best, unsigned *least) {
   const struct encoder *of = in->of;
   if (!is_inside(of, mb, v)) return 0;
@@ -57,7 +80,20 @@ static inline int try_vector(const struct slice *in, const struct macroblock *mb
   return 1;
 }
 
-/* Begins where neighbours and the same place of the last picture came from, and goes on step by step while it gets better. */
+/* Tries one that reaches beyond an edge. */
+static void try_beyond(const struct slice *in, const struct macroblock *mb, struct vector v, struct vector *best, unsigned *least) {
+  uint8_t made[BLOCK];
+  unsigned cost = vector_cost(mb, v, in->lambda);
+  if (cost >= *least) return;
+  copy_beyond(in->of, mb, 0, v.x, v.y, SIDE, made);
+  cost += block_difference(mb->source[0], mb->strides[0], made, SIDE, SIDE);
+  if (cost >= *least) return;
+  *least = cost;
+  *best = v;
+}
+
+/* Begins where neighbours and the same place of the last picture came from, and goes on step by step while it gets better; beyond
+ * an edge only where one of them does. */
 static inline struct vector search_vector(const struct slice *in, const struct macroblock *mb, unsigned *least) {
   static const struct vector steps[4] = {{0, -1}, {-1, 0}, {1, 0}, {0, 1}};
   const struct encoder *of = in->of;
@@ -73,7 +109,9 @@ static inline struct vector search_vector(const struct slice *in, const struct m
   for (int i = 0; i < count; i++) {
     int is_known = 0;
     for (int j = 0; j < i; j++) is_known |= is_same_vector(tried[i], tried[j]);
-    if (!is_known) try_vector(in, mb, tried[i], &best, least);
+    if (is_known) continue;
+    if (is_inside(of, mb, tried[i])) try_vector(in, mb, tried[i], &best, least);
+    else if (is_allowed(of, mb, tried[i])) try_beyond(in, mb, tried[i], &best, least);
   }
   if (*least <= in->nothing) return best;
   int back = -1;
@@ -91,7 +129,33 @@ static inline struct vector search_vector(const struct slice *in, const struct m
 }
 
 /* §8.4.2.2.2: of whole luma samples, chroma is whole or half way between. */
+static inline void put_between(const uint8_t *from, ptrdiff_t stride, int half_x, int half_y, uint8_t *made) {
+  for (int y = 0; y < HALF; y++, from += stride) {
+    const uint8_t *below = from + half_y * stride;
+    for (int x = 0; x < HALF; x++) {
+      int sum = half_x && half_y ? (from[x] + from[x + 1] + below[x] + below[x + 1] + 2) >> 2 : (from[x] + below[x + half_x] + 1) >> 1;
+      made[y * HALF + x] = (uint8_t)sum;
+    }
+  }
+}
+
+static void predict_chroma_beyond(const struct encoder *of, const struct macroblock *mb, struct vector v, struct prediction *to) {
+  uint8_t around[(HALF + 1) * (HALF + 1)];
+  int half_x = v.x & 1, half_y = v.y & 1;
+  for (int plane = 1; plane < 3; plane++) {
+    copy_beyond(of, mb, plane, v.x >> 1, v.y >> 1, HALF + 1, around);
+    if (half_x || half_y) put_between(around, HALF + 1, half_x, half_y, to->made[plane]);
+    else copy_block(to->made[plane], HALF, around, HALF + 1, HALF);
+    to->at[plane] = to->made[plane];
+    to->strides[plane] = HALF;
+  }
+}
+
 static inline void predict_chroma(const struct encoder *of, const struct macroblock *mb, struct vector v, struct prediction *to) {
+  if (!is_inside(of, mb, v)) {
+    predict_chroma_beyond(of, mb, v, to);
+    return;
+  }
   for (int plane = 1; plane < 3; plane++) {
     ptrdiff_t stride = of->strides[plane];
     const uint8_t *from = mb->past[plane] + (v.y >> 1) * stride + (v.x >> 1);
@@ -99,22 +163,17 @@ static inline void predict_chroma(const struct encoder *of, const struct macrobl
     to->at[plane] = from;
     to->strides[plane] = stride;
     if (!half_x && !half_y) continue;
-    uint8_t *made = to->made[plane];
-    for (int y = 0; y < HALF; y++, from += stride) {
-      const uint8_t *below = from + half_y * stride;
-      for (int x = 0; x < HALF; x++) {
-        int sum = half_x && half_y ? (from[x] + from[x + 1] + below[x] + below[x + 1] + 2) >> 2 : (from[x] + below[x + half_x] + 1) >> 1;
-        made[y * HALF + x] = (uint8_t)sum;
-      }
-    }
-    to->at[plane] = made;
+    put_between(from, stride, half_x, half_y, to->made[plane]);
+    to->at[plane] = to->made[plane];
     to->strides[plane] = HALF;
   }
 }
 
 static inline void predict_luma(const struct encoder *of, const struct macroblock *mb, struct vector v, struct prediction *to) {
-  to->at[0] = luma_of(of, mb, v);
-  to->strides[0] = of->strides[0];
+  int is_all_there = is_inside(of, mb, v);
+  if (!is_all_there) copy_beyond(of, mb, 0, v.x, v.y, SIDE, to->made[0]);
+  to->at[0] = is_all_there ? luma_of(of, mb, v) : to->made[0];
+  to->strides[0] = is_all_there ? of->strides[0] : SIDE;
 }
 
 #endif

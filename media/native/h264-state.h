@@ -14,7 +14,7 @@ struct encoder {
   struct compared seen;
   int columns, rows, framerate, slice_bytes, frame_number, idr_number, has_key;
   /* As the decoder has it: of the last picture, and of this one. Both are the same from one picture to the next, so that what
-   * does not change need not be copied. Without borders: vectors stay inside. */
+   * does not change need not be copied. Without borders, which are made where a vector reaches beyond. */
   uint8_t *memory, *past[3], *now[3];
   ptrdiff_t strides[3];
   /* Of each macroblock of this picture. */
