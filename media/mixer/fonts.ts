@@ -59,14 +59,15 @@ const usual: readonly string[] = [
   `${folder}/truetype/noto/NotoSans-Bold.ttf`,
 ];
 
-/** For what those before have not: letters of mathematics, signs, and what these have of Arabic and in full width. */
-const others: readonly string[] = [
+/** Letters of mathematics and signs; their plain letters are not for names. */
+const signs: readonly string[] = [
   `${folder}/truetype/noto/NotoSansMath-Regular.ttf`,
   `${folder}/truetype/noto/NotoSansSymbols-Bold.ttf`,
   `${folder}/truetype/noto/NotoSansSymbols2-Regular.ttf`,
-  `${folder}/truetype/noto/NotoSansArabic-Bold.ttf`,
-  ...(fonts[0]?.files ?? []),
 ];
+
+/** For what those before have not: they have more of Arabic, and letters of full width. */
+const others: readonly string[] = [`${folder}/truetype/noto/NotoSansArabic-Bold.ttf`, ...(fonts[0]?.files ?? [])];
 
 const known = new Map<string, boolean>();
 const coverages = new Map<string, FontCoverage>();
@@ -111,13 +112,16 @@ function hasAll(file: string, text: string): boolean {
 /** Joiners and the like: they tell how their neighbours are drawn, and are not. */
 const isUnseen = (letter: string) => /\p{Default_Ignorable_Code_Point}/u.test(letter);
 
+const isOfNoScript = (text: string) => /^[\p{Script=Common}\p{Script=Inherited}]/u.test(text);
+
 /**
  * @param preferred of the letters before, which it is drawn with where that font has it
  * @returns the file of one that has all of it; undefined where none that is installed has
  */
 export function fontFor(text: string, preferred?: string): string | undefined {
   const needed = fonts.find(({ letters }) => letters.test(text));
-  const files = [...(needed?.files ?? []), ...(preferred ? [preferred] : []), ...usual, ...others];
+  const isKept = preferred && (isOfNoScript(text) || !signs.includes(preferred));
+  const files = [...(needed?.files ?? []), ...(isKept ? [preferred] : []), ...usual, ...signs, ...others];
   return files.find((file) => isThere(file) && hasAll(file, text));
 }
 

@@ -73,6 +73,14 @@ test('what no font has is left out and leaves no hole, with its letter where onl
   expect(draw('')).toBeUndefined();
 });
 
+test('a letter keeps the font of those before it, but for plain ones after one of mathematics', () => {
+  const runsOf = (name: string) => lineOf(name).runs.map(({ text }) => text);
+  expect(runsOf('王小明 Ada')).toEqual(['王小明 Ada']);
+  expect(runsOf('𝓓mitri')).toEqual(['𝓓', 'mitri']);
+  // Unicode has some of these letters among its signs, and fonts of names have them there.
+  expect(runsOf('𝒜ℬ𝒞')).toEqual(['𝒜ℬ𝒞']);
+});
+
 test('who begins on the right has the first of his names there, and is cut off on the left', () => {
   const [first, both, cut] = [draw('محمد'), draw('محمد Lovelace'), drawName('محمد Lovelace', fontSize, 120)];
   expect(first && both && cut && contains(both, first)).toBe(true);
