@@ -22,6 +22,14 @@ const tooManySkipped = 0.1;
 const easy = 0.7;
 const patienceSeconds = 4;
 
+/**
+ * Of a view's ticks those that it had no time for. Where its process rested for long, one thing held it up, or the machine:
+ * with fewer pictures the next such moment leaves a longer gap, and one missed of seven would make it slower still.
+ */
+export function missedShare(ticks: number, skipped: number, utilization: number): number {
+  return utilization > easy ? skipped / Math.max(1, ticks + skipped) : 0;
+}
+
 export const initialTempo: TempoState = { step: 0, easySeconds: 0 };
 
 /** Once a second: slower at once, faster after a while. */

@@ -13,7 +13,7 @@ import { Compositor } from './compositor.ts';
 import { type EncodedTap, EncoderRegistry, type TapHandle } from './encoder-registry.ts';
 import { EncoderTracks } from './encoder-tracks.ts';
 import { fontMissingFor } from './fonts.ts';
-import { initialTempo, nextTempo, type TempoState, tempoSteps } from './tempo.ts';
+import { initialTempo, missedShare, nextTempo, type TempoState, tempoSteps } from './tempo.ts';
 import { ViewClock } from './view-clock.ts';
 import { overspentWords } from './view-input.ts';
 
@@ -242,7 +242,7 @@ export class ViewPipeline implements Pipeline {
     });
     this.#tickMs = 0;
     this.#worstTickMs = 0;
-    this.#tempo = nextTempo(this.#tempo, { utilization, skippedShare: skipped / Math.max(1, ticks + skipped) });
+    this.#tempo = nextTempo(this.#tempo, { utilization, skippedShare: missedShare(ticks, skipped, utilization) });
     this.#clock.framerateHz = this.#spec.framerateHz * (tempoSteps[this.#tempo.step] ?? 1);
   }
 
