@@ -164,9 +164,12 @@ static void set_quantisers(struct slice *in, int qp) {
   unsigned step = (unsigned)steps[qp % 6] << (qp / 6), chroma_step = (unsigned)steps[chroma % 6] << (chroma / 6);
   in->qp = qp;
   in->lambda = (lambdas[qp % 6] << (qp / 6)) >> 6;
-  /* In 16ths: what a block of 4x4 could have at the most and no DC left; of chroma a quarter more, as its DC are quantised together. */
+  /* In 16ths: what a block of 4x4 could have at the most and no DC left; of chroma a quarter more, as its DC are quantised together.
+   * Lines and dots leave other coefficients of half of that, which is seen for as long as nothing moves there. */
   in->nothing = step / 4;
   in->nothing_chroma = chroma_step / 3;
+  in->nothing_at_rest = in->nothing / 2;
+  in->nothing_chroma_at_rest = in->nothing_chroma / 2;
   set_quantiser(&in->luma, qp, ROUNDING);
   set_quantiser(&in->chroma, chroma, ROUNDING);
   set_quantiser(&in->intra_luma, qp, INTRA_ROUNDING);

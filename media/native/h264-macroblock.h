@@ -136,15 +136,17 @@ static void code_from_beside(struct slice *in, const struct macroblock *mb, stru
 }
 
 /* With a vector and what is left after it; as one that is skipped where that says the same. -> whether it is another now */
-static int code_moved(struct slice *in, const struct macroblock *mb, struct vector v, const unsigned *strips, struct prediction *by) {
+static int code_moved(struct slice *in, const struct macroblock *mb, struct vector v, const unsigned *strips, int is_asked, struct prediction *by) {
   struct encoder *of = in->of;
+  unsigned nothing = is_asked ? in->nothing_at_rest : in->nothing;
+  unsigned nothing_chroma = is_asked ? in->nothing_chroma_at_rest : in->nothing_chroma;
   struct residual rest;
   int is_left[3] = {0}, is_moved = v.x != 0 || v.y != 0;
   rest.chroma_pattern = 0;
-  quantise_luma(in, mb, by, strips, &rest);
+  quantise_luma(in, mb, by, strips, nothing, &rest);
   for (int plane = 1; plane < 3; plane++) {
     unsigned differs = block_difference(mb->source[plane], mb->strides[plane], by->at[plane], by->strides[plane], HALF);
-    if (differs > in->nothing_chroma) is_left[plane] = quantise_chroma(in, mb, by, plane, 0, &rest);
+    if (differs > nothing_chroma) is_left[plane] = quantise_chroma(in, mb, by, plane, 0, &rest);
     if (!is_left[plane]) clear_chroma(&rest, plane);
   }
   int pattern = rest.luma_pattern + 16 * rest.chroma_pattern;
@@ -201,7 +203,7 @@ static void code_still(struct slice *in, struct macroblock *mb, int is_asked) {
   open_source(in, mb);
   strip_differences(mb->source[0], mb->strides[0], by.at[0], by.strides[0], strips);
   if (is_asked) in->of->shown_at[mb->at] = (uint8_t)in->qp;
-  code_moved(in, mb, still, strips, &by);
+  code_moved(in, mb, still, strips, is_asked, &by);
 }
 
 static void code_changed(struct slice *in, struct macroblock *mb) {
@@ -210,7 +212,7 @@ static void code_changed(struct slice *in, struct macroblock *mb) {
   unsigned least, strips[8];
   int mode = MEAN;
   open_source(in, mb);
-  of->shown_at[mb->at] = (uint8_t)in->qp;
+  of->shown_at[mb->at] = in->is_key ? (uint8_t)in->qp : AGAIN;
   if (in->is_key) {
     choose_luma_mode(in, mb, UINT32_MAX / 2, &beside, &mode);
     code_from_beside(in, mb, &beside, mode);
@@ -229,7 +231,7 @@ static void code_changed(struct slice *in, struct macroblock *mb) {
   predict_luma(of, mb, best, &by);
   predict_chroma(of, mb, best, &by);
   strip_differences(mb->source[0], mb->strides[0], by.at[0], by.strides[0], strips);
-  code_moved(in, mb, best, strips, &by);
+  code_moved(in, mb, best, strips, 0, &by);
 }
 
 #endif

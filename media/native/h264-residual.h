@@ -48,7 +48,7 @@ static inline void clear_luma(struct residual *of, int eighth) {
 }
 
 static inline void quantise_luma(const struct slice *in, const struct macroblock *mb, const struct prediction *by,
-                                 const unsigned *strips, struct residual *to) {
+                                 const unsigned *strips, unsigned nothing, struct residual *to) {
   int whole = 0;
   to->luma_pattern = 0;
   for (int eighth = 0; eighth < 4; eighth++) {
@@ -56,7 +56,7 @@ static inline void quantise_luma(const struct slice *in, const struct macroblock
     for (int i = 0; i < 2; i++) {
       int pair = 4 * (eighth >> 1) + 2 * i + (eighth & 1), x = HALF * (pair & 1), y = 4 * (pair >> 1);
       to->set[pair] = 0;
-      if (strips[pair] > in->nothing) {
+      if (strips[pair] > nothing) {
         forward_pair(&to->luma[pair], mb->source[0] + y * mb->strides[0] + x, mb->strides[0], by->at[0] + y * by->strides[0] + x, by->strides[0]);
         to->set[pair] = quantise_pair(&to->luma[pair], &in->luma);
       }

@@ -7,6 +7,8 @@
 
 enum { LUMA_BLOCKS = 16, CHROMA_BLOCKS = 4, ALL_BLOCKS = LUMA_BLOCKS + 2 * CHROMA_BLOCKS };
 
+enum { AGAIN = 255 };
+
 /* In whole samples: half ones cost more to try than they bring in pictures that were encoded before. */
 struct vector { int16_t x, y; };
 
@@ -20,7 +22,7 @@ struct encoder {
   /* Of each macroblock of this picture. */
   struct vector *vectors;
   uint8_t *is_intra, (*counts)[ALL_BLOCKS];
-  /* The quantiser that it was last shown with, or looked at in vain. */
+  /* The quantiser that it was last shown with, or looked at in vain; AGAIN after it has moved, with which it may be seen better at rest. */
   uint8_t *shown_at;
   /* Those that are another now than in the last picture, and how many. */
   int *written, written_count;
@@ -45,8 +47,8 @@ struct slice {
   int first, is_key, qp, skipped, lambda;
   /* The macroblock under work has more than may be: it goes as its samples. */
   int is_beyond;
-  /* Differences of 8x4 of luma, and of 8x8 of chroma, that leave nothing after quantising. */
-  unsigned nothing, nothing_chroma;
+  /* Differences of 8x4 of luma, and of 8x8 of chroma, that leave nothing after quantising; and less, for what is at rest. */
+  unsigned nothing, nothing_chroma, nothing_at_rest, nothing_chroma_at_rest;
   struct quantiser luma, chroma, intra_luma, intra_chroma;
   uint8_t *out;
   size_t room;
