@@ -13,7 +13,7 @@ const withPeers = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 1
 const phones = ['test/integration/sip*.test.ts'];
 
 /** What takes all there is of two cores: what measures how evenly or in step it comes. */
-const alone = ['test/integration/ingress-in-step.test.ts', 'test/interop/views-chromium.test.ts'];
+const alone = ['test/integration/{ingress-in-step,view-rates}.test.ts', 'test/interop/views-chromium.test.ts'];
 
 /** Our own pages, where a browser is more than one can do beside the gateway's lane and the peers', but two are not. */
 const pages = ['test/integration/{console,client-,meeting-}*.test.ts'];
