@@ -176,6 +176,15 @@ static void set_quantisers(struct slice *in, int qp) {
   set_quantiser(&in->intra_chroma, chroma, INTRA_ROUNDING);
 }
 
+/* -> whether one that is still may be shown better. What has moved must have been at rest for a round of these questions: in
+ * pictures that come half as often as the view's, all is still every other time. */
+static int may_gain(struct encoder *of, int at, int qp) {
+  int shown = of->shown_at[at];
+  if ((shown & SHOWN_QP) >= qp + LEAST_GAIN || shown & HAS_RESTED) return 1;
+  if (shown & HAS_MOVED) of->shown_at[at] = (uint8_t)((shown & SHOWN_QP) | HAS_RESTED);
+  return 0;
+}
+
 static int encode_picture(struct encoder *of, const struct planes *picture, int is_key, int quantiser, uint8_t *to, size_t room) {
   struct slice in = {.of = of, .picture = picture, .out = to, .room = room};
   int count = of->columns * of->rows, share = count / PICTURES_OF_REGAIN + 1;
@@ -196,7 +205,7 @@ static int encode_picture(struct encoder *of, const struct planes *picture, int 
   for (int row = 0, at = 0, since = count - of->regain_from; row < of->rows; row++) {
     for (int column = 0; column < of->columns; column++, at++, since++) {
       if (since == count) since = 0;
-      int is_asked = since < share && of->shown_at[at] >= in.qp + LEAST_GAIN;
+      int is_asked = since < share && may_gain(of, at, in.qp);
       if (code_macroblock(&in, column, row, is_asked)) return -1;
     }
   }

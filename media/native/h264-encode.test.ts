@@ -259,7 +259,8 @@ test.runIf(isHere)('what was shown badly is shown well when the quantiser allows
 test.runIf(isHere)('a faint line that a coarse quantiser passes over at first is seen once nothing moves', () => {
   const scene = { width: 96, height: 64, sliceMaxBytes: 0, seed: 1 };
   const show = (kind: Step['kind'], isKey = false) => ({ kind, quantiser: 36, isKey, saysWhere: false }) as const;
-  const rest = Array.from({ length: 13 }, () => show('still'));
+  // It is asked once whether it rests, and once whether it could be better.
+  const rest = Array.from({ length: 25 }, () => show('still'));
   const likes = play(scene, [show('blank', true), show('line'), ...rest]);
   expect(likes.at(-1)).toBeGreaterThan((likes[1] ?? 0) + 2);
 });

@@ -212,7 +212,7 @@ static void code_changed(struct slice *in, struct macroblock *mb) {
   unsigned least, strips[8];
   int mode = MEAN;
   open_source(in, mb);
-  of->shown_at[mb->at] = in->is_key ? (uint8_t)in->qp : AGAIN;
+  of->shown_at[mb->at] = (uint8_t)(in->is_key ? in->qp : in->qp | HAS_MOVED);
   if (in->is_key) {
     choose_luma_mode(in, mb, UINT32_MAX / 2, &beside, &mode);
     code_from_beside(in, mb, &beside, mode);

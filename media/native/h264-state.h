@@ -7,7 +7,8 @@
 
 enum { LUMA_BLOCKS = 16, CHROMA_BLOCKS = 4, ALL_BLOCKS = LUMA_BLOCKS + 2 * CHROMA_BLOCKS };
 
-enum { AGAIN = 255 };
+/* Beside the quantiser that a macroblock was shown with: it has moved since it was asked whether it rests, or rested then. */
+enum { SHOWN_QP = 63, HAS_RESTED = 64, HAS_MOVED = 128 };
 
 /* In whole samples: half ones cost more to try than they bring in pictures that were encoded before. */
 struct vector { int16_t x, y; };
@@ -22,7 +23,7 @@ struct encoder {
   /* Of each macroblock of this picture. */
   struct vector *vectors;
   uint8_t *is_intra, (*counts)[ALL_BLOCKS];
-  /* The quantiser that it was last shown with, or looked at in vain; AGAIN after it has moved, with which it may be seen better at rest. */
+  /* The quantiser that it was last shown with, or looked at in vain, and what of it may be seen better at rest. */
   uint8_t *shown_at;
   /* Those that are another now than in the last picture, and how many. */
   int *written, written_count;
