@@ -69,18 +69,17 @@ test('names and initials of many who come at once are drawn over several picture
       colorAt(compositor.canvas, (id % 5) * 128 + 56, Math.floor(id / 5) * 72 + 22)[0] === 90;
     return Array.from({ length: 25 }, (_, id) => isDisc(id)).filter(Boolean).length;
   };
-  const counts = Array.from({ length: 10 }, (_, n) => {
-    compositor.paint(n * 33);
-    return drawn();
-  });
-  expect(counts[0]).toBeGreaterThan(0);
-  expect(counts[0]).toBeLessThan(10);
-  expect(counts.at(-1)).toBe(25);
+  compositor.paint(0);
+  expect(drawn()).toBeGreaterThan(0);
+  expect(drawn()).toBeLessThan(25);
+  // A name and a disc of each: one of them a picture where the machine has no more time.
+  for (let n = 1; n <= 50 && drawn() < 25; n++) compositor.paint(n * 33);
+  expect(drawn()).toBe(25);
   // Another layout and back: what is known is not drawn again.
   compositor.setLook({ ...look, maxInputs: 25, layout: { ...look.layout, base: 'lecture' } });
-  compositor.paint(400);
+  compositor.paint(2_000);
   compositor.setLook({ ...look, maxInputs: 25 });
-  compositor.paint(433);
+  compositor.paint(2_033);
   expect(drawn()).toBe(25);
 });
 
