@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A port of 127.0.0.1 that was free for UDP and TCP a moment ago. */
@@ -23,31 +23,31 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Resolves when somebody accepts TCP connections there. */
-export async function whenListening(port: number, host = '127.0.0.1'): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (performance.now() < deadline) {
-    const socket = connect(port, host);
-    const isUp = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (isUp) return;
-  }
-  throw new Error(`Nobody listens on ${host}:${port}.`);
+/**
+ * Resolves when somebody accepts TCP connections on that port. Nobody is asked by connecting: peers take that for a call that
+ * ends, and a socket that tries a free port long enough connects to itself.
+ */
+export async function whenListening(port: number): Promise<void> {
+  // TCP_LISTEN, include/net/tcp_states.h
+  await whenInTable('tcp', port, (state) => state === '0A');
 }
 
-/** Resolves when a UDP socket of anybody's is bound to that port: there is no event for it, so the kernel's table is asked. */
+/** Resolves when a UDP socket of anybody's is bound to that port. */
 export async function whenReceiving(port: number): Promise<void> {
-  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
+  await whenInTable('udp', port, () => true);
+}
+
+/** There is no event for it, so the kernel's table is asked (proc_net_tcp.txt). */
+async function whenInTable(protocol: 'tcp' | 'udp', port: number, isSo: (state: string) => boolean): Promise<void> {
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const deadline = performance.now() + 20_000;
   while (performance.now() < deadline) {
-    for (const table of ['/proc/net/udp', '/proc/net/udp6']) {
+    for (const table of [`/proc/net/${protocol}`, `/proc/net/${protocol}6`]) {
       const lines = (await readFile(table, 'utf8').catch(() => '')).split('\n').slice(1);
-      if (lines.some((line) => `${line.trim().split(/\s+/)[1]} `.endsWith(wanted))) return;
+      const sockets = lines.map((line) => line.trim().split(/\s+/));
+      if (sockets.some(([, local = '', , state = '']) => local.endsWith(wanted) && isSo(state))) return;
     }
     await delay(10);
   }
-  throw new Error(`Nobody receives UDP on port ${port}.`);
+  throw new Error(`Nobody has ${protocol} port ${port}.`);
 }

@@ -87,7 +87,7 @@ export class SipWays {
     const transport = way.startsWith('udp') ? 'udp' : 'tcp';
     const localAddress = way.endsWith('IPv6') ? '::1' : '127.0.0.1';
     const run = startSipp({ ...scenario, localPort, transport, localAddress });
-    await (transport === 'udp' ? whenReceiving(localPort) : whenListening(localPort, localAddress));
+    await (transport === 'udp' ? whenReceiving(localPort) : whenListening(localPort));
     const host = localAddress === '::1' ? '[::1]' : localAddress;
     if (way !== 'tls') return { run, to: `sip:alice@${host}:${localPort};transport=${transport}` };
     const bridge = await bridgeFromTls(this.#certificate, localPort);
