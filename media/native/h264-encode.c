@@ -62,8 +62,7 @@ static struct encoder *create_encoder(int width, int height, int framerate, cons
   of->counts = calloc(count, sizeof *of->counts);
   of->shown_at = calloc(count, 1);
   of->written = calloc(count, sizeof *of->written);
-  of->raw_room = count * (PCM_BYTES + 16) + 4096;
-  of->raw = malloc(of->raw_room);
+  of->raw = malloc(count * (PCM_BYTES + 16) + 4096);
   if (!is_begun || !of->memory || !of->vectors || !of->is_intra || !of->counts || !of->shown_at || !of->written || !of->raw) {
     free_encoder(of);
     return NULL;

@@ -196,7 +196,7 @@ static int can_skip(const struct slice *in, const struct macroblock *mb, struct 
 /* One that is as it was, and is not passed over: another vector is guessed, or it may be shown better. */
 static void code_still(struct slice *in, struct macroblock *mb, int is_asked) {
   const struct vector still = {0, 0};
-  unsigned strips[8] = {0};
+  unsigned strips[8];
   struct prediction by;
   predict_luma(in->of, mb, still, &by);
   predict_chroma(in->of, mb, still, &by);

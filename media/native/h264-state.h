@@ -31,7 +31,6 @@ struct encoder {
   int regain_from;
   /* One slice before its bytes are escaped. */
   uint8_t *raw;
-  size_t raw_room;
 };
 
 /* How many bytes of a slice must be escaped, up to one of them, and how many zeros come before that. */
@@ -83,9 +82,8 @@ static inline void copy_block(uint8_t *to, ptrdiff_t stride, const uint8_t *from
   }
 }
 
-/* Of 16x16 pixels, the differences of each 8x4: two for each four rows. -> all of them together */
-static inline unsigned strip_differences(const uint8_t *is, ptrdiff_t stride, const uint8_t *was, ptrdiff_t was_stride, unsigned *strips) {
-  unsigned sum = 0;
+/* Of 16x16 pixels, the differences of each 8x4: two for each four rows. */
+static inline void strip_differences(const uint8_t *is, ptrdiff_t stride, const uint8_t *was, ptrdiff_t was_stride, unsigned *strips) {
   for (int s = 0; s < 4; s++) {
 #ifdef __SSE2__
     __m128i both = _mm_setzero_si128();
@@ -102,9 +100,7 @@ static inline unsigned strip_differences(const uint8_t *is, ptrdiff_t stride, co
       strips[2 * s + half] = (unsigned)difference(a, stride, b, HALF, 4, was_stride);
     }
 #endif
-    sum += strips[2 * s] + strips[2 * s + 1];
   }
-  return sum;
 }
 
 static inline unsigned block_difference(const uint8_t *is, ptrdiff_t stride, const uint8_t *was, ptrdiff_t was_stride, int side) {
