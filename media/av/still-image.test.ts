@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { palettePng, plainPng } from '#test/support/png.ts';
+import { AvError } from './library.ts';
 import { decodeImage } from './still-image.ts';
 
 async function sideOf(image: Uint8Array): Promise<number | undefined> {
@@ -20,6 +21,16 @@ test('an image as large as any view is read, and one that a small file blows up 
 test('what is no image, or is cut off in its header, is none', async () => {
   expect(await sideOf(Buffer.from('<svg/>'))).toBeUndefined();
   expect(await sideOf(plainPng(16, [1, 2, 3]).subarray(0, 20))).toBeUndefined();
+});
+
+test('one that cannot be painted is none, and what is wrong with who paints it is his to hear', async () => {
+  const image = plainPng(16, [1, 2, 3]);
+  const fail = (error: Error) => () => {
+    throw error;
+  };
+  expect(await decodeImage(image, fail(new AvError('painting', -22)))).toBe(false);
+  await expect(decodeImage(image, fail(new TypeError('ours')))).rejects.toThrow('ours');
+  expect(await sideOf(image)).toBe(16);
 });
 
 test('an image that nobody wants any more is not read, and one after the other is', async () => {

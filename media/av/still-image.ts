@@ -1,6 +1,6 @@
 // Owns: a PNG or JPEG file as a picture.
 import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUVJ420P, type AVPixelFormat, SWS_FAST_BILINEAR } from 'node-av/constants';
-import { av, findDecoder, openCodec } from './library.ts';
+import { AvError, av, findDecoder, openCodec } from './library.ts';
 import { isPictureSide, Picture } from './picture.ts';
 
 const pngStart = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
@@ -29,9 +29,16 @@ export function decodeImage(
   use: (picture: Picture) => void,
   isWanted: () => boolean = () => true,
 ): Promise<boolean> {
-  const turn = last.then(async () => isWanted() && (await decode(data, use, isWanted)));
+  const turn = last.then(async () => isWanted() && (await decode(data, use, isWanted).catch(asUnreadable)));
+  // Its own caller hears of it; the next one's image is another.
   last = turn.catch(() => undefined);
   return turn;
+}
+
+/** What FFmpeg does not take is no image to be shown; everything else is a fault of ours. */
+function asUnreadable(error: unknown): false {
+  if (error instanceof AvError) return false;
+  throw error;
 }
 
 async function decode(data: Uint8Array, use: (picture: Picture) => void, isWanted: () => boolean): Promise<boolean> {

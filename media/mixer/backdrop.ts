@@ -1,9 +1,8 @@
 // Owns: what is behind the pictures of a view: a colour, or an image that covers the canvas. May import: media/av.
 import type { ViewLook } from '#core/view-messages.ts';
-import { Canvas, CellScaler, type Yuv } from '../av/canvas.ts';
-import { decodeImage } from '../av/still-image.ts';
+import type { Canvas, Yuv } from '../av/canvas.ts';
 import type { Box } from '../av/video-hint.ts';
-import { fitInto } from './fit.ts';
+import { coveredCanvas } from './covered-canvas.ts';
 import type { CanvasSize } from './layout.ts';
 
 export type Ground = Pick<ViewLook, 'backgroundColor' | 'backgroundImage'> & CanvasSize;
@@ -61,7 +60,7 @@ export class Backdrop implements Disposable {
   /** One that cannot be read leaves the colour. */
   async #read(ground: Ground, data: Uint8Array): Promise<void> {
     const isWanted = () => this.#ground === ground;
-    const image = await paintImage(data, ground, isWanted);
+    const image = await coveredCanvas(data, ground, toYuv(ground.backgroundColor), isWanted);
     if (isWanted()) this.#show(ground, image);
     else image?.[Symbol.dispose]();
   }
@@ -78,27 +77,6 @@ function isSame(a: Ground, b: Ground): boolean {
   if (a.backgroundColor !== b.backgroundColor || a.width !== b.width || a.height !== b.height) return false;
   const [was, is] = [a.backgroundImage, b.backgroundImage];
   return was && is ? Buffer.compare(was, is) === 0 : was === is;
-}
-
-async function paintImage(
-  data: Uint8Array,
-  { backgroundColor, width, height }: Ground,
-  isWanted: () => boolean,
-): Promise<Canvas | undefined> {
-  let image: Canvas | undefined;
-  const whole = { x: 0, y: 0, width, height };
-  await decodeImage(
-    data,
-    (picture) => {
-      image = new Canvas(width, height);
-      image.fill(whole, toYuv(backgroundColor));
-      using scaler = new CellScaler();
-      const { source, target } = fitInto(picture.width, picture.height, whole, 'crop');
-      scaler.paint(picture, source, 0, image, target);
-    },
-    isWanted,
-  );
-  return image;
 }
 
 /** ITU-R BT.601 in limited range, as cameras come. @param color `#rrggbb` */

@@ -1,11 +1,12 @@
 // Owns: an avatar as it is laid into a cell: a disc cut out of a picture. May import: media/av.
 import { Canvas, CellScaler, type Tile } from '../av/canvas.ts';
-import { decodeImage } from '../av/still-image.ts';
-import { fitInto } from './fit.ts';
+import { coveredCanvas } from './covered-canvas.ts';
 import { insideDisc, makeTile } from './tiles.ts';
 
 /** Of what is kept; a cell rarely has room for more. */
 const side = 256;
+/** Behind what of an image can be seen through. */
+const paper = { y: 235, u: 128, v: 128 };
 
 export class Face implements Disposable {
   readonly #onChanged: () => void;
@@ -46,7 +47,7 @@ export class Face implements Disposable {
 
   async #read(image: Uint8Array): Promise<void> {
     const isWanted = () => this.#wanted === image;
-    const square = await squareOf(image, isWanted);
+    const square = await coveredCanvas(image, { width: side, height: side }, paper, isWanted);
     if (isWanted()) this.#show(square);
     else square?.[Symbol.dispose]();
   }
@@ -75,22 +76,6 @@ function drawDisc({ picture: whole }: Canvas, size: number): Tile {
     pixel.u = (planeU?.[halfY * strideU + halfX] ?? 0) * inside;
     pixel.v = (planeV?.[halfY * strideV + halfX] ?? 0) * inside;
   });
-}
-
-async function squareOf(image: Uint8Array, isWanted: () => boolean): Promise<Canvas | undefined> {
-  let square: Canvas | undefined;
-  await decodeImage(
-    image,
-    (picture) => {
-      square = new Canvas(side, side);
-      square.fill(wholeOf(side), { y: 235, u: 128, v: 128 });
-      using scaler = new CellScaler();
-      const { source, target } = fitInto(picture.width, picture.height, wholeOf(side), 'crop');
-      scaler.paint(picture, source, 0, square, target);
-    },
-    isWanted,
-  );
-  return square;
 }
 
 const wholeOf = (size: number) => ({ x: 0, y: 0, width: size, height: size });
