@@ -16,21 +16,23 @@ export async function coveredCanvas(
   isWanted: () => boolean,
 ): Promise<Canvas | undefined> {
   const whole = { x: 0, y: 0, width, height };
-  const canvas = new Canvas(width, height);
+  // Made when its turn has come: a large one is memory, and many may wait.
+  let canvas = undefined as Canvas | undefined;
   let isPainted = false;
   try {
-    canvas.fill(whole, ground);
     isPainted = await decodeImage(
       image,
       (picture) => {
+        canvas = new Canvas(width, height);
+        canvas.fill(whole, ground);
         using scaler = new CellScaler();
         const { source, target } = fitInto(picture.width, picture.height, whole, 'crop');
         scaler.paint(picture, source, 0, canvas, target);
       },
       isWanted,
     );
+    return isPainted ? canvas : undefined;
   } finally {
-    if (!isPainted) canvas[Symbol.dispose]();
+    if (!isPainted) canvas?.[Symbol.dispose]();
   }
-  return isPainted ? canvas : undefined;
 }
